@@ -1,0 +1,276 @@
+//! Resource names (AIP-122): `workspaces/{workspace}/<collection>/{id}`, and full names that also say which service.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use crate::Resource;
+
+/// Why a name or an id is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not a DNS label.
+    #[error("{0:?} is not an id: use 1 to 63 lower-case letters, digits and hyphens, starting with a letter or digit, not ending with a hyphen")]
+    Id(String),
+    /// Not of the form of a resource name.
+    #[error("{0:?} is not a resource name of the form workspaces/{{workspace}}/<collection>/{{id}}")]
+    Form(String),
+    /// A well-formed name of another collection.
+    #[error("{name:?} is not in the collection {expected:?}: use workspaces/{{workspace}}/{expected}/{{id}}")]
+    Collection {
+        /// The name given.
+        name: String,
+        /// The collection needed.
+        expected: &'static str,
+    },
+    /// A parent that is no workspace.
+    #[error("{0:?} is not a workspace name of the form workspaces/{{workspace}}")]
+    Workspace(String),
+    /// Not of the form of a full name.
+    #[error("{0:?} is not a full resource name of the form //{{service}}.waymark.dev/workspaces/{{workspace}}/<collection>/{{id}} with service discovery, roadmap or metrics")]
+    Full(String),
+}
+
+fn is_label(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    (1..=63).contains(&bytes.len())
+        && bytes.first().is_some_and(edge)
+        && bytes.last().is_some_and(edge)
+        && bytes.iter().all(|b| edge(b) || *b == b'-')
+}
+
+/// The last part of a name: a lower-case DNS label of at most 63 characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceId(String);
+
+impl ResourceId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ResourceId {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if is_label(text) { Ok(Self(text.to_owned())) } else { Err(NameError::Id(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A tenant: the unit of isolation, of revision order and of export. Printed and parsed as `workspaces/{workspace}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkspaceId(ResourceId);
+
+impl WorkspaceId {
+    /// The bare id, without `workspaces/`.
+    pub fn id(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// From the bare id.
+    pub fn from_id(id: &str) -> Result<Self, NameError> {
+        id.parse().map(Self)
+    }
+}
+
+impl FromStr for WorkspaceId {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        text.strip_prefix("workspaces/")
+            .filter(|id| is_label(id))
+            .map(|id| Self(ResourceId(id.to_owned())))
+            .ok_or_else(|| NameError::Workspace(text.to_owned()))
+    }
+}
+
+impl fmt::Display for WorkspaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "workspaces/{}", self.0)
+    }
+}
+
+/// A name of any collection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AnyName {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The collection, such as `initiatives`.
+    pub collection: String,
+    /// The id within the collection.
+    pub id: ResourceId,
+}
+
+impl FromStr for AnyName {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let form = || NameError::Form(text.to_owned());
+        let mut parts = text.split('/');
+        let (Some("workspaces"), Some(workspace), Some(collection), Some(id), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(form());
+        };
+        let is_collection = !collection.is_empty() && collection.len() <= 63 && collection.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !is_label(workspace) || !is_label(id) || !is_collection {
+            return Err(form());
+        }
+        Ok(Self {
+            workspace: WorkspaceId(ResourceId(workspace.to_owned())),
+            collection: collection.to_owned(),
+            id: ResourceId(id.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for AnyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.workspace, self.collection, self.id)
+    }
+}
+
+/// The name of a resource of type `T`; parsing refuses names of other collections.
+pub struct Name<T> {
+    workspace: WorkspaceId,
+    id: ResourceId,
+    resource: PhantomData<fn() -> T>,
+}
+
+impl<T> Name<T> {
+    /// The name of `id` in `workspace`.
+    pub fn new(workspace: WorkspaceId, id: ResourceId) -> Self {
+        Self { workspace, id, resource: PhantomData }
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> &WorkspaceId {
+        &self.workspace
+    }
+
+    /// The id within the collection.
+    pub fn id(&self) -> &ResourceId {
+        &self.id
+    }
+}
+
+impl<T: Resource> Name<T> {
+    /// The same name without its type.
+    pub fn any(&self) -> AnyName {
+        AnyName { workspace: self.workspace.clone(), collection: T::COLLECTION.to_owned(), id: self.id.clone() }
+    }
+
+    /// The same name with its service.
+    pub fn full(&self) -> FullName {
+        FullName { service: T::SERVICE.to_owned(), name: self.any() }
+    }
+}
+
+impl<T: Resource> FromStr for Name<T> {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let name: AnyName = text.parse()?;
+        if name.collection != T::COLLECTION {
+            return Err(NameError::Collection { name: text.to_owned(), expected: T::COLLECTION });
+        }
+        Ok(Self::new(name.workspace, name.id))
+    }
+}
+
+// Written out because a derive would ask `T` for the same traits.
+impl<T: Resource> fmt::Display for Name<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.workspace, T::COLLECTION, self.id)
+    }
+}
+impl<T> fmt::Debug for Name<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({}/…/{})", self.workspace, self.id)
+    }
+}
+impl<T> Clone for Name<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.workspace.clone(), self.id.clone())
+    }
+}
+impl<T> PartialEq for Name<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.workspace == other.workspace && self.id == other.id
+    }
+}
+impl<T> Eq for Name<T> {}
+impl<T> PartialOrd for Name<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<T> Ord for Name<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (&self.workspace, &self.id).cmp(&(&other.workspace, &other.id))
+    }
+}
+impl<T> std::hash::Hash for Name<T> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (&self.workspace, &self.id).hash(state);
+    }
+}
+
+/// A name that also says which service holds the resource: `//roadmap.waymark.dev/workspaces/acme/initiatives/sso`. Links between
+/// services are full names, since two services may have a collection of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FullName {
+    /// `discovery`, `roadmap` or `metrics`.
+    pub service: String,
+    /// The name within the service.
+    pub name: AnyName,
+}
+
+impl FromStr for FullName {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let full = || NameError::Full(text.to_owned());
+        let (host, name) = text.strip_prefix("//").and_then(|rest| rest.split_once('/')).ok_or_else(full)?;
+        let service = host.strip_suffix(".waymark.dev").filter(|s| matches!(*s, "discovery" | "roadmap" | "metrics")).ok_or_else(full)?;
+        Ok(Self { service: service.to_owned(), name: name.parse().map_err(|_| full())? })
+    }
+}
+
+impl fmt::Display for FullName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "//{}.waymark.dev/{}", self.service, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_name_prints_what_it_parsed(w in "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", c in "[a-zA-Z]{1,20}", id in "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?") {
+            let text = format!("workspaces/{w}/{c}/{id}");
+            prop_assert_eq!(text.parse::<AnyName>().unwrap().to_string(), text);
+        }
+
+        #[test]
+        fn parsing_never_panics(text in ".*") {
+            let _ = text.parse::<AnyName>();
+            let _ = text.parse::<FullName>();
+            let _ = text.parse::<WorkspaceId>();
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_name() {
+        for text in ["", "workspaces/a", "workspaces/A/initiatives/x", "workspaces/a/initiatives/-x", "workspaces/a/initiatives/x/y", "workspaces/a//x"] {
+            assert!(text.parse::<AnyName>().is_err(), "{text}");
+        }
+        assert!("//billing.waymark.dev/workspaces/a/initiatives/x".parse::<FullName>().is_err());
+    }
+}

@@ -1,0 +1,3 @@
+//! placeholder
+pub mod actor;
+pub use actor::Actor;
