@@ -1,0 +1,104 @@
+//! Worked examples with published or independently computed answers.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use waymark_stats::*;
+
+fn near(actual: f64, expected: f64, tolerance: f64) {
+    assert!((actual - expected).abs() <= tolerance, "{actual} is not within {tolerance} of {expected}");
+}
+
+#[test]
+fn relative_effect_of_revenue_per_user() {
+    let control = Sample::from_sums(3407, 1396.87, 52377.9767).unwrap();
+    let treatment = Sample::from_sums(3461, 2422.7, 134_698.29).unwrap();
+    let effect = relative_difference(&control, &treatment, Level::P95).unwrap();
+    near(effect.estimate, 0.70732, 5e-6);
+    near(effect.interval.low, -0.03526, 5e-6);
+    near(effect.interval.high, 1.44989, 5e-6);
+    near(effect.p_value, 0.06191, 5e-6);
+}
+
+#[test]
+fn welch_on_two_small_samples() {
+    // R: t.test(c(3,4,1,2.1), c(490.2,340,433.9)) gives t = -9.5590, df = 2.0004, p = 0.01075.
+    let a = Sample::from_values(&[3.0, 4.0, 1.0, 2.1]).unwrap();
+    let b = Sample::from_values(&[490.2, 340.0, 433.9]).unwrap();
+    let effect = difference(&b, &a, Level::P95).unwrap();
+    near(effect.estimate / effect.standard_error, -9.559, 5e-4);
+    near(effect.degrees_of_freedom, 2.0004, 1e-3);
+    near(effect.p_value, 0.01075, 5e-6);
+}
+
+#[test]
+fn quantiles_of_tables() {
+    near(normal_quantile(Level::P95), 1.959_964, 1e-6);
+    near(t_quantile(Level::P95, 10.0).unwrap(), 2.228_139, 1e-6);
+    near(t_quantile(Level::P99, 5.0).unwrap(), 4.032_143, 1e-6);
+}
+
+#[test]
+fn mean_interval_of_a_small_sample() {
+    // mean 3, sd 1.581139, t(4) = 2.776445: 3 ± 1.963243.
+    let interval = Sample::from_values(&[1.0, 2.0, 3.0, 4.0, 5.0]).unwrap().mean_interval(Level::P95).unwrap();
+    near(interval.low, 1.036_757, 1e-5);
+    near(interval.high, 4.963_243, 1e-5);
+}
+
+#[test]
+fn four_of_five_participants() {
+    // The published ends are cut, not rounded, after four digits.
+    let interval = adjusted_wald(4, 5, Level::P95).unwrap();
+    near(interval.low, 0.3596, 1e-4);
+    near(interval.high, 0.9796, 1e-4);
+}
+
+#[test]
+fn uneven_split_is_a_mismatch() {
+    let mismatch = sample_ratio_mismatch(&[1000, 1200], &[0.5, 0.5]).unwrap();
+    near(mismatch.p_value, 2.0079e-5, 5e-10);
+    near(sample_ratio_mismatch(&[500, 500], &[1.0, 1.0]).unwrap().p_value, 1.0, 1e-12);
+}
+
+#[test]
+fn pre_post_sees_a_planted_lift() {
+    let weekly =
+        |level: f64, days: usize| -> Vec<f64> { (0..days).map(|day| level + [0.0, 3.0, -2.0, 1.0, -1.0, 2.0, -3.0][day % 7]).collect() };
+    let change = pre_post(&weekly(100.0, 28), &weekly(120.0, 28), Level::P95).unwrap();
+    let relative = change.relative.unwrap();
+    near(change.absolute.estimate, 20.0, 1e-9);
+    near(relative.estimate, 0.2, 1e-9);
+    assert!(relative.interval.low > 0.15 && relative.interval.high < 0.25, "{relative:?}");
+    assert!(change.absolute.p_value < 1e-6);
+}
+
+#[test]
+fn pre_post_widens_for_sticky_days() {
+    let alternating: Vec<f64> = (0..40).map(|day| if day % 2 == 0 { 90.0 } else { 110.0 }).collect();
+    let sticky: Vec<f64> = (0..40).map(|day| if (day / 10) % 2 == 0 { 90.0 } else { 110.0 }).collect();
+    let free = pre_post(&alternating, &alternating, Level::P95).unwrap();
+    let bound = pre_post(&sticky, &sticky, Level::P95).unwrap();
+    near(free.autocorrelation, 0.0, 0.0);
+    assert!(bound.autocorrelation > 0.7, "{bound:?}");
+    assert!(bound.absolute.interval.width() > 2.0 * free.absolute.interval.width());
+}
+
+#[test]
+fn pre_post_without_a_baseline_has_no_relative_change() {
+    let change = pre_post(&[0.0; 7], &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 2.0], Level::P95).unwrap();
+    assert_eq!(change.relative, None);
+    near(change.absolute.estimate, 2.0, 1e-12);
+}
+
+#[test]
+fn refusals_name_the_reason() {
+    assert!(matches!(Sample::from_values(&[1.0]), Err(StatsError::TooFew { needed: 2, got: 1, .. })));
+    assert!(matches!(Sample::from_values(&[1.0, f64::NAN]), Err(StatsError::OutOfRange { .. })));
+    assert!(matches!(Sample::proportion(3, 2), Err(StatsError::OutOfRange { .. })));
+    assert!(matches!(adjusted_wald(0, 0, Level::P95), Err(StatsError::TooFew { .. })));
+    assert!(matches!(Level::new(95.0), Err(StatsError::OutOfRange { .. })));
+    assert!(matches!(sample_ratio_mismatch(&[1, 2], &[1.0]), Err(StatsError::Mismatched { .. })));
+    assert!(matches!(sample_ratio_mismatch(&[0, 0], &[1.0, 1.0]), Err(StatsError::TooFew { .. })));
+    assert!(matches!(pre_post(&[1.0], &[1.0, 2.0], Level::P95), Err(StatsError::TooFew { what: "the days before", .. })));
+    assert!(matches!(normal_interval(1.0, -1.0, Level::P95), Err(StatsError::OutOfRange { .. })));
+}

@@ -1,0 +1,80 @@
+//! Laws that hold for any numbers, checked on random ones.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use proptest::prelude::*;
+use waymark_stats::*;
+
+fn values() -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec(1.0..1000.0f64, 2..60)
+}
+
+proptest! {
+    #[test]
+    fn sums_and_values_agree(values in values()) {
+        let direct = Sample::from_values(&values).unwrap();
+        let sums = Sample::from_sums(values.len() as u64, values.iter().sum(), values.iter().map(|v| v * v).sum()).unwrap();
+        prop_assert!((direct.mean() - sums.mean()).abs() < 1e-9);
+        prop_assert!((direct.variance() - sums.variance()).abs() < 1e-6 * direct.variance().max(1.0));
+    }
+
+    #[test]
+    fn swapping_the_samples_turns_the_sign(a in values(), b in values()) {
+        let (a, b) = (Sample::from_values(&a).unwrap(), Sample::from_values(&b).unwrap());
+        let forth = difference(&a, &b, Level::P95).unwrap();
+        let back = difference(&b, &a, Level::P95).unwrap();
+        prop_assert!((forth.estimate + back.estimate).abs() < 1e-9);
+        prop_assert!((forth.p_value - back.p_value).abs() < 1e-9);
+        prop_assert!((forth.interval.low + back.interval.high).abs() < 1e-9);
+    }
+
+    #[test]
+    fn p_below_the_level_exactly_when_the_interval_excludes_zero(a in values(), b in values()) {
+        let effect = difference(&Sample::from_values(&a).unwrap(), &Sample::from_values(&b).unwrap(), Level::P95).unwrap();
+        prop_assume!((effect.p_value - 0.05).abs() > 1e-6);
+        prop_assert_eq!(effect.p_value < 0.05, !effect.interval.contains(0.0));
+    }
+
+    #[test]
+    fn a_relative_effect_does_not_depend_on_the_unit(a in values(), b in values(), unit in 0.01..100.0f64) {
+        let scaled = |values: &[f64]| Sample::from_values(&values.iter().map(|v| v * unit).collect::<Vec<_>>()).unwrap();
+        let plain = |values: &[f64]| Sample::from_values(values).unwrap();
+        let one = relative_difference(&plain(&a), &plain(&b), Level::P90).unwrap();
+        let other = relative_difference(&scaled(&a), &scaled(&b), Level::P90).unwrap();
+        prop_assert!((one.estimate - other.estimate).abs() < 1e-7 * one.estimate.abs().max(1.0));
+        prop_assert!((one.interval.width() - other.interval.width()).abs() < 1e-6 * one.interval.width().max(1.0));
+    }
+
+    #[test]
+    fn a_higher_level_gives_a_wider_interval(a in values(), b in values()) {
+        let (a, b) = (Sample::from_values(&a).unwrap(), Sample::from_values(&b).unwrap());
+        let narrow = difference(&a, &b, Level::P80).unwrap().interval;
+        let wide = difference(&a, &b, Level::P99).unwrap().interval;
+        prop_assert!(wide.low <= narrow.low && narrow.high <= wide.high);
+    }
+
+    #[test]
+    fn adjusted_wald_stays_in_the_unit_interval_and_mirrors(size in 1u64..500, share in 0.0..=1.0f64) {
+        let successes = (size as f64 * share).round() as u64;
+        let interval = adjusted_wald(successes, size, Level::P95).unwrap();
+        let mirror = adjusted_wald(size - successes, size, Level::P95).unwrap();
+        prop_assert!(0.0 <= interval.low && interval.low < interval.high && interval.high <= 1.0);
+        prop_assert!((interval.low + mirror.high - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn ratio_mismatch_ignores_the_scale_of_weights(a in 1u64..10_000, b in 1u64..10_000, scale in 0.1..10.0f64) {
+        let one = sample_ratio_mismatch(&[a, b], &[0.3, 0.7]).unwrap();
+        let other = sample_ratio_mismatch(&[a, b], &[0.3 * scale, 0.7 * scale]).unwrap();
+        prop_assert!((one.chi_squared - other.chi_squared).abs() < 1e-6 * one.chi_squared.max(1.0));
+        prop_assert!((0.0..=1.0).contains(&one.p_value));
+    }
+
+    #[test]
+    fn pre_post_is_never_surer_than_independent_days(pre in values(), post in values()) {
+        let change = pre_post(&pre, &post, Level::P95).unwrap();
+        let free = difference(&Sample::from_values(&pre).unwrap(), &Sample::from_values(&post).unwrap(), Level::P95).unwrap();
+        prop_assert!(change.absolute.standard_error >= free.standard_error * (1.0 - 1e-9));
+        prop_assert!(change.pre_effective_size <= pre.len() as f64 && change.pre_effective_size >= 2.0);
+    }
+}
