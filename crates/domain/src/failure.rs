@@ -144,3 +144,13 @@ impl Failure for Violations {
         self.0.clone()
     }
 }
+
+/// A decision that cannot fail.
+impl Failure for std::convert::Infallible {
+    fn kind(&self) -> FailureKind {
+        match *self {}
+    }
+    fn reason(&self) -> &'static str {
+        match *self {}
+    }
+}

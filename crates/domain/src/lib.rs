@@ -5,9 +5,12 @@
 //! every decision can be replayed and property-tested.
 
 pub mod change;
+pub mod discovery;
 pub mod failure;
 pub mod meta;
+pub mod metrics;
 pub mod name;
+pub mod roadmap;
 pub mod text;
 
 pub use change::Change;

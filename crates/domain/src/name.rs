@@ -10,7 +10,9 @@ use crate::Resource;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not a DNS label.
-    #[error("{0:?} is not an id: use 1 to 63 lower-case letters, digits and hyphens, starting with a letter or digit, not ending with a hyphen")]
+    #[error(
+        "{0:?} is not an id: use 1 to 63 lower-case letters, digits and hyphens, starting with a letter or digit, not ending with a hyphen"
+    )]
     Id(String),
     /// Not of the form of a resource name.
     #[error("{0:?} is not a resource name of the form workspaces/{{workspace}}/<collection>/{{id}}")]
@@ -27,7 +29,9 @@ pub enum NameError {
     #[error("{0:?} is not a workspace name of the form workspaces/{{workspace}}")]
     Workspace(String),
     /// Not of the form of a full name.
-    #[error("{0:?} is not a full resource name of the form //{{service}}.waymark.dev/workspaces/{{workspace}}/<collection>/{{id}} with service discovery, roadmap or metrics")]
+    #[error(
+        "{0:?} is not a full resource name of the form //{{service}}.waymark.dev/workspaces/{{workspace}}/<collection>/{{id}} with service discovery, roadmap or metrics"
+    )]
     Full(String),
 }
 
@@ -268,7 +272,14 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_name() {
-        for text in ["", "workspaces/a", "workspaces/A/initiatives/x", "workspaces/a/initiatives/-x", "workspaces/a/initiatives/x/y", "workspaces/a//x"] {
+        for text in [
+            "",
+            "workspaces/a",
+            "workspaces/A/initiatives/x",
+            "workspaces/a/initiatives/-x",
+            "workspaces/a/initiatives/x/y",
+            "workspaces/a//x",
+        ] {
             assert!(text.parse::<AnyName>().is_err(), "{text}");
         }
         assert!("//billing.waymark.dev/workspaces/a/initiatives/x".parse::<FullName>().is_err());

@@ -1,1 +1,64 @@
-//! placeholder
+//! The wire: generated messages and services, their canonical JSON, the descriptor set and every conversion to and from the domain.
+//!
+//! Conversions live here because neither a service nor the domain may implement a foreign trait for a foreign type. This crate holds
+//! no rule: what a value may be is said by the domain's constructors.
+
+pub mod access;
+pub mod convert;
+pub mod event;
+pub mod resource;
+
+pub use access::{Access, RpcMethod, rpc_method, rpc_methods};
+pub use resource::{Mutation, ResourceMessage, Standard};
+
+/// The compiled contract (`google.protobuf.FileDescriptorSet`) with comments and options.
+pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor_set.bin"));
+
+/// The contract as descriptors that can be asked; decoded once.
+pub fn descriptors() -> &'static prost_reflect::DescriptorPool {
+    static POOL: std::sync::LazyLock<prost_reflect::DescriptorPool> = std::sync::LazyLock::new(|| {
+        // The bytes are this build's own output; the test `descriptor_set_decodes` holds it.
+        prost_reflect::DescriptorPool::decode(DESCRIPTOR_SET).unwrap_or_default()
+    });
+    &POOL
+}
+
+macro_rules! package {
+    ($area:ident, $name:literal, $doc:literal) => {
+        #[doc = $doc]
+        pub mod $area {
+            #[doc = $doc]
+            #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::restriction, reason = "generated; the comments are the protos'")]
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+                include!(concat!(env!("OUT_DIR"), "/", $name, ".serde.rs"));
+            }
+        }
+    };
+}
+package!(common, "waymark.common.v1", "`waymark.common.v1`: what every service uses.");
+package!(discovery, "waymark.discovery.v1", "`waymark.discovery.v1`: what users need.");
+package!(roadmap, "waymark.roadmap.v1", "`waymark.roadmap.v1`: what is built and what is not.");
+package!(metrics, "waymark.metrics.v1", "`waymark.metrics.v1`: whether it worked.");
+
+/// `waymark.events.v1`: the log.
+pub mod events {
+    /// `waymark.events.v1`: the log.
+    #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::restriction, reason = "generated; the comments are the protos'")]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/waymark.events.v1.rs"));
+    }
+}
+
+#[allow(clippy::default_trait_access, reason = "generated")]
+mod derived {
+    include!(concat!(env!("OUT_DIR"), "/derived.rs"));
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn descriptor_set_decodes() {
+        assert!(super::descriptors().get_message_by_name("waymark.common.v1.Evidence").is_some());
+    }
+}

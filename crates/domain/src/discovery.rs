@@ -1,0 +1,1 @@
+//! Discover: research and the opportunity tree.

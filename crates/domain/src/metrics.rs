@@ -1,0 +1,1 @@
+//! Measure: metrics, predictions and outcomes.

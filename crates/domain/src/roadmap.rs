@@ -1,0 +1,5 @@
+//! Decide and deliver: products, initiatives, estimates.
+
+pub mod product;
+
+pub use product::{Product, ProductEvent, ProductLifecycle};

@@ -1,0 +1,80 @@
+//! Which access each RPC needs, read off the contract. An RPC that states none is not in the table, hence refused.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// The access an RPC needs in its workspace; a role grants one of these and all before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Access {
+    /// Reads.
+    Read,
+    /// Changes resources.
+    Write,
+    /// Decides: commits, ships, declines, signs waivers.
+    Manage,
+    /// Operates the service.
+    Admin,
+}
+
+/// An RPC of the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RpcMethod {
+    /// Full service name, such as `waymark.roadmap.v1.StrategyService`.
+    pub service: String,
+    /// Method name, such as `GetProduct`.
+    pub method: String,
+    /// The access it needs.
+    pub access: Access,
+}
+
+static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
+    let pool = crate::descriptors();
+    let Some(option) = pool.get_extension_by_name("waymark.common.v1.access") else {
+        return BTreeMap::new();
+    };
+    let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    methods
+        .filter_map(|method| {
+            let access = match method.options().get_extension(&option).as_enum_number()? {
+                1 => Access::Read,
+                2 => Access::Write,
+                3 => Access::Manage,
+                4 => Access::Admin,
+                _ => return None,
+            };
+            let service = method.parent_service().full_name().to_owned();
+            Some((format!("/{service}/{}", method.name()), RpcMethod { service, method: method.name().to_owned(), access }))
+        })
+        .collect()
+});
+
+/// The RPC at an HTTP path such as `/waymark.roadmap.v1.StrategyService/GetProduct`; `None` for a path the contract does not grant.
+pub fn rpc_method(path: &str) -> Option<&'static RpcMethod> {
+    METHODS.get(path)
+}
+
+/// Every RPC that states its access, in order of path.
+pub fn rpc_methods() -> impl Iterator<Item = (&'static str, &'static RpcMethod)> {
+    METHODS.iter().map(|(path, method)| (path.as_str(), method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rpc_states_its_access() {
+        let missing: Vec<String> = crate::descriptors()
+            .services()
+            .filter(|s| s.full_name().starts_with("waymark."))
+            .flat_map(|s| s.methods().map(|m| format!("/{}/{}", s.full_name(), m.name())).collect::<Vec<_>>())
+            .filter(|path| rpc_method(path).is_none())
+            .collect();
+        assert!(missing.is_empty(), "no access stated: {missing:?}");
+    }
+
+    #[test]
+    fn unknown_paths_have_no_access() {
+        assert_eq!(rpc_method("/waymark.roadmap.v1.StrategyService/DropAll"), None);
+    }
+}

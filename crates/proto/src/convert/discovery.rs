@@ -1,0 +1,1 @@
+//! Conversions of the discovery service's resources.

@@ -1,0 +1,9 @@
+//! Conversions between messages and the domain, a module per service.
+
+mod standard;
+
+pub mod discovery;
+pub mod metrics;
+pub mod roadmap;
+
+pub use standard::{meta, set_meta, time, timestamp};

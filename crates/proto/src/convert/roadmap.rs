@@ -1,0 +1,3 @@
+//! Conversions of the roadmap's resources.
+
+mod strategy;

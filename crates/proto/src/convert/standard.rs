@@ -1,0 +1,76 @@
+//! The standard fields and the values that several resources share.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use pbjson_types::Timestamp;
+use uuid::Uuid;
+use waymark_domain::{Meta, Resource, Violations, text};
+
+use crate::{ResourceMessage, Standard};
+
+const LABELS: usize = 32;
+const LABEL_LENGTH: usize = 63;
+
+/// A time as a message.
+pub fn timestamp(time: DateTime<Utc>) -> Timestamp {
+    // Sub-second nanoseconds are below 2^31.
+    Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos() as i32 }
+}
+
+/// A time from a message; `field` is blamed when it is out of range.
+pub fn time(violations: &mut Violations, field: &str, timestamp: Option<Timestamp>) -> Option<DateTime<Utc>> {
+    let timestamp = timestamp?;
+    let time = u32::try_from(timestamp.nanos).ok().and_then(|nanos| DateTime::from_timestamp(timestamp.seconds, nanos));
+    if time.is_none() {
+        violations.add(field, "is not a time between years 1 and 9999");
+    }
+    time
+}
+
+/// The domain's standard fields of a message that the store has completed: name, uid, etag and times are set.
+pub fn meta<T: Resource>(violations: &mut Violations, message: &impl ResourceMessage) -> Option<Meta<T>> {
+    let Standard { name, uid, display_name, etag, create_time, update_time, delete_time, labels } = message.standard();
+    let name = violations.check("name", name.parse());
+    let uid = violations.check("uid", Uuid::parse_str(&uid));
+    let display_name = violations.check("display_name", text::required(display_name, 200));
+    let version = violations.check("etag", etag.parse());
+    let create_time = time(violations, "create_time", create_time);
+    let update_time = time(violations, "update_time", update_time);
+    let delete_time = time(violations, "delete_time", delete_time);
+    check_labels(violations, &labels);
+    Some(Meta {
+        name: name?,
+        uid: uid?,
+        display_name: display_name?,
+        labels,
+        version: version?,
+        create_time: create_time?,
+        update_time: update_time?,
+        delete_time,
+    })
+}
+
+fn check_labels(violations: &mut Violations, labels: &BTreeMap<String, String>) {
+    if labels.len() > LABELS {
+        violations.add("labels", format!("has {} entries, at most {LABELS} are allowed", labels.len()));
+    }
+    for (key, value) in labels.iter().take(LABELS) {
+        violations.check("labels", text::required(key.clone(), LABEL_LENGTH));
+        violations.check(&format!("labels.{key}"), text::optional(value.clone(), LABEL_LENGTH));
+    }
+}
+
+/// Writes the domain's standard fields into a message.
+pub fn set_meta<T: Resource>(message: &mut impl ResourceMessage, meta: &Meta<T>) {
+    message.set_standard(Standard {
+        name: meta.name.to_string(),
+        uid: meta.uid.to_string(),
+        display_name: meta.display_name.clone(),
+        etag: meta.version.to_string(),
+        create_time: Some(timestamp(meta.create_time)),
+        update_time: Some(timestamp(meta.update_time)),
+        delete_time: meta.delete_time.map(timestamp),
+        labels: meta.labels.clone(),
+    });
+}

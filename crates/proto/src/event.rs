@@ -1,0 +1,63 @@
+//! Event messages by name: the log keeps them as JSON, the wire wants protobuf.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Why an event cannot be transcoded.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// No event message has this name.
+    #[error("{0:?} is not an event of the contract")]
+    Unknown(String),
+    /// The stored JSON is not of the message.
+    #[error("the JSON is not a {type_name}")]
+    Json {
+        /// The event's type.
+        type_name: String,
+        /// What the decoder said.
+        source: serde_json::Error,
+    },
+    /// The bytes are not of the message.
+    #[error("the bytes are not a {type_name}")]
+    Bytes {
+        /// The event's type.
+        type_name: String,
+        /// What the decoder said.
+        source: prost::DecodeError,
+    },
+}
+
+/// How one event type goes from JSON to bytes and back.
+#[derive(Clone, Copy)]
+pub(crate) struct Codec {
+    to_bytes: fn(&str) -> Result<Vec<u8>, serde_json::Error>,
+    to_json: fn(&[u8]) -> Result<Result<String, serde_json::Error>, prost::DecodeError>,
+}
+
+pub(crate) fn codec<M: prost::Message + Default + Serialize + DeserializeOwned>() -> Codec {
+    Codec {
+        to_bytes: |json| serde_json::from_str::<M>(json).map(|m| m.encode_to_vec()),
+        to_json: |bytes| M::decode(bytes).map(|m| serde_json::to_string(&m)),
+    }
+}
+
+fn find(type_name: &str) -> Result<Codec, EventError> {
+    crate::derived::event_codec(type_name).ok_or_else(|| EventError::Unknown(type_name.to_owned()))
+}
+
+/// Whether the contract has an event message of this full name.
+pub fn is_event(type_name: &str) -> bool {
+    crate::derived::event_codec(type_name).is_some()
+}
+
+/// The protobuf encoding of an event kept as canonical JSON.
+pub fn to_bytes(type_name: &str, json: &str) -> Result<Vec<u8>, EventError> {
+    (find(type_name)?.to_bytes)(json).map_err(|source| EventError::Json { type_name: type_name.to_owned(), source })
+}
+
+/// The canonical JSON of an event received as protobuf.
+pub fn to_json(type_name: &str, bytes: &[u8]) -> Result<String, EventError> {
+    (find(type_name)?.to_json)(bytes)
+        .map_err(|source| EventError::Bytes { type_name: type_name.to_owned(), source })?
+        .map_err(|source| EventError::Json { type_name: type_name.to_owned(), source })
+}

@@ -1,0 +1,45 @@
+//! What the messages of all resources and of all changing requests have in common. Implemented by the build from the descriptors.
+
+use std::collections::BTreeMap;
+
+use pbjson_types::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A request that changes something.
+pub trait Mutation: prost::Message {
+    /// UUID of the request, or empty.
+    fn request_id(&self) -> &str;
+    /// Whether nothing is to change.
+    fn validate_only(&self) -> bool;
+}
+
+/// A message that is a resource: has a name, standard fields and a JSON form.
+pub trait ResourceMessage: prost::Message + Default + Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The message's full name, such as `waymark.roadmap.v1.Product`.
+    const FULL_NAME: &'static str;
+    /// The collection in names, such as `products`.
+    const COLLECTION: &'static str;
+    /// The singular in field names, such as `product`.
+    const SINGULAR: &'static str;
+    /// The standard fields.
+    fn standard(&self) -> Standard;
+    /// Replaces the standard fields.
+    fn set_standard(&mut self, standard: Standard);
+    /// Clears what only the service may set, so that a caller's values for it are ignored.
+    fn clear_output_only(&mut self);
+}
+
+/// The standard fields of a resource message (AIP-148).
+#[derive(Debug, Clone, Default, PartialEq)]
+#[expect(missing_docs, reason = "the fields are those of the contract")]
+pub struct Standard {
+    pub name: String,
+    pub uid: String,
+    pub display_name: String,
+    pub etag: String,
+    pub create_time: Option<Timestamp>,
+    pub update_time: Option<Timestamp>,
+    pub delete_time: Option<Timestamp>,
+    pub labels: BTreeMap<String, String>,
+}
