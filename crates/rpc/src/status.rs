@@ -1,0 +1,156 @@
+//! The one way from a failure to a status. Nothing of the database, the file system or a panic leaks: a bug is logged with an
+//! incident id and the caller gets only that id.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
+use waymark_domain::{Failure, FailureKind};
+use waymark_proto::common::v1 as pb;
+
+/// The `domain` of every `google.rpc.ErrorInfo`.
+pub const DOMAIN: &str = "waymark.dev";
+/// How long a refused or unserved caller is asked to wait.
+const RETRY: Duration = Duration::from_millis(500);
+
+fn code(failure: &(impl Failure + ?Sized)) -> Code {
+    match failure.kind() {
+        FailureKind::Invalid => Code::InvalidArgument,
+        FailureKind::NotFound => Code::NotFound,
+        FailureKind::AlreadyExists => Code::AlreadyExists,
+        FailureKind::Stale => Code::Aborted,
+        FailureKind::Refused => Code::FailedPrecondition,
+        FailureKind::Denied if failure.reason() == "UNAUTHENTICATED" => Code::Unauthenticated,
+        FailureKind::Denied => Code::PermissionDenied,
+        FailureKind::OutOfRange => Code::OutOfRange,
+        FailureKind::Overloaded => Code::ResourceExhausted,
+        FailureKind::Unavailable => Code::Unavailable,
+        FailureKind::DeadlineExceeded => Code::DeadlineExceeded,
+        FailureKind::Bug => Code::Internal,
+    }
+}
+
+/// The status of a failure, with `google.rpc.ErrorInfo` and what else helps to mend it.
+pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
+    let code = code(failure);
+    let mut metadata: HashMap<String, String> = failure.metadata().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    let mut details = ErrorDetails::new();
+    let mut message = failure.to_string();
+    match failure.kind() {
+        FailureKind::Bug => {
+            let incident = incident(failure);
+            tracing::error!(incident, error = %chain(failure), "internal error");
+            message = format!("internal error, incident {incident}");
+            metadata.insert("incident".into(), incident);
+        }
+        FailureKind::Unavailable => {
+            tracing::warn!(error = %chain(failure), "unavailable");
+            details.set_retry_info(Some(RETRY));
+        }
+        FailureKind::Overloaded => {
+            details.set_retry_info(Some(RETRY));
+        }
+        FailureKind::Invalid => {
+            let violations = failure.violations().into_iter();
+            let violations: Vec<_> = violations.map(|v| FieldViolation::new(v.field, v.description)).collect();
+            if !violations.is_empty() {
+                details.set_bad_request(violations);
+            }
+        }
+        FailureKind::Refused => {
+            let subject = metadata.get("resource").cloned().unwrap_or_default();
+            let violations = failure.violations().into_iter();
+            let violations: Vec<_> = violations.map(|v| PreconditionViolation::new(v.field, subject.clone(), v.description)).collect();
+            if !violations.is_empty() {
+                details.set_precondition_failure(violations);
+            }
+        }
+        FailureKind::NotFound
+        | FailureKind::AlreadyExists
+        | FailureKind::Stale
+        | FailureKind::Denied
+        | FailureKind::OutOfRange
+        | FailureKind::DeadlineExceeded => {}
+    }
+    details.set_error_info(failure.reason(), DOMAIN, metadata);
+    // Messages travel in headers, which peers limit; the details carry the rest.
+    if message.len() > 2_000 {
+        let cut = (0..=2_000).rev().find(|i| message.is_char_boundary(*i)).unwrap_or(0);
+        message.truncate(cut);
+        message.push('…');
+    }
+    Status::with_error_details(code, message, details)
+}
+
+/// What the single RPC would have answered, for a row of a batch.
+pub fn row_failure(failure: &(impl Failure + ?Sized)) -> pb::RowFailure {
+    pb::RowFailure {
+        code: code(failure) as i32,
+        message: failure.to_string(),
+        reason: failure.reason().to_owned(),
+        violations: failure.violations().into_iter().map(|v| pb::FieldViolation { field: v.field, description: v.description }).collect(),
+    }
+}
+
+fn chain(failure: &(impl Failure + ?Sized)) -> String {
+    let mut text = failure.to_string();
+    let mut source = failure.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// A short id that finds the log line. It is a hash of the chain: the same bug gives the same id, which tells one incident from many.
+fn incident(failure: &(impl Failure + ?Sized)) -> String {
+    let digest = Sha256::digest(chain(failure).as_bytes());
+    digest.iter().take(6).map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waymark_domain::Violations;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("secret table missing")]
+    struct Broken;
+    impl Failure for Broken {
+        fn kind(&self) -> FailureKind {
+            FailureKind::Bug
+        }
+        fn reason(&self) -> &'static str {
+            "INTERNAL"
+        }
+    }
+
+    #[test]
+    fn a_bug_leaks_nothing_but_its_incident() {
+        let status = status(&Broken);
+        assert_eq!(status.code(), Code::Internal);
+        assert!(!status.message().contains("secret"));
+        let info = status.get_details_error_info().unwrap();
+        assert!(status.message().contains(&info.metadata["incident"]));
+    }
+
+    #[test]
+    fn all_violations_are_listed() {
+        let mut violations = Violations::new();
+        violations.add("product.vision", "too long");
+        violations.add("product.display_name", "must not be empty");
+        let status = status(&violations);
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(status.get_details_bad_request().unwrap().field_violations.len(), 2);
+        assert_eq!(status.get_details_error_info().unwrap().reason, "INVALID_FIELD");
+    }
+
+    #[test]
+    fn every_reason_used_here_is_documented() {
+        for reason in ["INVALID_FIELD", "INTERNAL", "UNAUTHENTICATED"] {
+            assert!(pb::ErrorReason::from_str_name(&format!("ERROR_REASON_{reason}")).is_some(), "{reason}");
+        }
+    }
+}
