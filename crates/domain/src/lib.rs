@@ -6,14 +6,20 @@
 
 pub mod change;
 pub mod discovery;
+pub mod evidence;
 pub mod failure;
 pub mod meta;
 pub mod metrics;
 pub mod name;
+pub mod range;
 pub mod roadmap;
 pub mod text;
+pub mod verdict;
 
 pub use change::Change;
+pub use evidence::{Evidence, Risk};
 pub use failure::{Failure, FailureKind, Violation, Violations};
 pub use meta::{Meta, Resource};
 pub use name::{AnyName, FullName, Name, ResourceId, WorkspaceId};
+pub use range::{Range, RangeError};
+pub use verdict::Verdict;

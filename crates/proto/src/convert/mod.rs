@@ -1,9 +1,11 @@
 //! Conversions between messages and the domain, a module per service.
 
+mod shared;
 mod standard;
 
 pub mod discovery;
 pub mod metrics;
 pub mod roadmap;
 
+pub use shared::{evidence, range, risk, verdict};
 pub use standard::{meta, set_meta, time, timestamp};
