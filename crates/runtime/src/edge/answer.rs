@@ -1,0 +1,109 @@
+//! The statuses the edge itself answers with, each with `google.rpc.ErrorInfo`, and the mending of those the gRPC library makes.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use http::Response;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// The `domain` of every `ErrorInfo`.
+pub const ERROR_DOMAIN: &str = "waymark.dev";
+
+/// A status with its machine-readable reason.
+pub fn refuse(code: Code, reason: &str, message: impl Into<String>) -> Status {
+    refuse_with(code, reason, message, [])
+}
+
+/// A status with its reason and facts a program can act on.
+pub fn refuse_with<const N: usize>(code: Code, reason: &str, message: impl Into<String>, facts: [(&str, String); N]) -> Status {
+    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata(facts)))
+}
+
+/// RESOURCE_EXHAUSTED that says when to try again.
+pub fn overloaded(reason: &str, message: impl Into<String>, retry_after: Duration) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata([]));
+    details.set_retry_info(Some(retry_after));
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+fn metadata<const N: usize>(facts: [(&str, String); N]) -> HashMap<String, String> {
+    facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Gives a refusal made by the gRPC library, which has no details, the code and the details the contract promises.
+///
+/// The library answers a message over the limit with OUT_OF_RANGE and one that is not protobuf with INTERNAL; both are the caller's to mend.
+/// Answers with details, and successes, pass through.
+pub(super) fn mend(response: Response<Body>) -> Response<Body> {
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() != Code::Ok && status.details().is_empty() => mended(&status).into_http(),
+        _ => response,
+    }
+}
+
+fn mended(status: &Status) -> Status {
+    const MALFORMED: [&str; 4] =
+        ["failed to decode Protobuf message", "protocol error: received message with", "Unexpected EOF decoding stream", "Missing request message"];
+    let message = status.message();
+    match status.code() {
+        Code::OutOfRange if message.contains("decoded message length too large") => refuse(
+            Code::ResourceExhausted,
+            "TOO_LARGE",
+            format!("{}; send less at a time", message.trim_start_matches("Error, ")),
+        ),
+        Code::Internal if MALFORMED.iter().any(|start| message.starts_with(start)) => {
+            refuse(Code::InvalidArgument, "INVALID_FIELD", format!("the request is not a valid message of this method: {message}"))
+        }
+        Code::Unimplemented => refuse(Code::Unimplemented, "UNIMPLEMENTED", "this server has no such method; list its methods by reflection"),
+        code => refuse(code, reason_of(code), message),
+    }
+}
+
+/// The reason of a status that gives none.
+fn reason_of(code: Code) -> &'static str {
+    match code {
+        Code::InvalidArgument => "INVALID_FIELD",
+        Code::NotFound => "RESOURCE_NOT_FOUND",
+        Code::AlreadyExists => "RESOURCE_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+        Code::ResourceExhausted => "OVERLOADED",
+        Code::FailedPrecondition => "RULE_VIOLATED",
+        Code::Aborted => "ETAG_MISMATCH",
+        Code::OutOfRange => "REVISION_EXPIRED",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Unavailable | Code::Cancelled => "UNAVAILABLE",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => "INTERNAL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn library_refusals_become_the_contract_s() {
+        let cases = [
+            (Status::out_of_range("Error, decoded message length too large: found 9 bytes, the limit is: 4 bytes"), Code::ResourceExhausted, "TOO_LARGE"),
+            (Status::internal("failed to decode Protobuf message: invalid tag value: 0"), Code::InvalidArgument, "INVALID_FIELD"),
+            (Status::unimplemented(""), Code::Unimplemented, "UNIMPLEMENTED"),
+            (Status::already_exists("there"), Code::AlreadyExists, "RESOURCE_EXISTS"),
+            (Status::out_of_range("revision 7 is compacted"), Code::OutOfRange, "REVISION_EXPIRED"),
+        ];
+        for (made, code, reason) in cases {
+            let mended = mended(&made);
+            let info = mended.get_details_error_info().unwrap();
+            assert_eq!((mended.code(), info.reason.as_str(), info.domain.as_str()), (code, reason, ERROR_DOMAIN));
+        }
+    }
+
+    #[test]
+    fn statuses_with_details_pass_unchanged() {
+        let made = refuse(Code::Aborted, "STALE_ETAG", "read it again");
+        let after = Status::from_header_map(mend(made.clone().into_http()).headers()).unwrap();
+        assert_eq!((after.code(), after.message(), after.details()), (made.code(), made.message(), made.details()));
+    }
+}

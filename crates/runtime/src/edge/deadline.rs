@@ -1,0 +1,77 @@
+//! How long a call may be worked on: the caller's `grpc-timeout`, at most the server's own limit.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use tokio::time::Instant;
+use tonic::{Code, Status};
+
+use super::answer::refuse;
+
+/// When the call's answer is due. In the request's extensions, so that a handler can pass the remaining time on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// What is left of it; zero once it has passed.
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    pub(super) fn after(timeout: Duration) -> Self {
+        Self(Instant::now() + timeout)
+    }
+
+    /// Runs `work` until the deadline; what is cancelled is dropped, so its transaction rolls back.
+    pub(super) async fn bound<T>(self, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+        tokio::time::timeout_at(self.0, work).await.unwrap_or_else(|_| Err(passed()))
+    }
+
+    pub(super) async fn wait(self) -> Status {
+        tokio::time::sleep_until(self.0).await;
+        passed()
+    }
+}
+
+fn passed() -> Status {
+    refuse(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the answer was ready; what was begun is rolled back")
+}
+
+/// The time the caller gives, from the header `grpc-timeout`: at most eight digits and a unit.
+pub(super) fn asked(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
+    value.to_str().ok().and_then(parse).map(Some).ok_or_else(|| {
+        refuse(Code::InvalidArgument, "INVALID_FIELD", "grpc-timeout must be 1 to 8 digits and one of H, M, S, m, u, n, such as 250m")
+    })
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3_600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_timeouts() {
+        assert_eq!(parse("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(parse("99999999H"), Some(Duration::from_secs(99_999_999 * 3_600)));
+        for wrong in ["", "m", "250", "250x", "-1S", "123456789S", "1é", "é"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}

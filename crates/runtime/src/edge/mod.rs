@@ -1,0 +1,234 @@
+//! What every RPC passes on its way in and out, in this order: span, metrics, deadline, concurrency limit, authentication, rate limit,
+//! authorisation, and a net under panics.
+//!
+//! It is one tower layer whose steps read as a list, rather than a tower of eight, so that a call costs one allocation. It decides
+//! nothing about products and never looks into a message.
+
+mod access;
+mod answer;
+mod deadline;
+mod limits;
+mod observe;
+mod route;
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use http::{HeaderValue, Request, Response, StatusCode};
+use opentelemetry::metrics::Meter;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+use tracing::Instrument as _;
+
+pub use access::{ACTOR_KEY, Authenticator, Caller, Exposed, ROLE_KEY, Role};
+pub use answer::{ERROR_DOMAIN, overloaded, refuse};
+pub use deadline::Deadline;
+pub use limits::{BULK_MESSAGE_BYTES, MESSAGE_BYTES};
+pub use route::Route;
+
+use crate::config::LimitArgs;
+use crate::ids::Ids;
+use crate::propagation;
+use crate::shutdown::Shutdown;
+use limits::{Concurrency, Rates};
+use observe::{Completion, Ending, RpcMetrics, Watched};
+
+/// The layer around a server's services.
+#[derive(Debug, Clone)]
+pub struct Edge(Arc<Steps>);
+
+#[derive(Debug)]
+struct Steps {
+    metrics: RpcMetrics,
+    max_deadline: Duration,
+    concurrency: Concurrency,
+    authenticator: Authenticator,
+    rates: Rates,
+    /// Looks a path up; the contract's table but in tests.
+    route: fn(&str) -> Route,
+    ids: Ids,
+    shutdown: Shutdown,
+}
+
+impl Edge {
+    /// The edge of one server.
+    pub fn new(limits: &LimitArgs, authenticator: Authenticator, route: fn(&str) -> Route, meter: &Meter, ids: Ids, shutdown: Shutdown) -> Self {
+        Self(Arc::new(Steps {
+            metrics: RpcMetrics::new(meter),
+            max_deadline: limits.max_deadline,
+            concurrency: Concurrency::new(limits),
+            authenticator,
+            rates: Rates::new(limits),
+            route,
+            ids,
+            shutdown,
+        }))
+    }
+}
+
+impl<S> Layer<S> for Edge {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { steps: Arc::clone(&self.0), inner }
+    }
+}
+
+/// Services behind the edge.
+#[derive(Debug, Clone)]
+pub struct Guarded<S> {
+    steps: Arc<Steps>,
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Guarded<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let steps = Arc::clone(&self.steps);
+        // The instance that was polled ready is the one to call; its clone waits for the next request.
+        let waiting = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, waiting);
+        Box::pin(async move { Ok(steps.answer(request, inner).await) })
+    }
+}
+
+impl Steps {
+    async fn answer<S>(&self, request: Request<Body>, inner: S) -> Response<Body>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
+        S::Future: Send,
+    {
+        if !is_grpc(&request) {
+            return not_grpc();
+        }
+        let route = (self.route)(request.uri().path());
+        let span = observe::span(route);
+        propagation::adopt(&span, request.headers());
+        let completion = self.metrics.start(route, span.clone());
+        self.observed(request, inner, route, completion).instrument(span).await
+    }
+
+    async fn observed<S>(&self, request: Request<Body>, inner: S, route: Route, completion: Completion) -> Response<Body>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
+        S::Future: Send,
+    {
+        let (response, ending) = match route {
+            Route::Rpc(method) => match deadline::asked(request.headers()) {
+                Ok(asked) => {
+                    let deadline = Deadline::after(asked.map_or(self.max_deadline, |asked| asked.min(self.max_deadline)));
+                    // A stream lives on after its handler, until the time the caller gave.
+                    let ending = asked.map(|asked| Box::pin(Deadline::after(asked).wait()) as Ending);
+                    (deadline.bound(self.guarded(request, inner, method, deadline)).await, ending)
+                }
+                Err(refused) => (Err(refused), None),
+            },
+            Route::Open(..) => (self.unharmed(request, inner).await, Some(self.end_of_service())),
+            Route::NoRule => (Err(access::no_rule(request.uri().path())), None),
+            Route::Unknown => (Err(Status::unimplemented("")), None),
+        };
+        let response = answer::mend(response.unwrap_or_else(Status::into_http));
+        Watched::over(response, completion, ending, panicked_stream)
+    }
+
+    async fn guarded<S>(
+        &self,
+        mut request: Request<Body>,
+        inner: S,
+        method: &'static waymark_proto::RpcMethod,
+        deadline: Deadline,
+    ) -> Result<Response<Body>, Status>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
+        S::Future: Send,
+    {
+        let _permit = self.concurrency.admit()?;
+        let caller = self.authenticator.authenticate(request.headers())?;
+        tracing::Span::current().record("actor", &caller.actor.subject);
+        self.rates.take(&caller.actor.subject)?;
+        access::authorise(&caller, method)?;
+        hand_on_trace(&mut request);
+        request.extensions_mut().insert(deadline);
+        request.extensions_mut().insert(caller.actor.clone());
+        request.extensions_mut().insert(caller);
+        self.unharmed(request, inner).await
+    }
+
+    /// Calls the handler with a net under panics.
+    async fn unharmed<S>(&self, request: Request<Body>, mut inner: S) -> Result<Response<Body>, Status>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
+        S::Future: Send,
+    {
+        let work = AssertUnwindSafe(async move { inner.call(request).await });
+        match work.catch_unwind().await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(never)) => match never {},
+            Err(panic) => Err(panicked(&*panic, &self.ids)),
+        }
+    }
+
+    fn end_of_service(&self) -> Ending {
+        let begun = self.shutdown.begun();
+        Box::pin(async move {
+            begun.await;
+            refuse(Code::Unavailable, "SHUTTING_DOWN", "the server is shutting down; call again, another instance will answer")
+        })
+    }
+}
+
+/// What the handler stores or sends on names the server's own span; without tracing the caller's stays.
+fn hand_on_trace(request: &mut Request<Body>) {
+    let own = propagation::current_traceparent().and_then(|own| HeaderValue::try_from(own).ok());
+    if let Some(own) = own {
+        request.headers_mut().insert(propagation::TRACEPARENT, own);
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send), ids: &Ids) -> Status {
+    let incident = ids.opaque().simple().to_string();
+    tracing::error!(incident, panic = panic_message(panic), "handler panicked");
+    let message = format!("internal error, incident {incident}");
+    answer::refuse_with(Code::Internal, "INTERNAL", message, [("incident", incident)])
+}
+
+/// A body is polled far from the edge's own state, so its incident comes from the system's random source.
+fn panicked_stream(panic: &(dyn Any + Send)) -> Status {
+    panicked(panic, &Ids::system())
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let said = panic.downcast_ref::<&str>().copied();
+    said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text")
+}
+
+fn is_grpc(request: &Request<Body>) -> bool {
+    let content = request.headers().get(http::header::CONTENT_TYPE);
+    request.method() == http::Method::POST && content.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The gRPC protocol's answer to anything else that arrives on the port.
+fn not_grpc() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    response
+}

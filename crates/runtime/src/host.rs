@@ -1,0 +1,122 @@
+//! The process: what all its services share, its start and its orderly end.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::admin;
+use crate::clock::Clock;
+use crate::config::ProcessArgs;
+use crate::ids::Ids;
+use crate::readiness::Readiness;
+use crate::serve::Running;
+use crate::shutdown::Shutdown;
+use crate::tasks::Tasks;
+use crate::telemetry::Telemetry;
+
+/// What the services of a process share. Cheap to clone; several services may run on one host.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Name of the process, such as `waymark-roadmap`.
+    pub name: &'static str,
+    /// The time.
+    pub clock: Clock,
+    /// New identifiers.
+    pub ids: Ids,
+    /// Metrics and traces.
+    pub telemetry: Telemetry,
+    /// What has to be in place before traffic may come.
+    pub readiness: Readiness,
+    /// The end of the process.
+    pub shutdown: Shutdown,
+    /// Background tasks.
+    pub tasks: Tasks,
+    /// How long work in flight may take to finish once shutdown has begun.
+    pub drain_timeout: Duration,
+}
+
+impl Host {
+    /// A host with the given sources and telemetry, serving nothing yet.
+    pub fn new(name: &'static str, clock: Clock, ids: Ids, telemetry: Telemetry, drain_timeout: Duration) -> Self {
+        let (readiness, shutdown, tasks) = (Readiness::new(), Shutdown::new(), Tasks::new());
+        Self { name, clock, ids, telemetry, readiness, shutdown, tasks, drain_timeout }
+    }
+
+    /// A host for services in a test's own process: telemetry of its own, nothing global.
+    ///
+    /// # Errors
+    /// Those of [`Telemetry::local`].
+    pub fn local(clock: Clock, ids: Ids) -> anyhow::Result<Self> {
+        Ok(Self::new("local", clock, ids, Telemetry::local()?, Duration::from_secs(5)))
+    }
+
+    /// Begins shutdown and waits until servers and tasks have ended.
+    pub async fn stop(&self, servers: Vec<Running>) {
+        self.shutdown.begin();
+        self.drain(servers).await;
+    }
+
+    async fn drain(&self, servers: Vec<Running>) {
+        for server in servers {
+            server.stopped().await;
+        }
+        let left = self.tasks.finish(self.drain_timeout).await;
+        if left > 0 {
+            tracing::warn!(left, "background tasks did not end in time and are cut");
+        }
+    }
+}
+
+/// Runs a process to its end: telemetry, admin port, signals, then `start`, which returns the servers it started; after SIGINT or SIGTERM
+/// it drains them. This is all a service's `main` does.
+pub fn run<F, S>(name: &'static str, args: &ProcessArgs, start: S) -> ExitCode
+where
+    S: FnOnce(Host) -> F,
+    F: Future<Output = anyhow::Result<Vec<Running>>>,
+{
+    let ended = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Into::into).and_then(|runtime| {
+        let ended = runtime.block_on(live(name, args, start));
+        // Blocking work that does not end must not keep the process from ending.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        ended
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn live<F, S>(name: &'static str, args: &ProcessArgs, start: S) -> anyhow::Result<()>
+where
+    S: FnOnce(Host) -> F,
+    F: Future<Output = anyhow::Result<Vec<Running>>>,
+{
+    let telemetry = Telemetry::init(&args.telemetry, name)?;
+    let host = Host::new(name, Clock::system(), Ids::system(), telemetry, args.drain_timeout);
+    let starting = host.readiness.latch("start-up");
+    let admin = admin::serve(args.admin_listen, &host)
+        .await
+        .map_err(|error| anyhow::anyhow!("the admin port cannot listen on {}: {error}; choose another with --admin-listen", args.admin_listen))?;
+    tracing::info!(address = %admin, "admin port is open");
+    host.shutdown.on_signals(args.drain_delay, &host.tasks)?;
+
+    // A signal while the database is still waited for ends the process at once: there is nothing to drain.
+    let servers = tokio::select! {
+        servers = start(host.clone()) => servers?,
+        () = host.shutdown.begun() => Vec::new(),
+    };
+    drop(starting);
+    let not_ready = {
+        host.shutdown.announced().await;
+        host.readiness.latch("shutdown")
+    };
+    host.shutdown.begun().await;
+    host.drain(servers).await;
+    drop(not_ready);
+    let telemetry = host.telemetry.clone();
+    tokio::task::spawn_blocking(move || telemetry.flush()).await?;
+    tracing::info!("ended");
+    Ok(())
+}

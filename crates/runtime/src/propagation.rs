@@ -1,0 +1,137 @@
+//! W3C trace context across gRPC metadata, the event log and NATS headers.
+//!
+//! A span that serves a request is the child of the caller's; a span that consumes an event only *links* to the span that caused it, as
+//! the two may be hours apart.
+
+use http::HeaderMap;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
+use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tonic::metadata::MetadataMap;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+/// Name of the header that carries the trace.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// Makes `span` the child of the span the headers name, if they name one.
+pub fn adopt(span: &Span, headers: &HeaderMap) {
+    if headers.contains_key(TRACEPARENT) {
+        let parent = TraceContextPropagator::new().extract(&Headers(headers));
+        // Without an OpenTelemetry layer the span has no context to set; there is then nothing to adopt.
+        let _ = span.set_parent(parent);
+    }
+}
+
+/// The `traceparent` of the current span, to be stored beside what it causes. None when tracing is off.
+pub fn current_traceparent() -> Option<String> {
+    traceparent_of(&Span::current())
+}
+
+pub(crate) fn traceparent_of(span: &Span) -> Option<String> {
+    let context = span.context();
+    let span = context.span();
+    let span = span.span_context();
+    span.is_valid().then(|| format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
+}
+
+/// Adds the current span to the metadata of an outgoing call.
+pub fn inject(metadata: &mut MetadataMap) {
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut Metadata(metadata));
+}
+
+/// Links `span` to the span a stored or received `traceparent` names; a malformed one is ignored, as it must never stop an event.
+pub fn link(span: &Span, traceparent: &str) {
+    let context = TraceContextPropagator::new().extract(&Single(traceparent));
+    let cause = context.span().span_context().clone();
+    if cause.is_valid() {
+        span.add_link(cause);
+    }
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+struct Single<'a>(&'a str);
+
+impl Extractor for Single<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        (key == TRACEPARENT).then_some(self.0)
+    }
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACEPARENT]
+    }
+}
+
+struct Metadata<'a>(&'a mut MetadataMap);
+
+impl Injector for Metadata<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        let key = tonic::metadata::MetadataKey::from_bytes(key.as_bytes());
+        if let (Ok(key), Ok(value)) = (key, value.parse()) {
+            self.0.insert(key, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TracerProvider as _;
+    use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    const CAUSE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn traced(work: impl FnOnce()) -> Vec<opentelemetry_sdk::trace::SpanData> {
+        let exporter = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+        exporter.get_finished_spans().unwrap()
+    }
+
+    #[test]
+    fn a_request_is_the_child_of_its_caller_and_hands_its_own_span_on() {
+        let mut onward = MetadataMap::new();
+        let spans = traced(|| {
+            let span = tracing::info_span!("rpc");
+            let mut headers = HeaderMap::new();
+            headers.insert(TRACEPARENT, CAUSE.parse().unwrap());
+            adopt(&span, &headers);
+            span.in_scope(|| {
+                inject(&mut onward);
+                assert_eq!(current_traceparent().as_deref(), onward.get(TRACEPARENT).unwrap().to_str().ok());
+            });
+        });
+        assert_eq!(spans[0].parent_span_id.to_string(), "b7ad6b7169203331");
+        let expected = format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", spans[0].span_context.span_id());
+        assert_eq!(onward.get(TRACEPARENT).unwrap().to_str().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_consumer_links_to_the_cause_and_ignores_nonsense() {
+        let spans = traced(|| {
+            link(&tracing::info_span!("consume"), CAUSE);
+            link(&tracing::info_span!("consume"), "nonsense");
+        });
+        assert_eq!(spans[0].links.len(), 1);
+        assert_eq!(spans[0].links[0].span_context.span_id().to_string(), "b7ad6b7169203331");
+        assert_eq!(spans[1].links.len(), 0);
+        assert_ne!(spans[0].span_context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+    }
+
+    #[test]
+    fn without_tracing_there_is_no_traceparent() {
+        assert_eq!(current_traceparent(), None);
+    }
+}

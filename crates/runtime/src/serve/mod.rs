@@ -1,0 +1,205 @@
+//! One gRPC server: a service's RPCs behind the edge, with health, reflection and, when browsers may call, gRPC-Web.
+//!
+//! Several servers may run on one [`Host`]; they share its telemetry and end together. What a server answers is the services' affair.
+
+mod connection;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::service::{Routes, RoutesBuilder};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tower::{Layer as _, Service};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::config::ServerArgs;
+use crate::edge::{Authenticator, Edge, Exposed, Route};
+use crate::host::Host;
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The authenticator would let strangers in.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The contract's descriptors cannot be served by reflection: a broken build.
+    #[error("reflection cannot serve the contract: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// An origin that is not one.
+    #[error("--web-origin {0:?} is not an origin; write it like https://app.example.com")]
+    Origin(String),
+}
+
+/// A server being put together.
+#[derive(Debug)]
+pub struct Server {
+    host: Host,
+    args: ServerArgs,
+    address: SocketAddr,
+    routes: RoutesBuilder,
+    names: Vec<&'static str>,
+    authenticator: Authenticator,
+    route: fn(&str) -> Route,
+}
+
+impl Server {
+    /// A server that listens on `default` unless `args` say otherwise.
+    pub fn new(host: &Host, args: &ServerArgs, default: SocketAddr) -> Self {
+        Self {
+            host: host.clone(),
+            args: args.clone(),
+            address: args.listen.unwrap_or(default),
+            routes: Routes::builder(),
+            names: Vec::new(),
+            authenticator: Authenticator::Development,
+            route: Route::of,
+        }
+    }
+
+    /// Adds a service. Its message limit is its own: `.max_decoding_message_size(edge::MESSAGE_BYTES)`.
+    pub fn service<S>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        self.names.push(S::NAME);
+        self.routes.add_service(service);
+        self
+    }
+
+    #[cfg(test)]
+    fn routed(mut self, route: fn(&str) -> Route) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// Listens and serves until the host shuts down.
+    ///
+    /// # Errors
+    /// [`Error`], before anything is served.
+    pub async fn start(mut self) -> Result<Running, Error> {
+        self.authenticator.check_exposure(self.address, self.args.insecure)?;
+        let origins = origins(&self.args.web_origins)?;
+        let listener = TcpListener::bind(self.address).await.map_err(|source| Error::Listen { address: self.address, source })?;
+        let address = listener.local_addr().map_err(|source| Error::Listen { address: self.address, source })?;
+
+        let (reporter, health) = tonic_health::server::health_reporter();
+        self.routes.add_service(health);
+        self.routes.add_service(reflection().build_v1()?);
+        self.routes.add_service(reflection().build_v1alpha()?);
+        self.host.tasks.spawn(format!("health {address}"), report_health(self.host.clone(), reporter, self.names.clone()));
+
+        let edge = Edge::new(
+            &self.args.limits,
+            self.authenticator,
+            self.route,
+            &self.host.telemetry.meter(),
+            self.host.ids.clone(),
+            self.host.shutdown.clone(),
+        );
+        let guarded = edge.layer(self.routes.routes().prepare());
+        let (ended, stopped) = oneshot::channel();
+        let (host, max_streams) = (self.host.clone(), self.args.limits.max_streams);
+        let serving = async move {
+            match origins {
+                Some(origins) => {
+                    let browsers = cors(origins).layer(tonic_web::GrpcWebLayer::new().layer(guarded));
+                    connection::accept(listener, browsers, connection::builder(max_streams, true), &host).await;
+                }
+                None => connection::accept(listener, guarded, connection::builder(max_streams, false), &host).await,
+            }
+            // Nobody waits for the end of a server whose handle was dropped.
+            let _ = ended.send(());
+        };
+        self.host.tasks.spawn(format!("server {address}"), serving);
+        tracing::info!(%address, services = ?self.names, "serving");
+        Ok(Running { address, stopped })
+    }
+}
+
+/// A server that serves.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl Running {
+    /// The address it listens on, with the port it was given when 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until it has drained, which begins with the host's shutdown.
+    pub async fn stopped(self) {
+        // A sender dropped without a word is a server whose task panicked; it has stopped all the same, and its task says why.
+        let _ = self.stopped.await;
+    }
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(waymark_proto::DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// Keeps `grpc.health.v1` in step with readiness: per service name and for the server as a whole, whose name is empty.
+async fn report_health(host: Host, reporter: HealthReporter, names: Vec<&'static str>) {
+    let mut ready = host.readiness.watch();
+    loop {
+        let status = if *ready.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        report(&reporter, &names, status).await;
+        tokio::select! {
+            () = host.shutdown.announced() => break,
+            changed = ready.changed() => if changed.is_err() { break },
+        }
+    }
+    report(&reporter, &names, ServingStatus::NotServing).await;
+}
+
+async fn report(reporter: &HealthReporter, names: &[&'static str], status: ServingStatus) {
+    for name in names.iter().copied().chain([""]) {
+        reporter.set_service_status(name, status).await;
+    }
+}
+
+/// Who may call from a browser; none when nobody is named.
+fn origins(named: &[String]) -> Result<Option<AllowOrigin>, Error> {
+    if named.is_empty() {
+        return Ok(None);
+    }
+    if named.iter().any(|origin| origin == "*") {
+        return Ok(Some(AllowOrigin::any()));
+    }
+    let parse = |origin: &String| {
+        let wrong = !(origin.starts_with("http://") || origin.starts_with("https://")) || origin.ends_with('/');
+        HeaderValue::from_str(origin).ok().filter(|_| !wrong).ok_or_else(|| Error::Origin(origin.clone()))
+    };
+    Ok(Some(AllowOrigin::list(named.iter().map(parse).collect::<Result<Vec<_>, _>>()?)))
+}
+
+fn cors(origins: AllowOrigin) -> CorsLayer {
+    const EXPOSED: [&str; 4] = ["grpc-status", "grpc-message", "grpc-status-details-bin", "waymark-revision"];
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(EXPOSED.map(HeaderName::from_static))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Logs to standard error, traces and metrics to an OpenTelemetry collector when one is configured, metrics to Prometheus always.
+//!
+//! A process makes one [`Telemetry`] by [`Telemetry::init`], which installs the subscriber; tests make as many as they like by
+//! [`Telemetry::local`], which touches nothing global.
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Meter, MeterProvider as _};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use crate::config::{LogFormat, TelemetryArgs};
+
+/// The version of this build, as logs, traces and `/version` give it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Metrics and traces of the process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    registry: prometheus::Registry,
+    meters: SdkMeterProvider,
+    traces: Option<SdkTracerProvider>,
+}
+
+impl Telemetry {
+    /// Installs logging and, when a collector is configured, export to it, for the process `name` such as `waymark-roadmap`. Panics are
+    /// logged like everything else. Call it within the async runtime, which the exporters use.
+    ///
+    /// # Errors
+    /// A filter, ratio or endpoint that cannot be used, or a subscriber installed before.
+    pub fn init(args: &TelemetryArgs, name: &'static str) -> anyhow::Result<Self> {
+        let resource = Resource::builder().with_service_name(name).with_attribute(KeyValue::new("service.version", VERSION)).build();
+        anyhow::ensure!((0.0..=1.0).contains(&args.trace_ratio), "--trace-ratio is {}, but must be from 0 to 1", args.trace_ratio);
+        let traces = args.otlp_endpoint.as_ref().map(|endpoint| traces(endpoint, args.trace_ratio, resource.clone())).transpose()?;
+        let telemetry = Self::with(resource, args.otlp_endpoint.as_deref(), traces)?;
+
+        let filter = EnvFilter::try_new(&args.log).map_err(|error| anyhow::anyhow!("--log {:?} is not a log filter: {error}", args.log))?;
+        let lines = match args.log_format {
+            LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).boxed(),
+            LogFormat::Json => tracing_subscriber::fmt::layer().json().with_span_list(false).with_writer(std::io::stderr).boxed(),
+        };
+        let export = telemetry.traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("waymark")));
+        tracing_subscriber::registry().with(filter).with(lines).with(export).try_init()?;
+        log_panics();
+        Ok(telemetry)
+    }
+
+    /// Metrics of its own registry and nothing global: for tests.
+    ///
+    /// # Errors
+    /// Never in practice: a fresh registry takes its first collector.
+    pub fn local() -> anyhow::Result<Self> {
+        Self::with(Resource::builder_empty().build(), None, None)
+    }
+
+    fn with(resource: Resource, endpoint: Option<&str>, traces: Option<SdkTracerProvider>) -> anyhow::Result<Self> {
+        let registry = prometheus::Registry::new();
+        let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).without_target_info().build()?;
+        let mut meters = SdkMeterProvider::builder().with_resource(resource).with_reader(exporter);
+        if let Some(endpoint) = endpoint {
+            meters = meters.with_periodic_exporter(MetricExporter::builder().with_tonic().with_endpoint(endpoint).build()?);
+        }
+        Ok(Self { registry, meters: meters.build(), traces })
+    }
+
+    /// Where instruments are made; what they record appears on `/metrics`.
+    pub fn meter(&self) -> Meter {
+        self.meters.meter("waymark")
+    }
+
+    /// The metrics in the Prometheus text format.
+    ///
+    /// # Errors
+    /// When a metric cannot be encoded.
+    pub fn prometheus(&self) -> anyhow::Result<String> {
+        Ok(prometheus::TextEncoder::new().encode_to_string(&self.registry.gather())?)
+    }
+
+    /// Sends what is still held back. Blocks until the collector has it or gives up.
+    pub fn flush(&self) {
+        let traces = self.traces.as_ref().map_or(Ok(()), SdkTracerProvider::shutdown);
+        for error in [traces, self.meters.shutdown()].into_iter().filter_map(Result::err) {
+            // The collector may be gone before this process is; that must not make its end a failure.
+            tracing::warn!(%error, "telemetry was not sent completely");
+        }
+    }
+}
+
+fn traces(endpoint: &str, ratio: f64, resource: Resource) -> anyhow::Result<SdkTracerProvider> {
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_sampler(sampler).with_resource(resource).build())
+}
+
+/// Panics become log lines with their place; the one that answers the caller adds the incident.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(panic = crate::edge::panic_message(panic.payload()), place, "panic");
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instruments_appear_in_the_prometheus_text() {
+        let telemetry = Telemetry::local().unwrap();
+        telemetry.meter().u64_counter("waymark.test.things").build().add(3, &[KeyValue::new("kind", "odd")]);
+        let text = telemetry.prometheus().unwrap();
+        assert!(text.lines().any(|line| line.starts_with("waymark_test_things_total{kind=\"odd\"") && line.ends_with(" 3")), "{text}");
+    }
+}
