@@ -13,7 +13,7 @@ const OUTPUT_ONLY: i32 = 2;
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
-    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").context("cargo sets OUT_DIR for build scripts")?);
     let mut files = Vec::new();
     for package in PACKAGES {
         for entry in std::fs::read_dir(root.join("waymark").join(package).join("v1"))? {

@@ -96,9 +96,9 @@ where
     let telemetry = Telemetry::init(&args.telemetry, name)?;
     let host = Host::new(name, Clock::system(), Ids::system(), telemetry, args.drain_timeout);
     let starting = host.readiness.latch("start-up");
-    let admin = admin::serve(args.admin_listen, &host)
-        .await
-        .map_err(|error| anyhow::anyhow!("the admin port cannot listen on {}: {error}; choose another with --admin-listen", args.admin_listen))?;
+    let admin = admin::serve(args.admin_listen, &host).await.map_err(|error| {
+        anyhow::anyhow!("the admin port cannot listen on {}: {error}; choose another with --admin-listen", args.admin_listen)
+    })?;
     tracing::info!(address = %admin, "admin port is open");
     host.shutdown.on_signals(args.drain_delay, &host.tasks)?;
 

@@ -96,7 +96,9 @@ impl Authenticator {
             Self::Development => {
                 let subject = text(headers, ACTOR_KEY)?.unwrap_or(DEFAULT_ACTOR);
                 if subject.is_empty() || subject.len() > MAX_ACTOR_BYTES {
-                    return Err(unauthenticated(format!("{ACTOR_KEY} must be 1 to {MAX_ACTOR_BYTES} bytes, such as users/ada@example.com")));
+                    return Err(unauthenticated(format!(
+                        "{ACTOR_KEY} must be 1 to {MAX_ACTOR_BYTES} bytes, such as users/ada@example.com"
+                    )));
                 }
                 let role = text(headers, ROLE_KEY)?.unwrap_or("admin");
                 let role = Role::parse(role)
@@ -122,7 +124,8 @@ pub(super) fn authorise(caller: &Caller, method: &RpcMethod) -> Result<(), Statu
         return Ok(());
     }
     let action = format!("{}/{}", method.service, method.method);
-    let message = format!("{} may not call {action}, which needs the access {:?}; ask an administrator for it", caller.actor.subject, method.access);
+    let message =
+        format!("{} may not call {action}, which needs the access {:?}; ask an administrator for it", caller.actor.subject, method.access);
     Err(refuse_with(Code::PermissionDenied, "PERMISSION_DENIED", message, [("action", action)]))
 }
 

@@ -44,19 +44,23 @@ pub(super) fn mend(response: Response<Body>) -> Response<Body> {
 }
 
 fn mended(status: &Status) -> Status {
-    const MALFORMED: [&str; 4] =
-        ["failed to decode Protobuf message", "protocol error: received message with", "Unexpected EOF decoding stream", "Missing request message"];
+    const MALFORMED: [&str; 4] = [
+        "failed to decode Protobuf message",
+        "protocol error: received message with",
+        "Unexpected EOF decoding stream",
+        "Missing request message",
+    ];
     let message = status.message();
     match status.code() {
-        Code::OutOfRange if message.contains("decoded message length too large") => refuse(
-            Code::ResourceExhausted,
-            "TOO_LARGE",
-            format!("{}; send less at a time", message.trim_start_matches("Error, ")),
-        ),
+        Code::OutOfRange if message.contains("decoded message length too large") => {
+            refuse(Code::ResourceExhausted, "TOO_LARGE", format!("{}; send less at a time", message.trim_start_matches("Error, ")))
+        }
         Code::Internal if MALFORMED.iter().any(|start| message.starts_with(start)) => {
             refuse(Code::InvalidArgument, "INVALID_FIELD", format!("the request is not a valid message of this method: {message}"))
         }
-        Code::Unimplemented => refuse(Code::Unimplemented, "UNIMPLEMENTED", "this server has no such method; list its methods by reflection"),
+        Code::Unimplemented => {
+            refuse(Code::Unimplemented, "UNIMPLEMENTED", "this server has no such method; list its methods by reflection")
+        }
         code => refuse(code, reason_of(code), message),
     }
 }
@@ -87,7 +91,11 @@ mod tests {
     #[test]
     fn library_refusals_become_the_contract_s() {
         let cases = [
-            (Status::out_of_range("Error, decoded message length too large: found 9 bytes, the limit is: 4 bytes"), Code::ResourceExhausted, "TOO_LARGE"),
+            (
+                Status::out_of_range("Error, decoded message length too large: found 9 bytes, the limit is: 4 bytes"),
+                Code::ResourceExhausted,
+                "TOO_LARGE",
+            ),
             (Status::internal("failed to decode Protobuf message: invalid tag value: 0"), Code::InvalidArgument, "INVALID_FIELD"),
             (Status::unimplemented(""), Code::Unimplemented, "UNIMPLEMENTED"),
             (Status::already_exists("there"), Code::AlreadyExists, "RESOURCE_EXISTS"),

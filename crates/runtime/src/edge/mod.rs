@@ -17,7 +17,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -59,7 +59,14 @@ struct Steps {
 
 impl Edge {
     /// The edge of one server.
-    pub fn new(limits: &LimitArgs, authenticator: Authenticator, route: fn(&str) -> Route, meter: &Meter, ids: Ids, shutdown: Shutdown) -> Self {
+    pub fn new(
+        limits: &LimitArgs,
+        authenticator: Authenticator,
+        route: fn(&str) -> Route,
+        meter: &Meter,
+        ids: Ids,
+        shutdown: Shutdown,
+    ) -> Self {
         Self(Arc::new(Steps {
             metrics: RpcMetrics::new(meter),
             max_deadline: limits.max_deadline,
@@ -163,7 +170,7 @@ impl Steps {
         let _permit = self.concurrency.admit()?;
         let caller = self.authenticator.authenticate(request.headers())?;
         tracing::Span::current().record("actor", &caller.actor.subject);
-        self.rates.take(&caller.actor.subject)?;
+        self.rates.take(&caller.actor.subject, Instant::now())?;
         access::authorise(&caller, method)?;
         hand_on_trace(&mut request);
         request.extensions_mut().insert(deadline);

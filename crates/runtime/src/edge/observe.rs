@@ -87,7 +87,9 @@ impl Drop for Completion {
         let elapsed = self.started.elapsed();
         let [service, method] = self.labels.clone();
         self.metrics.active.add(-1, &self.labels);
-        self.metrics.duration.record(elapsed.as_secs_f64(), &[service, method, KeyValue::new("rpc.grpc.status_code", i64::from(code as i32))]);
+        self.metrics
+            .duration
+            .record(elapsed.as_secs_f64(), &[service, method, KeyValue::new("rpc.grpc.status_code", i64::from(code as i32))]);
         self.span.record("rpc.grpc.status_code", code as i32);
         let _entered = self.span.enter();
         match code {

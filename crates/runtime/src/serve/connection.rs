@@ -95,8 +95,9 @@ where
 {
     // Small answers must not wait for more; failing to say so costs time only.
     let _ = stream.set_nodelay(true);
+    let mut first = [0];
     let spoke = tokio::select! {
-        readable = tokio::time::timeout(FIRST_BYTE, stream.readable()) => matches!(readable, Ok(Ok(()))),
+        peeked = tokio::time::timeout(FIRST_BYTE, stream.peek(&mut first)) => matches!(peeked, Ok(Ok(1))),
         () = shutdown.begun() => false,
     };
     if !spoke {
