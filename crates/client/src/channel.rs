@@ -1,0 +1,225 @@
+//! A connection to one service that every generated client can use: sends the deadline, who asks and the trace with each call, and
+//! repeats what may be repeated within a budget.
+//!
+//! It connects when first used and again whenever the connection is lost. It never keeps a queue: a call fails by its deadline.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::transport::Endpoint;
+use tonic::{Code, Status};
+use tower::{Service, ServiceExt as _};
+
+use crate::plan::{self, Plan};
+use crate::retry::{self, Budget};
+use crate::{deadline, headers, request_id};
+
+/// How calls are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Principal sent as `waymark-actor`, such as `users/ada@example.com`; believed by development servers only.
+    pub actor: Option<String>,
+    /// Role sent as `waymark-role`, such as `manager`; believed by development servers only.
+    pub role: Option<String>,
+    /// Time a unary call may take with all its attempts, when the call itself sets none (`Request::set_timeout`).
+    pub deadline: Duration,
+    /// Time to open a connection.
+    pub connect_timeout: Duration,
+    /// Attempts at one call, the first included.
+    pub attempts: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { actor: None, role: None, deadline: Duration::from_secs(10), connect_timeout: Duration::from_secs(3), attempts: 5 }
+    }
+}
+
+/// Why a channel cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressError {
+    /// Not a host and port.
+    #[error("{address:?} is not an address; write HOST:PORT or http://HOST:PORT")]
+    Address {
+        /// The address as given.
+        address: String,
+        /// What the parser said.
+        source: tonic::transport::Error,
+    },
+    /// The actor or role holds characters that metadata cannot carry.
+    #[error("{0:?} cannot be sent as metadata; use printable ASCII")]
+    Metadata(String),
+}
+
+/// A connection to one service; clones share it and its retry budget.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    inner: tonic::transport::Channel,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    address: String,
+    deadline: Duration,
+    attempts: u32,
+    fixed: HeaderMap,
+    budget: Budget,
+}
+
+impl Channel {
+    /// A channel to `address` (`host:port`, or a URL). Nothing is connected until the first call. Must be called within a tokio runtime.
+    pub fn new(address: &str, options: Options) -> Result<Self, AddressError> {
+        let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+        let endpoint = Endpoint::from_shared(url).map_err(|source| AddressError::Address { address: address.to_owned(), source })?;
+        let endpoint = endpoint
+            .connect_timeout(options.connect_timeout)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .keep_alive_while_idle(true);
+        let mut fixed = HeaderMap::new();
+        for (key, value) in [("waymark-actor", options.actor), ("waymark-role", options.role)] {
+            if let Some(value) = value {
+                let header = HeaderValue::try_from(&value).map_err(|_| AddressError::Metadata(value))?;
+                fixed.insert(key, header);
+            }
+        }
+        let shared = Shared {
+            address: address.to_owned(),
+            deadline: options.deadline,
+            attempts: options.attempts.max(1),
+            fixed,
+            budget: Budget::new(),
+        };
+        Ok(Self { inner: endpoint.connect_lazy(), shared: Arc::new(shared) })
+    }
+
+    async fn exchange(self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let (mut parts, body) = request.into_parts();
+        headers::add_fixed(&mut parts.headers, &self.shared.fixed);
+        headers::inject_trace(&mut parts.headers);
+        let Plan::Unary { idempotent, request_id } = plan::of(parts.uri.path()) else {
+            let deadline = asked_deadline(&parts.headers).map(|left| Instant::now() + left);
+            let sent = self.send(Request::from_parts(parts, body));
+            return match deadline {
+                // Only until the stream starts: from then on the server keeps the deadline.
+                Some(deadline) => tokio::time::timeout_at(deadline, sent).await.unwrap_or_else(|_| Err(too_late(None))),
+                None => sent.await,
+            };
+        };
+        let frame = body.collect().await?.to_bytes();
+        let (frame, repeatable) = match request_id {
+            Some(number) => request_id::ensure(&frame, number).map_or((frame, idempotent), |frame| (frame, true)),
+            None => (frame, idempotent),
+        };
+        let deadline = Instant::now() + asked_deadline(&parts.headers).unwrap_or(self.shared.deadline);
+        let attempts = if repeatable { self.shared.attempts } else { 1 };
+        let mut last = None;
+        tokio::time::timeout_at(deadline, self.attempts(&parts, &frame, deadline, attempts, &mut last))
+            .await
+            .unwrap_or_else(|_| Err(too_late(last)))
+    }
+
+    async fn attempts(
+        &self,
+        parts: &http::request::Parts,
+        frame: &Bytes,
+        deadline: Instant,
+        attempts: u32,
+        last: &mut Option<Status>,
+    ) -> Result<Response<Body>, Status> {
+        let mut failures = 0;
+        loop {
+            let mut request = Request::new(Body::new(Full::new(frame.clone())));
+            *request.method_mut() = parts.method.clone();
+            *request.uri_mut() = parts.uri.clone();
+            *request.version_mut() = parts.version;
+            *request.headers_mut() = parts.headers.clone();
+            // The time that is left now, not when the call began: a retry must not be worked on for longer than its caller waits.
+            let left = deadline::format(deadline.saturating_duration_since(Instant::now()));
+            if let Ok(left) = HeaderValue::try_from(left) {
+                request.headers_mut().insert(deadline::GRPC_TIMEOUT, left);
+            }
+            let status = match self.whole(request).await {
+                Ok(response) => {
+                    self.shared.budget.succeeded();
+                    return Ok(response);
+                }
+                Err(status) => status,
+            };
+            failures += 1;
+            let Some(delay) = retry::delay(&status, failures) else { return Err(status) };
+            let too_long = Instant::now() + delay >= deadline;
+            if failures >= attempts || too_long || !self.shared.budget.take() {
+                return Err(status);
+            }
+            tracing::debug!(path = parts.uri.path(), failures, ?delay, code = ?status.code(), "call is repeated");
+            *last = Some(status);
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// One attempt with its whole answer: the status of a call may come after its body.
+    async fn whole(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let (parts, body) = self.send(request).await?.into_parts();
+        let body = body.collect().await.map_err(|status| self.lost(status))?;
+        if let Some(status) = body.trailers().and_then(Status::from_header_map).filter(|status| status.code() != Code::Ok) {
+            return Err(status);
+        }
+        Ok(Response::from_parts(parts, Body::new(body)))
+    }
+
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let response = self.inner.clone().oneshot(request).await.map_err(|error| self.lost(Status::from_error(Box::new(error))))?;
+        match Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok) {
+            Some(status) => Err(status),
+            None => Ok(response),
+        }
+    }
+
+    /// A connection that broke says nothing of the call: whatever the transport calls it, the service did not answer.
+    fn lost(&self, status: Status) -> Status {
+        let mut reason = status.message().to_owned();
+        let mut source = std::error::Error::source(&status);
+        while let Some(error) = source {
+            reason = error.to_string();
+            source = error.source();
+        }
+        Status::unavailable(format!("{} does not answer: {reason}; is the service running there?", self.shared.address))
+    }
+}
+
+fn asked_deadline(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(deadline::GRPC_TIMEOUT)?.to_str().ok().and_then(deadline::parse)
+}
+
+fn too_late(last: Option<Status>) -> Status {
+    // What kept the call from succeeding says more than that time ran out.
+    last.unwrap_or_else(|| Status::deadline_exceeded("the deadline passed before the answer came; a write may or may not have happened"))
+}
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Each attempt waits for the connection itself, within its deadline.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let exchange = self.clone().exchange(request);
+        async move { Ok(exchange.await.unwrap_or_else(Status::into_http)) }.boxed()
+    }
+}
