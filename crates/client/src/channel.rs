@@ -172,7 +172,7 @@ impl Channel {
     /// One attempt with its whole answer: the status of a call may come after its body.
     async fn whole(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
         let (parts, body) = self.send(request).await?.into_parts();
-        let body = body.collect().await.map_err(|status| self.lost(status))?;
+        let body = body.collect().await.map_err(|status| self.lost(&status))?;
         if let Some(status) = body.trailers().and_then(Status::from_header_map).filter(|status| status.code() != Code::Ok) {
             return Err(status);
         }
@@ -180,7 +180,7 @@ impl Channel {
     }
 
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
-        let response = self.inner.clone().oneshot(request).await.map_err(|error| self.lost(Status::from_error(Box::new(error))))?;
+        let response = self.inner.clone().oneshot(request).await.map_err(|error| self.lost(&Status::from_error(Box::new(error))))?;
         match Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok) {
             Some(status) => Err(status),
             None => Ok(response),
@@ -188,9 +188,9 @@ impl Channel {
     }
 
     /// A connection that broke says nothing of the call: whatever the transport calls it, the service did not answer.
-    fn lost(&self, status: Status) -> Status {
+    fn lost(&self, status: &Status) -> Status {
         let mut reason = status.message().to_owned();
-        let mut source = std::error::Error::source(&status);
+        let mut source = std::error::Error::source(status);
         while let Some(error) = source {
             reason = error.to_string();
             source = error.source();

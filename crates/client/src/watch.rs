@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use pbjson_types::Empty;
 use tonic::{Code, Status, Streaming};
 use waymark_proto::events::v1::events_service_client::EventsServiceClient;
 use waymark_proto::events::v1::watch_events_request::Start as WireStart;
@@ -55,9 +56,9 @@ impl Watch {
     pub fn new(channel: Channel, parent: &str, types: Vec<String>, subjects: Vec<String>, start: Start) -> Self {
         let start = match start {
             Start::After(revision) => WireStart::AfterRevision(revision),
-            Start::Earliest => WireStart::Earliest(Default::default()),
-            Start::Now => WireStart::Now(Default::default()),
-            Start::Snapshot => WireStart::Snapshot(Default::default()),
+            Start::Earliest => WireStart::Earliest(Empty {}),
+            Start::Now => WireStart::Now(Empty {}),
+            Start::Snapshot => WireStart::Snapshot(Empty {}),
         };
         let request = WatchEventsRequest { parent: parent.to_owned(), types, subjects, start: Some(start) };
         let client = EventsServiceClient::new(channel).max_decoding_message_size(64 << 20);

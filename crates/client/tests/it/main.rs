@@ -1,5 +1,7 @@
 //! The channel and the watch against a real server on loopback that fails on purpose.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod server;
 
 use std::time::{Duration, Instant};
