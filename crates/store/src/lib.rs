@@ -1,1 +1,31 @@
-//! placeholder
+//! State and log commit together. A [`Store`] is a service's database; a [`Write`] is one transaction of one workspace; nothing is
+//! saved but through [`Write::put`], which takes a [`Change`](waymark_domain::Change) and writes state and log rows alike.
+//!
+//! The workspace's revision row is locked first and bumped once per transaction, so revisions are in commit order without gaps, and
+//! whatever a write reads cannot change before it commits. There is no retry loop, because there is nothing to conflict with.
+//!
+//! This crate knows tables and columns, never what the resources mean.
+
+mod db;
+mod error;
+mod heads;
+mod history;
+mod list;
+mod log;
+pub mod migrate;
+mod reaction;
+mod repository;
+mod sql;
+mod table;
+mod write;
+
+pub use db::{Backend, Clock, Store, StoreOptions};
+pub use error::Error;
+pub use heads::Heads;
+pub use history::Position;
+pub use list::{ListQuery, Page};
+pub use log::{LogFilter, LogRow};
+pub use reaction::{Reaction, Received};
+pub use repository::Batch;
+pub use table::{Column, ColumnKind, Columns, Table};
+pub use write::Write;

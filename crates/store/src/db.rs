@@ -1,0 +1,158 @@
+//! The database of a service: connections, their settings, and where the clock comes from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult};
+use uuid::Uuid;
+
+use crate::sql::Sql;
+use crate::{Error, Heads};
+
+/// Which database it is.
+pub use sea_orm::DbBackend as Backend;
+
+/// Where the time and new identities come from; tests give fixed ones.
+#[derive(Clone)]
+pub struct Clock {
+    /// The current time.
+    pub now: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// A new identity.
+    pub new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+}
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// `sqlite://path/to/file.db` or `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// Connections at most; on SQLite the readers beside the one writer.
+    pub max_connections: u32,
+    /// How long a request waits for a free connection.
+    pub acquire_timeout: Duration,
+    /// How long the database may work on one statement (PostgreSQL).
+    pub statement_timeout: Duration,
+}
+
+impl StoreOptions {
+    /// The defaults for a database.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), max_connections: 16, acquire_timeout: Duration::from_secs(5), statement_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// A service's database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    /// Where writes begin: on SQLite a single connection, since there can be one writer.
+    pub(crate) writer: DatabaseConnection,
+    pub(crate) reader: DatabaseConnection,
+    pub(crate) clock: Clock,
+    heads: Heads,
+    acquire_timeout: Duration,
+}
+
+impl Store {
+    /// Connects. A SQLite file is made when there is none.
+    pub async fn connect(options: &StoreOptions, clock: Clock) -> Result<Self, Error> {
+        let base = || {
+            let mut connect = ConnectOptions::new(options.url.clone());
+            // `connect_timeout` is what sea-orm hands to the pool as the time to wait for a connection.
+            connect
+                .connect_timeout(options.acquire_timeout)
+                .acquire_timeout(options.acquire_timeout)
+                .sqlx_logging(false)
+                .record_stmt_in_spans(false)
+                .test_before_acquire(false);
+            connect
+        };
+        let (writer, reader) = if options.url.starts_with("sqlite:") {
+            let sqlite = |connections: u32| {
+                let mut connect = base();
+                connect.max_connections(connections).min_connections(1).idle_timeout(None).max_lifetime(None);
+                // WAL lets readers go on beside the writer; FULL makes a commit survive a power cut.
+                connect.map_sqlx_sqlite_opts(|o| {
+                    o.create_if_missing(true)
+                        .journal_mode(SqliteJournalMode::Wal)
+                        .synchronous(SqliteSynchronous::Full)
+                        .busy_timeout(Duration::from_secs(10))
+                        .foreign_keys(true)
+                });
+                connect
+            };
+            let writer = Database::connect(sqlite(1)).await?;
+            (writer, Database::connect(sqlite(options.max_connections)).await?)
+        } else {
+            let mut connect = base();
+            connect.max_connections(options.max_connections).min_connections(1).statement_timeout(options.statement_timeout);
+            // A connection that the server closed is found out by a ping, but only after it lay idle.
+            connect.test_before_acquire_if_idle_for(Duration::from_secs(1));
+            let pool = Database::connect(connect).await?;
+            (pool.clone(), pool)
+        };
+        Ok(Self { writer, reader, clock, heads: Heads::default(), acquire_timeout: options.acquire_timeout })
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> DbBackend {
+        self.reader.get_database_backend()
+    }
+
+    /// The newest known revisions.
+    pub fn heads(&self) -> &Heads {
+        &self.heads
+    }
+
+    /// The time, in microseconds.
+    pub fn now(&self) -> DateTime<Utc> {
+        let now = (self.clock.now)();
+        // Databases keep microseconds; what is answered must equal what is read back.
+        DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+    }
+
+    /// A connection for reads outside of a write.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// A connection for a component's own tables (relay, inbox, …); resources are written by [`Store::write`] only.
+    pub fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.query_one(Sql::new("SELECT 1")).await.map(|_| ())
+    }
+
+    /// Closes the connections; later calls fail.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.writer.clone().close().await?;
+        Ok(self.reader.clone().close().await?)
+    }
+
+    pub(crate) async fn query_one(&self, sql: Sql) -> Result<Option<QueryResult>, Error> {
+        self.reader.query_one_raw(sql.statement(self.backend())).await.map_err(|e| self.error(e))
+    }
+
+    pub(crate) async fn query_all(&self, sql: Sql) -> Result<Vec<QueryResult>, Error> {
+        self.reader.query_all_raw(sql.statement(self.backend())).await.map_err(|e| self.error(e))
+    }
+
+    pub(crate) fn error(&self, error: sea_orm::DbErr) -> Error {
+        match error {
+            sea_orm::DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout) => Error::Busy(self.acquire_timeout),
+            other => Error::Database(other),
+        }
+    }
+
+    /// Asks the database for the revisions of all workspaces, so that commits of other processes wake this one's readers.
+    pub async fn poll_heads(&self) -> Result<(), Error> {
+        for row in self.query_all(Sql::new("SELECT id, revision FROM workspaces")).await? {
+            self.heads.observe(&row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! Why the store refuses or fails, as a [`Failure`].
+
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use waymark_domain::{Failure, FailureKind, Violation, Violations};
+use waymark_rpc::mask::MaskError;
+use waymark_rpc::page::PageError;
+use waymark_rpc::{FilterError, OrderError};
+
+/// What can go wrong between a request and its commit.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A rule of the domain refused.
+    #[error("{0}")]
+    Rule(Box<dyn Failure + Send + Sync>),
+    /// Fields of the request are wrong.
+    #[error(transparent)]
+    Invalid(#[from] Violations),
+    /// The update mask is wrong.
+    #[error(transparent)]
+    Mask(#[from] MaskError),
+    /// The filter is wrong.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// The order is wrong.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// The page token or size is wrong.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// A row of a batch that is all or nothing.
+    #[error("requests[{index}]: {error}")]
+    Row {
+        /// Index of the row in the request.
+        index: usize,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
+    /// No such resource.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// The name is taken.
+    #[error("{0} exists already; a deleted resource keeps its name")]
+    Exists(String),
+    /// The resource is deleted; only Get and Undelete reach it.
+    #[error("{0} is deleted; undelete it first")]
+    Deleted(String),
+    /// Undelete of what is not deleted.
+    #[error("{0} is not deleted")]
+    NotDeleted(String),
+    /// The etag is outdated.
+    #[error("{resource} has changed: its etag is {current:?}, the request has {given:?}; read it again and decide again")]
+    Stale {
+        /// The resource.
+        resource: String,
+        /// Its etag now.
+        current: String,
+        /// The etag of the request.
+        given: String,
+    },
+    /// The resource a request refers to does not exist.
+    #[error("{field}: {resource} does not exist")]
+    Reference {
+        /// Path of the field that refers.
+        field: &'static str,
+        /// The resource referred to.
+        resource: String,
+    },
+    /// Another resource refers to this one.
+    #[error("{resource} is still referred to by {referrer}; change or delete that first")]
+    InUse {
+        /// The resource.
+        resource: String,
+        /// One that refers to it.
+        referrer: String,
+    },
+    /// The request id was used for something else.
+    #[error("request_id {0} was used for another request; make a new id for each request")]
+    RequestIdReused(uuid::Uuid),
+    /// History before this is no longer kept.
+    #[error("revision {asked} is no longer kept; the earliest is {earliest}")]
+    Expired {
+        /// The revision asked for.
+        asked: i64,
+        /// The earliest that can be read.
+        earliest: i64,
+    },
+    /// The revision has not happened.
+    #[error("revision {asked} has not happened yet; the current one is {current}")]
+    Future {
+        /// The revision asked for.
+        asked: i64,
+        /// The workspace's revision.
+        current: i64,
+    },
+    /// A stored row breaks an invariant.
+    #[error("table {table}, column {column}, row {workspace}/{id}: {problem}")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The workspace's id.
+        workspace: String,
+        /// The row's id.
+        id: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An event that the contract does not know.
+    #[error("{0} is not an event of the contract")]
+    UnknownEvent(String),
+    /// The schema is not at the version this program needs.
+    #[error("the schema lacks {0}; run the migrations of this version")]
+    Schema(String),
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] DbErr),
+    /// Nothing answered in time.
+    #[error("no database connection was free within {0:?}")]
+    Busy(Duration),
+}
+
+impl Error {
+    /// A domain error, for use in `map_err`.
+    pub fn rule(error: impl Failure + Send + Sync + 'static) -> Self {
+        Self::Rule(Box::new(error))
+    }
+
+    /// Whether trying the same again later may succeed.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind(), FailureKind::Unavailable | FailureKind::Overloaded)
+    }
+}
+
+impl Failure for Error {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Rule(inner) => inner.kind(),
+            Self::Row { error, .. } => error.kind(),
+            Self::Invalid(inner) => inner.kind(),
+            Self::Mask(inner) => inner.kind(),
+            Self::Filter(inner) => inner.kind(),
+            Self::Order(inner) => inner.kind(),
+            Self::Page(inner) => inner.kind(),
+            Self::NotFound(_) | Self::Deleted(_) => FailureKind::NotFound,
+            Self::Exists(_) => FailureKind::AlreadyExists,
+            Self::NotDeleted(_) | Self::Reference { .. } | Self::InUse { .. } => FailureKind::Refused,
+            Self::Stale { .. } => FailureKind::Stale,
+            Self::RequestIdReused(_) | Self::Future { .. } => FailureKind::Invalid,
+            Self::Expired { .. } => FailureKind::OutOfRange,
+            Self::Damaged { .. } | Self::UnknownEvent(_) => FailureKind::Bug,
+            Self::Database(error) if is_bug(error) => FailureKind::Bug,
+            Self::Database(_) | Self::Busy(_) | Self::Schema(_) => FailureKind::Unavailable,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Rule(inner) => inner.reason(),
+            Self::Row { error, .. } => error.reason(),
+            Self::Invalid(inner) => inner.reason(),
+            Self::Mask(inner) => inner.reason(),
+            Self::Filter(inner) => inner.reason(),
+            Self::Order(inner) => inner.reason(),
+            Self::Page(inner) => inner.reason(),
+            Self::NotFound(_) | Self::Deleted(_) => "RESOURCE_NOT_FOUND",
+            Self::Exists(_) => "RESOURCE_EXISTS",
+            Self::NotDeleted(_) => "STATE_CONFLICT",
+            Self::Stale { .. } => "ETAG_MISMATCH",
+            Self::Reference { .. } => "REFERENCE_NOT_FOUND",
+            Self::InUse { .. } => "RESOURCE_IN_USE",
+            Self::RequestIdReused(_) => "REQUEST_ID_REUSED",
+            Self::Expired { .. } => "REVISION_EXPIRED",
+            Self::Future { .. } => "REVISION_IN_FUTURE",
+            Self::Damaged { .. } | Self::UnknownEvent(_) => "INTERNAL",
+            Self::Database(error) if is_bug(error) => "INTERNAL",
+            Self::Database(_) | Self::Busy(_) | Self::Schema(_) => "UNAVAILABLE",
+        }
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Rule(inner) => inner.metadata(),
+            Self::Row { error, .. } => error.metadata(),
+            Self::Filter(inner) => inner.metadata(),
+            Self::NotFound(resource) | Self::Exists(resource) | Self::Deleted(resource) => vec![("resource", resource.clone())],
+            Self::NotDeleted(resource) => {
+                vec![("resource", resource.clone()), ("state", "LIVE".into()), ("action", "undelete".into())]
+            }
+            Self::Stale { resource, current, .. } => vec![("resource", resource.clone()), ("etag", current.clone())],
+            Self::Reference { field, resource } => vec![("field", (*field).to_owned()), ("resource", resource.clone())],
+            Self::InUse { resource, referrer } => vec![("resource", resource.clone()), ("referrer", referrer.clone())],
+            Self::RequestIdReused(id) => vec![("request_id", id.to_string())],
+            Self::Expired { earliest, .. } => vec![("earliest_revision", earliest.to_string())],
+            Self::Future { current, .. } => vec![("revision", current.to_string())],
+            Self::Invalid(_)
+            | Self::Mask(_)
+            | Self::Order(_)
+            | Self::Page(_)
+            | Self::Damaged { .. }
+            | Self::UnknownEvent(_)
+            | Self::Schema(_)
+            | Self::Database(_)
+            | Self::Busy(_) => Vec::new(),
+        }
+    }
+
+    fn violations(&self) -> Vec<Violation> {
+        match self {
+            Self::Rule(inner) => inner.violations(),
+            Self::Row { index, error } => error
+                .violations()
+                .into_iter()
+                .map(|v| Violation { field: format!("requests[{index}].{}", v.field), description: v.description })
+                .collect(),
+            Self::Invalid(inner) => inner.violations(),
+            Self::Mask(inner) => inner.violations(),
+            Self::Filter(inner) => inner.violations(),
+            Self::Order(inner) => inner.violations(),
+            Self::Page(inner) => inner.violations(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A statement the database rejects is a bug; a database that cannot serve is an outage.
+fn is_bug(error: &DbErr) -> bool {
+    let text = error.to_string();
+    let outage = ["disk is full", "disk I/O error", "database is locked", "readonly database", "No space left"];
+    matches!(error, DbErr::Exec(_) | DbErr::Query(_) | DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. })
+        && !outage.iter().any(|hint| text.contains(hint))
+        && !is_connection_loss(&text)
+}
+
+fn is_connection_loss(text: &str) -> bool {
+    [
+        "Broken pipe",
+        "Connection re",
+        "error communicating with",
+        "unexpected end of file",
+        "terminating connection",
+        "shutting down",
+        "closed pool",
+        "starting up",
+        "recovery mode",
+    ]
+    .iter()
+    .any(|hint| text.contains(hint))
+}

@@ -1,0 +1,79 @@
+//! The past: resources as they stood after a revision or at a time, read from the log.
+
+use chrono::{DateTime, Utc};
+use waymark_domain::WorkspaceId;
+use waymark_proto::ResourceMessage;
+
+use crate::{Error, LogRow, Store, Table};
+
+/// A position in a workspace's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// After this revision.
+    Revision(i64),
+    /// After the last revision at or before this time.
+    Time(DateTime<Utc>),
+}
+
+impl Store {
+    /// The revision a position stands for; refuses positions in the future or no longer kept.
+    pub async fn resolve(&self, workspace: &WorkspaceId, position: Position) -> Result<i64, Error> {
+        let (earliest, current) = self.bounds(workspace.id()).await?;
+        let asked = match position {
+            Position::Revision(revision) => revision,
+            Position::Time(time) => {
+                let mut sql = crate::sql::Sql::new("SELECT coalesce(max(revision), 0) FROM log WHERE workspace = ");
+                sql.bind(workspace.id()).push(" AND time <= ").bind(time.timestamp_micros());
+                match self.query_one(sql).await? {
+                    Some(row) => row.try_get_by_index(0)?,
+                    None => 0,
+                }
+            }
+        };
+        if asked > current {
+            return Err(Error::Future { asked, current });
+        }
+        if asked < earliest {
+            return Err(Error::Expired { asked, earliest });
+        }
+        Ok(asked)
+    }
+
+    /// The live resources of a table as they stood at `position`, in order of id, with the revision that stands for it.
+    pub async fn as_of<T: Table>(&self, workspace: &WorkspaceId, position: Position) -> Result<(i64, Vec<T::Message>), Error> {
+        let revision = self.resolve(workspace, position).await?;
+        let rows = self.latest(workspace.id(), Some(T::Message::COLLECTION), revision).await?;
+        let messages: Result<Vec<_>, _> = rows.iter().map(resource_of::<T::Message>).collect();
+        Ok((revision, messages?.into_iter().filter(|m| m.standard().delete_time.is_none()).collect()))
+    }
+
+    /// The last event of every resource at or before `revision`, deleted ones included, in order of collection and id.
+    pub async fn latest(&self, workspace: &str, collection: Option<&str>, revision: i64) -> Result<Vec<LogRow>, Error> {
+        let mut sql = self.select("FROM log WHERE workspace = ");
+        sql.bind(workspace).push(" AND revision <= ").bind(revision);
+        if let Some(collection) = collection {
+            sql.push(" AND collection = ").bind(collection);
+        }
+        sql.push(
+            " AND NOT EXISTS (SELECT 1 FROM log AS later WHERE later.workspace = log.workspace AND later.collection = log.collection
+              AND later.resource_id = log.resource_id AND (later.revision, later.ordinal) > (log.revision, log.ordinal)
+              AND later.revision <= ",
+        );
+        sql.bind(revision).push(") ORDER BY collection, resource_id");
+        self.rows(sql).await
+    }
+}
+
+/// The resource that an event carries.
+fn resource_of<M: ResourceMessage>(row: &LogRow) -> Result<M, Error> {
+    let damaged = |problem: String| Error::Damaged {
+        table: "log",
+        column: "data",
+        workspace: row.workspace.clone(),
+        id: row.event_id.to_string(),
+        problem,
+    };
+    let mut data: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&row.data).map_err(|e| damaged(e.to_string()))?;
+    let resource = data.remove(&crate::write::json_name(M::SINGULAR)).ok_or_else(|| damaged(format!("has no {}", M::SINGULAR)))?;
+    serde_json::from_value(resource).map_err(|e| damaged(e.to_string()))
+}

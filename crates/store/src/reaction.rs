@@ -1,0 +1,86 @@
+//! Reacting to another service's event: its effects are committed once, together with the note that it was handled.
+
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+use waymark_domain::WorkspaceId;
+use waymark_rpc::Call;
+use waymark_rpc::call::Causation;
+
+use crate::sql::Sql;
+use crate::{Error, Store, Write};
+
+/// An event as a consumer receives it, whatever carried it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The service it comes from, such as `roadmap`.
+    pub source: String,
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// Its revision in the source's workspace.
+    pub revision: i64,
+    /// Its id, the same on every delivery.
+    pub event_id: Uuid,
+    /// Full name of its message.
+    pub event_type: String,
+    /// Name of the resource that changed.
+    pub subject: String,
+    /// When it was decided.
+    pub time: DateTime<Utc>,
+    /// Who did it.
+    pub actor: String,
+    /// W3C trace context of the request that caused it.
+    pub traceparent: Option<String>,
+    /// The event's message as canonical JSON.
+    pub data: String,
+}
+
+/// A service's reaction to an event.
+#[derive(Debug, Clone)]
+pub struct Reaction {
+    workspace: WorkspaceId,
+    call: Call,
+}
+
+impl Received {
+    /// The reaction of `consumer` (a service's name) to this event.
+    pub fn reaction(&self, consumer: &str) -> Reaction {
+        let mut call = Call::internal(consumer);
+        call.traceparent.clone_from(&self.traceparent);
+        call.causation = Some(Causation { consumer: consumer.to_owned(), event_id: self.event_id });
+        Reaction { workspace: self.workspace.clone(), call }
+    }
+}
+
+impl Store {
+    /// Commits the effects of an event unless they already are: exactly once per consumer and event id, however often the event is
+    /// delivered. Effects that change nothing are remembered too.
+    pub async fn react<F>(&self, reaction: &Reaction, work: F) -> Result<(), Error>
+    where
+        F: AsyncFnOnce(&mut Write) -> Result<(), Error>,
+    {
+        let Some(causation) = &reaction.call.causation else {
+            return self.write(&reaction.call, &reaction.workspace, work).await.map(|_| ());
+        };
+        let mut sql = Sql::new("SELECT 1 FROM inbox WHERE consumer = ");
+        sql.bind(causation.consumer.clone()).push(" AND event_id = ").bind(causation.event_id.to_string());
+        if self.query_one(sql).await?.is_some() {
+            return Ok(());
+        }
+        let written = self.write(&reaction.call, &reaction.workspace, work).await?;
+        if written.revision.is_none() {
+            // Nothing was changed, hence nothing committed; the note is made by itself.
+            self.writer.execute_raw(inbox(causation, self.now()).statement(self.backend())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The note that an event was handled. Inside a write, a second handler of the same event waits for the workspace's lock, then finds
+/// the note: the insert counts no row.
+pub(crate) fn inbox(causation: &Causation, now: DateTime<Utc>) -> Sql {
+    let mut sql = Sql::new("INSERT INTO inbox (consumer, event_id, time) VALUES (");
+    sql.bind(causation.consumer.clone()).push(", ").bind(causation.event_id.to_string()).push(", ").bind(now.timestamp_micros());
+    sql.push(") ON CONFLICT DO NOTHING");
+    sql
+}

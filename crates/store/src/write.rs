@@ -1,0 +1,488 @@
+//! One transaction of one workspace: bump the revision, load, decide, save state and log, commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use prost::Message;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+use waymark_domain::{Change, Name, Resource, WorkspaceId};
+use waymark_proto::{ResourceMessage, Standard};
+use waymark_rpc::{Call, Written};
+
+use crate::reaction::inbox;
+use crate::sql::{Sql, json_text};
+use crate::{Error, Store, Table, repository};
+
+/// Statements are sent together up to this many; databases limit the values of one statement.
+const BATCH: usize = 64;
+
+/// An open transaction. Everything it reads is as it will be at commit, since it holds the workspace's lock.
+pub struct Write {
+    transaction: DatabaseTransaction,
+    backend: DbBackend,
+    workspace: WorkspaceId,
+    revision: i64,
+    ordinal: i32,
+    now: DateTime<Utc>,
+    new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+    call: Call,
+    /// Bodies as they were loaded, to tell what changed.
+    loaded: BTreeMap<(&'static str, String), Map<String, Value>>,
+    pending: Vec<Pending>,
+}
+
+struct Pending {
+    table: &'static str,
+    id: String,
+    sql: Sql,
+}
+
+impl Store {
+    /// Runs `work` in one transaction of `workspace` and commits what it put, state and log together.
+    ///
+    /// A repeated request id gets the first answer without running `work`. With `validate_only` everything is checked and nothing
+    /// committed. Work that puts nothing commits nothing and makes no revision. An error rolls everything back.
+    pub async fn write<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Written<R>, Error>
+    where
+        R: Message + Default,
+        F: AsyncFnOnce(&mut Write) -> Result<R, Error>,
+    {
+        let (mut write, answered) = self.begin(call, workspace).await?;
+        if let Some(answer) = answered {
+            return self.repeat(call, &answer);
+        }
+        if let Some(causation) = &call.causation {
+            let noted = write.transaction.execute_raw(inbox(causation, write.now).statement(write.backend)).await?;
+            if noted.rows_affected() == 0 {
+                return Ok(Written { message: R::default(), revision: None });
+            }
+        }
+        let message = work(&mut write).await?;
+        if write.ordinal == 0 {
+            // Dropping the transaction rolls back the bump: no revision without an event.
+            return Ok(Written { message, revision: None });
+        }
+        if let Some(request_id) = call.request_id {
+            write.remember(request_id, &message);
+        }
+        match write.flush().await {
+            Ok(()) => {}
+            Err(Error::RequestIdReused(id)) => {
+                drop(write);
+                // The same request ran at the same time and won; its answer is the answer.
+                let answer = self.find_answer(workspace, id).await?;
+                return answer.map_or(Err(Error::RequestIdReused(id)), |a| self.repeat(call, &a));
+            }
+            Err(error) => return Err(error),
+        }
+        if call.validate_only {
+            write.transaction.rollback().await?;
+            return Ok(Written { message, revision: None });
+        }
+        let Write { transaction, revision, .. } = write;
+        fail::fail_point!("store-before-commit", |_| std::process::abort());
+        transaction.commit().await?;
+        fail::fail_point!("store-after-commit", |_| std::process::abort());
+        self.heads().observe(workspace.id(), revision);
+        Ok(Written { message, revision: Some(revision) })
+    }
+
+    /// Opens the transaction and takes the workspace's lock by bumping its revision; tells what the request id was answered, if it
+    /// was. One round trip after BEGIN.
+    async fn begin(&self, call: &Call, workspace: &WorkspaceId) -> Result<(Write, Option<Vec<u8>>), Error> {
+        let backend = self.backend();
+        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let transaction = self.writer.begin_with_options(options).await.map_err(|e| self.error(e))?;
+        let mut sql = Sql::new("INSERT INTO workspaces (id, revision) VALUES (");
+        sql.bind(workspace.id()).push(", 1) ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1 RETURNING revision");
+        if let Some(request_id) = call.request_id {
+            sql.push(", (SELECT answer FROM requests WHERE workspace = ").bind(workspace.id());
+            sql.push(" AND request_id = ").bind(request_id.to_string()).push(")");
+        }
+        let row = transaction.query_one_raw(sql.statement(backend)).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("the workspace's revision".into()))?;
+        let answered = if call.request_id.is_some() { row.try_get_by_index(1)? } else { None };
+        let write = Write {
+            transaction,
+            backend,
+            workspace: workspace.clone(),
+            revision: row.try_get_by_index(0)?,
+            ordinal: 0,
+            // Read after the lock is held, so that times do not run against revisions.
+            now: self.now(),
+            new_id: self.clock.new_id.clone(),
+            call: call.clone(),
+            loaded: BTreeMap::new(),
+            pending: Vec::new(),
+        };
+        Ok((write, answered))
+    }
+
+    fn repeat<R: Message + Default>(&self, call: &Call, answer: &[u8]) -> Result<Written<R>, Error> {
+        let reused = || Error::RequestIdReused(call.request_id.unwrap_or_default());
+        let (digest, rest) = answer.split_at_checked(32).ok_or_else(reused)?;
+        let (revision, message) = rest.split_at_checked(8).ok_or_else(reused)?;
+        if digest != call.digest {
+            return Err(reused());
+        }
+        let revision = revision.try_into().map(i64::from_be_bytes).map_err(|_| reused())?;
+        Ok(Written { message: R::decode(message).map_err(|_| reused())?, revision: Some(revision) })
+    }
+
+    async fn find_answer(&self, workspace: &WorkspaceId, request_id: Uuid) -> Result<Option<Vec<u8>>, Error> {
+        let mut sql = Sql::new("SELECT answer FROM requests WHERE workspace = ");
+        sql.bind(workspace.id()).push(" AND request_id = ").bind(request_id.to_string());
+        Ok(self.query_one(sql).await?.map(|row| row.try_get_by_index(0)).transpose()?)
+    }
+}
+
+impl Write {
+    /// The time of this write.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// A new identity.
+    pub fn new_id(&self) -> Uuid {
+        (self.new_id)()
+    }
+
+    /// The workspace that is written to.
+    pub fn workspace(&self) -> &WorkspaceId {
+        &self.workspace
+    }
+
+    /// Who asks for the write.
+    pub fn actor(&self) -> &str {
+        &self.call.actor.subject
+    }
+
+    /// A resource that must exist and not be deleted. A given `etag` must be the current one.
+    pub async fn load<T: Table>(&mut self, name: &Name<T::Resource>, etag: &str) -> Result<T::Resource, Error> {
+        let message = self.load_message::<T>(name, etag).await?;
+        if message.standard().delete_time.is_some() {
+            return Err(Error::Deleted(name.to_string()));
+        }
+        self.parse::<T>(message)
+    }
+
+    /// A resource, unless there is none, or it is deleted, or its name is of another workspace.
+    pub async fn find<T: Table>(&mut self, name: &Name<T::Resource>) -> Result<Option<T::Resource>, Error> {
+        match self.load::<T>(name, "").await {
+            Ok(resource) => Ok(Some(resource)),
+            Err(Error::NotFound(_) | Error::Deleted(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a live resource of this name exists.
+    pub async fn exists<T: Table>(&mut self, name: &Name<T::Resource>) -> Result<bool, Error> {
+        if *name.workspace() != self.workspace {
+            return Ok(false);
+        }
+        self.flush().await?;
+        let mut sql = Sql::new("SELECT 1 FROM ");
+        sql.push(T::TABLE).push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(name.id().as_str());
+        sql.push(" AND delete_time IS NULL");
+        Ok(self.transaction.query_one_raw(sql.statement(self.backend)).await?.is_some())
+    }
+
+    /// Refuses when `name`, which `field` of the request refers to, does not exist.
+    pub async fn require<T: Table>(&mut self, field: &'static str, name: &Name<T::Resource>) -> Result<(), Error> {
+        if self.exists::<T>(name).await? { Ok(()) } else { Err(Error::Reference { field, resource: name.to_string() }) }
+    }
+
+    /// All live resources of the workspace, in order of id.
+    pub async fn all<T: Table>(&mut self) -> Result<Vec<T::Resource>, Error> {
+        self.flush().await?;
+        let mut sql = Sql::new("SELECT id, ");
+        sql.push(&json_text(self.backend, "body")).push(" FROM ").push(T::TABLE);
+        sql.push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND delete_time IS NULL ORDER BY id");
+        let rows = self.transaction.query_all_raw(sql.statement(self.backend)).await?;
+        let mut resources = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let message = self.decode::<T>(id, &body)?;
+            resources.push(self.parse::<T>(message)?);
+        }
+        Ok(resources)
+    }
+
+    /// A resource message, deleted or not.
+    pub(crate) async fn load_message<T: Table>(&mut self, name: &Name<T::Resource>, etag: &str) -> Result<T::Message, Error> {
+        if *name.workspace() != self.workspace {
+            return Err(Error::NotFound(name.to_string()));
+        }
+        self.flush().await?;
+        let mut sql = Sql::new("SELECT ");
+        sql.push(&json_text(self.backend, "body")).push(" FROM ").push(T::TABLE);
+        sql.push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(name.id().as_str());
+        let row = self.transaction.query_one_raw(sql.statement(self.backend)).await?;
+        let row = row.ok_or_else(|| Error::NotFound(name.to_string()))?;
+        let message = self.decode::<T>(name.id().as_str().to_owned(), &row.try_get_by_index::<String>(0)?)?;
+        let current = message.standard().etag;
+        if !etag.is_empty() && etag != current {
+            return Err(Error::Stale { resource: name.to_string(), current, given: etag.to_owned() });
+        }
+        Ok(message)
+    }
+
+    fn decode<T: Table>(&mut self, id: String, body: &str) -> Result<T::Message, Error> {
+        let message = repository::decode::<T>(self.workspace.id(), &id, body)?;
+        // It decoded as a message, so it is an object.
+        self.loaded.insert((T::TABLE, id), serde_json::from_str(body).unwrap_or_default());
+        Ok(message)
+    }
+
+    pub(crate) fn parse<T: Table>(&self, message: T::Message) -> Result<T::Resource, Error> {
+        repository::parse::<T>(self.workspace.id(), message)
+    }
+
+    /// Ids among `ids` that are taken, by live or deleted resources.
+    pub(crate) async fn taken<T: Table>(&mut self, ids: &[String]) -> Result<Vec<String>, Error> {
+        self.flush().await?;
+        let mut sql = Sql::new("SELECT id FROM ");
+        sql.push(T::TABLE).push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id IN (''");
+        for id in ids {
+            sql.push(", ").bind(id.clone());
+        }
+        sql.push(")");
+        let rows = self.transaction.query_all_raw(sql.statement(self.backend)).await?;
+        Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// Decides on a new resource and puts it. `id` empty: one is made.
+    pub async fn create<T: Table, E>(
+        &mut self,
+        id: &str,
+        message: T::Message,
+        decide: impl FnOnce(T::Resource) -> Result<Change<T::Resource>, E>,
+    ) -> Result<T::Message, Error>
+    where
+        E: waymark_domain::Failure + Send + Sync + 'static,
+    {
+        let resource = repository::fresh::<T>(&self.workspace, id, message, self.now, &*self.new_id)?;
+        let change = decide(resource).map_err(Error::rule)?;
+        self.put::<T>(change).await
+    }
+
+    /// Saves a change: the state under its next version, and a log row per event. The only way to save anything. Returns the resource
+    /// as it now is.
+    pub async fn put<T: Table>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
+        let (mut resource, events) = change.into_parts();
+        let meta = resource.meta_mut();
+        let (id, previous) = (meta.name.id().as_str().to_owned(), meta.version);
+        meta.version = previous + 1;
+        meta.update_time = self.now;
+        if *meta.name.workspace() != self.workspace {
+            return Err(Error::NotFound(meta.name.to_string()));
+        }
+        let message = T::Message::from(&resource);
+        let body = to_json(&message)?;
+        // Two statements on the same row must not be sent together.
+        if self.pending.len() >= BATCH || self.pending.iter().any(|p| p.table == T::TABLE && p.id == id) {
+            self.flush().await?;
+        }
+        let sql = if previous == 0 { self.insert::<T>(&resource, &body) } else { self.update::<T>(&resource, previous, &body) };
+        self.pending.push(Pending { table: T::TABLE, id: id.clone(), sql });
+        let before = self.loaded.remove(&(T::TABLE, id.clone()));
+        let after: Map<String, Value> = serde_json::from_str(&body).unwrap_or_default();
+        let changed = before.map(|before| changed_fields(&before, &after)).unwrap_or_default();
+        self.loaded.insert((T::TABLE, id.clone()), after);
+        for event in events {
+            self.log::<T>(&id, event.into(), &body, &changed)?;
+        }
+        Ok(message)
+    }
+
+    fn insert<T: Table>(&self, resource: &T::Resource, body: &str) -> Sql {
+        let meta = resource.meta();
+        let mut sql = Sql::new("INSERT INTO ");
+        sql.push(T::TABLE).push(" (workspace, id, uid, version, display_name, create_time, update_time, delete_time, body");
+        for column in T::COLUMNS {
+            sql.push(", ").push(column.name);
+        }
+        sql.push(") VALUES (").bind(self.workspace.id()).push(", ").bind(meta.name.id().as_str());
+        sql.push(", ").bind(meta.uid.to_string()).push(", ").bind(meta.version.cast_signed());
+        sql.push(", ").bind(meta.display_name.clone()).push(", ").bind(meta.create_time.timestamp_micros());
+        sql.push(", ").bind(meta.update_time.timestamp_micros()).push(", ").bind(meta.delete_time.map(|t| t.timestamp_micros()));
+        sql.push(", ").bind_json(self.backend, body.to_owned());
+        for column in T::COLUMNS {
+            sql.push(", ").bind(column.value_of(resource));
+        }
+        sql.push(")");
+        sql
+    }
+
+    fn update<T: Table>(&self, resource: &T::Resource, previous: u64, body: &str) -> Sql {
+        let meta = resource.meta();
+        let mut sql = Sql::new("UPDATE ");
+        sql.push(T::TABLE).push(" SET version = ").bind(meta.version.cast_signed());
+        sql.push(", display_name = ").bind(meta.display_name.clone());
+        sql.push(", update_time = ").bind(meta.update_time.timestamp_micros());
+        sql.push(", delete_time = ").bind(meta.delete_time.map(|t| t.timestamp_micros()));
+        sql.push(", body = ").bind_json(self.backend, body.to_owned());
+        for column in T::COLUMNS {
+            sql.push(", ").push(column.name).push(" = ").bind(column.value_of(resource));
+        }
+        sql.push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(meta.name.id().as_str());
+        sql.push(" AND version = ").bind(previous.cast_signed());
+        sql
+    }
+
+    fn log<T: Table>(&mut self, id: &str, verb: &str, body: &str, changed: &[String]) -> Result<(), Error> {
+        let package = T::Message::FULL_NAME.rsplit_once('.').map_or("", |(package, _)| package);
+        let event_type = format!("{package}.{}{verb}", T::Resource::KIND);
+        if !waymark_proto::event::is_event(&event_type) {
+            return Err(Error::UnknownEvent(event_type));
+        }
+        let mut change = Map::new();
+        change.insert("actor".into(), self.call.actor.subject.clone().into());
+        let causation = self.call.causation.as_ref().map(|c| c.event_id.to_string());
+        if let Some(id) = &causation {
+            change.insert("causationId".into(), id.clone().into());
+        }
+        if !changed.is_empty() {
+            change.insert("changedFields".into(), changed.to_vec().into());
+        }
+        let data = format!(r#"{{"{}":{body},"change":{}}}"#, json_name(T::Message::SINGULAR), Value::Object(change));
+        let mut sql = Sql::new(
+            "INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, request_id, causation_id, traceparent, data) VALUES (",
+        );
+        sql.bind(self.workspace.id()).push(", ").bind(self.revision).push(", ").bind(self.ordinal);
+        sql.push(", ").bind((self.new_id)().to_string()).push(", ").bind(event_type);
+        sql.push(", ").bind(T::Resource::COLLECTION).push(", ").bind(id).push(", ").bind(self.now.timestamp_micros());
+        sql.push(", ").bind(self.call.actor.subject.clone()).push(", ").bind(self.call.request_id.map(|id| id.to_string()));
+        sql.push(", ").bind(causation).push(", ").bind(self.call.traceparent.clone());
+        sql.push(", ").bind_json(self.backend, data).push(")");
+        self.pending.push(Pending { table: "log", id: self.ordinal.to_string(), sql });
+        self.ordinal += 1;
+        Ok(())
+    }
+
+    fn remember(&mut self, request_id: Uuid, answer: &impl Message) {
+        let mut bytes = self.call.digest.to_vec();
+        bytes.extend(self.revision.to_be_bytes());
+        bytes.extend(answer.encode_to_vec());
+        let mut sql = Sql::new("INSERT INTO requests (workspace, request_id, revision, time, answer) VALUES (");
+        sql.bind(self.workspace.id()).push(", ").bind(request_id.to_string()).push(", ").bind(self.revision);
+        sql.push(", ").bind(self.now.timestamp_micros()).push(", ").bind(bytes).push(")");
+        self.pending.push(Pending { table: "requests", id: request_id.to_string(), sql });
+    }
+
+    /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip to save.
+    async fn flush(&mut self) -> Result<(), Error> {
+        let pending = std::mem::take(&mut self.pending);
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let expected = pending.len() as i64;
+        let keys: Vec<(&'static str, String)> = pending.iter().map(|p| (p.table, p.id.clone())).collect();
+        let written = if self.backend == DbBackend::Postgres { self.send_together(pending).await } else { self.send_each(pending).await };
+        match written {
+            Ok(written) if written == expected => Ok(()),
+            // A row that was loaded under the lock was changed by somebody who does not take it.
+            Ok(_) => Err(DbErr::RecordNotUpdated.into()),
+            Err(error) => match error.sql_err() {
+                Some(SqlErr::UniqueConstraintViolation(constraint)) => Err(self.taken_by(&constraint, &keys, error)),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    async fn send_together(&self, pending: Vec<Pending>) -> Result<i64, DbErr> {
+        let mut sql = Sql::default();
+        let mut counts = String::new();
+        for (i, Pending { sql: statement, .. }) in pending.into_iter().enumerate() {
+            sql.push(if i == 0 { "WITH " } else { ", " }).push(&format!("p{i} AS (")).append(statement).push(" RETURNING 1)");
+            counts.push_str(&format!("{}(SELECT count(*) FROM p{i})", if i == 0 { "" } else { " + " }));
+        }
+        sql.push(" SELECT ").push(&counts);
+        match self.transaction.query_one_raw(sql.statement(self.backend)).await? {
+            Some(row) => row.try_get_by_index(0),
+            None => Ok(0),
+        }
+    }
+
+    async fn send_each(&self, pending: Vec<Pending>) -> Result<i64, DbErr> {
+        let mut written = 0;
+        for Pending { sql, .. } in pending {
+            written += self.transaction.execute_raw(sql.statement(self.backend)).await?.rows_affected().cast_signed();
+        }
+        Ok(written)
+    }
+
+    /// Which name or request id was taken, from the constraint that the database names.
+    fn taken_by(&self, constraint: &str, keys: &[(&'static str, String)], error: DbErr) -> Error {
+        // PostgreSQL names `<table>_pkey`, SQLite `<table>.<column>`.
+        let of = |table: &str| constraint.contains(&format!("\"{table}_pkey\"")) || constraint.contains(&format!(" {table}."));
+        for (table, id) in keys {
+            if of(table) {
+                return match (*table, Uuid::parse_str(id)) {
+                    ("requests", Ok(id)) => Error::RequestIdReused(id),
+                    (table, _) => Error::Exists(format!("{}/{table}/{id}", self.workspace)),
+                };
+            }
+        }
+        error.into()
+    }
+}
+
+pub(crate) fn to_json<M: ResourceMessage>(message: &M) -> Result<String, Error> {
+    serde_json::to_string(message).map_err(|e| DbErr::Json(e.to_string()).into())
+}
+
+/// The name of a field in canonical JSON: lower camel case.
+pub(crate) fn json_name(field: &str) -> String {
+    let mut name = String::with_capacity(field.len());
+    let mut upper = false;
+    for c in field.chars() {
+        match c {
+            '_' => upper = true,
+            c if upper => {
+                name.extend(c.to_uppercase());
+                upper = false;
+            }
+            c => name.push(c),
+        }
+    }
+    name
+}
+
+/// Top-level fields that differ, in the contract's spelling; those that differ always are left out.
+fn changed_fields(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    keys.into_iter()
+        .filter(|key| !matches!(key.as_str(), "etag" | "updateTime") && before.get(*key) != after.get(*key))
+        .map(|key| {
+            let mut field = String::with_capacity(key.len() + 4);
+            for c in key.chars() {
+                if c.is_ascii_uppercase() {
+                    field.push('_');
+                }
+                field.push(c.to_ascii_lowercase());
+            }
+            field
+        })
+        .collect()
+}
+
+/// The standard fields of a resource that does not exist yet.
+pub(crate) fn new_standard(name: String, uid: Uuid, given: Standard, now: DateTime<Utc>) -> Standard {
+    let now = Some(waymark_proto::convert::timestamp(now));
+    Standard {
+        name,
+        uid: uid.to_string(),
+        etag: "0".into(),
+        create_time: now,
+        update_time: now,
+        delete_time: None,
+        display_name: given.display_name,
+        labels: given.labels,
+    }
+}

@@ -1,0 +1,380 @@
+//! The store on a real database: SQLite always, PostgreSQL too when `WAYMARK_TEST_POSTGRES` names a server.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::DateTime;
+use sea_orm::{ConnectionTrait, Database};
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
+use uuid::Uuid;
+use waymark_domain::roadmap::{Product, ProductEvent};
+use waymark_domain::{Change, Failure, WorkspaceId};
+use waymark_proto::roadmap::v1 as pb;
+use waymark_rpc::call::Causation;
+use waymark_rpc::{Actor, Call};
+use waymark_store::{Clock, Column, Columns, Error, ListQuery, LogFilter, Position, Store, StoreOptions, Table, migrate};
+
+struct Products;
+impl Table for Products {
+    type Resource = Product;
+    type Message = pb::Product;
+    const TABLE: &'static str = "products";
+    const COLUMNS: Columns<Product> = &[
+        Column::text("vision", |p: &Product| (!p.vision.is_empty()).then(|| p.vision.clone())).indexed(),
+        Column::integer("length", |p| Some(p.strategy.len() as i64)),
+    ];
+}
+
+struct Initial;
+impl MigrationName for Initial {
+    fn name(&self) -> &str {
+        "m1_initial"
+    }
+}
+#[sea_orm_migration::async_trait::async_trait]
+impl MigrationTrait for Initial {
+    #[expect(elided_lifetimes_in_paths, reason = "the trait is declared so")]
+    async fn up(&self, manager: &SchemaManager) -> Result<(), sea_orm::DbErr> {
+        migrate::foundation(manager).await?;
+        migrate::table::<Products>(manager).await
+    }
+}
+struct Migrator;
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Initial)]
+    }
+}
+
+struct Fixture {
+    store: Store,
+    _dir: tempfile::TempDir,
+}
+
+async fn open(url: String, dir: tempfile::TempDir) -> Fixture {
+    let ticks = Arc::new(AtomicI64::new(1_767_225_600_000_000));
+    let clock = Clock {
+        now: Arc::new(move || DateTime::from_timestamp_micros(ticks.fetch_add(1_000_000, Ordering::SeqCst)).unwrap()),
+        new_id: Arc::new(random_id),
+    };
+    let store = Store::connect(&StoreOptions::new(url), clock).await.unwrap();
+    store.migrate::<Migrator>().await.unwrap();
+    store.schema_is_current::<Migrator>().await.unwrap();
+    Fixture { store, _dir: dir }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests only need ids that differ")]
+fn random_id() -> Uuid {
+    Uuid::new_v4()
+}
+
+#[expect(clippy::disallowed_methods, reason = "where the test server is comes from outside")]
+async fn fixtures() -> Vec<Fixture> {
+    let dir = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite://{}/store.db", dir.path().display());
+    let mut fixtures = vec![open(sqlite, dir).await];
+    if let Ok(server) = std::env::var("WAYMARK_TEST_POSTGRES") {
+        let name = format!("t{}", random_id().simple());
+        let admin = Database::connect(&server).await.unwrap();
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let base = server.rsplit_once('/').unwrap().0.to_owned();
+        fixtures.push(open(format!("{base}/{name}"), tempfile::tempdir().unwrap()).await);
+    }
+    fixtures
+}
+
+fn call() -> Call {
+    Call { actor: Actor { subject: "users/ada".into() }, ..Call::internal("test") }
+}
+fn ws() -> WorkspaceId {
+    "workspaces/acme".parse().unwrap()
+}
+fn product(display_name: &str, vision: &str) -> pb::Product {
+    pb::Product { display_name: display_name.into(), vision: vision.into(), ..Default::default() }
+}
+fn created(p: Product) -> Result<Change<Product>, Infallible> {
+    Ok(Change::new(p, ProductEvent::Created))
+}
+fn updated(_: &Product, p: Product) -> Result<Change<Product>, Infallible> {
+    Ok(Change::new(p, ProductEvent::Updated))
+}
+async fn create(store: &Store, id: &str, vision: &str) -> pb::Product {
+    store.create::<Products, _>(&call(), "workspaces/acme", id, Some(product(id, vision)), created).await.unwrap().message
+}
+
+#[tokio::test]
+async fn state_and_log_commit_together_and_etags_guard() {
+    for f in fixtures().await {
+        let s = &f.store;
+        let p = create(s, "alpha", "v").await;
+        assert_eq!((p.name.as_str(), p.etag.as_str()), ("workspaces/acme/products/alpha", "1"));
+        assert_eq!(s.get::<Products>(&p.name).await.unwrap(), p);
+        let patch = pb::Product { name: p.name.clone(), etag: "1".into(), vision: "w".into(), ..Default::default() };
+        let w = s.update::<Products, _>(&call(), Some(patch.clone()), None, updated).await.unwrap();
+        assert_eq!((w.revision, w.message.vision.as_str(), w.message.display_name.as_str()), (Some(2), "w", "alpha"));
+        let stale = s.update::<Products, _>(&call(), Some(patch), None, updated).await.unwrap_err();
+        assert!(matches!(&stale, Error::Stale { current, .. } if current == "2"), "{stale}");
+        let rows = s.read_log("acme", 0, 10).await.unwrap();
+        assert_eq!(
+            rows.iter().map(|r| (r.revision, r.event_type.rsplit('.').next().unwrap())).collect::<Vec<_>>(),
+            [(1, "ProductCreated"), (2, "ProductUpdated")]
+        );
+        assert!(rows[1].data.contains("vision"));
+        let event: pb::ProductUpdated = serde_json::from_str(&rows[1].data).unwrap();
+        assert_eq!(event.change.unwrap().changed_fields, ["vision"]);
+        assert_eq!(event.product.unwrap(), s.get::<Products>(&p.name).await.unwrap());
+        // A failed write left no revision behind.
+        assert_eq!(s.revision(&ws()).await.unwrap(), 2);
+    }
+}
+
+#[tokio::test]
+async fn refusals_say_what_is_wrong() {
+    for f in fixtures().await {
+        let s = &f.store;
+        create(s, "alpha", "").await;
+        let again = s.create::<Products, _>(&call(), "workspaces/acme", "alpha", Some(product("x", "")), created).await.unwrap_err();
+        assert!(matches!(&again, Error::Exists(name) if name == "workspaces/acme/products/alpha"), "{again}");
+        let invalid = s
+            .create::<Products, _>(&call(), "workspaces/acme", "Bad Id", Some(product(" ", &"v".repeat(2_001))), created)
+            .await
+            .unwrap_err();
+        let fields: Vec<_> = invalid.violations().into_iter().map(|v| v.field).collect();
+        assert_eq!(fields, ["product_id", "product.display_name", "product.vision"]);
+        let nul = s.create::<Products, _>(&call(), "workspaces/acme", "", Some(product("a\0b", "")), created).await.unwrap_err();
+        assert_eq!(nul.reason(), "INVALID_FIELD");
+        assert!(matches!(s.get::<Products>("workspaces/acme/products/nope").await, Err(Error::NotFound(_))));
+        assert!(matches!(s.get::<Products>("workspaces/acme/initiatives/x").await, Err(Error::Invalid(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_request_gets_the_first_answer() {
+    for f in fixtures().await {
+        let s = &f.store;
+        let repeat = Call { request_id: Some(Uuid::from_u128(7)), digest: [1; 32], ..call() };
+        let make = |c: Call| async move { s.create::<Products, _>(&c, "workspaces/acme", "", Some(product("A", "")), created).await };
+        let (first, second) = (make(repeat.clone()).await.unwrap(), make(repeat.clone()).await.unwrap());
+        assert_eq!(first, second);
+        assert_eq!(s.revision(&ws()).await.unwrap(), 1);
+        let other = make(Call { digest: [2; 32], ..repeat.clone() }).await.unwrap_err();
+        assert_eq!(other.reason(), "REQUEST_ID_REUSED");
+        // At the same time, too.
+        let both = Call { request_id: Some(Uuid::from_u128(8)), ..repeat };
+        let (a, b) = tokio::join!(make(both.clone()), make(both));
+        assert_eq!(a.unwrap(), b.unwrap());
+        assert_eq!(s.revision(&ws()).await.unwrap(), 2);
+    }
+}
+
+#[tokio::test]
+async fn validate_only_changes_nothing() {
+    for f in fixtures().await {
+        let s = &f.store;
+        let dry = Call { validate_only: true, ..call() };
+        let w = s.create::<Products, _>(&dry, "workspaces/acme", "a", Some(product("A", "")), created).await.unwrap();
+        assert_eq!((w.revision, w.message.display_name.as_str()), (None, "A"));
+        assert!(s.get::<Products>("workspaces/acme/products/a").await.is_err());
+        create(s, "a", "").await;
+        let taken = s.create::<Products, _>(&dry, "workspaces/acme", "a", Some(product("A", "")), created).await.unwrap_err();
+        assert!(matches!(taken, Error::Exists(_)));
+    }
+}
+
+#[tokio::test]
+async fn deletion_is_soft_and_can_be_taken_back() {
+    for f in fixtures().await {
+        let s = &f.store;
+        let p = create(s, "a", "").await;
+        let delete = |p: Product| Ok::<_, Infallible>(Change::new(p, ProductEvent::Deleted));
+        let undelete = |p: Product| Ok::<_, Infallible>(Change::new(p, ProductEvent::Undeleted));
+        let gone = s.delete::<Products, _>(&call(), &p.name, &p.etag, delete).await.unwrap().message;
+        assert!(gone.delete_time.is_some());
+        assert!(s.get::<Products>(&p.name).await.unwrap().delete_time.is_some());
+        assert!(matches!(s.delete::<Products, _>(&call(), &p.name, "", delete).await, Err(Error::Deleted(_))));
+        let query = ListQuery { parent: "workspaces/acme", ..Default::default() };
+        assert!(s.list::<Products>(query).await.unwrap().items.is_empty());
+        assert_eq!(s.list::<Products>(ListQuery { show_deleted: true, ..query }).await.unwrap().items.len(), 1);
+        let back = s.undelete::<Products, _>(&call(), &p.name, "", undelete).await.unwrap().message;
+        assert!(back.delete_time.is_none());
+        assert!(matches!(s.undelete::<Products, _>(&call(), &p.name, "", undelete).await, Err(Error::NotDeleted(_))));
+    }
+}
+
+#[tokio::test]
+async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
+    for f in fixtures().await {
+        let s = &f.store;
+        for i in 0..23 {
+            create(s, &format!("p{i:02}"), ["", "x", "y", "é"][i % 4]).await;
+        }
+        for order in ["", "vision", "vision desc", "length desc, vision", "create_time desc", "vision desc, id desc"] {
+            let query = ListQuery { parent: "workspaces/acme", order_by: order, ..Default::default() };
+            let whole: Vec<_> = s.list::<Products>(query).await.unwrap().items.into_iter().map(|p| p.name).collect();
+            assert_eq!(whole.iter().collect::<BTreeSet<_>>().len(), 23, "{order}");
+            let (mut paged, mut token) = (Vec::new(), String::new());
+            loop {
+                let page = s.list::<Products>(ListQuery { page_size: 4, page_token: &token, ..query }).await.unwrap();
+                paged.extend(page.items.into_iter().map(|p| p.name));
+                token = page.next_page_token;
+                if token.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(paged, whole, "{order}");
+        }
+        let names = |filter: &'static str| async move {
+            let page = s.list::<Products>(ListQuery { parent: "workspaces/acme", filter, page_size: 1_000, ..Default::default() }).await;
+            page.map(|p| p.items.len())
+        };
+        assert_eq!(names("vision = x").await.unwrap(), 6);
+        assert_eq!(names("vision != x").await.unwrap(), 17);
+        assert_eq!(names("NOT vision = x").await.unwrap(), 17);
+        assert_eq!(names("vision:*").await.unwrap(), 17);
+        assert_eq!(names("id >= p20 OR display_name:'P0'").await.unwrap(), 13);
+        assert_eq!(names("create_time > 2026-01-01T00:00:05Z AND length = 0").await.unwrap() > 10, true);
+        assert_eq!(names("colour = red").await.unwrap_err().reason(), "INVALID_FILTER");
+        assert_eq!(names("create_time > soon").await.unwrap_err().reason(), "INVALID_FILTER");
+        let foreign =
+            s.list::<Products>(ListQuery { parent: "workspaces/acme", page_size: 1, ..Default::default() }).await.unwrap().next_page_token;
+        let mixed =
+            s.list::<Products>(ListQuery { parent: "workspaces/acme", filter: "id = a", page_token: &foreign, ..Default::default() }).await;
+        assert_eq!(mixed.unwrap_err().reason(), "INVALID_PAGE_TOKEN");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_all_or_nothing_unless_partial() {
+    for f in fixtures().await {
+        let s = &f.store;
+        create(s, "a", "").await;
+        let rows = || {
+            vec![
+                ("b".to_owned(), Some(product("B", ""))),
+                ("a".to_owned(), Some(product("A", ""))),
+                (String::new(), Some(product("", ""))),
+                ("c".to_owned(), None),
+            ]
+        };
+        let reply = |b: waymark_store::Batch<pb::Product>| pb::BatchCreateProductsResponse { products: b.items, failures: b.failures };
+        let all = s.batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), false, created, reply).await.unwrap_err();
+        assert!(all.to_string().starts_with("requests[1]"), "{all}");
+        assert_eq!(s.revision(&ws()).await.unwrap(), 1);
+        let some = s.batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), true, created, reply).await.unwrap().message;
+        assert_eq!(some.products.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["workspaces/acme/products/b", "", "", ""]);
+        assert_eq!(
+            some.failures.iter().map(|(i, f)| (*i, f.reason.as_str())).collect::<Vec<_>>(),
+            [(1, "RESOURCE_EXISTS"), (2, "INVALID_FIELD"), (3, "INVALID_FIELD")]
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_past_can_be_read_until_it_is_trimmed() {
+    for f in fixtures().await {
+        let s = &f.store;
+        let p = create(s, "a", "one").await;
+        create(s, "b", "").await;
+        for vision in ["two", "three"] {
+            let patch = pb::Product { name: p.name.clone(), vision: vision.into(), ..Default::default() };
+            s.update::<Products, _>(&call(), Some(patch), None, updated).await.unwrap();
+        }
+        let visions = |position| async move {
+            let (_, products) = s.as_of::<Products>(&ws(), position).await?;
+            Ok::<_, Error>(products.into_iter().map(|p| p.vision).collect::<Vec<_>>())
+        };
+        assert_eq!(visions(Position::Revision(1)).await.unwrap(), ["one"]);
+        assert_eq!(visions(Position::Revision(3)).await.unwrap(), ["two", ""]);
+        let time = s.read_log("acme", 2, 1).await.unwrap()[0].time;
+        assert_eq!(visions(Position::Time(time)).await.unwrap(), ["two", ""]);
+        assert!(matches!(visions(Position::Revision(5)).await, Err(Error::Future { current: 4, .. })));
+        assert_eq!(s.trim_log(&ws(), 3).await.unwrap(), 1);
+        assert_eq!(visions(Position::Revision(3)).await.unwrap(), ["two", ""]);
+        assert!(matches!(visions(Position::Revision(2)).await, Err(Error::Expired { earliest: 3, .. })));
+        let page = s.list_log(&ws(), LogFilter { filter: "subject:products/a", page_size: 1, page_token: "" }).await.unwrap();
+        assert_eq!(page.items[0].revision, 3);
+        let rest =
+            s.list_log(&ws(), LogFilter { filter: "subject:products/a", page_size: 1, page_token: &page.next_page_token }).await.unwrap();
+        assert_eq!((rest.items[0].revision, rest.next_page_token.as_str()), (4, ""));
+    }
+}
+
+#[tokio::test]
+async fn concurrent_writers_lose_nothing_and_leave_no_gap() {
+    for f in fixtures().await {
+        let s = f.store.clone();
+        let p = create(&s, "a", "0").await;
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (s, name) = (s.clone(), p.name.clone());
+                let work = async move {
+                    for _ in 0..10 {
+                        loop {
+                            let now = s.get::<Products>(&name).await.unwrap();
+                            let n: u32 = now.vision.parse().unwrap();
+                            let patch =
+                                pb::Product { name: name.clone(), etag: now.etag, vision: (n + 1).to_string(), ..Default::default() };
+                            match s.update::<Products, _>(&call(), Some(patch), None, updated).await {
+                                Ok(_) => break,
+                                Err(Error::Stale { .. }) => {}
+                                Err(error) => panic!("{error:?}"),
+                            }
+                        }
+                    }
+                };
+                // Spawning proves that a write's future can be sent to another thread.
+                #[expect(clippy::disallowed_methods, reason = "the test waits for each")]
+                tokio::spawn(work)
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(s.get::<Products>(&p.name).await.unwrap().vision, "80");
+        let revisions: Vec<i64> = s.read_log("acme", 0, 1_000).await.unwrap().into_iter().map(|r| r.revision).collect();
+        assert_eq!(revisions, (1..=81).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_reacted_to_once() {
+    for f in fixtures().await {
+        let s = &f.store;
+        let call = Call { causation: Some(Causation { consumer: "roadmap".into(), event_id: Uuid::from_u128(9) }), ..call() };
+        for _ in 0..3 {
+            s.write(&call, &ws(), async |write| write.create::<Products, _>("", product("A", ""), created).await).await.unwrap();
+        }
+        assert_eq!(s.all::<Products>(&ws()).await.unwrap().len(), 1);
+        let rows = s.read_log("acme", 0, 10).await.unwrap();
+        assert_eq!(rows[0].causation_id, Some(Uuid::from_u128(9).to_string()));
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_named() {
+    for f in fixtures().await {
+        let s = &f.store;
+        let p = create(s, "a", "").await;
+        s.writer()
+            .execute_unprepared("UPDATE products SET body = '{\"name\": \"workspaces/acme/products/a\", \"uid\": \"x\"}'")
+            .await
+            .unwrap();
+        let patch = pb::Product { name: p.name.clone(), vision: "v".into(), ..Default::default() };
+        let error = s.update::<Products, _>(&call(), Some(patch), None, updated).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("table products, column body, row acme/a: uid"), "{text}");
+        assert_eq!(error.reason(), "INTERNAL");
+    }
+}
+
+#[tokio::test]
+async fn migrations_that_start_together_do_not_race() {
+    for f in fixtures().await {
+        let s = &f.store;
+        let (a, b) = tokio::join!(s.migrate::<Migrator>(), s.migrate::<Migrator>());
+        a.unwrap();
+        b.unwrap();
+    }
+}
