@@ -1,5 +1,20 @@
-//! Decide and deliver: products, initiatives, estimates.
+//! Decide and deliver: products, initiatives, estimates, the order they put initiatives in.
 
+pub mod dependencies;
+pub mod estimate;
+pub mod initiative;
 pub mod product;
+pub mod ranking;
+pub mod score;
+pub mod target;
 
+pub use dependencies::{CriticalPath, Dependencies};
+pub use estimate::{Amount, Basis, Estimate, EstimateEvent, Factor, FactorSource, ReachPeriod};
+pub use initiative::{
+    ActualOutcome, Commitment, Decline, Declining, ExpectedOutcome, Horizon, Initiative, InitiativeError, InitiativeEvent, InitiativeState,
+    Pause, PausedIn, RankChange, RiskAssessment, Waiver,
+};
 pub use product::{Product, ProductEvent, ProductLifecycle};
+pub use ranking::{Ranked, Ranking, Unranked};
+pub use score::{FactorError, FactorKind, Ice, IceVariant, Rice, Wsjf};
+pub use target::{Period, TargetInterval};

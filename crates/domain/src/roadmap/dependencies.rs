@@ -1,0 +1,204 @@
+//! Which initiative waits for which: cycles and the longest way through.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::Initiative;
+use crate::Name;
+
+type Node = Name<Initiative>;
+
+/// The dependencies of a workspace: from an initiative to those that must ship before it.
+#[derive(Debug, Clone, Default)]
+pub struct Dependencies(BTreeMap<Node, BTreeSet<Node>>);
+
+/// The chain of dependencies that takes the most effort.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CriticalPath {
+    /// What to do first comes first.
+    pub steps: Vec<Node>,
+    /// Sum of the known efforts in person-months.
+    pub effort: f64,
+    /// What the end waits for, directly or not, and the end itself, as far as nobody knows the effort; by name.
+    pub missing: BTreeSet<Node>,
+}
+
+impl<'a> FromIterator<&'a Initiative> for Dependencies {
+    fn from_iter<I: IntoIterator<Item = &'a Initiative>>(initiatives: I) -> Self {
+        Self(initiatives.into_iter().map(|i| (i.meta.name.clone(), i.dependencies.clone())).collect())
+    }
+}
+
+impl Dependencies {
+    /// The cycle that a new dependency of `from` on `to` would close, as `from -> to -> … -> from`; the shortest there is.
+    pub fn cycle(&self, from: &Node, to: &Node) -> Option<Vec<Node>> {
+        let mut reached_from: BTreeMap<&Node, &Node> = BTreeMap::new();
+        let mut queue = VecDeque::from([to]);
+        let mut seen = BTreeSet::from([to]);
+        while let Some(node) = queue.pop_front() {
+            if node == from {
+                // Walking back from `from` to `to` gives the path in reverse.
+                let mut path = vec![node.clone()];
+                let mut at = node;
+                while let Some(before) = reached_from.get(at) {
+                    path.push((*before).clone());
+                    at = before;
+                }
+                path.push(from.clone());
+                path.reverse();
+                return Some(path);
+            }
+            for next in self.0.get(node).into_iter().flatten() {
+                if seen.insert(next) {
+                    reached_from.insert(next, node);
+                    queue.push_back(next);
+                }
+            }
+        }
+        None
+    }
+
+    /// The initiatives that wait for `node`, by name.
+    pub fn dependents<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Node> {
+        self.0.iter().filter(move |(_, dependencies)| dependencies.contains(node)).map(|(name, _)| name)
+    }
+
+    /// The chain that takes the most effort and ends in `end`, or anywhere when there is none. `effort` tells the person-months of what is
+    /// still to do and `None` where nobody knows; initiatives that are not in the graph are done. `None` when there is nothing to do.
+    pub fn critical_path(&self, end: Option<&Node>, effort: impl Fn(&Node) -> Option<f64>) -> Option<CriticalPath> {
+        let order = self.topological();
+        let mut longest: BTreeMap<&Node, (f64, Option<&Node>)> = BTreeMap::new();
+        for node in &order {
+            let before = self.0[*node].iter().filter_map(|d| longest.get(d).map(|(sum, _)| (*sum, d))).reduce(heavier);
+            let (sum, via) = before.map_or((0.0, None), |(sum, via)| (sum, Some(via)));
+            longest.insert(node, (sum + effort(node).unwrap_or(0.0), via));
+        }
+        let (end, effort_sum) = match end {
+            Some(end) => longest.get_key_value(end).map(|(node, (sum, _))| (*node, *sum))?,
+            None => longest.iter().map(|(node, (sum, _))| (*sum, *node)).reduce(heavier).map(|(sum, node)| (node, sum))?,
+        };
+        let mut steps = vec![end.clone()];
+        let mut at = end;
+        while let Some((_, Some(via))) = longest.get(at) {
+            steps.push((*via).clone());
+            at = via;
+        }
+        steps.reverse();
+        let missing = self.all_before(end).into_iter().filter(|node| effort(node).is_none()).cloned().collect();
+        Some(CriticalPath { steps, effort: effort_sum, missing })
+    }
+
+    /// `end` and everything it waits for, as far as it is in the graph.
+    fn all_before<'a>(&'a self, end: &'a Node) -> BTreeSet<&'a Node> {
+        let mut seen = BTreeSet::from([end]);
+        let mut stack = vec![end];
+        while let Some(node) = stack.pop() {
+            for next in self.0.get(node).into_iter().flatten() {
+                if self.0.contains_key(next) && seen.insert(next) {
+                    stack.push(next);
+                }
+            }
+        }
+        seen
+    }
+
+    /// Every node after all it depends on (Kahn, 1962). There is no cycle: every dependency passed [`Self::cycle`].
+    fn topological(&self) -> Vec<&Node> {
+        let mut waiting: BTreeMap<&Node, usize> =
+            self.0.iter().map(|(node, d)| (node, d.iter().filter(|d| self.0.contains_key(d)).count())).collect();
+        let mut dependents: BTreeMap<&Node, Vec<&Node>> = BTreeMap::new();
+        for (node, dependencies) in &self.0 {
+            for dependency in dependencies {
+                dependents.entry(dependency).or_default().push(node);
+            }
+        }
+        let mut ready: VecDeque<&Node> = waiting.iter().filter(|(_, n)| **n == 0).map(|(node, _)| *node).collect();
+        let mut order = Vec::with_capacity(waiting.len());
+        while let Some(node) = ready.pop_front() {
+            order.push(node);
+            for dependent in dependents.get(node).into_iter().flatten() {
+                if let Some(count) = waiting.get_mut(*dependent) {
+                    *count -= 1;
+                    if *count == 0 {
+                        ready.push_back(dependent);
+                    }
+                }
+            }
+        }
+        order
+    }
+}
+
+/// The one with the larger sum; the first of equals, so that the answer is the same every time.
+fn heavier<'a>(a: (f64, &'a Node), b: (f64, &'a Node)) -> (f64, &'a Node) {
+    if b.0 > a.0 { b } else { a }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn node(id: impl std::fmt::Display) -> Node {
+        format!("workspaces/w/initiatives/i{id}").parse().unwrap()
+    }
+
+    fn graph(edges: &[(u8, u8)]) -> Dependencies {
+        let mut graph = Dependencies::default();
+        for (from, to) in edges {
+            graph.0.entry(node(to)).or_default();
+            graph.0.entry(node(from)).or_default().insert(node(to));
+        }
+        graph
+    }
+
+    #[test]
+    fn names_the_cycle_it_would_close() {
+        let graph = graph(&[(2, 3), (3, 4), (2, 4)]);
+        assert_eq!(graph.cycle(&node(4), &node(2)), Some(vec![node(4), node(2), node(4)]), "the shortest of two");
+        assert_eq!(graph.cycle(&node(4), &node(3)), Some(vec![node(4), node(3), node(4)]));
+        assert_eq!(graph.cycle(&node(2), &node(2)), Some(vec![node(2), node(2)]));
+        assert_eq!(graph.cycle(&node(1), &node(2)), None);
+        assert_eq!(graph.cycle(&node(2), &node(4)), None);
+        let chain = self::graph(&[(2, 3), (3, 4)]);
+        assert_eq!(chain.cycle(&node(4), &node(2)), Some(vec![node(4), node(2), node(3), node(4)]));
+    }
+
+    #[test]
+    fn critical_path_takes_the_heavier_branch_and_lists_what_is_unknown() {
+        // 1 waits for 2 and 3; 3 waits for 4.
+        let graph = graph(&[(1, 2), (1, 3), (3, 4)]);
+        let known = BTreeMap::from([(node(1), 1.0), (node(2), 5.0), (node(3), 2.0)]);
+        let path = graph.critical_path(Some(&node(1)), |n| known.get(n).copied()).unwrap();
+        assert_eq!((path.steps, path.effort), (vec![node(2), node(1)], 6.0));
+        assert_eq!(path.missing, BTreeSet::from([node(4)]));
+        let anywhere = graph.critical_path(None, |_| Some(1.0)).unwrap();
+        assert_eq!(anywhere.steps, vec![node(4), node(3), node(1)]);
+        assert_eq!(graph.critical_path(Some(&node(9)), |_| None), None);
+        assert_eq!(Dependencies::default().critical_path(None, |_| None), None);
+    }
+
+    proptest! {
+        /// Edges that are added only when they close no cycle leave a graph that can be put in order, and what is refused would have
+        /// made one that cannot.
+        #[test]
+        fn refuses_exactly_the_edges_that_close_a_cycle(edges in proptest::collection::vec((0u8..8, 0u8..8), 0..40)) {
+            let mut graph = Dependencies::default();
+            for (from, to) in edges {
+                let (from, to) = (node(from), node(to));
+                let cycle = graph.cycle(&from, &to);
+                let mut after = graph.clone();
+                after.0.entry(to.clone()).or_default();
+                after.0.entry(from.clone()).or_default().insert(to.clone());
+                let ordered = after.topological().len() == after.0.len();
+                prop_assert_eq!(cycle.is_none(), ordered);
+                match cycle {
+                    None => graph = after,
+                    Some(cycle) => {
+                        prop_assert_eq!((&cycle[0], &cycle[1], cycle.last()), (&from, &to, Some(&from)));
+                        prop_assert!(cycle.windows(2).all(|w| after.0[&w[0]].contains(&w[1])), "every step is a dependency");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Initiatives: what is proposed, committed to, built, shipped and measured, or declined. Types here; rules in `decide`.
+
+mod decide;
+mod error;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use strum::{Display, IntoStaticStr, VariantNames};
+
+pub use decide::Declining;
+pub use error::InitiativeError;
+
+use super::{Estimate, Product, TargetInterval};
+use crate::{Evidence, FullName, Meta, Name, Range, Resource, Risk, Verdict};
+
+/// A piece of work that is meant to change something for users.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Initiative {
+    /// Standard fields.
+    pub meta: Meta<Self>,
+    /// The product it is for.
+    pub product: Option<Name<Product>>,
+    /// The problem it solves and for whom.
+    pub problem: String,
+    /// Why this should solve it.
+    pub hypothesis: String,
+    /// When it is planned for, roughly.
+    pub horizon: Horizon,
+    /// When it is planned for, in months or quarters.
+    pub target: Option<TargetInterval>,
+    /// Who answers for it; may be empty.
+    pub owner: String,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+    /// What is known about each risk; a risk without an entry is open.
+    pub risks: BTreeMap<Risk, RiskAssessment>,
+    /// What it is expected to move.
+    pub expected_outcome: Option<ExpectedOutcome>,
+    /// The initiatives that must ship before this one.
+    pub dependencies: BTreeSet<Name<Self>>,
+    /// Where it stands.
+    pub state: InitiativeState,
+    /// Who committed to it and when; unset before.
+    pub commitment: Option<Commitment>,
+    /// When work started.
+    pub start_time: Option<DateTime<Utc>>,
+    /// When it shipped.
+    pub ship_time: Option<DateTime<Utc>>,
+    /// The last time an estimate moved it in the order.
+    pub rank_change: Option<RankChange>,
+}
+
+/// When something is planned for, without dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, Display)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum Horizon {
+    /// Being worked on, or next in line with certainty.
+    Now,
+    /// After what is being worked on.
+    Next,
+    /// Worth doing, no promise when.
+    Later,
+}
+
+/// Where an initiative stands, with what only that state has. Printed as in the contract: `IN_PROGRESS`.
+#[derive(Debug, Clone, PartialEq, IntoStaticStr, Display)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum InitiativeState {
+    /// An idea with reasons.
+    Proposed,
+    /// It will be built.
+    Committed,
+    /// It is being built.
+    InProgress,
+    /// Users have it.
+    Shipped,
+    /// What it moved is known.
+    Measured(ActualOutcome),
+    /// It will not be built.
+    Declined(Decline),
+    /// Set aside after it was committed to.
+    Paused(Pause),
+}
+
+/// One risk and why it is no longer open.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RiskAssessment {
+    /// What shows that it is small enough.
+    pub evidence: Vec<Evidence>,
+    /// The signature that stands in for evidence.
+    pub waiver: Option<Waiver>,
+}
+
+impl RiskAssessment {
+    /// Whether there is neither evidence nor a waiver.
+    pub fn is_open(&self) -> bool {
+        self.evidence.is_empty() && self.waiver.is_none()
+    }
+}
+
+/// A signature under a risk taken without evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// Why the risk is taken.
+    pub reason: String,
+    /// Who takes it.
+    pub signed_by: String,
+    /// When it was signed.
+    pub time: DateTime<Utc>,
+}
+
+/// What an initiative is expected to move.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpectedOutcome {
+    /// The metric, of the metrics service.
+    pub metric: FullName,
+    /// The relative change: 0.1 is ten per cent more; not below -1.
+    pub change: Range,
+    /// Days before and days after shipping that are compared, 1 to 365.
+    pub window_days: u16,
+}
+
+/// What an initiative moved in fact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActualOutcome {
+    /// The outcome, of the metrics service.
+    pub outcome: FullName,
+    /// Whether the expected change happened.
+    pub verdict: Verdict,
+    /// The relative change with its 95 % interval; `None` when there was nothing to measure.
+    pub measured: Option<Range>,
+    /// When it was measured.
+    pub time: DateTime<Utc>,
+}
+
+/// Who committed to an initiative and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commitment {
+    /// The actor.
+    pub by: String,
+    /// When.
+    pub time: DateTime<Utc>,
+}
+
+/// Why something will not be built.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decline {
+    /// Why not.
+    pub reason: String,
+    /// What the decision rests on.
+    pub evidence: Vec<Evidence>,
+    /// What would have to become true to decide otherwise.
+    pub what_would_change_our_mind: String,
+    /// The day to look at it again.
+    pub review_date: Option<NaiveDate>,
+    /// Who decided.
+    pub by: String,
+    /// When it was decided.
+    pub time: DateTime<Utc>,
+}
+
+/// Why an initiative is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Why.
+    pub reason: String,
+    /// Where it goes on.
+    pub paused_in: PausedIn,
+    /// When it was paused.
+    pub time: DateTime<Utc>,
+}
+
+/// The states an initiative can be paused in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PausedIn {
+    /// Before work started.
+    Committed,
+    /// While it was being built.
+    InProgress,
+}
+
+/// A move in the RICE order by a new or changed estimate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankChange {
+    /// The estimate that caused it.
+    pub estimate: Name<Estimate>,
+    /// Position before, from 1; `None` when it had none.
+    pub from_position: Option<u32>,
+    /// Position after.
+    pub to_position: Option<u32>,
+    /// How many initiatives have a position after the change.
+    pub ranked_count: u32,
+    /// Score before.
+    pub from_score: Option<f64>,
+    /// Score after.
+    pub to_score: Option<f64>,
+    /// What changed, as a sentence.
+    pub explanation: String,
+    /// When.
+    pub time: DateTime<Utc>,
+}
+
+/// What happens to initiatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
+pub enum InitiativeEvent {
+    Created,
+    Updated,
+    Deleted,
+    Undeleted,
+    Scheduled,
+    Moved,
+    RiskWaived,
+    EvidenceAdded,
+    Committed,
+    Started,
+    Shipped,
+    Declined,
+    Paused,
+    Resumed,
+    DependencyAdded,
+    DependencyRemoved,
+    Measured,
+    RankChanged,
+}
+
+impl Resource for Initiative {
+    const SERVICE: &'static str = "roadmap";
+    const KIND: &'static str = "Initiative";
+    const COLLECTION: &'static str = "initiatives";
+    type Event = InitiativeEvent;
+
+    fn meta(&self) -> &Meta<Self> {
+        &self.meta
+    }
+    fn meta_mut(&mut self) -> &mut Meta<Self> {
+        &mut self.meta
+    }
+}
+
+impl Initiative {
+    /// The risks with neither evidence nor a waiver.
+    pub fn open_risks(&self) -> Vec<Risk> {
+        Risk::ALL.iter().copied().filter(|risk| self.risks.get(risk).is_none_or(RiskAssessment::is_open)).collect()
+    }
+
+    /// Whether work on it is still to come: neither shipped nor declined.
+    pub fn is_open(&self) -> bool {
+        match self.state {
+            InitiativeState::Proposed | InitiativeState::Committed | InitiativeState::InProgress | InitiativeState::Paused(_) => true,
+            InitiativeState::Shipped | InitiativeState::Measured(_) | InitiativeState::Declined(_) => false,
+        }
+    }
+
+    /// Whether it rests on `target`, as evidence of its own or of one of its risks.
+    pub fn rests_on(&self, target: &FullName) -> bool {
+        self.evidence.iter().chain(self.risks.values().flat_map(|r| &r.evidence)).any(|e| e.target == *target)
+    }
+}

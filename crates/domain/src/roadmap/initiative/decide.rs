@@ -1,0 +1,248 @@
+//! The decisions about an initiative: pure, so that they can be retried and tested by the thousand.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{
+    ActualOutcome, Commitment, Decline, Horizon, Initiative, InitiativeError, InitiativeEvent as Event, InitiativeState as State, Pause,
+    PausedIn, RankChange, Waiver,
+};
+use crate::roadmap::{Dependencies, TargetInterval};
+use crate::{Change, Evidence, Name, Risk};
+
+type Decision = Result<Change<Initiative>, InitiativeError>;
+
+/// At most this many links support one risk; more add nothing to a decision.
+const LINKS: usize = 100;
+
+/// What somebody who declines an initiative has to say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Declining {
+    /// Why not.
+    pub reason: String,
+    /// What the decision rests on.
+    pub evidence: Vec<Evidence>,
+    /// What would have to become true to decide otherwise.
+    pub what_would_change_our_mind: String,
+    /// The day to look at it again.
+    pub review_date: Option<NaiveDate>,
+}
+
+impl Initiative {
+    /// A new initiative. A caller cannot sign waivers on the way.
+    pub fn propose(mut self) -> Change<Self> {
+        for assessment in self.risks.values_mut() {
+            assessment.waiver = None;
+        }
+        Change::new(self, Event::Created)
+    }
+
+    /// This initiative as an update of `old`: waivers stay what was signed, what has a method of its own stays as it was, and the
+    /// prediction on record cannot be rewritten.
+    pub fn revise(mut self, old: &Self) -> Decision {
+        if self.horizon != old.horizon {
+            return Err(InitiativeError::OwnMethod { field: "horizon", method: "MoveInitiative" });
+        }
+        if self.target != old.target {
+            return Err(InitiativeError::OwnMethod { field: "target", method: "ScheduleInitiative" });
+        }
+        if self.expected_outcome != old.expected_outcome && old.commitment.is_some() {
+            return Err(InitiativeError::PredictionFixed { resource: old.meta.name.clone() });
+        }
+        for risk in Risk::ALL {
+            let waiver = old.risks.get(risk).and_then(|r| r.waiver.clone());
+            if waiver.is_some() || self.risks.contains_key(risk) {
+                self.risks.entry(*risk).or_default().waiver = waiver;
+            }
+        }
+        Ok(Change::new(self, Event::Updated))
+    }
+
+    /// Sets or takes back when it is planned for.
+    pub fn schedule(mut self, target: Option<TargetInterval>) -> Decision {
+        self.must_be_open("ScheduleInitiative")?;
+        self.target = target;
+        Ok(Change::new(self, Event::Scheduled))
+    }
+
+    /// Moves it to another horizon.
+    pub fn relocate(mut self, horizon: Horizon) -> Decision {
+        self.must_be_open("MoveInitiative")?;
+        self.horizon = horizon;
+        Ok(Change::new(self, Event::Moved))
+    }
+
+    /// Signs that `risk` is taken without evidence.
+    pub fn waive_risk(mut self, risk: Risk, reason: String, signed_by: String, now: DateTime<Utc>) -> Decision {
+        self.must_be_open("WaiveRisk")?;
+        self.risks.entry(risk).or_default().waiver = Some(Waiver { reason, signed_by, time: now });
+        Ok(Change::new(self, Event::RiskWaived))
+    }
+
+    /// Adds evidence for risks. `None` when all of it is there already or there is no room for more.
+    pub fn add_risk_evidence(mut self, found: impl IntoIterator<Item = (Risk, Evidence)>) -> Option<Change<Self>> {
+        let mut added = false;
+        for (risk, evidence) in found {
+            let links = &mut self.risks.entry(risk).or_default().evidence;
+            if links.len() < LINKS && links.iter().all(|e| e.target != evidence.target) {
+                links.push(evidence);
+                added = true;
+            }
+        }
+        added.then(|| Change::new(self, Event::EvidenceAdded))
+    }
+
+    /// PROPOSED → COMMITTED, once no risk is open.
+    pub fn commit(mut self, by: String, now: DateTime<Utc>) -> Decision {
+        match self.state {
+            State::Proposed => {}
+            State::Committed | State::InProgress | State::Shipped | State::Measured(_) | State::Declined(_) | State::Paused(_) => {
+                return Err(self.conflict("CommitInitiative", "PROPOSED"));
+            }
+        }
+        let risks = self.open_risks();
+        if !risks.is_empty() {
+            return Err(InitiativeError::RisksOpen { resource: self.meta.name, risks });
+        }
+        self.state = State::Committed;
+        self.commitment = Some(Commitment { by, time: now });
+        Ok(Change::new(self, Event::Committed))
+    }
+
+    /// COMMITTED → IN_PROGRESS.
+    pub fn start(mut self, now: DateTime<Utc>) -> Decision {
+        match self.state {
+            State::Committed => {
+                self.state = State::InProgress;
+                self.start_time = Some(now);
+                Ok(Change::new(self, Event::Started))
+            }
+            State::Proposed | State::InProgress | State::Shipped | State::Measured(_) | State::Declined(_) | State::Paused(_) => {
+                Err(self.conflict("StartInitiative", "COMMITTED"))
+            }
+        }
+    }
+
+    /// IN_PROGRESS → SHIPPED.
+    pub fn ship(mut self, now: DateTime<Utc>) -> Decision {
+        match self.state {
+            State::InProgress => {
+                self.state = State::Shipped;
+                self.ship_time = Some(now);
+                Ok(Change::new(self, Event::Shipped))
+            }
+            State::Proposed | State::Committed | State::Shipped | State::Measured(_) | State::Declined(_) | State::Paused(_) => {
+                Err(self.conflict("ShipInitiative", "IN_PROGRESS"))
+            }
+        }
+    }
+
+    /// SHIPPED → MEASURED; a later measurement replaces the one before.
+    pub fn measure(mut self, actual: ActualOutcome) -> Decision {
+        match self.state {
+            State::Shipped | State::Measured(_) => {
+                self.state = State::Measured(actual);
+                Ok(Change::new(self, Event::Measured))
+            }
+            State::Proposed | State::Committed | State::InProgress | State::Declined(_) | State::Paused(_) => {
+                Err(self.conflict("measuring", "SHIPPED or MEASURED"))
+            }
+        }
+    }
+
+    /// Anything before SHIPPED → DECLINED.
+    pub fn decline(mut self, declining: Declining, by: String, now: DateTime<Utc>) -> Decision {
+        if !self.is_open() {
+            return Err(self.conflict("DeclineInitiative", "PROPOSED, COMMITTED, IN_PROGRESS or PAUSED"));
+        }
+        if let Some(date) = declining.review_date.filter(|date| *date < now.date_naive()) {
+            return Err(InitiativeError::ReviewInPast(date));
+        }
+        let Declining { reason, evidence, what_would_change_our_mind, review_date } = declining;
+        self.state = State::Declined(Decline { reason, evidence, what_would_change_our_mind, review_date, by, time: now });
+        Ok(Change::new(self, Event::Declined))
+    }
+
+    /// COMMITTED or IN_PROGRESS → PAUSED.
+    pub fn pause(mut self, reason: String, now: DateTime<Utc>) -> Decision {
+        let paused_in = match self.state {
+            State::Committed => PausedIn::Committed,
+            State::InProgress => PausedIn::InProgress,
+            State::Proposed | State::Shipped | State::Measured(_) | State::Declined(_) | State::Paused(_) => {
+                return Err(self.conflict("PauseInitiative", "COMMITTED or IN_PROGRESS"));
+            }
+        };
+        self.state = State::Paused(Pause { reason, paused_in, time: now });
+        Ok(Change::new(self, Event::Paused))
+    }
+
+    /// PAUSED → where it was; DECLINED → PROPOSED, as if never committed to.
+    pub fn resume(mut self) -> Decision {
+        match &self.state {
+            State::Paused(pause) => {
+                self.state = match pause.paused_in {
+                    PausedIn::Committed => State::Committed,
+                    PausedIn::InProgress => State::InProgress,
+                };
+            }
+            State::Declined(_) => {
+                self.state = State::Proposed;
+                self.commitment = None;
+                self.start_time = None;
+            }
+            State::Proposed | State::Committed | State::InProgress | State::Shipped | State::Measured(_) => {
+                return Err(self.conflict("ResumeInitiative", "PAUSED or DECLINED"));
+            }
+        }
+        Ok(Change::new(self, Event::Resumed))
+    }
+
+    /// Waits for `dependency`, unless that one waits for this one already. `graph` holds the dependencies of the workspace.
+    pub fn add_dependency(mut self, dependency: Name<Self>, graph: &Dependencies) -> Decision {
+        self.must_be_open("AddDependency")?;
+        if let Some(cycle) = graph.cycle(&self.meta.name, &dependency) {
+            return Err(InitiativeError::Cycle { cycle });
+        }
+        if !self.dependencies.insert(dependency.clone()) {
+            return Err(InitiativeError::AlreadyDepends { resource: self.meta.name, dependency });
+        }
+        Ok(Change::new(self, Event::DependencyAdded))
+    }
+
+    /// No longer waits for `dependency`.
+    pub fn remove_dependency(mut self, dependency: Name<Self>) -> Decision {
+        if !self.dependencies.remove(&dependency) {
+            return Err(InitiativeError::NotDependent { resource: self.meta.name, dependency });
+        }
+        Ok(Change::new(self, Event::DependencyRemoved))
+    }
+
+    /// Deletes it, unless another one waits for it.
+    pub fn delete(self, graph: &Dependencies) -> Decision {
+        if let Some(referrer) = graph.dependents(&self.meta.name).next() {
+            return Err(InitiativeError::InUse { resource: self.meta.name.clone(), referrer: referrer.clone() });
+        }
+        Ok(Change::new(self, Event::Deleted))
+    }
+
+    /// Takes a deletion back, unless what it waits for was deleted meanwhile.
+    pub fn undelete(self, exists: impl Fn(&Name<Self>) -> bool) -> Decision {
+        if let Some(gone) = self.dependencies.iter().find(|d| !exists(d)) {
+            return Err(InitiativeError::ReferenceNotFound { field: "dependencies", resource: gone.to_string() });
+        }
+        Ok(Change::new(self, Event::Undeleted))
+    }
+
+    /// Records that an estimate moved it in the order.
+    pub fn announce_rank(mut self, rank_change: RankChange) -> Change<Self> {
+        self.rank_change = Some(rank_change);
+        Change::new(self, Event::RankChanged)
+    }
+
+    fn must_be_open(&self, action: &'static str) -> Result<(), InitiativeError> {
+        if self.is_open() { Ok(()) } else { Err(self.conflict(action, "PROPOSED, COMMITTED, IN_PROGRESS or PAUSED")) }
+    }
+
+    fn conflict(&self, action: &'static str, needed: &'static str) -> InitiativeError {
+        InitiativeError::State { resource: self.meta.name.clone(), state: (&self.state).into(), action, needed }
+    }
+}

@@ -1,0 +1,155 @@
+//! Why a decision about an initiative is refused.
+
+use super::Initiative;
+use crate::{Failure, FailureKind, Name, Risk, Violation};
+
+/// Why a decision about an initiative is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InitiativeError {
+    /// The state does not allow it.
+    #[error("{resource} is {state}: {action} needs {needed}")]
+    State {
+        /// The initiative.
+        resource: Name<Initiative>,
+        /// Where it stands.
+        state: &'static str,
+        /// What was asked.
+        action: &'static str,
+        /// The states that allow it.
+        needed: &'static str,
+    },
+    /// A risk has neither evidence nor a waiver.
+    #[error("{resource} has open risks: {}; add evidence or sign a waiver with WaiveRisk", list(risks))]
+    RisksOpen {
+        /// The initiative.
+        resource: Name<Initiative>,
+        /// The open ones.
+        risks: Vec<Risk>,
+    },
+    /// The dependency would close a cycle.
+    #[error("the dependency would close a cycle: {}", path(cycle))]
+    Cycle {
+        /// From the dependent over the dependency back to the dependent.
+        cycle: Vec<Name<Initiative>>,
+    },
+    /// It already waits for that one.
+    #[error("{resource} depends on {dependency} already")]
+    AlreadyDepends {
+        /// The initiative.
+        resource: Name<Initiative>,
+        /// What it waits for.
+        dependency: Name<Initiative>,
+    },
+    /// It does not wait for that one.
+    #[error("{resource} does not depend on {dependency}")]
+    NotDependent {
+        /// The initiative.
+        resource: Name<Initiative>,
+        /// What it does not wait for.
+        dependency: Name<Initiative>,
+    },
+    /// Another initiative waits for it.
+    #[error("{referrer} depends on {resource}: remove the dependency first")]
+    InUse {
+        /// The initiative.
+        resource: Name<Initiative>,
+        /// One that waits for it.
+        referrer: Name<Initiative>,
+    },
+    /// Something it refers to does not exist.
+    #[error("{field} refers to {resource}, which does not exist")]
+    ReferenceNotFound {
+        /// The field that refers.
+        field: &'static str,
+        /// What it refers to.
+        resource: String,
+    },
+    /// What is changed by a method of its own.
+    #[error("{field} is not changed by an update: call {method}")]
+    OwnMethod {
+        /// The field.
+        field: &'static str,
+        /// The method.
+        method: &'static str,
+    },
+    /// The prediction is on record.
+    #[error("{resource} was committed to: its expected_outcome is the prediction on record and can no longer change")]
+    PredictionFixed {
+        /// The initiative.
+        resource: Name<Initiative>,
+    },
+    /// A review in the past.
+    #[error("review_date {0} is in the past")]
+    ReviewInPast(chrono::NaiveDate),
+}
+
+fn list(risks: &[Risk]) -> String {
+    risks.iter().map(Risk::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn path(cycle: &[Name<Initiative>]) -> String {
+    cycle.iter().map(Name::to_string).collect::<Vec<_>>().join(" -> ")
+}
+
+impl Failure for InitiativeError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::OwnMethod { .. } | Self::ReviewInPast(_) => FailureKind::Invalid,
+            Self::State { .. }
+            | Self::RisksOpen { .. }
+            | Self::Cycle { .. }
+            | Self::AlreadyDepends { .. }
+            | Self::NotDependent { .. }
+            | Self::InUse { .. }
+            | Self::ReferenceNotFound { .. }
+            | Self::PredictionFixed { .. } => FailureKind::Refused,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::State { .. } => "STATE_CONFLICT",
+            Self::RisksOpen { .. } => "RISKS_OPEN",
+            Self::Cycle { .. } => "CYCLE",
+            Self::InUse { .. } => "RESOURCE_IN_USE",
+            Self::ReferenceNotFound { .. } => "REFERENCE_NOT_FOUND",
+            Self::OwnMethod { .. } | Self::ReviewInPast(_) => "INVALID_FIELD",
+            Self::AlreadyDepends { .. } | Self::NotDependent { .. } | Self::PredictionFixed { .. } => "RULE_VIOLATED",
+        }
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::State { resource, state, action, .. } => {
+                vec![("resource", resource.to_string()), ("state", (*state).to_owned()), ("action", (*action).to_owned())]
+            }
+            Self::RisksOpen { resource, risks } => vec![("resource", resource.to_string()), ("risks", list(risks))],
+            Self::Cycle { cycle } => vec![("cycle", path(cycle))],
+            Self::InUse { resource, referrer } => vec![("resource", resource.to_string()), ("referrer", referrer.to_string())],
+            Self::ReferenceNotFound { field, resource } => vec![("field", (*field).to_owned()), ("resource", resource.clone())],
+            Self::AlreadyDepends { .. } => vec![("rule", "one_dependency_each".to_owned())],
+            Self::NotDependent { .. } => vec![("rule", "dependency_exists".to_owned())],
+            Self::PredictionFixed { .. } => vec![("rule", "prediction_fixed_at_commit".to_owned())],
+            Self::OwnMethod { .. } | Self::ReviewInPast(_) => Vec::new(),
+        }
+    }
+
+    fn violations(&self) -> Vec<Violation> {
+        let one = |field: &str| vec![Violation { field: field.to_owned(), description: self.to_string() }];
+        match self {
+            Self::RisksOpen { risks, .. } => risks
+                .iter()
+                .map(|risk| Violation {
+                    field: format!("risks.{risk}"),
+                    description: format!("{risk} has neither evidence nor a signed waiver"),
+                })
+                .collect(),
+            Self::State { .. } => one("state"),
+            Self::Cycle { .. } | Self::AlreadyDepends { .. } | Self::NotDependent { .. } | Self::InUse { .. } => one("dependencies"),
+            Self::ReferenceNotFound { field, .. } => one(field),
+            Self::OwnMethod { field, .. } => one(&format!("initiative.{field}")),
+            Self::PredictionFixed { .. } => one("expected_outcome"),
+            Self::ReviewInPast(_) => one("review_date"),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Estimates and their factors.
+
+use waymark_domain::roadmap::{Amount, Basis, Estimate, Factor, FactorKind, FactorSource, ReachPeriod};
+use waymark_domain::{Meta, Range, Violations, text};
+
+use super::sibling;
+use crate::common::v1 as common;
+use crate::convert::{evidence, meta, set_meta, time, timestamp};
+use crate::roadmap::v1 as pb;
+use pb::{factor::Value, factor_source::Basis as PbBasis};
+
+impl TryFrom<pb::Estimate> for Estimate {
+    type Error = Violations;
+    fn try_from(message: pb::Estimate) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let meta: Option<Meta<Self>> = meta(&mut violations, &message);
+        if message.initiative.is_empty() {
+            violations.add("initiative", "must be set: the initiative that is estimated");
+        }
+        let reach_period = match message.reach_period() {
+            pb::ReachPeriod::Unspecified | pb::ReachPeriod::Quarter => ReachPeriod::Quarter,
+            pb::ReachPeriod::Week => ReachPeriod::Week,
+            pb::ReachPeriod::Month => ReachPeriod::Month,
+            pb::ReachPeriod::Year => ReachPeriod::Year,
+        };
+        let initiative = sibling(&mut violations, "initiative", meta.as_ref().map(|m| m.name.workspace()), &message.initiative);
+        let mut factor = |kind: FactorKind, message: Option<pb::Factor>| {
+            message.and_then(|message| violations.nested(kind.into(), factor(kind, message)))
+        };
+        let reach = factor(FactorKind::Reach, message.reach);
+        let impact = factor(FactorKind::Impact, message.impact);
+        let confidence = factor(FactorKind::Confidence, message.confidence);
+        let effort = factor(FactorKind::Effort, message.effort);
+        match (meta, initiative) {
+            (Some(meta), Some(initiative)) if violations.is_empty() => {
+                Ok(Self { meta, initiative, reach, reach_period, impact, confidence, effort })
+            }
+            _ => Err(violations),
+        }
+    }
+}
+
+fn factor(kind: FactorKind, message: pb::Factor) -> Result<Factor, Violations> {
+    let mut violations = Violations::new();
+    let amount = match message.value {
+        None => {
+            violations.add("", "must have a point or a range; leave the factor out when it is not known");
+            None
+        }
+        Some(Value::Point(value)) => Some(Amount::Point(value)),
+        Some(Value::Range(common::Range { low, likely, high })) => {
+            violations.check("range", Range::new(low, likely, high)).map(Amount::Range)
+        }
+    };
+    let amount = amount.and_then(|amount| violations.check("", amount.check(kind)));
+    let source = match message.source {
+        Some(message) => violations.nested("source", source(message)),
+        None => {
+            violations.add("source", "must say where the value comes from: a metric, evidence or a guess");
+            None
+        }
+    };
+    match (amount, source) {
+        (Some(amount), Some(source)) if violations.is_empty() => Ok(Factor { amount, source }),
+        _ => Err(violations),
+    }
+}
+
+fn source(message: pb::FactorSource) -> Result<FactorSource, Violations> {
+    let mut violations = Violations::new();
+    let basis = match message.basis {
+        None => {
+            violations.add("", "must say where the value comes from: a metric, evidence or a guess");
+            None
+        }
+        Some(PbBasis::Metric(name)) => violations.check("metric", name.parse()).map(Basis::Metric),
+        Some(PbBasis::Evidence(link)) => evidence(&mut violations, "evidence", vec![link]).pop().map(Basis::Evidence),
+        Some(PbBasis::Guess(grounds)) => violations.check("guess", text::optional(grounds, 500)).map(Basis::Guess),
+    };
+    let by = violations.check("by", text::optional(message.by, 200));
+    let time = time(&mut violations, "time", message.time);
+    match (basis, by) {
+        (Some(basis), Some(by)) if violations.is_empty() => Ok(FactorSource { basis, by, time }),
+        _ => Err(violations),
+    }
+}
+
+impl From<&Estimate> for pb::Estimate {
+    fn from(estimate: &Estimate) -> Self {
+        let reach_period = match estimate.reach_period {
+            ReachPeriod::Week => pb::ReachPeriod::Week,
+            ReachPeriod::Month => pb::ReachPeriod::Month,
+            ReachPeriod::Quarter => pb::ReachPeriod::Quarter,
+            ReachPeriod::Year => pb::ReachPeriod::Year,
+        };
+        let mut message = Self {
+            initiative: estimate.initiative.to_string(),
+            reach: estimate.reach.as_ref().map(Into::into),
+            reach_period: reach_period.into(),
+            impact: estimate.impact.as_ref().map(Into::into),
+            confidence: estimate.confidence.as_ref().map(Into::into),
+            effort: estimate.effort.as_ref().map(Into::into),
+            score: estimate.score().as_ref().map(Into::into),
+            ..Self::default()
+        };
+        set_meta(&mut message, &estimate.meta);
+        message
+    }
+}
+
+impl From<&Factor> for pb::Factor {
+    fn from(factor: &Factor) -> Self {
+        let value = match &factor.amount {
+            Amount::Point(value) => Value::Point(*value),
+            Amount::Range(range) => Value::Range(range.into()),
+        };
+        let FactorSource { basis, by, time } = &factor.source;
+        let basis = match basis {
+            Basis::Metric(name) => PbBasis::Metric(name.to_string()),
+            Basis::Evidence(link) => PbBasis::Evidence(link.into()),
+            Basis::Guess(grounds) => PbBasis::Guess(grounds.clone()),
+        };
+        let source = pb::FactorSource { basis: Some(basis), by: by.clone(), time: time.map(timestamp) };
+        Self { value: Some(value), source: Some(source) }
+    }
+}

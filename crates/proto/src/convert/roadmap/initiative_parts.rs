@@ -1,0 +1,290 @@
+//! The parts of an initiative: risks, targets, outcomes, and why it is paused or declined.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use waymark_domain::roadmap::{
+    ActualOutcome, Decline, Declining, ExpectedOutcome, Pause, PausedIn, RankChange, RiskAssessment, TargetInterval, Waiver,
+};
+use waymark_domain::{FullName, Risk, Violations, text};
+
+use crate::common::v1 as common;
+use crate::convert::{evidence, range, risk, time, timestamp, verdict};
+use crate::roadmap::v1 as pb;
+
+const WINDOW_DAYS: u16 = 28;
+const REASON: usize = 4_000;
+
+/// What is known about each risk.
+pub(super) fn risks(violations: &mut Violations, messages: Vec<pb::RiskAssessment>) -> BTreeMap<Risk, RiskAssessment> {
+    let mut risks = BTreeMap::new();
+    for (index, message) in messages.into_iter().enumerate() {
+        let field = format!("risks[{index}]");
+        let risk = risk(violations, &format!("{field}.risk"), message.risk());
+        let evidence = evidence(violations, &format!("{field}.evidence"), message.evidence);
+        let waiver = message.waiver.and_then(|waiver| violations.nested(&format!("{field}.waiver"), waiver.try_into()));
+        let Some(risk) = risk else { continue };
+        if risks.insert(risk, RiskAssessment { evidence, waiver }).is_some() {
+            violations.add(format!("{field}.risk"), format!("{risk} is there twice; give each risk once"));
+        }
+    }
+    risks
+}
+
+/// All four risks, so that a reader sees what is open.
+pub(super) fn all_risks(risks: &BTreeMap<Risk, RiskAssessment>) -> Vec<pb::RiskAssessment> {
+    let assessment = |kind: &Risk| {
+        let known = risks.get(kind);
+        pb::RiskAssessment {
+            risk: common::Risk::from(*kind).into(),
+            evidence: known.into_iter().flat_map(|r| &r.evidence).map(Into::into).collect(),
+            waiver: known.and_then(|r| r.waiver.as_ref()).map(Into::into),
+        }
+    };
+    Risk::ALL.iter().map(assessment).collect()
+}
+
+impl TryFrom<pb::Waiver> for Waiver {
+    type Error = Violations;
+    fn try_from(message: pb::Waiver) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let pb::Waiver { reason, signed_by, time: at } = message;
+        match time(&mut violations, "time", at) {
+            Some(time) => Ok(Self { reason, signed_by, time }),
+            None => Err(unset(violations, "time")),
+        }
+    }
+}
+
+impl From<&Waiver> for pb::Waiver {
+    fn from(waiver: &Waiver) -> Self {
+        Self { reason: waiver.reason.clone(), signed_by: waiver.signed_by.clone(), time: Some(timestamp(waiver.time)) }
+    }
+}
+
+impl TryFrom<pb::TargetInterval> for TargetInterval {
+    type Error = Violations;
+    fn try_from(message: pb::TargetInterval) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let start = violations.check("start", message.start.parse());
+        let end = if message.end.is_empty() { start } else { violations.check("end", message.end.parse()) };
+        let interval = start.zip(end).and_then(|(start, end)| violations.check("end", Self::new(start, end)));
+        interval.ok_or(violations)
+    }
+}
+
+impl From<&TargetInterval> for pb::TargetInterval {
+    fn from(target: &TargetInterval) -> Self {
+        Self { start: target.start().to_string(), end: target.end().to_string() }
+    }
+}
+
+impl TryFrom<pb::ExpectedOutcome> for ExpectedOutcome {
+    type Error = Violations;
+    fn try_from(message: pb::ExpectedOutcome) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let metric = of_metrics(&mut violations, "metric", &message.metric, "metrics");
+        if message.change.is_none() {
+            violations.add("change", "must be set: the relative change expected, such as 0.05, 0.1, 0.2");
+        }
+        let change = range(&mut violations, "change", message.change);
+        if change.is_some_and(|change| change.low() < -1.0) {
+            violations.add("change.low", "must not be below -1: nothing falls by more than all of it");
+        }
+        let window_days = match u16::try_from(message.window_days) {
+            Ok(0) => WINDOW_DAYS,
+            Ok(days @ 1..=365) => days,
+            Ok(_) | Err(_) => {
+                violations.add("window_days", format!("must be from 1 to 365 days, or 0 for 28, got {}", message.window_days));
+                WINDOW_DAYS
+            }
+        };
+        match (metric, change) {
+            (Some(metric), Some(change)) if violations.is_empty() => Ok(Self { metric, change, window_days }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl From<&ExpectedOutcome> for pb::ExpectedOutcome {
+    fn from(expected: &ExpectedOutcome) -> Self {
+        Self { metric: expected.metric.to_string(), change: Some((&expected.change).into()), window_days: expected.window_days.into() }
+    }
+}
+
+impl TryFrom<pb::ActualOutcome> for ActualOutcome {
+    type Error = Violations;
+    fn try_from(message: pb::ActualOutcome) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let verdict = verdict(&mut violations, "verdict", message.verdict());
+        let outcome = of_metrics(&mut violations, "outcome", &message.outcome, "outcomes");
+        let measured = range(&mut violations, "measured", message.measured);
+        let time = time(&mut violations, "time", message.time);
+        match (outcome, verdict, time) {
+            (Some(outcome), Some(verdict), Some(time)) if violations.is_empty() => Ok(Self { outcome, verdict, measured, time }),
+            _ => Err(unset(violations, "time")),
+        }
+    }
+}
+
+impl From<&ActualOutcome> for pb::ActualOutcome {
+    fn from(actual: &ActualOutcome) -> Self {
+        Self {
+            outcome: actual.outcome.to_string(),
+            verdict: common::Verdict::from(actual.verdict).into(),
+            measured: actual.measured.as_ref().map(Into::into),
+            time: Some(timestamp(actual.time)),
+        }
+    }
+}
+
+/// What the caller of DeclineInitiative has to say.
+impl TryFrom<&pb::DeclineInitiativeRequest> for Declining {
+    type Error = Violations;
+    fn try_from(request: &pb::DeclineInitiativeRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let reason = violations.check("reason", text::required(request.reason.clone(), REASON));
+        let mind = text::required(request.what_would_change_our_mind.clone(), REASON);
+        let mind = violations.check("what_would_change_our_mind", mind);
+        let evidence = evidence(&mut violations, "evidence", request.evidence.clone());
+        let review_date = date(&mut violations, "review_date", &request.review_date);
+        match (reason, mind) {
+            (Some(reason), Some(mind)) if violations.is_empty() => {
+                Ok(Self { reason, evidence, what_would_change_our_mind: mind, review_date })
+            }
+            _ => Err(violations),
+        }
+    }
+}
+
+impl TryFrom<pb::Decline> for Decline {
+    type Error = Violations;
+    fn try_from(message: pb::Decline) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let evidence = evidence(&mut violations, "evidence", message.evidence);
+        let review_date = date(&mut violations, "review_date", &message.review_date);
+        let time = time(&mut violations, "time", message.time);
+        match time {
+            Some(time) if violations.is_empty() => Ok(Self {
+                reason: message.reason,
+                evidence,
+                what_would_change_our_mind: message.what_would_change_our_mind,
+                review_date,
+                by: message.declined_by,
+                time,
+            }),
+            _ => Err(unset(violations, "time")),
+        }
+    }
+}
+
+impl From<&Decline> for pb::Decline {
+    fn from(decline: &Decline) -> Self {
+        Self {
+            reason: decline.reason.clone(),
+            evidence: decline.evidence.iter().map(Into::into).collect(),
+            what_would_change_our_mind: decline.what_would_change_our_mind.clone(),
+            review_date: decline.review_date.map(|date| date.to_string()).unwrap_or_default(),
+            declined_by: decline.by.clone(),
+            time: Some(timestamp(decline.time)),
+        }
+    }
+}
+
+impl TryFrom<pb::Pause> for Pause {
+    type Error = Violations;
+    fn try_from(message: pb::Pause) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let paused_in = match message.resume_state() {
+            pb::InitiativeState::Committed => Some(PausedIn::Committed),
+            pb::InitiativeState::InProgress => Some(PausedIn::InProgress),
+            pb::InitiativeState::Unspecified
+            | pb::InitiativeState::Proposed
+            | pb::InitiativeState::Shipped
+            | pb::InitiativeState::Measured
+            | pb::InitiativeState::Declined
+            | pb::InitiativeState::Paused => {
+                violations.add("resume_state", "must be COMMITTED or IN_PROGRESS");
+                None
+            }
+        };
+        match (paused_in, time(&mut violations, "time", message.time)) {
+            (Some(paused_in), Some(time)) => Ok(Self { reason: message.reason, paused_in, time }),
+            _ => Err(unset(violations, "time")),
+        }
+    }
+}
+
+impl From<&Pause> for pb::Pause {
+    fn from(pause: &Pause) -> Self {
+        Self {
+            reason: pause.reason.clone(),
+            resume_state: pb::InitiativeState::from(pause.paused_in).into(),
+            time: Some(timestamp(pause.time)),
+        }
+    }
+}
+
+impl TryFrom<pb::RankChange> for RankChange {
+    type Error = Violations;
+    fn try_from(message: pb::RankChange) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let estimate = violations.check("estimate", message.estimate.parse());
+        let position = |position: i32| u32::try_from(position).ok().filter(|p| *p > 0);
+        match (estimate, time(&mut violations, "time", message.time)) {
+            (Some(estimate), Some(time)) => Ok(Self {
+                estimate,
+                from_position: position(message.from_position),
+                to_position: position(message.to_position),
+                ranked_count: position(message.ranked_count).unwrap_or_default(),
+                from_score: message.from_score,
+                to_score: message.to_score,
+                explanation: message.explanation,
+                time,
+            }),
+            _ => Err(unset(violations, "time")),
+        }
+    }
+}
+
+impl From<&RankChange> for pb::RankChange {
+    fn from(change: &RankChange) -> Self {
+        // Positions count the initiatives of a workspace, far below 2^31.
+        Self {
+            estimate: change.estimate.to_string(),
+            from_position: change.from_position.unwrap_or_default() as i32,
+            to_position: change.to_position.unwrap_or_default() as i32,
+            ranked_count: change.ranked_count as i32,
+            from_score: change.from_score,
+            to_score: change.to_score,
+            explanation: change.explanation.clone(),
+            time: Some(timestamp(change.time)),
+        }
+    }
+}
+
+/// The full name of a resource of metrics in `collection`.
+fn of_metrics(violations: &mut Violations, field: &str, name: &str, collection: &str) -> Option<FullName> {
+    let name: FullName = violations.check(field, name.parse())?;
+    if name.service == "metrics" && name.name.collection == collection {
+        return Some(name);
+    }
+    violations.add(field, format!("{name} is not of the form //metrics.waymark.dev/workspaces/{{workspace}}/{collection}/{{id}}"));
+    None
+}
+
+fn date(violations: &mut Violations, field: &str, text: &str) -> Option<NaiveDate> {
+    if text.is_empty() {
+        return None;
+    }
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    if date.is_none() {
+        violations.add(field, format!("{text:?} is not a day such as 2027-01-31"));
+    }
+    date
+}
+
+/// The violations found, or that `field` is missing when there are none.
+fn unset(violations: Violations, field: &str) -> Violations {
+    if violations.is_empty() { Violations::one(field, "must be set") } else { violations }
+}
