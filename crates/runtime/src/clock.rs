@@ -73,7 +73,7 @@ mod tests {
         let (clock, hand) = Clock::manual(start);
         assert_eq!(clock.now().timestamp_subsec_nanos(), 123_456_000, "truncated to microseconds");
         assert_eq!(clock.now(), clock.now());
-        hand.advance(Duration::from_secs(60));
+        hand.advance(Duration::from_mins(1));
         assert_eq!((clock.now() - start).num_seconds(), 59, "60 s less the truncated nanoseconds");
     }
 

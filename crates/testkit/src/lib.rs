@@ -1,1 +1,19 @@
-//! placeholder
+//! Real parts for tests: a private PostgreSQL, a private nats-server, a proxy that breaks connections, a host that stands still.
+//!
+//! Everything listens on loopback or a unix socket, on a free port, keeps its files in a temporary folder, and ends with the test process
+//! however that ends. No test needs to sleep: [`wait_until`] waits for a state. This crate knows no service.
+
+pub mod database;
+pub mod host;
+pub mod nats;
+pub mod postgres;
+pub mod process;
+pub mod proxy;
+pub mod wait;
+
+pub use database::{Engine, TestDatabase, database};
+pub use host::{NOW, host};
+pub use nats::NatsServer;
+pub use postgres::Postgres;
+pub use proxy::FaultProxy;
+pub use wait::{wait_for, wait_until};

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn grpc_timeouts() {
         assert_eq!(parse("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(parse("99999999H"), Some(Duration::from_secs(99_999_999 * 3_600)));
+        assert_eq!(parse("99999999H"), Some(Duration::from_hours(99_999_999)));
         for wrong in ["", "m", "250", "250x", "-1S", "123456789S", "1é", "é"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

