@@ -1,1 +1,15 @@
-//! Measure: metrics, predictions and outcomes.
+//! Measure: product events, metrics over them, predictions made of them and outcomes.
+
+pub mod intake;
+pub mod measure;
+pub mod metric;
+pub mod outcome;
+pub mod prediction;
+pub mod trend;
+
+pub use intake::{IntakePolicy, ProductEvent, Rejection};
+pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter, Scalar};
+pub use metric::{Metric, MetricDirection, MetricError, MetricEvent, MetricStage};
+pub use outcome::{Finding, Measurement, Outcome, OutcomeEvent, TooLittle, judge};
+pub use prediction::{Prediction, PredictionError, PredictionEvent, PredictionState, Promise, Windows};
+pub use trend::{Breakdown, Interval, TrendError, TrendSettings, WeekStart, zone};

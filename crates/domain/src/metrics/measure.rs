@@ -1,0 +1,195 @@
+//! How events become a number: which events count, and what is counted of them. Never computes one; that is the lake's work.
+
+use crate::text;
+
+const EVENTS: usize = 20;
+const FILTERS: usize = 10;
+const VALUES: usize = 100;
+const NAME_LENGTH: usize = 200;
+
+/// Which events count and what is counted of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measure {
+    kind: MeasureKind,
+    events: Vec<String>,
+    filters: Vec<PropertyFilter>,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MeasureKind {
+    /// Events.
+    Count,
+    /// Different users.
+    UniqueUsers,
+    /// The sum of this numeric property.
+    Sum(String),
+}
+
+/// A condition on one top-level property.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PropertyFilter {
+    property: String,
+    condition: Condition,
+}
+
+/// What a property must be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// Any of these; never empty.
+    AnyOf(Vec<Scalar>),
+    /// None of these, or absent; never empty.
+    NoneOf(Vec<Scalar>),
+    /// A number in this order to that one.
+    Number(NumberOrder, f64),
+    /// There, and not null.
+    Present,
+    /// Not there, or null.
+    Absent,
+}
+
+/// An order of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberOrder {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// A value that can be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    /// A text.
+    Text(String),
+    /// A finite number.
+    Number(f64),
+    /// True or false.
+    Boolean(bool),
+}
+
+/// Why a measure is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum MeasureError {
+    /// No event, or too many.
+    #[error("must name 1 to {EVENTS} events, has {0}")]
+    Events(usize),
+    /// The same event twice.
+    #[error("names {0:?} twice")]
+    Repeated(String),
+    /// A name that no event or property can have.
+    #[error("has a name that {0}")]
+    Name(#[from] text::TextError),
+    /// Too many filters.
+    #[error("must be at most {FILTERS}, has {0}")]
+    Filters(usize),
+    /// No value, or too many.
+    #[error("must be 1 to {VALUES} values, has {0}")]
+    Values(usize),
+    /// Not a number.
+    #[error("must be finite numbers")]
+    NotFinite,
+}
+
+impl Measure {
+    /// A measure of events with any of these names that meet all of these filters.
+    pub fn new(kind: MeasureKind, events: Vec<String>, filters: Vec<PropertyFilter>) -> Result<Self, MeasureError> {
+        if !(1..=EVENTS).contains(&events.len()) {
+            return Err(MeasureError::Events(events.len()));
+        }
+        if filters.len() > FILTERS {
+            return Err(MeasureError::Filters(filters.len()));
+        }
+        for (index, event) in events.iter().enumerate() {
+            name(event.clone())?;
+            if events[..index].contains(event) {
+                return Err(MeasureError::Repeated(event.clone()));
+            }
+        }
+        if let MeasureKind::Sum(property) = &kind {
+            name(property.clone())?;
+        }
+        Ok(Self { kind, events, filters })
+    }
+
+    /// What is counted.
+    pub fn kind(&self) -> &MeasureKind {
+        &self.kind
+    }
+
+    /// The names of the events that count; never empty.
+    pub fn events(&self) -> &[String] {
+        &self.events
+    }
+
+    /// What an event must meet to count.
+    pub fn filters(&self) -> &[PropertyFilter] {
+        &self.filters
+    }
+}
+
+impl PropertyFilter {
+    /// A filter on `property`.
+    pub fn new(property: String, condition: Condition) -> Result<Self, MeasureError> {
+        match &condition {
+            Condition::AnyOf(values) | Condition::NoneOf(values) => {
+                if !(1..=VALUES).contains(&values.len()) {
+                    return Err(MeasureError::Values(values.len()));
+                }
+                if values.iter().any(|value| matches!(value, Scalar::Number(number) if !number.is_finite())) {
+                    return Err(MeasureError::NotFinite);
+                }
+            }
+            Condition::Number(_, number) if !number.is_finite() => return Err(MeasureError::NotFinite),
+            Condition::Number(..) | Condition::Present | Condition::Absent => {}
+        }
+        Ok(Self { property: name(property)?, condition })
+    }
+
+    /// The property's name.
+    pub fn property(&self) -> &str {
+        &self.property
+    }
+
+    /// What it must be.
+    pub fn condition(&self) -> &Condition {
+        &self.condition
+    }
+}
+
+/// A name of an event or a property.
+pub(crate) fn name(text: String) -> Result<String, text::TextError> {
+    text::required(text, NAME_LENGTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&n| n.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_measure_names_its_events_once() {
+        assert!(Measure::new(MeasureKind::Count, events(&["a", "b"]), vec![]).is_ok());
+        assert_eq!(Measure::new(MeasureKind::Count, vec![], vec![]), Err(MeasureError::Events(0)));
+        assert_eq!(Measure::new(MeasureKind::Count, events(&["a", "b", "a"]), vec![]), Err(MeasureError::Repeated("a".into())));
+        assert!(matches!(Measure::new(MeasureKind::Count, events(&[""]), vec![]), Err(MeasureError::Name(_))));
+        assert!(matches!(Measure::new(MeasureKind::Sum(String::new()), events(&["a"]), vec![]), Err(MeasureError::Name(_))));
+    }
+
+    #[test]
+    fn a_filter_compares_with_something_finite() {
+        let filter = |condition| PropertyFilter::new("plan".into(), condition);
+        assert!(filter(Condition::AnyOf(vec![Scalar::Text("team".into())])).is_ok());
+        assert_eq!(filter(Condition::NoneOf(vec![])), Err(MeasureError::Values(0)));
+        assert_eq!(filter(Condition::AnyOf(vec![Scalar::Number(f64::NAN)])), Err(MeasureError::NotFinite));
+        assert_eq!(filter(Condition::Number(NumberOrder::Less, f64::INFINITY)), Err(MeasureError::NotFinite));
+        assert!(matches!(PropertyFilter::new(" ".into(), Condition::Present), Err(MeasureError::Name(_))));
+    }
+}
