@@ -43,7 +43,7 @@ pub struct Finding {
     /// One sentence for people.
     pub summary: String,
     /// The time of the latest product event.
-    pub watermark: Option<DateTime<Utc>>,
+    pub latest_event: Option<DateTime<Utc>>,
 }
 
 /// What happens to outcomes.
@@ -67,7 +67,7 @@ pub struct Measurement {
     /// The change as a share with its 95 % interval, or why there is none.
     pub change: Result<Range, TooLittle>,
     /// The time of the latest product event.
-    pub watermark: Option<DateTime<Utc>>,
+    pub latest_event: Option<DateTime<Utc>>,
 }
 
 /// Why a change cannot be told from the data.
@@ -95,20 +95,20 @@ impl TooLittle {
     pub const DAYS: usize = 7;
 
     /// Whether daily values before and the reach of the events suffice to compare.
-    pub fn check(before: &[f64], windows: &Windows, watermark: Option<DateTime<Utc>>) -> Result<(), Self> {
+    pub fn check(before: &[f64], windows: &Windows, latest_event: Option<DateTime<Utc>>) -> Result<(), Self> {
         let days = before.iter().filter(|value| **value != 0.0).count();
         if days < Self::DAYS {
             return Err(Self::QuietBefore { days });
         }
-        if !Self::covered(windows, watermark) {
+        if !Self::covered(windows, latest_event) {
             return Err(Self::EndsEarly);
         }
         Ok(())
     }
 
     /// Whether the events reach into the last day after shipping.
-    pub fn covered(windows: &Windows, watermark: Option<DateTime<Utc>>) -> bool {
-        watermark.is_some_and(|watermark| watermark >= windows.end - chrono::TimeDelta::days(1))
+    pub fn covered(windows: &Windows, latest_event: Option<DateTime<Utc>>) -> bool {
+        latest_event.is_some_and(|latest_event| latest_event >= windows.end - chrono::TimeDelta::days(1))
     }
 }
 
@@ -131,7 +131,7 @@ pub fn judge(direction: MetricDirection, predicted: &Range, measured: &Range) ->
 impl Finding {
     /// Judges a measurement of a promise.
     pub fn of(promise: &Promise, measurement: Measurement) -> Self {
-        let Measurement { metric, direction, pre_mean, post_mean, change, watermark } = measurement;
+        let Measurement { metric, direction, pre_mean, post_mean, change, latest_event } = measurement;
         let predicted = &promise.change;
         let expected = format!("{metric} was to change by {} to {}", percent(predicted.low()), percent(predicted.high()));
         let (verdict, summary) = match &change {
@@ -147,7 +147,7 @@ impl Finding {
             }
             Err(reason) => (Verdict::CantTell, format!("{expected}; nobody can tell whether it did: {reason}.")),
         };
-        Self { measured: change.ok(), pre_mean, post_mean, verdict, summary, watermark }
+        Self { measured: change.ok(), pre_mean, post_mean, verdict, summary, latest_event }
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
             pre_mean: 100.0,
             post_mean: 112.3,
             change,
-            watermark: None,
+            latest_event: None,
         };
         let met = Finding::of(&promise, measurement(Ok(range(0.061, 0.123, 0.185))));
         assert_eq!(

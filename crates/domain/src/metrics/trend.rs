@@ -38,7 +38,13 @@ pub enum Interval {
 }
 
 /// The day a week starts on.
-pub type WeekStart = chrono::Weekday;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeekStart {
+    /// As in ISO 8601.
+    Monday,
+    /// As in North America.
+    Sunday,
+}
 
 /// One series for each of the most frequent values of a property, and one for the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +119,7 @@ impl TrendSettings {
         if points > POINTS {
             return Err(TrendError::TooLong { points });
         }
-        Ok(Self { start, end, interval, zone, week_start: WeekStart::Mon, breakdown: None })
+        Ok(Self { start, end, interval, zone, week_start: WeekStart::Monday, breakdown: None })
     }
 
     /// First moment, included.

@@ -1,0 +1,156 @@
+//! Predictions.
+
+use waymark_domain::metrics::{Prediction, PredictionState, Promise};
+use waymark_domain::{Violations, text};
+
+use crate::convert::{evidence, meta, range, set_meta, time, timestamp};
+use crate::metrics::v1 as pb;
+
+impl TryFrom<pb::Prediction> for Prediction {
+    type Error = Violations;
+    fn try_from(message: pb::Prediction) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let meta = meta(&mut violations, &message);
+        let state = state(&mut violations, &message);
+        let initiative = violations.check("initiative", message.initiative.parse());
+        let metric = violations.check("metric", message.metric.parse());
+        if message.change.is_none() {
+            violations.add("change", "must be set");
+        }
+        let change = range(&mut violations, "change", message.change);
+        let window_days = u16::try_from(message.window_days).ok().filter(|days| Promise::WINDOW_DAYS.contains(days));
+        if window_days.is_none() {
+            violations.add("window_days", format!("must be 7 to 365, is {}", message.window_days));
+        }
+        let evidence = evidence(&mut violations, "evidence", message.evidence);
+        let committed_by = violations.check("committed_by", text::optional(message.committed_by, 200));
+        if message.commit_time.is_none() {
+            violations.add("commit_time", "must be set");
+        }
+        let commit_time = time(&mut violations, "commit_time", message.commit_time);
+        match (meta, state, initiative, metric, change, window_days, committed_by, commit_time) {
+            (
+                Some(meta),
+                Some(state),
+                Some(initiative),
+                Some(metric),
+                Some(change),
+                Some(window_days),
+                Some(committed_by),
+                Some(commit_time),
+            ) if violations.is_empty() => {
+                let promise = Promise { initiative, metric, change, window_days, evidence, committed_by, commit_time };
+                Ok(Self { meta, promise, state })
+            }
+            _ => Err(violations),
+        }
+    }
+}
+
+fn state(violations: &mut Violations, message: &pb::Prediction) -> Option<PredictionState> {
+    let mut shipped = || {
+        if message.ship_time.is_none() {
+            violations.add("ship_time", "must be set once the initiative shipped");
+        }
+        time(violations, "ship_time", message.ship_time)
+    };
+    match message.state() {
+        pb::PredictionState::Unspecified | pb::PredictionState::Recorded => Some(PredictionState::Recorded),
+        pb::PredictionState::Measuring => shipped().map(|ship_time| PredictionState::Measuring { ship_time }),
+        pb::PredictionState::Measured => {
+            let ship_time = shipped();
+            let outcome = violations.check("outcome", message.outcome.parse());
+            Some(PredictionState::Measured { ship_time: ship_time?, outcome: outcome? })
+        }
+        pb::PredictionState::Withdrawn => Some(PredictionState::Withdrawn),
+    }
+}
+
+impl From<&Prediction> for pb::Prediction {
+    fn from(prediction: &Prediction) -> Self {
+        let (state, outcome) = match &prediction.state {
+            PredictionState::Recorded => (pb::PredictionState::Recorded, String::new()),
+            PredictionState::Measuring { .. } => (pb::PredictionState::Measuring, String::new()),
+            PredictionState::Measured { outcome, .. } => (pb::PredictionState::Measured, outcome.to_string()),
+            PredictionState::Withdrawn => (pb::PredictionState::Withdrawn, String::new()),
+        };
+        let mut message = self::prediction(String::new(), &prediction.promise);
+        message.state = state.into();
+        message.ship_time = prediction.ship_time().map(timestamp);
+        message.due_time = prediction.due_time().map(timestamp);
+        message.outcome = outcome;
+        set_meta(&mut message, &prediction.meta);
+        message
+    }
+}
+
+/// A new prediction as a message, which the store completes.
+pub fn prediction(display_name: String, promise: &Promise) -> pb::Prediction {
+    pb::Prediction {
+        display_name,
+        initiative: promise.initiative.to_string(),
+        metric: promise.metric.to_string(),
+        change: Some((&promise.change).into()),
+        window_days: promise.window_days.into(),
+        evidence: promise.evidence.iter().map(Into::into).collect(),
+        committed_by: promise.committed_by.clone(),
+        commit_time: Some(timestamp(promise.commit_time)),
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::common::v1::{Evidence, Range};
+    use proptest::prelude::*;
+
+    pub(in crate::convert::metrics) fn message() -> pb::Prediction {
+        let at = |seconds| Some(pbjson_types::Timestamp { seconds, nanos: 0 });
+        pb::Prediction {
+            name: "workspaces/acme/predictions/sso".into(),
+            uid: uuid::Uuid::nil().to_string(),
+            display_name: "Single sign-on".into(),
+            etag: "1".into(),
+            create_time: at(1_770_000_000),
+            update_time: at(1_770_000_000),
+            initiative: "//roadmap.waymark.dev/workspaces/acme/initiatives/sso".into(),
+            metric: "//metrics.waymark.dev/workspaces/acme/metrics/signups".into(),
+            change: Some(Range { low: 0.05, likely: 0.1, high: 0.2 }),
+            window_days: 28,
+            evidence: vec![Evidence {
+                target: "//discovery.waymark.dev/workspaces/acme/opportunities/login".into(),
+                note: "asked for by 12".into(),
+            }],
+            committed_by: "users/ada@example.com".into(),
+            commit_time: at(1_770_000_000),
+            state: pb::PredictionState::Recorded.into(),
+            ..Default::default()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_prediction_prints_what_it_parsed(state in 1..=4_i32, days in Promise::WINDOW_DAYS, seconds in 0_i64..4_000_000_000) {
+            let shipped = matches!(state, 2 | 3).then_some(pbjson_types::Timestamp { seconds, nanos: 0 });
+            let outcome = if state == 3 { "workspaces/acme/outcomes/sso".to_owned() } else { String::new() };
+            let mut message = pb::Prediction { state, window_days: days.into(), ship_time: shipped, outcome, ..message() };
+            let prediction = Prediction::try_from(message.clone()).unwrap();
+            // The due time follows from the others.
+            message.due_time = prediction.due_time().map(timestamp);
+            prop_assert_eq!(message.due_time.is_some(), shipped.is_some());
+            prop_assert_eq!(pb::Prediction::from(&prediction), message);
+        }
+    }
+
+    #[test]
+    fn a_state_without_its_facts_is_refused() {
+        let fields = |message: pb::Prediction| {
+            let error = Prediction::try_from(message).unwrap_err();
+            error.into_vec().into_iter().map(|v| v.field).collect::<Vec<_>>()
+        };
+        let state = pb::PredictionState::Measured.into();
+        assert_eq!(fields(pb::Prediction { state, ..message() }), ["ship_time", "outcome"]);
+        assert_eq!(fields(pb::Prediction { window_days: 6, change: None, ..message() }), ["change", "window_days"]);
+    }
+}
