@@ -121,7 +121,7 @@ fn resource_message(
     fn standard(&self) -> crate::Standard {{
         crate::Standard {{
             name: self.name.clone(), uid: self.uid.clone(), display_name: self.display_name.clone(), etag: self.etag.clone(),
-            create_time: self.create_time.clone(), update_time: self.update_time.clone(), delete_time: self.delete_time.clone(),
+            create_time: self.create_time, update_time: self.update_time, delete_time: self.delete_time,
             labels: self.labels.clone(),
         }}
     }}

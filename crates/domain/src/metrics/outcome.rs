@@ -225,7 +225,10 @@ mod tests {
         before.extend([0.0; 7]);
         assert_eq!(TooLittle::check(&before, &windows, last_day), Ok(()));
         assert_eq!(TooLittle::check(&before[1..], &windows, last_day), Err(TooLittle::QuietBefore { days: 6 }));
-        assert_eq!(TooLittle::check(&before, &windows, last_day.map(|t| t - chrono::TimeDelta::microseconds(1))), Err(TooLittle::EndsEarly));
+        assert_eq!(
+            TooLittle::check(&before, &windows, last_day.map(|t| t - chrono::TimeDelta::microseconds(1))),
+            Err(TooLittle::EndsEarly)
+        );
         assert_eq!(TooLittle::check(&before, &windows, None), Err(TooLittle::EndsEarly));
     }
 
@@ -237,7 +240,7 @@ mod tests {
                 name: "workspaces/acme/metrics/signups".parse().unwrap(),
                 uid: open.meta.uid,
                 display_name: "Signups".into(),
-                labels: Default::default(),
+                labels: std::collections::BTreeMap::new(),
                 version: 1,
                 create_time: open.meta.create_time,
                 update_time: open.meta.update_time,

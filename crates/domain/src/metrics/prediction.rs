@@ -218,9 +218,7 @@ impl Prediction {
     /// The initiative was declined. `None` when it shipped before that, or the prediction is withdrawn already.
     pub fn withdraw(self) -> Option<Change<Self>> {
         match self.state {
-            PredictionState::Recorded => {
-                Some(Change::new(Self { state: PredictionState::Withdrawn, ..self }, PredictionEvent::Withdrawn))
-            }
+            PredictionState::Recorded => Some(Change::new(Self { state: PredictionState::Withdrawn, ..self }, PredictionEvent::Withdrawn)),
             PredictionState::Measuring { .. } | PredictionState::Measured { .. } | PredictionState::Withdrawn => None,
         }
     }
@@ -288,7 +286,7 @@ pub(crate) mod tests {
                 name: "workspaces/acme/predictions/sso".parse().unwrap(),
                 uid: uuid::Uuid::nil(),
                 display_name: "Single sign-on".into(),
-                labels: Default::default(),
+                labels: std::collections::BTreeMap::new(),
                 version: 1,
                 create_time: time,
                 update_time: time,

@@ -16,8 +16,8 @@ pub use trend::settings;
 #[cfg(test)]
 mod tests {
     use strum::VariantNames;
-    use waymark_domain::metrics::{Metric, MetricEvent, Outcome, OutcomeEvent, Prediction, PredictionEvent};
     use waymark_domain::Resource;
+    use waymark_domain::metrics::{Metric, MetricEvent, Outcome, OutcomeEvent, Prediction, PredictionEvent};
 
     fn announced<R: Resource>() -> Vec<String>
     where

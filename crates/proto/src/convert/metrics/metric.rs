@@ -100,8 +100,11 @@ mod tests {
         let several = (1..=2_i32, prop::collection::vec(value(), 1..5));
         let number = (3..=6_i32, (-1e9..1e9_f64).prop_map(|number| vec![Value::from(number)]));
         let none = (7..=8_i32, Just(Vec::new()));
-        ("[a-z]{1,8}", prop_oneof![several, number, none])
-            .prop_map(|(property, (operator, values))| pb::PropertyFilter { property, operator, values })
+        ("[a-z]{1,8}", prop_oneof![several, number, none]).prop_map(|(property, (operator, values))| pb::PropertyFilter {
+            property,
+            operator,
+            values,
+        })
     }
 
     proptest! {

@@ -38,16 +38,9 @@ impl TryFrom<pb::Outcome> for Outcome {
             _ => None,
         };
         match (meta, prediction, initiative, metric, predicted, finding, days, ship_time) {
-            (
-                Some(meta),
-                Some(prediction),
-                Some(initiative),
-                Some(metric),
-                Some(predicted),
-                Some(finding),
-                Some(days),
-                Some(ship_time),
-            ) if violations.is_empty() => {
+            (Some(meta), Some(prediction), Some(initiative), Some(metric), Some(predicted), Some(finding), Some(days), Some(ship_time))
+                if violations.is_empty() =>
+            {
                 Ok(Self { meta, prediction, initiative, metric, predicted, finding, days, ship_time, evidence })
             }
             _ => Err(violations),
