@@ -1,0 +1,125 @@
+//! Opportunities: needs, pains and desires of users that would move an outcome if they were served, and what was learned by serving
+//! them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use strum::{IntoStaticStr, VariantNames};
+
+use super::outcome::Outcome;
+use super::tree::Pruning;
+use crate::evidence::Evidence;
+use crate::name::NameError;
+use crate::range::Range;
+use crate::verdict::Verdict;
+use crate::{AnyName, Change, FullName, Meta, Name, Resource};
+
+/// Learnings kept with an opportunity; older ones stay in the log.
+pub const LEARNINGS: usize = 200;
+
+/// A need, pain or desire of users.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opportunity {
+    /// Standard fields.
+    pub meta: Meta<Self>,
+    /// What it is to users.
+    pub kind: OpportunityKind,
+    /// What it stands below.
+    pub parent_node: ParentNode,
+    /// Who has it and when.
+    pub description: String,
+    /// What shows that users have it.
+    pub evidence: Vec<Evidence>,
+    /// What was measured after something was shipped for it, oldest first.
+    pub learnings: Vec<Learning>,
+    /// Why it was given up, if it was.
+    pub pruning: Option<Pruning>,
+}
+
+/// What an opportunity is to users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum OpportunityKind {
+    /// Something they have to get done.
+    Need,
+    /// Something that hurts or hinders.
+    Pain,
+    /// Something they wish for.
+    Desire,
+}
+
+/// What an opportunity may stand below.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ParentNode {
+    /// The root.
+    Outcome(Name<Outcome>),
+    /// A wider opportunity.
+    Opportunity(Name<Opportunity>),
+}
+
+/// What measuring a shipped initiative said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learning {
+    /// The measured outcome, held by the metrics service.
+    pub outcome: FullName,
+    /// The initiative that was shipped, when it is known.
+    pub initiative: Option<FullName>,
+    /// Whether the prediction came true.
+    pub verdict: Verdict,
+    /// What happened, as a sentence.
+    pub summary: String,
+    /// The measured relative change with its interval, when there is one.
+    pub measured: Option<Range>,
+    /// When it was measured.
+    pub time: DateTime<Utc>,
+}
+
+/// What happens to opportunities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
+pub enum OpportunityEvent {
+    Created,
+    Updated,
+    Deleted,
+    Undeleted,
+    Moved,
+    Pruned,
+    Learned,
+}
+
+super::resource!(Opportunity, OpportunityEvent, "opportunities");
+
+impl FromStr for ParentNode {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let name: AnyName = text.parse()?;
+        match name.collection.as_str() {
+            Outcome::COLLECTION => text.parse().map(Self::Outcome),
+            _ => text.parse().map(Self::Opportunity),
+        }
+    }
+}
+
+impl fmt::Display for ParentNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outcome(name) => name.fmt(f),
+            Self::Opportunity(name) => name.fmt(f),
+        }
+    }
+}
+
+impl Opportunity {
+    /// Adds what a measurement said. A later measurement of the same outcome replaces the earlier one; `None` when nothing is new.
+    pub fn learn(mut self, learning: Learning) -> Option<Change<Self>> {
+        if self.learnings.contains(&learning) {
+            return None;
+        }
+        self.learnings.retain(|known| known.outcome != learning.outcome);
+        self.learnings.push(learning);
+        let surplus = self.learnings.len().saturating_sub(LEARNINGS);
+        self.learnings.drain(..surplus);
+        Some(Change::new(self, OpportunityEvent::Learned))
+    }
+}

@@ -1,0 +1,97 @@
+//! Solutions and where they stand with respect to the four risks.
+
+use std::collections::BTreeSet;
+
+use waymark_domain::discovery::{RiskEvidence, RiskStanding, RiskVerdict, Solution, SolutionState};
+use waymark_domain::{Risk, Violations, text};
+
+use super::opportunity::pruning;
+use super::{name, whole};
+use crate::common::v1 as common;
+use crate::convert::shared::{evidence, risk};
+use crate::convert::{meta, set_meta, time, timestamp};
+use crate::discovery::v1 as pb;
+
+impl TryFrom<pb::Solution> for Solution {
+    type Error = Violations;
+    fn try_from(message: pb::Solution) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let v = &mut violations;
+        let meta = meta(v, &message);
+        let opportunity = name(v, "opportunity", &message.opportunity);
+        let description = v.check("description", text::optional(message.description, 10_000));
+        let risk_evidence = risk_evidence(v, message.risk_evidence);
+        let state = match pb::SolutionState::try_from(message.state).unwrap_or_default() {
+            pb::SolutionState::Unspecified | pb::SolutionState::Proposed => SolutionState::Proposed,
+            pb::SolutionState::Validated => SolutionState::Validated,
+        };
+        let validate_time = time(v, "validate_time", message.validate_time);
+        let pruning = message.pruning.and_then(|message| v.nested("pruning", pruning(message)));
+        let solution = (|| {
+            Some(Self { meta: meta?, opportunity: opportunity?, description: description?, risk_evidence, state, validate_time, pruning })
+        })();
+        whole(violations, solution)
+    }
+}
+
+fn risk_evidence(violations: &mut Violations, messages: Vec<pb::RiskEvidence>) -> Vec<RiskEvidence> {
+    let mut seen: BTreeSet<Risk> = BTreeSet::new();
+    let mut entries = Vec::new();
+    for (index, message) in messages.into_iter().enumerate() {
+        let field = format!("risk_evidence[{index}]");
+        let risk = risk(violations, &format!("{field}.risk"), message.risk());
+        if message.evidence.is_empty() {
+            violations.add(format!("{field}.evidence"), "must not be empty; leave the risk out when nothing speaks for it");
+        }
+        let evidence = evidence(violations, &format!("{field}.evidence"), message.evidence);
+        let Some(risk) = risk else { continue };
+        if !seen.insert(risk) {
+            violations.add(format!("{field}.risk"), format!("{risk} is there already; put its evidence into one entry"));
+        }
+        entries.push(RiskEvidence { risk, evidence });
+    }
+    entries
+}
+
+impl From<&Solution> for pb::Solution {
+    fn from(solution: &Solution) -> Self {
+        let state = match solution.state {
+            SolutionState::Proposed => pb::SolutionState::Proposed,
+            SolutionState::Validated => pb::SolutionState::Validated,
+        };
+        let entry = |e: &RiskEvidence| pb::RiskEvidence {
+            risk: common::Risk::from(e.risk).into(),
+            evidence: e.evidence.iter().map(common::Evidence::from).collect(),
+        };
+        let mut message = Self {
+            opportunity: solution.opportunity.to_string(),
+            description: solution.description.clone(),
+            risk_evidence: solution.risk_evidence.iter().map(entry).collect(),
+            state: state.into(),
+            validate_time: solution.validate_time.map(timestamp),
+            pruning: solution.pruning.as_ref().map(pb::Pruning::from),
+            ..Self::default()
+        };
+        set_meta(&mut message, &solution.meta);
+        message
+    }
+}
+
+impl From<&RiskStanding> for pb::SolutionRisk {
+    fn from(standing: &RiskStanding) -> Self {
+        let verdict = match standing.verdict() {
+            RiskVerdict::Open => pb::RiskVerdict::Open,
+            RiskVerdict::Supported => pb::RiskVerdict::Supported,
+            RiskVerdict::Contested => pb::RiskVerdict::Contested,
+            RiskVerdict::Refuted => pb::RiskVerdict::Refuted,
+        };
+        Self {
+            risk: common::Risk::from(standing.risk).into(),
+            evidence: standing.evidence.iter().map(common::Evidence::from).collect(),
+            passed_tests: standing.passed.iter().map(ToString::to_string).collect(),
+            failed_tests: standing.failed.iter().map(ToString::to_string).collect(),
+            open_tests: standing.open.iter().map(ToString::to_string).collect(),
+            verdict: verdict.into(),
+        }
+    }
+}
