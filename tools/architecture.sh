@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The invariants of ARCHITECTURE.md that cargo-deny cannot express. Silent when all hold.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+broken=0
+fail() {
+    echo "architecture: $*" >&2
+    broken=1
+}
+
+sources=$(git ls-files --cached --others --exclude-standard)
+
+builds=$(grep -E '(^|/)build\.rs$' <<<"$sources" || true)
+[ "$builds" = crates/proto/build.rs ] || fail "exactly one build script, crates/proto/build.rs; found: $builds"
+
+names=$(grep -hE '^name = ' crates/*/Cargo.toml services/*/Cargo.toml tests/Cargo.toml)
+! grep -E '"(waymark-)?(common|utils?|types|helpers?)"' <<<"$names" || fail "a crate is named after nothing in particular"
+
+for crate in domain stats; do
+    ! grep -nE '^(tokio|tonic|prost|sea-orm|async-nats|waymark-(proto|rpc|store|events|runtime))\b' "crates/$crate/Cargo.toml" ||
+        fail "crates/$crate must not know a runtime, the wire or a database"
+done
+
+# Generated code aside, a file is one idea.
+while read -r file; do
+    [ -f "$file" ] || continue
+    lines=$(wc -l <"$file")
+    [ "$lines" -le 450 ] || fail "$file has $lines lines; split it at 450"
+    head -n 1 "$file" | grep -q '^//!' || fail "$file does not begin by saying what it is for (//!)"
+done < <(grep -E '^(crates|services|tests)/.*\.rs$' <<<"$sources" | grep -v '/migrations/')
+
+exit $broken

