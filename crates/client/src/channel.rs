@@ -158,6 +158,10 @@ impl Channel {
                 Err(status) => status,
             };
             failures += 1;
+            // Servers answer CANCELLED when the grpc-timeout they were sent runs out, which may be a moment before it does here.
+            if status.code() == Code::Cancelled {
+                return Err(too_late(last.take()));
+            }
             let Some(delay) = retry::delay(&status, failures) else { return Err(status) };
             let too_long = Instant::now() + delay >= deadline;
             if failures >= attempts || too_long || !self.shared.budget.take() {

@@ -1,1 +1,29 @@
-//! placeholder
+//! The command line of Waymark. Commands for resources and methods come from the contract itself (`generic`); only pictures, imports,
+//! events and the development server are written by hand.
+//!
+//! This crate decides nothing about products: every rule is the services'.
+
+pub mod commands;
+pub mod failure;
+pub mod generic;
+pub mod settings;
+
+use std::process::ExitCode;
+
+pub use failure::Usage;
+
+/// Runs the program with the arguments of the process.
+pub fn run() -> ExitCode {
+    let matches = match commands::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => error.exit(),
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::report(&error.into()),
+    };
+    match runtime.block_on(commands::dispatch(&matches)) {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}

@@ -1,0 +1,12 @@
+//! Everything the command line derives from the contract: commands, flags, help, requests and output. Nothing in here names a resource.
+
+pub mod call;
+pub mod comments;
+pub mod contract;
+pub mod execute;
+pub mod flags;
+pub mod json;
+pub mod literal;
+pub mod names;
+pub mod output;
+pub mod tree;

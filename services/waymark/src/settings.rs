@@ -1,0 +1,66 @@
+//! What every command takes: workspace, addresses, who calls and how output looks.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use waymark_client::{Channel, Options};
+
+use crate::generic::contract::Area;
+use crate::generic::output::Format;
+
+/// Options of every command that talks to a server.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection and output")]
+pub struct Settings {
+    /// Workspace to work in; names may then be given without it
+    #[arg(long, short, global = true, env = "WAYMARK_WORKSPACE", value_name = "ID")]
+    pub workspace: Option<String>,
+    /// How answers are printed
+    #[arg(long, short, global = true, env = "WAYMARK_OUTPUT", value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// Principal to call as, believed by development servers only, such as users/ada@example.com
+    #[arg(long, global = true, env = "WAYMARK_ACTOR", value_name = "PRINCIPAL")]
+    pub actor: Option<String>,
+    /// Role to call as, believed by development servers only: viewer, contributor, manager or admin
+    #[arg(long, global = true, env = "WAYMARK_ROLE", value_name = "ROLE")]
+    pub role: Option<String>,
+    /// Seconds a call may take, with its retries
+    #[arg(long, global = true, env = "WAYMARK_TIMEOUT", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// Address of the discovery service
+    #[arg(long, global = true, env = "WAYMARK_DISCOVERY_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
+    pub discovery_address: String,
+    /// Address of the roadmap service
+    #[arg(long, global = true, env = "WAYMARK_ROADMAP_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7402")]
+    pub roadmap_address: String,
+    /// Address of the metrics service
+    #[arg(long, global = true, env = "WAYMARK_METRICS_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7403")]
+    pub metrics_address: String,
+}
+
+impl Settings {
+    /// The workspace's id; an error that says how to name one when none is.
+    pub fn workspace(&self) -> Result<&str> {
+        match self.workspace.as_deref().map(|w| w.trim_start_matches("workspaces/")) {
+            Some(workspace) if !workspace.is_empty() => Ok(workspace),
+            _ => bail!(crate::Usage("no workspace is named; give --workspace ID or set WAYMARK_WORKSPACE".to_owned())),
+        }
+    }
+
+    /// The workspace's name, `workspaces/{workspace}`.
+    pub fn parent(&self) -> Result<String> {
+        Ok(format!("workspaces/{}", self.workspace()?))
+    }
+
+    /// A channel to a service; connects when it is first used.
+    pub fn channel(&self, area: Area) -> Result<Channel> {
+        let address = match area {
+            Area::Discovery => &self.discovery_address,
+            Area::Roadmap => &self.roadmap_address,
+            Area::Metrics => &self.metrics_address,
+        };
+        let deadline = Duration::from_secs(self.timeout);
+        Ok(Channel::new(address, Options { actor: self.actor.clone(), role: self.role.clone(), deadline, ..Options::default() })?)
+    }
+}
