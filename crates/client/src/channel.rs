@@ -16,7 +16,7 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::transport::Endpoint;
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 use tower::{Service, ServiceExt as _};
 
 use crate::plan::{self, Plan};
@@ -158,8 +158,8 @@ impl Channel {
                 Err(status) => status,
             };
             failures += 1;
-            // Servers answer CANCELLED when the grpc-timeout they were sent runs out, which may be a moment before it does here.
-            if status.code() == Code::Cancelled {
+            // Servers answer CANCELLED or DEADLINE_EXCEEDED when the grpc-timeout they were sent runs out, maybe a moment before it does here.
+            if matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded) {
                 return Err(too_late(last.take()));
             }
             let Some(delay) = retry::delay(&status, failures) else { return Err(status) };
@@ -184,7 +184,12 @@ impl Channel {
     }
 
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
-        let response = self.inner.clone().oneshot(request).await.map_err(|error| self.lost(&Status::from_error(Box::new(error))))?;
+        let response = self.inner.clone().oneshot(request).await.map_err(|error| {
+            // The transport keeps grpc-timeout too, and may notice a moment before this channel does.
+            let expired = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source())
+                .any(<dyn std::error::Error>::is::<TimeoutExpired>);
+            if expired { too_late(None) } else { self.lost(&Status::from_error(Box::new(error))) }
+        })?;
         match Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok) {
             Some(status) => Err(status),
             None => Ok(response),

@@ -7,7 +7,8 @@ use uuid::Uuid;
 /// Length of a gRPC frame's header: one flag byte and four length bytes.
 const HEADER: usize = 5;
 
-/// A random id. It is not secret and nothing is decided by it, so the operating system's randomness behind `Uuid` is right.
+/// A random id, for requests and for jitter.
+#[expect(clippy::disallowed_methods, reason = "a client's ids must differ from those of all other clients; no test depends on one")]
 pub(crate) fn fresh() -> Uuid {
     Uuid::new_v4()
 }

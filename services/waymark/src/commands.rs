@@ -48,21 +48,19 @@ pub fn command() -> Command {
 pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
     let settings = Settings::from_arg_matches(innermost(matches))?;
     let (name, below) = matches.subcommand().context("no command is given")?;
-    match Own::from_arg_matches(matches) {
-        Ok(own) => run(own, &settings).await,
-        Err(_) => {
-            let tree = tree::commands();
-            let mut node = tree.get(name).with_context(|| format!("{name} is no command"))?;
-            let mut matches = below;
-            while let Some((name, below)) = matches.subcommand() {
-                node = node.child(name).with_context(|| format!("{name} is no command"))?;
-                matches = below;
-            }
-            let method = node.method().with_context(|| format!("{name} needs a command below it"))?;
-            execute::run(method, matches, &settings).await?;
-            Ok(ExitCode::SUCCESS)
-        }
+    if let Ok(own) = Own::from_arg_matches(matches) {
+        return run(own, &settings).await;
     }
+    let tree = tree::commands();
+    let mut node = tree.get(name).with_context(|| format!("{name} is no command"))?;
+    let mut matches = below;
+    while let Some((name, below)) = matches.subcommand() {
+        node = node.child(name).with_context(|| format!("{name} is no command"))?;
+        matches = below;
+    }
+    let method = node.method().with_context(|| format!("{name} needs a command below it"))?;
+    execute::run(method, matches, &settings).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Global options are known to the innermost command.

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ArgMatches;
-use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
 use serde_json::Value as Json;
 
 use super::contract::{Behavior, Method, Resource, Verb, behavior};
@@ -42,10 +42,10 @@ pub async fn run(method: &Method, matches: &ArgMatches, settings: &Settings) -> 
 /// Calls any method with a request given as JSON, and prints the answer or the stream of answers.
 pub async fn call(method: &Method, data: &str, settings: &Settings) -> Result<()> {
     let mut value = json::value(data)?;
-    if let (Some(_), Json::Object(fields)) = (method.descriptor.input().get_field_by_name("parent"), &mut value) {
-        if !fields.contains_key("parent") {
-            fields.insert("parent".to_owned(), Json::String(settings.parent()?));
-        }
+    if let (Some(_), Json::Object(fields)) = (method.descriptor.input().get_field_by_name("parent"), &mut value)
+        && !fields.contains_key("parent")
+    {
+        fields.insert("parent".to_owned(), Json::String(settings.parent()?));
     }
     let request = json::message(&method.descriptor.input(), value).map_err(|e| Usage(e.to_string()))?;
     if !method.descriptor.is_server_streaming() {
@@ -188,7 +188,7 @@ async fn list(method: &Method, matches: &ArgMatches, settings: &Settings) -> Res
     let resource = own(method)?;
     let mut request = request(method, matches, settings)?;
     let limit = matches.get_one::<usize>(LIMIT).copied().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-    let items_field = method.descriptor.output().fields().find(|field| field.is_list()).context("the answer has no list")?;
+    let items_field = method.descriptor.output().fields().find(FieldDescriptor::is_list).context("the answer has no list")?;
     let channel = settings.channel(method.area)?;
     let chosen = request.get_field_by_name("page_size").and_then(|size| size.as_i32()).unwrap_or_default();
     let mut items: Vec<Value> = Vec::new();

@@ -60,25 +60,23 @@ impl Leaf {
 pub fn leaves(of: &MessageDescriptor, scope: &str, wanted: impl Fn(&FieldDescriptor) -> bool) -> Vec<Leaf> {
     let mut leaves = Vec::new();
     for field in of.fields().filter(|field| wanted(field)) {
-        collect(vec![field], scope, &mut leaves);
+        collect(&[field], scope, &mut leaves);
     }
     leaves
 }
 
-fn collect(path: Vec<FieldDescriptor>, scope: &str, leaves: &mut Vec<Leaf>) {
+fn collect(path: &[FieldDescriptor], scope: &str, leaves: &mut Vec<Leaf>) {
     let names: Vec<&str> = path.iter().map(FieldDescriptor::name).collect();
     let id = format!("{scope}:{}", names.join("."));
     let last = path[path.len() - 1].clone();
-    leaves.push(Leaf { path: path.clone(), id });
+    leaves.push(Leaf { path: path.to_vec(), id });
     let Kind::Message(inner) = last.kind() else { return };
     let seen = path.iter().any(|field| *field.parent_message() == inner);
     if is_plain(&last.kind()) || last.is_list() || last.is_map() || path.len() >= DEPTH || seen {
         return;
     }
     for field in inner.fields() {
-        let mut path = path.clone();
-        path.push(field);
-        collect(path, scope, leaves);
+        collect(&[path, &[field]].concat(), scope, leaves);
     }
 }
 
@@ -133,10 +131,10 @@ pub fn read(matches: &ArgMatches, leaves: &[Leaf], workspace: &str, into: &mut D
         for parent in parents {
             message = message.get_field_mut(parent).as_message_mut().ok_or_else(|| anyhow!("{} is no message", parent.name()))?;
         }
-        if let Some(oneof) = last.containing_oneof().filter(|oneof| !oneof.is_synthetic()) {
-            if let Some(other) = oneof.fields().find(|field| field != last && message.has_field(field)) {
-                bail!("--{}: only one of {} and {} can be given", leaf.long(), kebab(other.name()), kebab(last.name()));
-            }
+        let rivals = last.containing_oneof().filter(|oneof| !oneof.is_synthetic());
+        let rival = rivals.and_then(|oneof| oneof.fields().find(|field| field != last && message.has_field(field)));
+        if let Some(other) = rival {
+            bail!("--{}: only one of {} and {} can be given", leaf.long(), kebab(other.name()), kebab(last.name()));
         }
         message.set_field(last, value);
         set.push(leaf.mask());

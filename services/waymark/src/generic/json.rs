@@ -22,10 +22,10 @@ pub fn parse(of: &MessageDescriptor, text: &str) -> Result<DynamicMessage> {
 /// The value in a text that is YAML or JSON.
 pub fn value(text: &str) -> Result<Value> {
     let text = text.trim();
-    if text.starts_with(['{', '[']) {
-        if let Ok(value) = serde_json::from_str(text) {
-            return Ok(value);
-        }
+    if text.starts_with(['{', '['])
+        && let Ok(value) = serde_json::from_str(text)
+    {
+        return Ok(value);
     }
     serde_saphyr::from_str(text).context("neither YAML nor JSON")
 }

@@ -1,5 +1,6 @@
 //! How answers are printed: tables for people, JSON and YAML for programs and files.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 
 use anyhow::Result;
@@ -82,11 +83,11 @@ fn block(message: &DynamicMessage) -> String {
         let value = message.get_field(field);
         let title = field.name().replace('_', " ");
         if !is_block(field) {
-            text += &format!("{title:width$}  {}\n", plain(field, &value, usize::MAX));
+            let _ = writeln!(text, "{title:width$}  {}", plain(field, &value, usize::MAX));
         } else if let Some(items) = value.as_list() {
-            text += &format!("{title}:\n{}\n", indent(&rows(items)));
+            let _ = writeln!(text, "{title}:\n{}", indent(&rows(items)));
         } else if let Some(inner) = value.as_message() {
-            text += &format!("{title}:\n{}\n", indent(block(inner).trim_end()));
+            let _ = writeln!(text, "{title}:\n{}", indent(block(inner).trim_end()));
         }
     }
     text
@@ -176,7 +177,6 @@ fn one(kind: &Kind, value: &Value) -> String {
         (_, Value::String(text)) => text.clone(),
         (_, Value::F64(number)) => number.to_string(),
         (_, Value::F32(number)) => number.to_string(),
-        (_, Value::I32(number)) => number.to_string(),
         (_, Value::I64(number)) => number.to_string(),
         (_, Value::U32(number)) => number.to_string(),
         (_, Value::U64(number)) => number.to_string(),
@@ -193,7 +193,7 @@ fn one(kind: &Kind, value: &Value) -> String {
             Err(_) => String::new(),
         },
         (_, Value::Bytes(bytes)) => format!("{} bytes", bytes.len()),
-        (_, Value::EnumNumber(number)) => number.to_string(),
+        (_, Value::I32(number) | Value::EnumNumber(number)) => number.to_string(),
         (_, Value::List(_) | Value::Map(_)) => String::new(),
     }
 }

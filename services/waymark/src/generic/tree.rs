@@ -43,7 +43,7 @@ pub fn commands() -> BTreeMap<String, Node> {
     for method in &contract.methods {
         let (group, about) = match &method.resource {
             Some(resource) => (kebab(&resource.collection), format!("Work with {}", kebab(&resource.collection).replace('-', " "))),
-            None => (method.group(), comments::first_sentence(&comments::of_service(&method.descriptor.parent_service()))),
+            None => (method.group(), comments::first_sentence(&comments::of_service(method.descriptor.parent_service()))),
         };
         let shared = contract.resources.iter().filter(|resource| kebab(&resource.collection) == group).count() > 1;
         let leaf = || Node { about: comments::of_method(&method.descriptor), method: Some(method), ..Node::default() };
