@@ -27,11 +27,14 @@ pub enum EventError {
     },
 }
 
+/// A message as JSON.
+type Printed = Result<String, serde_json::Error>;
+
 /// How one event type goes from JSON to bytes and back.
 #[derive(Clone, Copy)]
 pub(crate) struct Codec {
     to_bytes: fn(&str) -> Result<Vec<u8>, serde_json::Error>,
-    to_json: fn(&[u8]) -> Result<Result<String, serde_json::Error>, prost::DecodeError>,
+    to_json: fn(&[u8]) -> Result<Printed, prost::DecodeError>,
 }
 
 pub(crate) fn codec<M: prost::Message + Default + Serialize + DeserializeOwned>() -> Codec {

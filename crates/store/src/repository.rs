@@ -123,15 +123,7 @@ impl Store {
     ) -> Result<Written<T::Message>, Error> {
         let name: Name<T::Resource> = parse_name("name", name)?;
         let workspace = name.workspace().clone();
-        self.write(call, &workspace, async move |write| {
-            let message = write.load_message::<T>(&name, etag).await?;
-            let mut resource = write.parse::<T>(message)?;
-            if resource.meta_mut().delete_time.take().is_none() {
-                return Err(Error::NotDeleted(name.to_string()));
-            }
-            write.put::<T>(decide(resource).map_err(Error::rule)?).await
-        })
-        .await
+        self.write(call, &workspace, async move |write| write.undelete::<T, E>(&name, etag, decide).await).await
     }
 
     /// Creates many resources in one transaction: all or none, or with `partial` those that are right. `reply` builds the answer.
@@ -146,31 +138,9 @@ impl Store {
         reply: impl FnOnce(Batch<T::Message>) -> R + Send,
     ) -> Result<Written<R>, Error> {
         let workspace = parse_workspace("parent", parent)?;
-        if rows.len() > MAX_BATCH {
-            return Err(Violations::one("requests", format!("has {} rows, at most {MAX_BATCH} are allowed", rows.len())).into());
-        }
         self.write(call, &workspace, async move |write| {
-            let ids: Vec<String> = rows.iter().map(|(id, _)| id.clone()).filter(|id| !id.is_empty()).collect();
-            let mut taken: std::collections::BTreeSet<String> = write.taken::<T>(&ids).await?.into_iter().collect();
-            let mut batch = Batch { items: Vec::with_capacity(rows.len()), failures: BTreeMap::new() };
-            for (index, (id, message)) in rows.into_iter().enumerate() {
-                let free = id.is_empty() || taken.insert(id.clone());
-                let result = match message {
-                    None => Err(missing::<T>()),
-                    Some(_) if !free => Err(Error::Exists(format!("{}/{}/{id}", write.workspace(), T::Message::COLLECTION))),
-                    Some(message) => write.create::<T, E>(&id, message, &decide).await,
-                };
-                match result {
-                    Ok(message) => batch.items.push(message),
-                    // A failing database fails the batch, not a row.
-                    Err(error) if partial && !matches!(error, Error::Database(_) | Error::Busy(_)) => {
-                        batch.failures.insert(index as i32, row_failure(&error));
-                        batch.items.push(T::Message::default());
-                    }
-                    Err(error) => return Err(Error::Row { index, error: Box::new(error) }),
-                }
-            }
-            Ok(reply(batch))
+            let batch = write.batch::<T, _>(rows, partial, async |write, id, message| write.create::<T, E>(&id, message, &decide).await);
+            Ok(reply(batch.await?))
         })
         .await
     }
@@ -192,6 +162,58 @@ impl Write {
         let old = self.parse::<T>(current)?;
         let new = T::Resource::try_from(merged).map_err(|v| prefixed::<T>(v))?;
         Ok((old, new))
+    }
+
+    /// Creates the rows of a batch with `create`: all or none, or with `partial` those that are right. A `create` that fails must not
+    /// have put anything.
+    pub async fn batch<T: Table, F>(
+        &mut self,
+        rows: Vec<(String, Option<T::Message>)>,
+        partial: bool,
+        create: F,
+    ) -> Result<Batch<T::Message>, Error>
+    where
+        F: AsyncFn(&mut Self, String, T::Message) -> Result<T::Message, Error>,
+    {
+        if rows.len() > MAX_BATCH {
+            return Err(Violations::one("requests", format!("has {} rows, at most {MAX_BATCH} are allowed", rows.len())).into());
+        }
+        let ids: Vec<String> = rows.iter().map(|(id, _)| id.clone()).filter(|id| !id.is_empty()).collect();
+        let mut taken: std::collections::BTreeSet<String> = self.taken::<T>(&ids).await?.into_iter().collect();
+        let mut batch = Batch { items: Vec::with_capacity(rows.len()), failures: BTreeMap::new() };
+        for (index, (id, message)) in rows.into_iter().enumerate() {
+            let free = id.is_empty() || taken.insert(id.clone());
+            let result = match message {
+                None => Err(missing::<T>()),
+                Some(_) if !free => Err(Error::Exists(format!("{}/{}/{id}", self.workspace(), T::Message::COLLECTION))),
+                Some(message) => create(self, id, message).await,
+            };
+            match result {
+                Ok(message) => batch.items.push(message),
+                // A failing database fails the batch, not a row.
+                Err(error) if partial && !matches!(error, Error::Database(_) | Error::Busy(_)) => {
+                    batch.failures.insert(index as i32, row_failure(&error));
+                    batch.items.push(T::Message::default());
+                }
+                Err(error) => return Err(Error::Row { index, error: Box::new(error) }),
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Takes the deletion of a resource back.
+    pub async fn undelete<T: Table, E: Failure + Send + Sync + 'static>(
+        &mut self,
+        name: &Name<T::Resource>,
+        etag: &str,
+        decide: impl FnOnce(T::Resource) -> Result<Change<T::Resource>, E>,
+    ) -> Result<T::Message, Error> {
+        let message = self.load_message::<T>(name, etag).await?;
+        let mut resource = self.parse::<T>(message)?;
+        if resource.meta_mut().delete_time.take().is_none() {
+            return Err(Error::NotDeleted(name.to_string()));
+        }
+        self.put::<T>(decide(resource).map_err(Error::rule)?).await
     }
 
     /// Deletes a live resource.
@@ -238,7 +260,13 @@ pub(crate) fn decode<T: Table>(workspace: &str, id: &str, body: &str) -> Result<
     serde_json::from_str(body).map_err(|e| damaged::<T>(workspace, id, e.to_string()))
 }
 
-/// The domain's value of a stored message; a row that breaks an invariant is named.
+/// The domain's value of a message that the store gave out; a row that breaks an invariant is named.
+pub fn resource<T: Table>(message: T::Message) -> Result<T::Resource, Error> {
+    let name = message.standard().name;
+    let workspace = name.split('/').nth(1).unwrap_or_default().to_owned();
+    parse::<T>(&workspace, message)
+}
+
 pub(crate) fn parse<T: Table>(workspace: &str, message: T::Message) -> Result<T::Resource, Error> {
     let name = message.standard().name;
     T::Resource::try_from(message)

@@ -256,6 +256,11 @@ impl Write {
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
     }
 
+    /// A resource that does not exist yet, from what a caller sent: checked and complete, not saved. `id` empty: one is made.
+    pub fn draft<T: Table>(&self, id: &str, message: T::Message) -> Result<T::Resource, Error> {
+        repository::fresh::<T>(&self.workspace, id, message, self.now, &*self.new_id)
+    }
+
     /// Decides on a new resource and puts it. `id` empty: one is made.
     pub async fn create<T: Table, E>(
         &mut self,
@@ -266,8 +271,7 @@ impl Write {
     where
         E: waymark_domain::Failure + Send + Sync + 'static,
     {
-        let resource = repository::fresh::<T>(&self.workspace, id, message, self.now, &*self.new_id)?;
-        let change = decide(resource).map_err(Error::rule)?;
+        let change = decide(self.draft::<T>(id, message)?).map_err(Error::rule)?;
         self.put::<T>(change).await
     }
 

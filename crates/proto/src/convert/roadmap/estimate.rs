@@ -53,13 +53,8 @@ fn factor(kind: FactorKind, message: pb::Factor) -> Result<Factor, Violations> {
         }
     };
     let amount = amount.and_then(|amount| violations.check("", amount.check(kind)));
-    let source = match message.source {
-        Some(message) => violations.nested("source", source(message)),
-        None => {
-            violations.add("source", "must say where the value comes from: a metric, evidence or a guess");
-            None
-        }
-    };
+    // A source that is not there lacks the same thing as an empty one.
+    let source = violations.nested("source", source(message.source.unwrap_or_default()));
     match (amount, source) {
         (Some(amount), Some(source)) if violations.is_empty() => Ok(Factor { amount, source }),
         _ => Err(violations),

@@ -7,13 +7,10 @@ use crate::roadmap::v1 as pb;
 
 /// The input, if it is there and on its scale; what is wrong is blamed on `field`.
 fn input(violations: &mut Violations, field: &str, value: Option<f64>, check: impl Fn(f64) -> Result<f64, FactorError>) -> Option<f64> {
-    match value {
-        Some(value) => violations.check(field, check(value)),
-        None => {
-            violations.add(field, "must be set");
-            None
-        }
+    if value.is_none() {
+        violations.add(field, "must be set");
     }
+    violations.check(field, check(value?))
 }
 
 impl TryFrom<pb::RiceInputs> for Rice {
