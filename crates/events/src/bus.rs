@@ -1,0 +1,101 @@
+//! Events of another service in the same process: its log is read directly, with a cursor in the reader's own database. Same order,
+//! same inbox, same dead letters as over NATS.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, Statement, Value};
+use waymark_runtime::Host;
+use waymark_store::{Error, LogRow, Store};
+
+use crate::feed::{ATTEMPTS, backoff, chain, handle, is_outage, wanted};
+use crate::{Subscription, Topic, dead_letter, envelope};
+
+/// Log rows read at once.
+const BATCH: u64 = 256;
+
+/// Carries events until shutdown.
+pub(crate) async fn run(host: Host, store: Store, source: Store, subscription: Subscription, topic: Topic) {
+    let mut heads = source.heads().subscribe_any();
+    loop {
+        heads.mark_unchanged();
+        match round(&host, &store, &source, &subscription, &topic).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(source = topic.source, error = %chain(&error), "the bus pauses; events stay in the log"),
+        }
+        tokio::select! {
+            () = host.shutdown.begun() => return,
+            _ = heads.changed() => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+/// Carries what is there; true when there was something.
+async fn round(host: &Host, store: &Store, source: &Store, subscription: &Subscription, topic: &Topic) -> Result<bool, Error> {
+    let cursors = cursors(store, topic.source).await?;
+    let heads = source.reader().query_all_raw(Statement::from_string(source.backend(), "SELECT id, revision FROM workspaces")).await?;
+    let wanted = wanted(topic);
+    let mut moved = false;
+    for head in heads {
+        let (workspace, revision): (String, i64) = (head.try_get_by_index(0)?, head.try_get_by_index(1)?);
+        let after = cursors.iter().find(|(w, _)| *w == workspace).map_or(0, |(_, r)| *r);
+        if revision <= after {
+            continue;
+        }
+        let rows = source.read_log(&workspace, after, BATCH).await?;
+        let Some(last) = rows.last().map(|row| row.revision) else { continue };
+        for row in rows.into_iter().filter(|row| wanted.contains(row.event_type.as_str())) {
+            if !deliver(host, store, subscription, topic, row).await {
+                return Ok(false);
+            }
+        }
+        advance(store, topic.source, &workspace, last).await?;
+        moved = true;
+    }
+    Ok(moved)
+}
+
+/// Handles one row, again and again during an outage; false when shutdown came first.
+async fn deliver(host: &Host, store: &Store, subscription: &Subscription, topic: &Topic, row: LogRow) -> bool {
+    let event = match envelope::to_received(topic.source, row) {
+        Ok(event) => event,
+        Err(error) => {
+            tracing::error!(%error, "not an event that can be handled; dropped");
+            return true;
+        }
+    };
+    let mut attempt = 1;
+    loop {
+        let Err(error) = handle(subscription, event.clone()).await else { return true };
+        let reason = chain(&error);
+        if !is_outage(&error) && attempt >= ATTEMPTS {
+            tracing::error!(event = %event.event_id, error = %reason, "event set aside as a dead letter");
+            let attempts = i32::try_from(attempt).unwrap_or(i32::MAX);
+            if dead_letter::keep(store, &event, &reason, attempts).await.is_ok() {
+                return true;
+            }
+        } else {
+            tracing::warn!(event = %event.event_id, attempt, error = %reason, "event not handled; it will be tried again");
+        }
+        tokio::select! {
+            () = host.shutdown.begun() => return false,
+            () = tokio::time::sleep(backoff(attempt)) => attempt += 1,
+        }
+    }
+}
+
+async fn cursors(store: &Store, source: &str) -> Result<Vec<(String, i64)>, Error> {
+    let sql = "SELECT workspace, revision FROM bus_cursors WHERE source = $1";
+    let statement = Statement::from_sql_and_values(store.backend(), sql, [Value::from(source)]);
+    let rows = store.reader().query_all_raw(statement).await?;
+    Ok(rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect::<Result<_, sea_orm::DbErr>>()?)
+}
+
+async fn advance(store: &Store, source: &str, workspace: &str, revision: i64) -> Result<(), Error> {
+    let sql = "INSERT INTO bus_cursors (source, workspace, revision) VALUES ($1, $2, $3)
+               ON CONFLICT (source, workspace) DO UPDATE SET revision = excluded.revision";
+    let values = [Value::from(source), Value::from(workspace), Value::from(revision)];
+    store.writer().execute_raw(Statement::from_sql_and_values(store.backend(), sql, values)).await?;
+    Ok(())
+}

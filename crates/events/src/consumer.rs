@@ -1,0 +1,106 @@
+//! Events of another service over JetStream: a durable pull consumer, acknowledged after the effect is committed, redelivered with
+//! backoff, set aside as a dead letter when it keeps failing.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::{AckKind, Message};
+use futures::StreamExt as _;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Gauge;
+use waymark_runtime::Host;
+use waymark_store::Store;
+
+use crate::feed::{ATTEMPTS, backoff, chain, handle, is_outage, wanted};
+use crate::{Subscription, Topic, dead_letter, envelope, stream_name};
+
+/// How long the broker waits for an acknowledgement before it delivers again.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+
+/// Consumes until shutdown, through any outage.
+pub(crate) async fn run(host: Host, store: Store, client: async_nats::Client, subscription: Subscription, topic: Topic) {
+    let lag = host.telemetry.meter().u64_gauge("waymark.consumer.lag").with_description("Events waiting for this consumer").build();
+    let mut pause = 1;
+    while !host.shutdown.is_begun() {
+        match consume(&host, &store, &client, &subscription, &topic, &lag).await {
+            Ok(()) => pause = 1,
+            Err(error) => {
+                // Before the source service made its stream there is nothing to consume; that is no fault.
+                tracing::debug!(source = topic.source, consumer = subscription.consumer, error, "no events to be had; trying again");
+                pause += 1;
+            }
+        }
+        tokio::select! {
+            () = host.shutdown.begun() => return,
+            () = tokio::time::sleep(backoff(pause)) => {}
+        }
+    }
+}
+
+async fn consume(
+    host: &Host,
+    store: &Store,
+    client: &async_nats::Client,
+    subscription: &Subscription,
+    topic: &Topic,
+    lag: &Gauge<u64>,
+) -> Result<(), String> {
+    let context = async_nats::jetstream::new(client.clone());
+    let config = pull::Config {
+        durable_name: Some(subscription.consumer.to_owned()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: ACK_WAIT,
+        // In order: the next event is handed out when the one before is done.
+        max_ack_pending: 1,
+        // Unlimited, because giving up is done here, with a dead letter, and never by the broker, silently.
+        max_deliver: -1,
+        filter_subjects: wanted(topic).into_iter().filter_map(|t| envelope::subject_filter(topic.source, t)).collect(),
+        ..pull::Config::default()
+    };
+    let consumer = context.create_consumer_on_stream(config, stream_name(topic.source)).await.map_err(|e| e.to_string())?;
+    let mut messages = consumer.messages().await.map_err(|e| e.to_string())?;
+    let labels = [KeyValue::new("consumer", subscription.consumer), KeyValue::new("source", topic.source)];
+    loop {
+        let message = tokio::select! {
+            () = host.shutdown.begun() => return Ok(()),
+            message = messages.next() => message,
+        };
+        let message = message.ok_or("the subscription ended")?.map_err(|e| e.to_string())?;
+        let (attempt, pending) = message.info().map_or((1, 0), |info| (info.delivered, info.pending));
+        lag.record(pending, &labels);
+        let answer = receive(store, subscription, &message, u32::try_from(attempt).unwrap_or(u32::MAX)).await;
+        // The broker confirms the acknowledgement; if that is lost the event comes again and the inbox knows it.
+        if let Err(error) = message.double_ack_with(answer).await {
+            tracing::debug!(%error, "acknowledgement lost");
+        }
+    }
+}
+
+/// Handles a delivery and says what to tell the broker.
+async fn receive(store: &Store, subscription: &Subscription, message: &Message, attempt: u32) -> AckKind {
+    let headers = message.headers.clone().unwrap_or_default();
+    let event = match envelope::from_nats(&headers, &message.payload) {
+        Ok(event) => event,
+        Err(error) => {
+            // Not an event of Waymark, or one without its payload: it cannot be kept as one either, only reported.
+            tracing::error!(subject = %message.subject, %error, "not an event that can be handled; dropped");
+            return AckKind::Term;
+        }
+    };
+    match handle(subscription, event.clone()).await {
+        Ok(()) => AckKind::Ack,
+        Err(error) if is_outage(&error) || attempt < ATTEMPTS => {
+            tracing::warn!(event = %event.event_id, attempt, error = %chain(&error), "event not handled; it will be delivered again");
+            AckKind::Nak(Some(backoff(attempt)))
+        }
+        Err(error) => {
+            let reason = chain(&error);
+            tracing::error!(event = %event.event_id, attempt, error = %reason, "event set aside as a dead letter");
+            let attempts = i32::try_from(attempt).unwrap_or(i32::MAX);
+            match dead_letter::keep(store, &event, &reason, attempts).await {
+                Ok(()) => AckKind::Ack,
+                Err(_) => AckKind::Nak(Some(backoff(attempt))),
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A service's database and everything that reads and feeds its log, started with one call each.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::future::BoxFuture;
+use sea_orm_migration::MigratorTrait;
+use tracing::Instrument as _;
+use waymark_domain::Failure as _;
+use waymark_runtime::config::{DatabaseArgs, EventArgs};
+use waymark_runtime::{Host, propagation};
+use waymark_store::{Clock, Error, Received, Store, StoreOptions};
+
+use crate::relay::Relay;
+use crate::{bus, consumer};
+
+/// How often commits of other processes are looked for.
+const POLL: Duration = Duration::from_millis(250);
+/// Answers to request ids are kept this long (AIP-155).
+const REQUESTS: chrono::Duration = chrono::Duration::hours(24);
+/// A failing event is tried this often before it becomes a dead letter.
+pub(crate) const ATTEMPTS: u32 = 6;
+
+/// What a service does with an event of another. It must use [`Store::react`], so that a repeated delivery changes nothing.
+pub type Handler = Arc<dyn Fn(Received) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+
+/// The event types of one source that a service listens to.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// The service that announces them.
+    pub source: &'static str,
+    /// Full names of the event messages.
+    pub types: &'static [&'static str],
+}
+
+/// What a service listens to.
+#[derive(Clone)]
+pub struct Subscription {
+    /// The service's own name; the durable consumer is called so.
+    pub consumer: &'static str,
+    /// What it listens to.
+    pub topics: Vec<Topic>,
+    /// What it does.
+    pub handler: Handler,
+}
+
+/// How events get from service to service.
+#[derive(Clone)]
+pub enum Transport {
+    /// Over JetStream.
+    Nats(async_nats::Client),
+    /// In one process, from the other services' logs.
+    Bus(Vec<(&'static str, Store)>),
+    /// Not at all: events stay in the log, for Watch.
+    None,
+}
+
+/// Opens a service's database and brings its schema up to date, waiting for a database that is not there yet.
+pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &DatabaseArgs) -> anyhow::Result<Store> {
+    let _latch = host.readiness.latch(format!("{service}: schema"));
+    let url = args.url(service);
+    if args.database_url.is_none() {
+        std::fs::create_dir_all(&args.data_dir).with_context(|| format!("the data folder {} cannot be made", args.data_dir.display()))?;
+    }
+    let (time, ids, id_time) = (host.clock.clone(), host.ids.clone(), host.clock.clone());
+    let clock = Clock { now: Arc::new(move || time.now()), new_id: Arc::new(move || ids.at(id_time.now())) };
+    let options = StoreOptions { max_connections: args.database_connections, ..StoreOptions::new(url) };
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let attempt = async {
+            let store = Store::connect(&options, clock.clone()).await?;
+            store.migrate::<M>().await?;
+            store.schema_is_current::<M>().await?;
+            Ok::<_, Error>(store)
+        };
+        match attempt.await {
+            Ok(store) => return Ok(store),
+            Err(error) if error.is_transient() || matches!(error, Error::Database(sea_orm::DbErr::Conn(_))) => {
+                tracing::warn!(service, error = %chain(&error), "the database does not answer; trying again");
+            }
+            Err(error) => return Err(error).with_context(|| format!("the database of {service} cannot be used")),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = host.shutdown.begun() => anyhow::bail!("stopped while the database of {service} was waited for"),
+        }
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Connects to NATS in the background: a broker that is away delays events, never the start.
+pub async fn connect(url: &str, name: &str) -> anyhow::Result<async_nats::Client> {
+    async_nats::ConnectOptions::new()
+        .name(name)
+        .retry_on_initial_connect()
+        .max_reconnects(None)
+        .reconnect_delay_callback(|attempts| Duration::from_millis((50 * attempts as u64).min(2_000)))
+        .connect(url)
+        .await
+        .with_context(|| format!("{url} is not an address of a NATS server"))
+}
+
+/// Starts what reads the log of `service` and what brings others' events to it.
+pub fn start(host: &Host, store: &Store, service: &'static str, args: &EventArgs, subscription: &Subscription, transport: Transport) {
+    let tasks = &host.tasks;
+    tasks.spawn(format!("{service}: housekeeping"), housekeeping(host.clone(), store.clone()));
+    match transport {
+        Transport::Nats(client) => {
+            let holder = host.ids.opaque().to_string();
+            let relay = Relay::new(store.clone(), service, client.clone(), args, holder, &host.telemetry.meter());
+            let shutdown = host.shutdown.begun();
+            tasks.spawn(format!("{service}: relay"), relay.run(shutdown));
+            for topic in &subscription.topics {
+                let run = consumer::run(host.clone(), store.clone(), client.clone(), subscription.clone(), topic.clone());
+                tasks.spawn(format!("{service}: consumer of {}", topic.source), run);
+            }
+        }
+        Transport::Bus(sources) => {
+            for topic in &subscription.topics {
+                if let Some((_, source)) = sources.iter().find(|(name, _)| *name == topic.source) {
+                    let run = bus::run(host.clone(), store.clone(), source.clone(), subscription.clone(), topic.clone());
+                    tasks.spawn(format!("{service}: bus from {}", topic.source), run);
+                }
+            }
+        }
+        Transport::None => {}
+    }
+}
+
+/// Sees commits of other processes, forgets old answers.
+async fn housekeeping(host: Host, store: Store) {
+    let mut rounds: u64 = 0;
+    loop {
+        tokio::select! {
+            () = host.shutdown.begun() => return,
+            () = tokio::time::sleep(POLL) => {}
+        }
+        if let Err(error) = store.poll_heads().await {
+            tracing::debug!(%error, "the database does not answer");
+        }
+        // About every ten minutes.
+        if rounds.is_multiple_of(2_400) {
+            match store.purge_requests(store.now() - REQUESTS).await {
+                Ok(purged) => tracing::debug!(purged, "old answers forgotten"),
+                Err(error) => tracing::warn!(%error, "old answers are not forgotten"),
+            }
+        }
+        rounds += 1;
+    }
+}
+
+/// Handles one event in a span that links to the request that caused it.
+pub(crate) async fn handle(subscription: &Subscription, event: Received) -> Result<(), Error> {
+    let span = tracing::info_span!("event", consumer = subscription.consumer, r#type = %event.event_type, id = %event.event_id);
+    if let Some(traceparent) = &event.traceparent {
+        propagation::link(&span, traceparent);
+    }
+    (subscription.handler)(event).instrument(span).await
+}
+
+/// The types a topic asks for.
+pub(crate) fn wanted(topic: &Topic) -> BTreeSet<&'static str> {
+    topic.types.iter().copied().collect()
+}
+
+/// An error with all that caused it; for logs and dead letters, which only operators read.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// Whether trying again may help: an outage, in contrast to an event that cannot be handled.
+pub(crate) fn is_outage(error: &Error) -> bool {
+    error.is_transient() || error.kind() == waymark_domain::FailureKind::Overloaded
+}
+
+/// The wait before attempt `attempt` (from 1), doubling from 100 ms to 10 s.
+pub(crate) fn backoff(attempt: u32) -> Duration {
+    Duration::from_millis(100 * 2_u64.pow(attempt.saturating_sub(1).min(7))).min(Duration::from_secs(10))
+}

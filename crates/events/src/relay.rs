@@ -1,0 +1,282 @@
+//! From the log to JetStream: oldest first, at least once, in order per workspace, marked only after the broker stored it.
+//!
+//! Messages of a batch are in flight together, each with the stream sequence it must follow. If one is lost, those behind it are
+//! refused rather than stored out of order, and the relay starts again from the lost one; what was stored already is recognised by its
+//! message id. Nothing is dropped while the broker is away: the log is the queue.
+
+use std::time::Duration;
+
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{self, StorageType};
+use async_nats::jetstream::{self, Context};
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
+use opentelemetry::metrics::{Counter, Gauge, Meter};
+use sea_orm::{ConnectionTrait, Statement, Value};
+use waymark_runtime::config::{EventArgs, EventFormat};
+use waymark_store::{Error as StoreError, LogRow, Store};
+
+use crate::{envelope, lease};
+
+/// Messages in flight at most.
+const BATCH: usize = 512;
+/// Rounds without progress before the relay pauses.
+const ROUNDS: usize = 5;
+/// Space that headers take of the broker's message limit.
+const HEADERS: usize = 8 * 1024;
+/// JetStream remembers message ids this long; within it a repeated publish stores nothing.
+const DUPLICATES: Duration = Duration::from_secs(60 * 60);
+
+/// Why a round of relaying ended early; the next round resumes where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The database.
+    #[error("reading the log")]
+    Store(#[from] StoreError),
+    /// The broker.
+    #[error("publishing to JetStream: {0}")]
+    Broker(String),
+}
+
+/// Publishes one service's log.
+pub struct Relay {
+    store: Store,
+    service: &'static str,
+    client: async_nats::Client,
+    context: Context,
+    format: EventFormat,
+    replicas: usize,
+    holder: String,
+    /// The stream's last sequence; unknown after anything unexpected.
+    sequence: Option<u64>,
+    gauges: Gauges,
+}
+
+struct Gauges {
+    depth: Gauge<u64>,
+    age: Gauge<f64>,
+    ack_age: Gauge<f64>,
+    published: Counter<u64>,
+    last_ack: chrono::DateTime<chrono::Utc>,
+}
+
+impl Relay {
+    /// A relay that publishes when [`Relay::run`] is polled. `holder` tells this process from other replicas.
+    pub fn new(store: Store, service: &'static str, client: async_nats::Client, args: &EventArgs, holder: String, meter: &Meter) -> Self {
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(Duration::from_secs(5));
+        let gauges = Gauges {
+            depth: meter.u64_gauge("waymark.outbox.depth").with_description("Revisions committed but not yet published").build(),
+            age: meter.f64_gauge("waymark.outbox.age").with_unit("s").with_description("Age of the oldest unpublished event").build(),
+            ack_age: meter
+                .f64_gauge("waymark.relay.ack_age")
+                .with_unit("s")
+                .with_description("Time since the broker last acknowledged")
+                .build(),
+            published: meter.u64_counter("waymark.relay.published").with_description("Events acknowledged by the broker").build(),
+            last_ack: store.now(),
+        };
+        Self { store, service, client, context, format: args.event_format, replicas: args.nats_replicas, holder, sequence: None, gauges }
+    }
+
+    /// Publishes until `shutdown`. Broker and database may come and go.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        let lease = format!("relay/{}", self.service);
+        let mut heads = self.store.heads().subscribe_any();
+        let mut pause = Duration::ZERO;
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                () = tokio::time::sleep(pause) => {}
+            }
+            heads.mark_unchanged();
+            pause = match self.round(&lease).await {
+                // More may have come while publishing: look again at once.
+                Ok(true) => Duration::ZERO,
+                Ok(false) => {
+                    tokio::select! {
+                        () = &mut shutdown => break,
+                        _ = heads.changed() => {}
+                        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    }
+                    Duration::ZERO
+                }
+                Err(error) => {
+                    tracing::warn!(service = self.service, error = %error, "the relay pauses; events stay in the log");
+                    self.sequence = None;
+                    (pause * 2).clamp(Duration::from_millis(100), Duration::from_secs(5))
+                }
+            };
+        }
+        if let Err(error) = lease::release(&self.store, &lease, &self.holder).await {
+            tracing::debug!(%error, "the relay's lease runs out by itself");
+        }
+    }
+
+    /// Publishes one batch; true when there was something to publish.
+    async fn round(&mut self, lease: &str) -> Result<bool, RelayError> {
+        let rows = self.pending().await?;
+        let idle = rows.is_empty();
+        self.observe(&rows);
+        if idle || !lease::acquire(&self.store, lease, &self.holder).await? {
+            return Ok(false);
+        }
+        let published = self.publish(&rows).await;
+        let (count, failure) = match published {
+            Ok(()) => (rows.len(), None),
+            Err((count, error)) => (count, Some(error)),
+        };
+        fail::fail_point!("relay-before-mark", |_| std::process::abort());
+        self.mark(rows.get(..count).unwrap_or_default(), rows.get(count)).await?;
+        failure.map_or(Ok(true), Err)
+    }
+
+    /// Unpublished rows, oldest first within each workspace, about one batch.
+    async fn pending(&self) -> Result<Vec<LogRow>, StoreError> {
+        let behind = self
+            .store
+            .reader()
+            .query_all_raw(Statement::from_string(
+                self.store.backend(),
+                "SELECT w.id, coalesce(c.revision, 0) FROM workspaces w LEFT JOIN relay_cursors c ON c.workspace = w.id
+                 WHERE w.revision > coalesce(c.revision, 0) ORDER BY coalesce(c.revision, 0) LIMIT 512",
+            ))
+            .await?;
+        let mut rows = Vec::new();
+        // Every workspace gets its share, so that a busy one cannot starve the others.
+        let share = (BATCH / behind.len().max(1)).max(1);
+        for workspace in behind {
+            let (id, after): (String, i64) = (workspace.try_get_by_index(0)?, workspace.try_get_by_index(1)?);
+            rows.extend(self.store.read_log(&id, after, share as u64).await?);
+            if rows.len() >= BATCH {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Publishes rows in order; on failure says how many of the first are stored.
+    async fn publish(&mut self, rows: &[LogRow]) -> Result<(), (usize, RelayError)> {
+        let mut done = 0;
+        let mut stuck = 0;
+        while done < rows.len() {
+            let before = done;
+            match self.attempt(&rows[done..]).await {
+                Ok(count) => done += count,
+                Err((count, error)) => return Err((done + count, error)),
+            }
+            stuck = if done == before { stuck + 1 } else { 0 };
+            if stuck >= ROUNDS {
+                return Err((done, RelayError::Broker("another publisher writes to the stream at the same time".into())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends all rows, counts how many of the first are stored. A refused or repeated message ends the count: those behind it were
+    /// sent for another place in the stream.
+    async fn attempt(&mut self, rows: &[LogRow]) -> Result<usize, (usize, RelayError)> {
+        let start = match self.sequence {
+            Some(sequence) => sequence,
+            None => self.ensure_stream().await.map_err(|e| (0, e))?,
+        };
+        self.sequence = None;
+        let limit = self.client.max_payload().saturating_sub(HEADERS);
+        let mut acks = FuturesOrdered::new();
+        for (row, expected) in rows.iter().zip(start..) {
+            let (headers, payload) = match envelope::to_nats(self.service, row, self.format, limit) {
+                Ok(message) => message,
+                Err(error) => return Err((0, RelayError::Broker(format!("event {}: {error}", row.event_id)))),
+            };
+            let message = PublishMessage::build()
+                .headers(headers)
+                .payload(payload)
+                .message_id(row.event_id.to_string())
+                .expected_last_sequence(expected);
+            let ack = self.context.send_publish(envelope::subject(self.service, row), message).await;
+            let ack = ack.map_err(|e| (0, RelayError::Broker(e.to_string())))?;
+            acks.push_back(ack.into_future());
+        }
+        fail::fail_point!("relay-before-ack", |_| std::process::abort());
+        let mut stored = 0;
+        let mut last = start;
+        let mut moved = false;
+        while let Some(ack) = acks.next().await {
+            match ack {
+                Ok(ack) if ack.duplicate => {
+                    // Stored by an earlier attempt; it took no new place.
+                    moved = true;
+                    stored += 1;
+                }
+                Ok(ack) => {
+                    last = ack.sequence;
+                    stored += 1;
+                }
+                Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => {
+                    moved = true;
+                    break;
+                }
+                Err(error) => return Err((stored, RelayError::Broker(error.to_string()))),
+            }
+        }
+        // The rest answers too, mostly with refusals; none may be in flight when the next attempt is sent.
+        while acks.next().await.is_some() {}
+        self.sequence = (!moved).then_some(last);
+        self.gauges.last_ack = self.store.now();
+        self.gauges.published.add(stored as u64, &[opentelemetry::KeyValue::new("service", self.service)]);
+        Ok(stored)
+    }
+
+    /// Makes sure the stream exists and tells its last sequence.
+    async fn ensure_stream(&self) -> Result<u64, RelayError> {
+        let config = stream::Config {
+            name: crate::stream_name(self.service),
+            description: Some(format!("events of the {} service", self.service)),
+            subjects: vec![format!("waymark.{}.>", self.service)],
+            storage: StorageType::File,
+            num_replicas: self.replicas,
+            duplicate_window: DUPLICATES,
+            allow_direct: true,
+            ..stream::Config::default()
+        };
+        let broker = |e: String| RelayError::Broker(e);
+        let stream = self.context.get_or_create_stream(config).await.map_err(|e| broker(e.to_string()))?;
+        Ok(stream.get_info().await.map_err(|e| broker(e.to_string()))?.state.last_sequence)
+    }
+
+    /// Remembers what is published. `next` is the first row that is not: its revision is not done.
+    async fn mark(&self, rows: &[LogRow], next: Option<&LogRow>) -> Result<(), StoreError> {
+        let mut cursors = std::collections::BTreeMap::new();
+        for row in rows {
+            let whole = next.is_none_or(|n| n.workspace != row.workspace || n.revision != row.revision);
+            if whole {
+                cursors.insert(row.workspace.as_str(), row.revision);
+            }
+        }
+        if cursors.is_empty() {
+            return Ok(());
+        }
+        let mut sql = String::from("INSERT INTO relay_cursors (workspace, revision) VALUES ");
+        let mut values: Vec<Value> = Vec::with_capacity(2 * cursors.len());
+        for (i, (workspace, revision)) in cursors.into_iter().enumerate() {
+            sql.push_str(&format!("{}(${}, ${})", if i == 0 { "" } else { ", " }, 2 * i + 1, 2 * i + 2));
+            values.extend([Value::from(workspace), Value::from(revision)]);
+        }
+        sql.push_str(" ON CONFLICT (workspace) DO UPDATE SET revision = excluded.revision");
+        let statement = Statement::from_sql_and_values(self.store.backend(), sql, values);
+        self.store.writer().execute_raw(statement).await?;
+        Ok(())
+    }
+
+    fn observe(&self, rows: &[LogRow]) {
+        let now = self.store.now();
+        let seconds = |since: chrono::DateTime<chrono::Utc>| (now - since).num_milliseconds().max(0) as f64 / 1e3;
+        let service = [opentelemetry::KeyValue::new("service", self.service)];
+        self.gauges.depth.record(rows.len() as u64, &service);
+        self.gauges.age.record(rows.iter().map(|r| r.time).min().map_or(0.0, seconds), &service);
+        let ack_age = if rows.is_empty() { 0.0 } else { seconds(self.gauges.last_ack) };
+        self.gauges.ack_age.record(ack_age, &service);
+    }
+}

@@ -1,0 +1,283 @@
+//! `waymark.events.v1.EventsService`: a service's log for its readers, and its dead letters for its operators.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt as _};
+use opentelemetry::metrics::UpDownCounter;
+use sea_orm::{ConnectionTrait, Statement, Value};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+use waymark_domain::{AnyName, Failure, FailureKind, Violation, Violations, WorkspaceId};
+use waymark_proto::convert::timestamp;
+use waymark_proto::events::v1 as pb;
+use waymark_proto::events::v1::events_service_server::EventsService;
+use waymark_proto::events::v1::watch_events_request::Start;
+use waymark_rpc::{PageToken, or_status, page, status};
+use waymark_runtime::Host;
+use waymark_store::{Error, LogFilter, Position, Store};
+
+use crate::dead_letter::{self, DeadLetter};
+use crate::feed::{chain, handle};
+use crate::watch::{CHECKPOINT, End, PATIENCE, Selection, Tail, Watch, event};
+use crate::{Subscription, envelope};
+
+/// Batches that may wait for a reader.
+const BUFFER: usize = 64;
+/// Resources a watch may name.
+const SUBJECTS: usize = 100;
+
+/// The events service of one service's log.
+#[derive(Clone)]
+pub struct EventsApi {
+    host: Host,
+    store: Store,
+    subscription: Subscription,
+    tail: Arc<Tail>,
+    streams: UpDownCounter<i64>,
+    checkpoint: Duration,
+    patience: Duration,
+}
+
+impl EventsApi {
+    /// Serves the log of `store`; dead letters are redriven to the subscription's handler.
+    pub fn new(host: &Host, store: &Store, subscription: Subscription) -> Self {
+        let streams = host.telemetry.meter().i64_up_down_counter("waymark.watch.streams").with_description("Open watch streams").build();
+        Self {
+            host: host.clone(),
+            store: store.clone(),
+            subscription,
+            tail: Arc::default(),
+            streams,
+            checkpoint: CHECKPOINT,
+            patience: PATIENCE,
+        }
+    }
+
+    /// The same with other times: how often an idle watch is told its position, and how long a full buffer is waited for.
+    #[must_use]
+    pub fn with_times(mut self, checkpoint: Duration, patience: Duration) -> Self {
+        (self.checkpoint, self.patience) = (checkpoint, patience);
+        self
+    }
+}
+
+/// A redrive that failed again.
+#[derive(Debug, thiserror::Error)]
+#[error("the event could not be handled again: {0}")]
+struct StillFailing(String);
+
+impl Failure for StillFailing {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Refused
+    }
+    fn reason(&self) -> &'static str {
+        "RULE_VIOLATED"
+    }
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        vec![("rule", "a redriven event must be handled".into())]
+    }
+    fn violations(&self) -> Vec<Violation> {
+        vec![Violation { field: "redrive".into(), description: self.0.clone() }]
+    }
+}
+
+#[tonic::async_trait]
+impl EventsService for EventsApi {
+    async fn list_events(&self, request: Request<pb::ListEventsRequest>) -> Result<Response<pb::ListEventsResponse>, Status> {
+        let pb::ListEventsRequest { parent, page_size, page_token, filter } = request.into_inner();
+        let workspace = or_status(workspace(&parent))?;
+        let query = LogFilter { filter: &filter, page_size, page_token: &page_token };
+        let page = or_status(self.store.list_log(&workspace, query).await)?;
+        let events = or_status(page.items.iter().map(event).collect::<Result<_, _>>())?;
+        Ok(Response::new(pb::ListEventsResponse { events, next_page_token: page.next_page_token }))
+    }
+
+    async fn get_event(&self, request: Request<pb::GetEventRequest>) -> Result<Response<pb::Event>, Status> {
+        let name = request.into_inner().name;
+        let (workspace, id) = or_status(identity(&name, "events"))?;
+        let row = or_status(self.store.find_event(&workspace, id).await)?;
+        let row = or_status(row.ok_or(Error::NotFound(name)))?;
+        Ok(Response::new(or_status(event(&row))?))
+    }
+
+    type WatchEventsStream = Pin<Box<dyn Stream<Item = Result<pb::WatchEventsResponse, Status>> + Send>>;
+
+    async fn watch_events(&self, request: Request<pb::WatchEventsRequest>) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let pb::WatchEventsRequest { parent, types, subjects, start } = request.into_inner();
+        let workspace = or_status(workspace(&parent))?;
+        let selection = or_status(selection(types, subjects))?;
+        let (position, snapshot) = or_status(self.start(&workspace, start).await)?;
+        let (output, batches) = mpsc::channel(BUFFER);
+        let (ended, end) = oneshot::channel::<End>();
+        let watch = Watch {
+            host: self.host.clone(),
+            store: self.store.clone(),
+            tail: Arc::clone(&self.tail),
+            workspace,
+            selection,
+            checkpoint: self.checkpoint,
+            patience: self.patience,
+            output,
+        };
+        let streams = self.streams.clone();
+        self.host.tasks.spawn(format!("watch {parent}"), async move {
+            streams.add(1, &[]);
+            if let Some(reason) = watch.run(position, snapshot).await {
+                // A reader that left does not want to know.
+                let _ = ended.send(reason);
+            }
+            streams.add(-1, &[]);
+        });
+        // What is buffered is read first, then why it ended.
+        let last = futures::stream::once(end).filter_map(async |end| end.ok().map(|reason| Err(status(&reason))));
+        Ok(Response::new(Box::pin(ReceiverStream::new(batches).chain(last))))
+    }
+
+    async fn list_dead_letters(
+        &self,
+        request: Request<pb::ListDeadLettersRequest>,
+    ) -> Result<Response<pb::ListDeadLettersResponse>, Status> {
+        let pb::ListDeadLettersRequest { parent, page_size, page_token } = request.into_inner();
+        let workspace = or_status(workspace(&parent))?;
+        let size = or_status(page::size(page_size))?;
+        let after = match or_status(PageToken::decode(&page_token, &[&parent], 2))? {
+            None => (i64::MIN, String::new()),
+            Some(token) => match &token.key[..] {
+                [Some(time), Some(id)] => (or_status(time.parse().map_err(|_| page::PageError::Damaged))?, id.clone()),
+                _ => return Err(status(&page::PageError::Damaged)),
+            },
+        };
+        let mut letters = or_status(dead_letter::list(&self.store, &workspace, after, size + 1).await)?;
+        let more = letters.len() > size;
+        letters.truncate(size);
+        let next_page_token = match letters.last() {
+            Some(last) if more => {
+                PageToken::after(&[&parent], vec![Some(last.time.timestamp_micros().to_string()), Some(last.event.event_id.to_string())])
+                    .encode()
+            }
+            _ => String::new(),
+        };
+        let dead_letters = or_status(letters.iter().map(letter).collect::<Result<_, _>>())?;
+        Ok(Response::new(pb::ListDeadLettersResponse { dead_letters, next_page_token }))
+    }
+
+    async fn redrive_dead_letter(&self, request: Request<pb::RedriveDeadLetterRequest>) -> Result<Response<pb::DeadLetter>, Status> {
+        let name = request.into_inner().name;
+        let (workspace, id) = or_status(identity(&name, "deadLetters"))?;
+        let found = or_status(dead_letter::find(&self.store, &workspace, id).await)?;
+        let mut found = or_status(found.ok_or(Error::NotFound(name)))?;
+        if let Err(error) = handle(&self.subscription, found.event.clone()).await {
+            found.attempts += 1;
+            or_status(dead_letter::keep(&self.store, &found.event, &chain(&error), found.attempts).await)?;
+            return Err(status(&StillFailing(error.to_string())));
+        }
+        or_status(dead_letter::remove(&self.store, &workspace, id).await)?;
+        Ok(Response::new(or_status(letter(&found))?))
+    }
+
+    async fn delete_dead_letter(&self, request: Request<pb::DeleteDeadLetterRequest>) -> Result<Response<pbjson_types::Empty>, Status> {
+        let name = request.into_inner().name;
+        let (workspace, id) = or_status(identity(&name, "deadLetters"))?;
+        if !or_status(dead_letter::remove(&self.store, &workspace, id).await)? {
+            return Err(status(&Error::NotFound(name)));
+        }
+        Ok(Response::new(pbjson_types::Empty {}))
+    }
+
+    async fn republish_events(
+        &self,
+        request: Request<pb::RepublishEventsRequest>,
+    ) -> Result<Response<pb::RepublishEventsResponse>, Status> {
+        let pb::RepublishEventsRequest { parent, from_revision } = request.into_inner();
+        let workspace = or_status(workspace(&parent))?;
+        let events = or_status(self.republish(&workspace, from_revision.max(1)).await)?;
+        Ok(Response::new(pb::RepublishEventsResponse { events }))
+    }
+}
+
+impl EventsApi {
+    /// Where a watch begins, and whether with a snapshot.
+    async fn start(&self, workspace: &WorkspaceId, start: Option<Start>) -> Result<(i64, bool), Error> {
+        let (earliest, current) = self.store.bounds(workspace.id()).await?;
+        match start {
+            None | Some(Start::Now(_)) => Ok((current, false)),
+            Some(Start::Earliest(_)) => Ok(((earliest - 1).max(0), false)),
+            Some(Start::Snapshot(_)) => Ok((current, true)),
+            Some(Start::AfterRevision(asked)) if asked < 0 => {
+                Err(Violations::one("after_revision", "must not be negative; 0 is the beginning").into())
+            }
+            Some(Start::AfterRevision(asked)) if asked > current => Err(Error::Future { asked, current }),
+            Some(Start::AfterRevision(asked)) if asked + 1 < earliest => Err(Error::Expired { asked, earliest }),
+            Some(Start::AfterRevision(asked)) => Ok((asked, false)),
+        }
+    }
+
+    /// Sets the relay back; tells how many events it will publish again.
+    async fn republish(&self, workspace: &WorkspaceId, from: i64) -> Result<i64, Error> {
+        self.store.resolve(workspace, Position::Revision(from)).await?;
+        let values: [Value; 2] = [workspace.id().into(), (from - 1).into()];
+        let sql = "UPDATE relay_cursors SET revision = $2 WHERE workspace = $1 AND revision > $2";
+        self.store.writer().execute_raw(Statement::from_sql_and_values(self.store.backend(), sql, values)).await?;
+        let values: [Value; 2] = [workspace.id().into(), from.into()];
+        let sql = "SELECT count(*) FROM log WHERE workspace = $1 AND revision >= $2";
+        let row = self.store.reader().query_one_raw(Statement::from_sql_and_values(self.store.backend(), sql, values)).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
+    }
+}
+
+fn letter(letter: &DeadLetter) -> Result<pb::DeadLetter, Error> {
+    let event = &letter.event;
+    let damaged = |problem: String| Error::Damaged {
+        table: "dead_letters",
+        column: "event",
+        workspace: event.workspace.id().to_owned(),
+        id: event.event_id.to_string(),
+        problem,
+    };
+    Ok(pb::DeadLetter {
+        name: format!("{}/deadLetters/{}", event.workspace, event.event_id),
+        source: event.source.clone(),
+        event: Some(envelope::received_to_proto(event).map_err(|e| damaged(e.to_string()))?),
+        error: letter.error.clone(),
+        attempts: letter.attempts,
+        create_time: Some(timestamp(letter.time)),
+    })
+}
+
+fn workspace(parent: &str) -> Result<WorkspaceId, Violations> {
+    parent.parse().map_err(|e: waymark_domain::name::NameError| Violations::one("parent", e.to_string()))
+}
+
+fn identity(name: &str, collection: &str) -> Result<(WorkspaceId, Uuid), Violations> {
+    let wrong = || Violations::one("name", format!("{name:?} is not of the form workspaces/{{workspace}}/{collection}/{{event id}}"));
+    let parsed: AnyName = name.parse().map_err(|_| wrong())?;
+    if parsed.collection != collection {
+        return Err(wrong());
+    }
+    let id = Uuid::parse_str(parsed.id.as_str()).map_err(|_| wrong())?;
+    Ok((parsed.workspace, id))
+}
+
+fn selection(types: Vec<String>, subjects: Vec<String>) -> Result<Selection, Violations> {
+    let mut violations = Violations::new();
+    for (i, name) in types.iter().enumerate() {
+        if !waymark_proto::event::is_event(name) {
+            violations.add(
+                format!("types[{i}]"),
+                format!("{name:?} is not an event of the contract; use a full name such as waymark.roadmap.v1.InitiativeShipped"),
+            );
+        }
+    }
+    if subjects.len() > SUBJECTS {
+        violations.add("subjects", format!("has {} names, at most {SUBJECTS} are allowed", subjects.len()));
+    }
+    for (i, name) in subjects.iter().take(SUBJECTS).enumerate() {
+        violations.check(&format!("subjects[{i}]"), name.parse::<AnyName>());
+    }
+    violations.into_result()?;
+    Ok(Selection { types: types.into_iter().collect(), subjects: subjects.into_iter().collect() })
+}
