@@ -6,6 +6,7 @@
 //!
 //! This crate knows tables and columns, never what the resources mean.
 
+mod checked;
 mod db;
 mod error;
 mod heads;

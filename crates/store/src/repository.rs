@@ -208,12 +208,18 @@ impl Write {
         etag: &str,
         decide: impl FnOnce(T::Resource) -> Result<Change<T::Resource>, E>,
     ) -> Result<T::Message, Error> {
+        let resource = self.undeleted::<T>(name, etag).await?;
+        self.put::<T>(decide(resource).map_err(Error::rule)?).await
+    }
+
+    /// A deleted resource without the time of its deletion; nothing is saved.
+    pub(crate) async fn undeleted<T: Table>(&mut self, name: &Name<T::Resource>, etag: &str) -> Result<T::Resource, Error> {
         let message = self.load_message::<T>(name, etag).await?;
         let mut resource = self.parse::<T>(message)?;
         if resource.meta_mut().delete_time.take().is_none() {
             return Err(Error::NotDeleted(name.to_string()));
         }
-        self.put::<T>(decide(resource).map_err(Error::rule)?).await
+        Ok(resource)
     }
 
     /// Deletes a live resource.
@@ -223,9 +229,15 @@ impl Write {
         etag: &str,
         decide: impl FnOnce(T::Resource) -> Result<Change<T::Resource>, E>,
     ) -> Result<T::Message, Error> {
+        let resource = self.deleted::<T>(name, etag).await?;
+        self.put::<T>(decide(resource).map_err(Error::rule)?).await
+    }
+
+    /// A live resource with the time of its deletion; nothing is saved.
+    pub(crate) async fn deleted<T: Table>(&mut self, name: &Name<T::Resource>, etag: &str) -> Result<T::Resource, Error> {
         let mut resource = self.load::<T>(name, etag).await?;
         resource.meta_mut().delete_time = Some(self.now());
-        self.put::<T>(decide(resource).map_err(Error::rule)?).await
+        Ok(resource)
     }
 }
 
@@ -283,14 +295,14 @@ fn prefixed<T: Table>(violations: Violations) -> Error {
     all.into()
 }
 
-fn missing<T: Table>() -> Error {
+pub(crate) fn missing<T: Table>() -> Error {
     Violations::one(T::Message::SINGULAR, "must be set").into()
 }
 
-fn parse_workspace(field: &str, text: &str) -> Result<WorkspaceId, Error> {
+pub(crate) fn parse_workspace(field: &str, text: &str) -> Result<WorkspaceId, Error> {
     text.parse().map_err(|e: waymark_domain::name::NameError| Violations::one(field, e.to_string()).into())
 }
 
-fn parse_name<R: Resource>(field: &str, text: &str) -> Result<Name<R>, Error> {
+pub(crate) fn parse_name<R: Resource>(field: &str, text: &str) -> Result<Name<R>, Error> {
     text.parse().map_err(|e: waymark_domain::name::NameError| Violations::one(field, e.to_string()).into())
 }

@@ -203,6 +203,23 @@ impl Write {
         let mut sql = Sql::new("SELECT id, ");
         sql.push(&json_text(self.backend, "body")).push(" FROM ").push(T::TABLE);
         sql.push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND delete_time IS NULL ORDER BY id");
+        self.resources::<T>(sql).await
+    }
+
+    /// Live resources whose declared text column `column` is `value`, in order of id; at most `limit`.
+    pub async fn all_where<T: Table>(&mut self, column: &str, value: &str, limit: u32) -> Result<Vec<T::Resource>, Error> {
+        // The name goes into the statement's text, so only a declared one may.
+        let Some(column) = T::COLUMNS.iter().map(|c| c.name).find(|name| *name == column) else {
+            return Err(DbErr::Custom(format!("{} has no column {column:?}", T::TABLE)).into());
+        };
+        self.flush().await?;
+        let mut sql = Sql::new("SELECT id, ");
+        sql.push(&json_text(self.backend, "body")).push(" FROM ").push(T::TABLE).push(" WHERE workspace = ").bind(self.workspace.id());
+        sql.push(" AND delete_time IS NULL AND ").push(column).push(" = ").bind(value).push(" ORDER BY id LIMIT ").bind(i64::from(limit));
+        self.resources::<T>(sql).await
+    }
+
+    async fn resources<T: Table>(&mut self, sql: Sql) -> Result<Vec<T::Resource>, Error> {
         let rows = self.transaction.query_all_raw(sql.statement(self.backend)).await?;
         let mut resources = Vec::with_capacity(rows.len());
         for row in rows {
