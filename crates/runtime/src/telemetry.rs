@@ -10,6 +10,7 @@ use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -18,6 +19,9 @@ use crate::config::{LogFormat, TelemetryArgs};
 
 /// The version of this build, as logs, traces and `/version` give it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the exporter itself runs on.
+const EXPORT: [&str; 5] = ["h2", "hyper", "tonic", "tower", "opentelemetry"];
 
 /// Metrics and traces of the process. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,7 +48,11 @@ impl Telemetry {
             LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).boxed(),
             LogFormat::Json => tracing_subscriber::fmt::layer().json().with_span_list(false).with_writer(std::io::stderr).boxed(),
         };
-        let export = telemetry.traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("waymark")));
+        let export = telemetry.traces.as_ref().map(|traces| {
+            let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("waymark"));
+            // Sending spans makes spans; those must not be sent again.
+            layer.with_filter(filter_fn(|span| !EXPORT.iter().any(|target| span.target().starts_with(target))))
+        });
         tracing_subscriber::registry().with(filter).with(lines).with(export).try_init()?;
         log_panics();
         Ok(telemetry)

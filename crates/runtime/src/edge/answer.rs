@@ -8,8 +8,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-/// The `domain` of every `ErrorInfo`.
-pub const ERROR_DOMAIN: &str = "waymark.dev";
+pub use waymark_rpc::status::DOMAIN as ERROR_DOMAIN;
 
 /// A status with its machine-readable reason.
 pub fn refuse(code: Code, reason: &str, message: impl Into<String>) -> Status {
@@ -105,6 +104,14 @@ mod tests {
             let mended = mended(&made);
             let info = mended.get_details_error_info().unwrap();
             assert_eq!((mended.code(), info.reason.as_str(), info.domain.as_str()), (code, reason, ERROR_DOMAIN));
+        }
+    }
+
+    #[test]
+    fn every_reason_is_one_of_the_contract_s() {
+        for code in (0..17).map(Code::from_i32) {
+            let reason = format!("ERROR_REASON_{}", reason_of(code));
+            assert!(waymark_proto::common::v1::ErrorReason::from_str_name(&reason).is_some(), "{reason}");
         }
     }
 

@@ -169,13 +169,12 @@ impl Steps {
     {
         let _permit = self.concurrency.admit()?;
         let caller = self.authenticator.authenticate(request.headers())?;
-        tracing::Span::current().record("actor", &caller.actor.subject);
+        tracing::Span::current().record("actor", caller.actor.subject.as_str());
         self.rates.take(&caller.actor.subject, Instant::now())?;
         access::authorise(&caller, method)?;
         hand_on_trace(&mut request);
         request.extensions_mut().insert(deadline);
-        request.extensions_mut().insert(caller.actor.clone());
-        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(caller.actor);
         self.unharmed(request, inner).await
     }
 
