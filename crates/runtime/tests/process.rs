@@ -1,5 +1,7 @@
 //! A whole process: started as a service's `main` starts it, asked by probes, ended by a signal, its traces and metrics sent to a collector.
 
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
