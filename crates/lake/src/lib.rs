@@ -1,1 +1,209 @@
-//! placeholder
+//! The lake of product events: one Delta table per workspace on local disk or object storage, and the questions asked of it.
+//!
+//! - [`Lake::ingest`] commits batches in groups and answers when the rows are durable and visible.
+//! - An event's identity is `(user, time, event_id)`; every answer counts an event once, however often it was sent and wherever its
+//!   copies lie, before compaction as after.
+//! - [`Lake::trend`], [`Lake::total`] and [`Lake::catalogue`] read a snapshot: what was committed before the call is in the answer.
+//! - [`Lake::maintain`] merges small files and deletes unused ones; any Delta reader can open the tables meanwhile.
+//!
+//! The lake knows nothing of metrics, products, protos or databases.
+
+mod calendar;
+mod catalogue;
+mod compact;
+mod dedupe;
+mod error;
+mod event;
+mod file;
+mod ingest;
+mod maintain;
+mod metrics;
+mod options;
+mod property;
+mod query;
+mod scan;
+mod schema;
+mod storage;
+mod table;
+mod trend;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+
+pub use catalogue::{Catalogue, EventSummary};
+pub use compact::CompactionReport;
+pub use error::LakeError;
+pub use event::{Event, user_hash};
+pub use ingest::IngestReceipt;
+pub use metrics::LakeMetrics;
+pub use options::{Clock, LakeOptions, UniqueIds};
+pub use property::{PropertyFilter, PropertyTest, PropertyValue};
+pub use query::{Breakdown, Bucket, Interval, Measure, Series, TimeRange, TrendAnswer, TrendQuery, Watermark, WeekStart};
+pub use schema::REVENUE;
+
+use error::Result;
+use ingest::Gate;
+use metrics::Counters;
+use scan::Engine;
+use storage::Root;
+use table::Table;
+
+/// A handle to the lake; cloning it is cheap and all clones are the same lake.
+#[derive(Clone)]
+pub struct Lake {
+    shared: Arc<Shared>,
+    workspaces: Arc<Mutex<Workspaces>>,
+}
+
+/// What tasks of the lake share with its handles.
+pub(crate) struct Shared {
+    pub options: LakeOptions,
+    pub root: Root,
+    pub engine: Engine,
+    pub counters: Counters,
+    /// One permit per row that may wait.
+    pub queue: Arc<Semaphore>,
+    pub tasks: TaskTracker,
+    /// Told after every commit, for maintenance.
+    pub committed: Notify,
+}
+
+/// Tables opened so far. A table is opened under its own lock, so one slow workspace does not hold up the others.
+#[derive(Default)]
+struct Workspaces {
+    closed: bool,
+    tables: HashMap<String, Arc<tokio::sync::Mutex<Option<Arc<Table>>>>>,
+    gates: HashMap<String, Gate>,
+}
+
+impl Lake {
+    /// Opens the lake at a folder or URL (`/var/lib/waymark/lake`, `s3://bucket/prefix`). Tables are opened when they are first used.
+    pub fn open(location: &str, options: LakeOptions) -> Result<Self> {
+        let root = Root::open(location, &options)?;
+        let shared = Shared {
+            engine: Engine::new(&root, &options)?,
+            root,
+            counters: Counters::default(),
+            queue: Arc::new(Semaphore::new(options.max_queued_rows.min(Semaphore::MAX_PERMITS))),
+            tasks: TaskTracker::new(),
+            committed: Notify::new(),
+            options,
+        };
+        Ok(Self { shared: Arc::new(shared), workspaces: Arc::default() })
+    }
+
+    /// Commits `events` to the workspace's table, creating it on first use, and returns when they are durable. On an error nothing of
+    /// the batch is acknowledged; sending it again is always safe.
+    pub async fn ingest(&self, workspace: &str, events: Vec<Event>) -> Result<IngestReceipt> {
+        for (index, event) in events.iter().enumerate() {
+            event.check(index)?;
+        }
+        let Some(table) = self.table(workspace, true).await? else { return Err(LakeError::Closed) };
+        if events.is_empty() {
+            return Ok(IngestReceipt { version: table.snapshot().version, accepted: 0, duplicates_in_batch: 0 });
+        }
+        let gate = self.gate(workspace, table)?;
+        ingest::offer(&self.shared, gate, events).await
+    }
+
+    /// Counts, sums or unique users over time. A workspace without events answers zeros.
+    pub async fn trend(&self, workspace: &str, query: &TrendQuery) -> Result<TrendAnswer> {
+        let snapshot = self.read(workspace).await?;
+        trend::answer(&self.shared, snapshot, query).await
+    }
+
+    /// The same as [`Lake::trend`] over the whole range as one bucket.
+    pub async fn total(&self, workspace: &str, query: &TrendQuery) -> Result<TrendAnswer> {
+        self.trend(workspace, &TrendQuery { interval: Interval::Whole, ..query.clone() }).await
+    }
+
+    /// The event names of a workspace with their counts and first and last times, and the number of its users.
+    pub async fn catalogue(&self, workspace: &str) -> Result<Catalogue> {
+        let snapshot = self.read(workspace).await?;
+        catalogue::answer(&self.shared, snapshot).await
+    }
+
+    /// Merges files until none overlap, dropping duplicates. Safe beside ingest and queries; a second call changes nothing.
+    pub async fn compact(&self, workspace: &str) -> Result<CompactionReport> {
+        match self.table(workspace, false).await? {
+            Some(table) => compact::compact_fully(&self.shared, &table).await,
+            None => Ok(CompactionReport::default()),
+        }
+    }
+
+    /// Deletes files that the workspace's table has not used for the grace period and returns how many.
+    pub async fn vacuum(&self, workspace: &str) -> Result<u64> {
+        match self.table(workspace, false).await? {
+            Some(table) => maintain::vacuum(&self.shared, &table).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Compacts, checkpoints and vacuums in the background for as long as the returned future is polled; dropping it stops that at a
+    /// safe point.
+    pub async fn maintain(&self) {
+        maintain::run(self).await;
+    }
+
+    /// What the lake has done since it was opened.
+    pub fn metrics(&self) -> LakeMetrics {
+        let queued = self.shared.options.max_queued_rows.saturating_sub(self.shared.queue.available_permits());
+        self.shared.counters.read(queued as u64)
+    }
+
+    /// Refuses further batches and returns when those accepted before are committed.
+    pub async fn close(&self) {
+        {
+            let mut workspaces = self.workspaces();
+            workspaces.closed = true;
+            workspaces.gates.clear();
+        }
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    fn workspaces(&self) -> std::sync::MutexGuard<'_, Workspaces> {
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The workspace's table, opened once; `None` when it has none and `create` is false.
+    async fn table(&self, workspace: &str, create: bool) -> Result<Option<Arc<Table>>> {
+        let slot = self.workspaces().tables.entry(workspace.to_owned()).or_default().clone();
+        let mut slot = slot.lock().await;
+        if slot.is_none() {
+            *slot = Table::open(&self.shared.root, workspace, create).await?.map(Arc::new);
+        }
+        Ok(slot.clone())
+    }
+
+    /// Tables that are open now.
+    async fn tables(&self) -> Vec<(String, Arc<Table>)> {
+        let slots: Vec<_> = self.workspaces().tables.iter().map(|(name, slot)| (name.clone(), slot.clone())).collect();
+        let mut tables = Vec::with_capacity(slots.len());
+        for (name, slot) in slots {
+            if let Some(table) = slot.lock().await.clone() {
+                tables.push((name, table));
+            }
+        }
+        tables
+    }
+
+    fn gate(&self, workspace: &str, table: Arc<Table>) -> Result<Gate> {
+        let mut workspaces = self.workspaces();
+        if workspaces.closed {
+            return Err(LakeError::Closed);
+        }
+        Ok(workspaces.gates.entry(workspace.to_owned()).or_insert_with(|| ingest::open_gate(&self.shared, table)).clone())
+    }
+
+    async fn read(&self, workspace: &str) -> Result<scan::Source> {
+        metrics::count(&self.shared.counters.queries, 1);
+        Ok(match self.table(workspace, false).await? {
+            Some(table) => scan::Source::Table { snapshot: table.refresh().await?, table },
+            None => scan::Source::Empty,
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! Which events a workspace has. One pass; never looks at properties.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
+use chrono::{DateTime, Utc};
+
+use crate::Shared;
+use crate::error::Result;
+use crate::query::Watermark;
+use crate::scan::{Scan, Source};
+use crate::schema::column;
+
+/// One event name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSummary {
+    /// The name.
+    pub event: String,
+    /// Distinct events of that name.
+    pub count: u64,
+    /// The earliest.
+    pub first_seen: DateTime<Utc>,
+    /// The latest.
+    pub last_seen: DateTime<Utc>,
+}
+
+/// What a workspace's table holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalogue {
+    /// By name.
+    pub events: Vec<EventSummary>,
+    /// Distinct users.
+    pub users: u64,
+    /// Distinct events.
+    pub rows: u64,
+    /// How current the answer is.
+    pub watermark: Watermark,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    user: Option<i64>,
+    users: u64,
+    rows: u64,
+    /// Count, first and last time in microseconds.
+    events: BTreeMap<String, (u64, i64, i64)>,
+}
+
+pub(crate) async fn answer(shared: &Shared, source: Source) -> Result<Catalogue> {
+    let scan = Scan { columns: vec![column::USER_HASH, column::TIME, column::EVENT], times: None };
+    let tallies = shared.engine.fold(&source, &scan, Tally::default, add).await?;
+    let mut all = Tally::default();
+    for tally in tallies {
+        all.users += tally.users;
+        all.rows += tally.rows;
+        for (event, seen) in tally.events {
+            join(&mut all, &event, seen);
+        }
+    }
+    let time = |micros| DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    let events = all.events.into_iter().map(|(event, (count, first, last))| EventSummary {
+        event,
+        count,
+        first_seen: time(first),
+        last_seen: time(last),
+    });
+    Ok(Catalogue { events: events.collect(), users: all.users, rows: all.rows, watermark: source.watermark() })
+}
+
+fn add(tally: &mut Tally, batch: &RecordBatch) -> Result<()> {
+    let users = batch.column(0).as_primitive::<Int64Type>().values();
+    let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
+    let events = batch.column(2).as_dictionary::<Int32Type>();
+    let names = events.values().as_string::<i32>();
+    let mut seen = vec![(0, i64::MAX, i64::MIN); names.len()];
+    for (row, (user, time)) in users.iter().zip(times).enumerate() {
+        if tally.user != Some(*user) {
+            tally.user = Some(*user);
+            tally.users += 1;
+        }
+        let (count, first, last) = &mut seen[events.keys().value(row) as usize];
+        *count += 1;
+        *first = (*time).min(*first);
+        *last = (*time).max(*last);
+    }
+    tally.rows += users.len() as u64;
+    for (index, seen) in seen.into_iter().enumerate().filter(|(_, (count, ..))| *count > 0) {
+        join(tally, names.value(index), seen);
+    }
+    Ok(())
+}
+
+fn join(tally: &mut Tally, event: &str, (count, first, last): (u64, i64, i64)) {
+    match tally.events.get_mut(event) {
+        Some(known) => *known = (known.0 + count, known.1.min(first), known.2.max(last)),
+        None => {
+            tally.events.insert(event.to_owned(), (count, first, last));
+        }
+    }
+}

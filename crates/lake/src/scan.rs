@@ -1,0 +1,269 @@
+//! Reading a snapshot as streams of distinct rows in user order, by DataFusion's Parquet source. Never aggregates.
+//!
+//! Files whose ranges of users do not overlap share neither a user nor a duplicate, so each is streamed as it lies. Files that overlap
+//! are merged by (user, time, received), which brings duplicates side by side. Hence the promise every stream keeps: a user's events
+//! are all in one stream, one after the other, in order of time, each once.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::SortOptions;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
+use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::common::spawn_buffered;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
+use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+use tokio::task::JoinSet;
+
+use crate::dedupe::Distinct;
+use crate::error::{LakeError, Result};
+use crate::file::{DataFile, Span};
+use crate::options::LakeOptions;
+use crate::query::Watermark;
+use crate::schema::{SORT_ORDER, arrow_schema, column};
+use crate::storage::Root;
+use crate::table::{Snapshot, Table};
+
+/// Parquet footers of immutable files, kept so that a query does not read them again.
+const FOOTER_CACHE_BYTES: usize = 64 << 20;
+const BATCH_ROWS: usize = 8192;
+
+/// What a query reads.
+pub(crate) enum Source {
+    /// A workspace that never had an event.
+    Empty,
+    /// A table at one version.
+    Table { table: Arc<Table>, snapshot: Arc<Snapshot> },
+}
+
+impl Source {
+    pub(crate) fn watermark(&self) -> Watermark {
+        match self {
+            Self::Empty => Watermark { version: 0, received: None },
+            Self::Table { snapshot, .. } => Watermark {
+                version: snapshot.version,
+                received: snapshot.files.iter().map(|file| file.received.max).max().and_then(chrono::DateTime::from_timestamp_micros),
+            },
+        }
+    }
+}
+
+/// Which rows and columns are read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scan {
+    /// Column names; the rows handed out have these columns in this order.
+    pub columns: Vec<&'static str>,
+    /// Microseconds, both ends included. Files without such rows are skipped; others may still hand out rows outside.
+    pub times: Option<Span>,
+}
+
+/// DataFusion as this crate uses it.
+pub(crate) struct Engine {
+    context: Arc<TaskContext>,
+    store: ObjectStoreUrl,
+    readers: Arc<CachedParquetFileReaderFactory>,
+    parallelism: usize,
+}
+
+impl Engine {
+    pub(crate) fn new(root: &Root, options: &LakeOptions) -> Result<Self> {
+        let failed = || LakeError::failed("start the query engine");
+        let runtime = RuntimeEnvBuilder::new().with_metadata_cache_limit(FOOTER_CACHE_BYTES).build_arc().map_err(failed())?;
+        let store = ObjectStoreUrl::parse("lake://files").map_err(failed())?;
+        runtime.register_object_store(store.as_ref(), root.store.clone());
+        let footers = runtime.cache_manager.get_file_metadata_cache();
+        let session = SessionContext::new_with_config_rt(SessionConfig::new().with_batch_size(BATCH_ROWS), runtime);
+        Ok(Self {
+            context: session.task_ctx(),
+            store,
+            readers: Arc::new(CachedParquetFileReaderFactory::new(root.store.clone(), footers)),
+            parallelism: options.parallelism.max(1),
+        })
+    }
+
+    /// Feeds every row of the scan to a state per stream and returns the states. Rows of one user reach one state only.
+    pub(crate) async fn fold<S, I, F>(&self, source: &Source, scan: &Scan, init: I, step: F) -> Result<Vec<S>>
+    where
+        S: Send + 'static,
+        I: Fn() -> S,
+        F: Fn(&mut S, &RecordBatch) -> Result<()> + Clone + Send + 'static,
+    {
+        let Source::Table { table, snapshot } = source else { return Ok(Vec::new()) };
+        let files = snapshot.files.iter().filter(|file| in_range(file, scan.times)).cloned().collect();
+        // Dropping the set when a caller gives up, or on the first error, stops the other streams too.
+        let mut tasks = JoinSet::new();
+        for share in share_out(overlapping(files), self.parallelism) {
+            let mut streams = Vec::new();
+            for stream in self.open(table, share, scan)? {
+                streams.push(stream);
+            }
+            let (mut state, step) = (init(), step.clone());
+            tasks.spawn(async move {
+                for mut stream in streams {
+                    while let Some(batch) = stream.next().await {
+                        step(&mut state, &batch?)?;
+                    }
+                }
+                Ok::<S, LakeError>(state)
+            });
+        }
+        let mut states = Vec::new();
+        while let Some(finished) = tasks.join_next().await {
+            states.push(finished.map_err(LakeError::failed("run a query"))??);
+        }
+        Ok(states)
+    }
+
+    /// The rows of groups of overlapping files: one stream for all files that stand alone, and one for each merged group.
+    fn open(&self, table: &Table, groups: Vec<Vec<Arc<DataFile>>>, scan: &Scan) -> Result<Vec<Rows>> {
+        let (alone, merged): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.len() == 1);
+        let alone: Vec<_> = alone.into_iter().flatten().collect();
+        let mut streams = Vec::new();
+        if !alone.is_empty() {
+            let stream = self.read(table, &alone, &scan.columns, scan.times)?;
+            streams.push(stream.map(|batch| batch.map_err(LakeError::failed("read events"))).boxed());
+        }
+        for group in merged {
+            streams.push(self.merge(table, &group, scan)?);
+        }
+        Ok(streams)
+    }
+
+    /// One stream of the distinct rows of overlapping files, in sort order.
+    pub(crate) fn merge(&self, table: &Table, files: &[Arc<DataFile>], scan: &Scan) -> Result<Rows> {
+        let mut columns = scan.columns.clone();
+        for key in SORT_ORDER.into_iter().chain([column::EVENT_ID]) {
+            if !columns.contains(&key) {
+                columns.push(key);
+            }
+        }
+        let schema = projected(&columns)?;
+        let mut streams = Vec::with_capacity(files.len());
+        for file in files {
+            // Each file is decoded by a task of its own, a batch ahead of the merge.
+            streams.push(spawn_buffered(self.read(table, std::slice::from_ref(file), &columns, scan.times)?, 1));
+        }
+        let failed = || LakeError::failed("merge files");
+        let mut order = Vec::with_capacity(SORT_ORDER.len());
+        for name in SORT_ORDER {
+            let expr = Arc::new(Column::new_with_schema(name, &schema).map_err(failed())?);
+            order.push(PhysicalSortExpr::new(expr, SortOptions { descending: false, nulls_first: false }));
+        }
+        let order = LexOrdering::new(order).ok_or_else(|| LakeError::told("merge files", "no sort order"))?;
+        let merged = StreamingMergeBuilder::new()
+            .with_streams(streams)
+            .with_schema(schema)
+            .with_expressions(&order)
+            .with_metrics(BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0))
+            .with_batch_size(BATCH_ROWS)
+            .with_reservation(MemoryConsumer::new("lake merge").register(self.context.memory_pool()))
+            .with_round_robin_tie_breaker(false)
+            .build()
+            .map_err(failed())?;
+        let wanted: Vec<usize> = (0..scan.columns.len()).collect();
+        let mut distinct = Distinct::default();
+        Ok(merged
+            .map(move |batch| {
+                let batch = distinct.keep(&batch.map_err(LakeError::failed("merge files"))?)?;
+                batch.project(&wanted).map_err(LakeError::failed("merge files"))
+            })
+            .boxed())
+    }
+
+    /// The rows of files, one file after the other.
+    fn read(
+        &self,
+        table: &Table,
+        files: &[Arc<DataFile>],
+        columns: &[&'static str],
+        times: Option<Span>,
+    ) -> Result<SendableRecordBatchStream> {
+        let schema = arrow_schema();
+        let indices = columns.iter().map(|name| schema.index_of(name)).collect::<std::result::Result<Vec<_>, _>>();
+        let indices = indices.map_err(LakeError::failed("choose columns"))?;
+        let failed = || LakeError::failed("open data files");
+        let mut source = ParquetSource::new(schema).with_parquet_file_reader_factory(self.readers.clone());
+        if let Some(times) = times.filter(|times| files.iter().any(|file| file.times.min < times.min || file.times.max > times.max)) {
+            source = source.with_predicate(time_predicate(times));
+        }
+        let files = files.iter().map(|file| PartitionedFile::new(table.location(file), file.bytes)).collect();
+        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+            .with_file_group(FileGroup::new(files))
+            .with_projection_indices(Some(indices))
+            .map_err(failed())?
+            .build();
+        DataSourceExec::from_data_source(config).execute(0, self.context.clone()).map_err(failed())
+    }
+}
+
+/// Distinct rows in order of user and time.
+pub(crate) type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
+
+fn projected(columns: &[&'static str]) -> Result<SchemaRef> {
+    let schema = arrow_schema();
+    let fields = columns.iter().map(|name| schema.field_with_name(name).cloned()).collect::<std::result::Result<Vec<_>, _>>();
+    Ok(Arc::new(Schema::new(fields.map_err(LakeError::failed("choose columns"))?)))
+}
+
+/// Lets DataFusion skip row groups and pages by their statistics.
+fn time_predicate(times: Span) -> Arc<dyn PhysicalExpr> {
+    // The column's place in the table's schema, where `time` is the second.
+    let time: Arc<dyn PhysicalExpr> = Arc::new(Column::new(column::TIME, 1));
+    let bound = |operator, value| -> Arc<dyn PhysicalExpr> {
+        let literal = Literal::new(ScalarValue::TimestampMicrosecond(Some(value), Some("UTC".into())));
+        Arc::new(BinaryExpr::new(time.clone(), operator, Arc::new(literal)))
+    };
+    Arc::new(BinaryExpr::new(bound(Operator::GtEq, times.min), Operator::And, bound(Operator::LtEq, times.max)))
+}
+
+fn in_range(file: &DataFile, times: Option<Span>) -> bool {
+    times.is_none_or(|times| file.times.min <= times.max && times.min <= file.times.max)
+}
+
+/// Groups files so that files of different groups share no user, in order of users. Within a group older commits come first.
+pub(crate) fn overlapping(files: Vec<Arc<DataFile>>) -> Vec<Vec<Arc<DataFile>>> {
+    let mut files: Vec<_> = files.into_iter().enumerate().collect();
+    files.sort_by_key(|(_, file)| file.users.min);
+    let mut groups: Vec<Vec<(usize, Arc<DataFile>)>> = Vec::new();
+    let mut reach = None;
+    for (age, file) in files {
+        let joins = reach.is_some_and(|reach| file.users.min <= reach);
+        reach = Some(reach.filter(|_| joins).map_or(file.users.max, |reach: i64| reach.max(file.users.max)));
+        match groups.last_mut().filter(|_| joins) {
+            Some(group) => group.push((age, file)),
+            None => groups.push(vec![(age, file)]),
+        }
+    }
+    for group in &mut groups {
+        group.sort_by_key(|(age, _)| *age);
+    }
+    groups.into_iter().map(|group| group.into_iter().map(|(_, file)| file).collect()).collect()
+}
+
+/// Deals groups out to at most `shares` shares of similar size, the largest first.
+fn share_out(mut groups: Vec<Vec<Arc<DataFile>>>, shares: usize) -> Vec<Vec<Vec<Arc<DataFile>>>> {
+    let rows = |group: &[Arc<DataFile>]| group.iter().map(|file| file.rows).sum::<u64>();
+    groups.sort_by_key(|group| std::cmp::Reverse(rows(group)));
+    let mut dealt: Vec<(u64, Vec<_>)> = (0..shares.min(groups.len())).map(|_| (0, Vec::new())).collect();
+    for group in groups {
+        if let Some(least) = dealt.iter_mut().min_by_key(|(rows, _)| *rows) {
+            least.0 += rows(&group);
+            least.1.push(group);
+        }
+    }
+    dealt.into_iter().map(|(_, share)| share).collect()
+}

@@ -1,0 +1,279 @@
+//! One workspace's Delta table: its snapshot in memory and the commits that move it on. Never reads rows.
+//!
+//! The Delta log is written through deltalake's log store, but the list of live files is kept here and advanced by each commit's own
+//! actions: a commit costs the same whether the table has ten files or ten thousand, where deltalake's builders replay the file list.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use deltalake::kernel::transaction::{CommitData, TransactionError};
+use deltalake::kernel::{Action, EagerSnapshot, Version};
+use deltalake::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, get_actions, logstore_with};
+use deltalake::operations::create::CreateBuilder;
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableError};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use url::Url;
+use uuid::Uuid;
+
+use crate::error::{LakeError, Result};
+use crate::file::DataFile;
+use crate::schema::delta_columns;
+use crate::storage::Root;
+
+/// The table at one version: immutable, so a query that holds it sees nothing change.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub version: Version,
+    /// Live files, oldest commit first.
+    pub files: Vec<Arc<DataFile>>,
+}
+
+impl Snapshot {
+    /// Applies one commit's actions. Idempotent: a file that is there already is not added twice.
+    fn advance(&self, version: Version, actions: &[Action]) -> Self {
+        let mut removed = HashSet::new();
+        let mut added = Vec::new();
+        for action in actions {
+            match action {
+                Action::Remove(remove) => {
+                    removed.insert(remove.path.as_str());
+                }
+                Action::Add(add) => {
+                    added.push(DataFile::from_log(add.path.clone(), add.size.cast_unsigned(), add.stats.as_deref()));
+                }
+                Action::Metadata(_)
+                | Action::Protocol(_)
+                | Action::Txn(_)
+                | Action::CommitInfo(_)
+                | Action::DomainMetadata(_)
+                | Action::Cdc(_) => {}
+            }
+        }
+        removed.extend(added.iter().map(|file| file.path.as_str()));
+        let mut files: Vec<_> = self.files.iter().filter(|file| !removed.contains(file.path.as_str())).cloned().collect();
+        files.extend(added.into_iter().map(Arc::new));
+        Self { version, files }
+    }
+}
+
+/// What a commit does to the table.
+pub(crate) struct Change {
+    pub add: Vec<DataFile>,
+    pub remove: Vec<Arc<DataFile>>,
+    /// Whether the set of events changes; a compaction only rearranges them.
+    pub data_change: bool,
+}
+
+/// A workspace's table.
+pub(crate) struct Table {
+    log: LogStoreRef,
+    /// The table's folder from the store's root.
+    folder: Path,
+    store: Arc<dyn ObjectStore>,
+    snapshot: RwLock<Arc<Snapshot>>,
+    /// Held while the log is written or read ahead, so versions are taken one at a time.
+    committing: tokio::sync::Mutex<()>,
+    /// Files seen in the folder that the table does not use, and since when (milliseconds).
+    unused_since: Mutex<HashMap<Path, i64>>,
+    checkpointed: Mutex<Version>,
+}
+
+/// Commits between checkpoints: opening a table replays at most this many log entries.
+const CHECKPOINT_EVERY: Version = 100;
+
+impl Table {
+    /// Opens the table of `workspace`; `None` when it has none yet and `create` is false.
+    pub(crate) async fn open(root: &Root, workspace: &str, create: bool) -> Result<Option<Self>> {
+        let url = table_url(root, workspace)?;
+        let log = logstore_with(root.store.clone(), &url, StorageConfig::default()).map_err(LakeError::failed("open the table's log"))?;
+        let exists = log.is_delta_table_location().await.map_err(LakeError::failed("look for the table's log"))?;
+        if !exists {
+            if !create {
+                return Ok(None);
+            }
+            let created = CreateBuilder::new()
+                .with_log_store(log.clone())
+                .with_table_name("events")
+                .with_columns(delta_columns())
+                .with_save_mode(SaveMode::ErrorIfExists)
+                .await;
+            match created {
+                // Another replica may create it at the same moment: its table is as good.
+                Ok(_) | Err(DeltaTableError::VersionAlreadyExists(_)) => {}
+                Err(error) => {
+                    if !log.is_delta_table_location().await.unwrap_or(false) {
+                        return Err(LakeError::failed("create the event table")(error));
+                    }
+                }
+            }
+        }
+        let loaded = EagerSnapshot::try_new(log.as_ref(), None).await.map_err(LakeError::failed("load the event table"))?;
+        let mut files: Vec<_> = loaded
+            .log_data()
+            .iter()
+            .map(|view| {
+                let file = DataFile::from_log(view.path().into_owned(), view.size().cast_unsigned(), view.stats().as_deref());
+                (file.received.min, Arc::new(file))
+            })
+            .collect();
+        files.sort_by_key(|(received, _)| *received);
+        let snapshot = Snapshot { version: loaded.version(), files: files.into_iter().map(|(_, file)| file).collect() };
+        Ok(Some(Self {
+            folder: Path::from_url_path(url.path()).map_err(LakeError::failed("read the table's path"))?,
+            store: root.store.clone(),
+            checkpointed: Mutex::new(snapshot.version),
+            snapshot: RwLock::new(Arc::new(snapshot)),
+            committing: tokio::sync::Mutex::new(()),
+            unused_since: Mutex::new(HashMap::new()),
+            log,
+        }))
+    }
+
+    /// The table as this process knows it.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The table as it is, commits of other processes included.
+    pub(crate) async fn refresh(&self) -> Result<Arc<Snapshot>> {
+        // While this process commits, its own snapshot is the newest there is; waiting would only add latency.
+        if let Ok(_turn) = self.committing.try_lock() {
+            self.catch_up().await?;
+        }
+        Ok(self.snapshot())
+    }
+
+    fn publish(&self, snapshot: Snapshot) {
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    /// Applies log entries that others wrote. The caller holds `committing`.
+    async fn catch_up(&self) -> Result<()> {
+        loop {
+            let snapshot = self.snapshot();
+            let next = snapshot.version + 1;
+            let entry = self.log.read_commit_entry(next).await.map_err(LakeError::failed("read the table's log"))?;
+            let Some(entry) = entry else { return Ok(()) };
+            let actions = get_actions(next, &entry).map_err(LakeError::failed("understand the table's log"))?;
+            self.publish(snapshot.advance(next, &actions));
+        }
+    }
+
+    /// Commits a change and returns its version, or [`LakeError::Conflict`] when a file to remove is gone already.
+    pub(crate) async fn commit(&self, change: &Change, now_millis: i64) -> Result<Version> {
+        let mut actions: Vec<Action> =
+            change.remove.iter().map(|file| Action::Remove(file.remove(now_millis, change.data_change))).collect();
+        actions.extend(change.add.iter().map(|file| Action::Add(file.add(now_millis, change.data_change))));
+        let operation = if change.data_change {
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
+        } else {
+            DeltaOperation::Optimize { predicate: None, target_size: 0 }
+        };
+        let data = CommitData::new(actions, operation, HashMap::new(), Vec::new());
+        let entry = data.get_bytes().map_err(LakeError::failed("write the commit"))?;
+
+        let _turn = self.committing.lock().await;
+        loop {
+            let current = self.snapshot();
+            let live: HashSet<_> = current.files.iter().map(|file| file.path.as_str()).collect();
+            if change.add.iter().any(|file| live.contains(file.path.as_str())) {
+                // A retry inside the store reported our own earlier success as somebody else's entry.
+                return Ok(current.version);
+            }
+            if !change.remove.iter().all(|file| live.contains(file.path.as_str())) {
+                return Err(LakeError::Conflict);
+            }
+            let version = current.version + 1;
+            match self.log.write_commit_entry(version, CommitOrBytes::LogBytes(entry.clone()), Uuid::nil()).await {
+                Ok(()) => {
+                    self.publish(current.advance(version, &data.actions));
+                    return Ok(version);
+                }
+                Err(TransactionError::VersionAlreadyExists(_)) => self.catch_up().await?,
+                Err(error) => return Err(LakeError::failed("commit to the table's log")(error)),
+            }
+        }
+    }
+
+    /// Stores a data file's bytes; it joins the table only by a commit.
+    pub(crate) async fn put(&self, file: &DataFile, bytes: Vec<u8>) -> Result<()> {
+        self.store.put(&self.location(file), bytes.into()).await.map_err(LakeError::failed("store a data file"))?;
+        Ok(())
+    }
+
+    /// Where a file is, from the store's root.
+    pub(crate) fn location(&self, file: &DataFile) -> Path {
+        self.folder.clone().join(file.path.as_str())
+    }
+
+    /// Deletes files that a failed or conflicting operation wrote and never committed. Best effort: vacuum finds what is left.
+    pub(crate) async fn discard(&self, files: &[DataFile]) {
+        for file in files {
+            if let Err(error) = self.store.delete(&self.location(file)).await {
+                tracing::debug!(path = file.path, %error, "an uncommitted file stays until the next vacuum");
+            }
+        }
+    }
+
+    /// Writes a checkpoint when enough commits have passed since the last, so that opening stays quick.
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        let version = self.snapshot().version;
+        if version < *self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner) + CHECKPOINT_EVERY {
+            return Ok(());
+        }
+        let mut table = DeltaTable::new(self.log.clone());
+        table.load().await.map_err(LakeError::failed("load the table for a checkpoint"))?;
+        deltalake::checkpoints::create_checkpoint(&table, None).await.map_err(LakeError::failed("write a checkpoint"))?;
+        *self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner) = version;
+        Ok(())
+    }
+
+    /// Deletes data files that the table has not used for `grace_millis` and returns how many.
+    ///
+    /// The clock of a file starts when a vacuum first sees it unused, in this process: a file that is uploaded but not yet committed,
+    /// or that a running query still reads, is safe as long as that takes less than the grace period.
+    pub(crate) async fn vacuum(&self, now_millis: i64, grace_millis: i64) -> Result<u64> {
+        self.refresh().await?;
+        let live: HashSet<Path> = self.snapshot().files.iter().map(|file| self.location(file)).collect();
+        let listed: Vec<Path> = self
+            .store
+            .list(Some(&self.folder))
+            .map_ok(|meta| meta.location)
+            .try_filter(|path| std::future::ready(self.is_data_file(path) && !live.contains(path)))
+            .try_collect()
+            .await
+            .map_err(LakeError::failed("list data files"))?;
+        let expired: Vec<Path> = {
+            let mut unused = self.unused_since.lock().unwrap_or_else(PoisonError::into_inner);
+            unused.retain(|path, _| listed.contains(path));
+            listed.into_iter().filter(|path| now_millis - *unused.entry(path.clone()).or_insert(now_millis) >= grace_millis).collect()
+        };
+        let count = expired.len() as u64;
+        let paths = futures::stream::iter(expired.into_iter().map(Ok)).boxed();
+        self.store
+            .delete_stream(paths)
+            .try_for_each(|_| std::future::ready(Ok(())))
+            .await
+            .map_err(LakeError::failed("delete old files"))?;
+        Ok(count)
+    }
+
+    fn is_data_file(&self, path: &Path) -> bool {
+        path.prefix_match(&self.folder).is_some_and(|mut rest| {
+            let is_parquet = rest.next().is_some_and(|part| part.as_ref().ends_with(".parquet"));
+            is_parquet && rest.next().is_none()
+        })
+    }
+}
+
+/// `ROOT/WORKSPACE/events/`.
+fn table_url(root: &Root, workspace: &str) -> Result<Url> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    if workspace.is_empty() || workspace.len() > 63 || !workspace.bytes().all(plain) {
+        return Err(LakeError::InvalidWorkspace(workspace.to_owned()));
+    }
+    root.url.join(&format!("{workspace}/events/")).map_err(|_| LakeError::InvalidWorkspace(workspace.to_owned()))
+}

@@ -1,0 +1,8 @@
+//! The lake as its users see it: on real folders, against a brute-force reference, under concurrency and with failing storage.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod durability;
+mod laws;
+mod support;
+mod trends;

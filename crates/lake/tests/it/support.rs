@@ -1,0 +1,43 @@
+//! A lake in a temporary folder with a clock that ticks, and events made from small numbers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+use waymark_lake::{Event, Lake, LakeOptions};
+
+static IDS: AtomicU64 = AtomicU64::new(1);
+
+/// Options for tests: no waiting for company, a clock that advances a millisecond a call, ids that count.
+pub fn options() -> LakeOptions {
+    let now = AtomicI64::new(time("2030-01-01T00:00:00Z").timestamp_millis());
+    let clock = move || DateTime::from_timestamp_millis(now.fetch_add(1, Ordering::Relaxed)).unwrap();
+    let ids = || Uuid::from_u64_pair(u64::from(std::process::id()), IDS.fetch_add(1, Ordering::Relaxed));
+    LakeOptions { max_wait: Duration::from_millis(1), ..LakeOptions::new(Arc::new(clock), Arc::new(ids)) }
+}
+
+pub fn open(folder: &tempfile::TempDir) -> Lake {
+    open_with(folder, options())
+}
+
+pub fn open_with(folder: &tempfile::TempDir, options: LakeOptions) -> Lake {
+    Lake::open(folder.path().to_str().unwrap(), options).unwrap()
+}
+
+pub fn time(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// `count` events of ten users, a minute apart from each other.
+pub fn stream(prefix: &str, count: usize) -> Vec<Event> {
+    let start = time("2024-03-01T00:00:00Z");
+    (0..count)
+        .map(|index| {
+            let name = ["visit", "search", "buy"][index % 3];
+            let at = start + Duration::from_secs(60 * index as u64);
+            Event::new(format!("{prefix}-{index}"), name, format!("user-{}", index % 10), at)
+        })
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! Worked examples of queries.
+
+use chrono_tz::Tz;
+use serde_json::json;
+use waymark_lake::*;
+
+use crate::support::{open, stream, time};
+
+fn march() -> TimeRange {
+    TimeRange::new(time("2024-03-01T00:00:00Z"), time("2024-03-04T00:00:00Z"))
+}
+
+#[tokio::test]
+async fn an_unknown_workspace_answers_zeros() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = open(&folder).trend("acme", &TrendQuery::new(march())).await.unwrap();
+    assert_eq!(answer.series, [Series { key: None, values: vec![0.0; 3], total: 0.0 }]);
+    assert_eq!(answer.watermark, Watermark { version: 0, received: None });
+}
+
+#[tokio::test]
+async fn a_committed_event_is_in_the_next_answer_and_repetitions_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let query = TrendQuery::new(march());
+    let receipt = lake.ingest("acme", stream("a", 100)).await.unwrap();
+    assert_eq!((receipt.accepted, receipt.duplicates_in_batch), (100, 0));
+    let first = lake.trend("acme", &query).await.unwrap();
+    assert_eq!(first.series[0].values, [100.0, 0.0, 0.0]);
+    assert_eq!(first.watermark.version, receipt.version);
+
+    let mut twice = stream("a", 60);
+    twice.extend(stream("a", 60));
+    let receipt = lake.ingest("acme", twice).await.unwrap();
+    assert_eq!((receipt.accepted, receipt.duplicates_in_batch), (60, 60));
+    assert_eq!(lake.trend("acme", &query).await.unwrap().series[0].values, [100.0, 0.0, 0.0]);
+
+    let report = lake.compact("acme").await.unwrap();
+    assert_eq!((report.files_before, report.files_after, report.duplicates_dropped), (2, 1, 60));
+    assert_eq!(lake.trend("acme", &query).await.unwrap().series[0].values, [100.0, 0.0, 0.0]);
+    let again = lake.compact("acme").await.unwrap();
+    assert_eq!((again.version, again.rows_rewritten), (report.version, 0));
+}
+
+#[tokio::test]
+async fn unique_users_return_but_count_once_in_the_total() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let events = vec![
+        Event::new("1", "visit", "ann", time("2024-03-01T08:00:00Z")),
+        Event::new("2", "visit", "ann", time("2024-03-01T09:00:00Z")),
+        Event::new("3", "visit", "ann", time("2024-03-02T09:00:00Z")),
+        Event::new("4", "visit", "bob", time("2024-03-02T09:00:00Z")),
+        Event::new("5", "other", "cleo", time("2024-03-02T09:00:00Z")),
+    ];
+    for event in events {
+        lake.ingest("acme", vec![event]).await.unwrap();
+    }
+    let query = TrendQuery { measure: Measure::UniqueUsers, events: vec!["visit".into()], ..TrendQuery::new(march()) };
+    let answer = lake.trend("acme", &query).await.unwrap();
+    assert_eq!(answer.series, [Series { key: None, values: vec![1.0, 2.0, 0.0], total: 2.0 }]);
+    let total = lake.total("acme", &query).await.unwrap();
+    assert_eq!((total.series[0].values.as_slice(), total.buckets.len()), ([2.0].as_slice(), 1));
+}
+
+#[tokio::test]
+async fn sums_breakdowns_and_filters_read_properties() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let at = time("2024-03-01T08:00:00Z");
+    let buy =
+        |id: &str, plan: &str, revenue: f64| Event::new(id, "buy", "ann", at).with("plan", plan).with("revenue", revenue).with("seats", 2);
+    let events = vec![
+        buy("1", "pro", 10.5),
+        buy("2", "pro", 4.5),
+        buy("3", "free", 0.0),
+        Event::new("4", "buy", "bob", at).with("seats", json!("many")),
+    ];
+    lake.ingest("acme", events).await.unwrap();
+    let query = TrendQuery { breakdown: Breakdown::Property("plan".into()), ..TrendQuery::new(march()) };
+    let by = |measure: Measure| TrendQuery { measure, ..query.clone() };
+    let totals = |answer: TrendAnswer| answer.series.into_iter().map(|series| (series.key, series.total)).collect::<Vec<_>>();
+    let key = |key: &str| Some(key.to_owned());
+
+    let revenue = totals(lake.trend("acme", &by(Measure::Sum("revenue".into()))).await.unwrap());
+    assert_eq!(revenue, [(key("pro"), 15.0), (None, 0.0), (key("free"), 0.0)]);
+    let seats = totals(lake.trend("acme", &by(Measure::Sum("seats".into()))).await.unwrap());
+    assert_eq!(seats, [(key("pro"), 4.0), (key("free"), 2.0), (None, 0.0)]);
+    let counts = totals(lake.trend("acme", &by(Measure::Count)).await.unwrap());
+    assert_eq!(counts, [(key("pro"), 2.0), (None, 1.0), (key("free"), 1.0)]);
+
+    let only = |test| TrendQuery { filters: vec![PropertyFilter { property: "plan".into(), test }], ..TrendQuery::new(march()) };
+    let paying = PropertyTest::In(vec![PropertyValue::Text("pro".into())]);
+    assert_eq!(lake.total("acme", &only(paying)).await.unwrap().series[0].total, 2.0);
+    assert_eq!(lake.total("acme", &only(PropertyTest::Absent)).await.unwrap().series[0].total, 1.0);
+
+    let limited = lake.trend("acme", &TrendQuery { max_series: 1, ..query }).await.unwrap();
+    assert_eq!((limited.series.len(), limited.series_left_out), (1, 2));
+}
+
+#[tokio::test]
+async fn buckets_follow_the_zone() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    // 04:30 UTC is still the evening before in New York until the clocks change, and after.
+    let events = vec![
+        Event::new("1", "visit", "ann", time("2024-03-10T04:30:00Z")),
+        Event::new("2", "visit", "ann", time("2024-03-11T04:30:00Z")),
+        Event::new("3", "visit", "ann", time("2024-03-11T03:30:00Z")),
+    ];
+    lake.ingest("acme", events).await.unwrap();
+    let range = TimeRange::new(time("2024-03-09T05:00:00Z"), time("2024-03-12T04:00:00Z"));
+    let query = TrendQuery { time_zone: Tz::America__New_York, ..TrendQuery::new(range) };
+    let answer = lake.trend("acme", &query).await.unwrap();
+    assert_eq!(answer.series[0].values, [1.0, 1.0, 1.0]);
+    assert!(answer.buckets.iter().all(|bucket| !bucket.partial));
+}
+
+#[tokio::test]
+async fn the_catalogue_lists_names_counts_and_users() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    lake.ingest("acme", stream("a", 30)).await.unwrap();
+    lake.ingest("acme", stream("a", 31)).await.unwrap();
+    let catalogue = lake.catalogue("acme").await.unwrap();
+    assert_eq!((catalogue.rows, catalogue.users), (31, 10));
+    let names: Vec<_> = catalogue.events.iter().map(|event| (event.event.as_str(), event.count)).collect();
+    assert_eq!(names, [("buy", 10), ("search", 10), ("visit", 11)]);
+    assert_eq!(catalogue.events[2].first_seen, time("2024-03-01T00:00:00Z"));
+    assert_eq!(catalogue.events[2].last_seen, time("2024-03-01T00:30:00Z"));
+}
+
+#[tokio::test]
+async fn refusals_say_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let nameless = Event::new("1", "visit", "", time("2024-03-10T04:30:00Z"));
+    let refused = lake.ingest("acme", vec![nameless]).await.unwrap_err();
+    assert!(matches!(&refused, LakeError::InvalidEvent { index: 0, .. }) && refused.to_string().contains("has no user"), "{refused}");
+    assert!(matches!(lake.ingest("../acme", stream("a", 1)).await, Err(LakeError::InvalidWorkspace(_))));
+    let backwards = TrendQuery::new(TimeRange::new(time("2024-03-10T00:00:00Z"), time("2024-03-10T00:00:00Z")));
+    assert!(matches!(lake.trend("acme", &backwards).await, Err(LakeError::InvalidQuery(_))));
+    assert!(matches!(Lake::open("gopher://bucket/lake", crate::support::options()), Err(LakeError::InvalidLocation { .. })));
+}
