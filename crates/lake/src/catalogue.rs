@@ -49,7 +49,13 @@ struct Tally {
 
 pub(crate) async fn answer(shared: &Shared, source: Source) -> Result<Catalogue> {
     let scan = Scan { columns: vec![column::USER_HASH, column::TIME, column::EVENT], times: None };
-    let tallies = shared.engine.fold(&source, &scan, Tally::default, add).await?;
+    let tallies = shared
+        .engine
+        .fold(&source, &scan, Tally::default, |tally, batch| {
+            add(tally, batch);
+            Ok(())
+        })
+        .await?;
     let mut all = Tally::default();
     for tally in tallies {
         all.users += tally.users;
@@ -68,7 +74,7 @@ pub(crate) async fn answer(shared: &Shared, source: Source) -> Result<Catalogue>
     Ok(Catalogue { events: events.collect(), users: all.users, rows: all.rows, watermark: source.watermark() })
 }
 
-fn add(tally: &mut Tally, batch: &RecordBatch) -> Result<()> {
+fn add(tally: &mut Tally, batch: &RecordBatch) {
     let users = batch.column(0).as_primitive::<Int64Type>().values();
     let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
     let events = batch.column(2).as_dictionary::<Int32Type>();
@@ -88,7 +94,6 @@ fn add(tally: &mut Tally, batch: &RecordBatch) -> Result<()> {
     for (index, seen) in seen.into_iter().enumerate().filter(|(_, (count, ..))| *count > 0) {
         join(tally, names.value(index), seen);
     }
-    Ok(())
 }
 
 fn join(tally: &mut Tally, event: &str, (count, first, last): (u64, i64, i64)) {

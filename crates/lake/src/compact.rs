@@ -123,9 +123,9 @@ fn depth(files: &[Arc<DataFile>]) -> usize {
     let (mut open, mut most) = (0_usize, 0);
     for (_, closes) in ends {
         if closes {
-            open -= 1
+            open -= 1;
         } else {
-            open += 1
+            open += 1;
         }
         most = most.max(open);
     }
@@ -143,7 +143,7 @@ async fn rewrite(shared: &Arc<Shared>, table: &Arc<Table>, job: &[Arc<DataFile>]
         return Err(error);
     }
     let now = (shared.options.clock)().timestamp_millis();
-    let change = Change { add: written, remove: job.to_vec(), data_change: false };
+    let change = Change { add: written, remove: job.to_vec(), rewrites_only: true };
     match table.commit(&change, now).await {
         Ok(_) => {}
         Err(error) => {

@@ -134,7 +134,7 @@ async fn write_group(shared: &Shared, table: &Table, batches: Vec<Vec<Event>>) -
     table.put(&file, bytes).await?;
     let (rows, size) = (file.rows, file.bytes);
     // A commit that failed may still have reached the log, so its file must stay; vacuum deletes it if it did not.
-    let version = table.commit(&Change { add: vec![file], remove: Vec::new(), data_change: true }, now.timestamp_millis()).await?;
+    let version = table.commit(&Change { add: vec![file], remove: Vec::new(), rewrites_only: false }, now.timestamp_millis()).await?;
     count(&shared.counters.commits, 1);
     count(&shared.counters.rows_ingested, rows);
     count(&shared.counters.duplicates_in_groups, duplicates.iter().sum::<usize>() as u64);

@@ -30,7 +30,7 @@ impl TimeRange {
             )));
         }
         // Event times are whole microseconds, so `time >= start` is `time >= ceil(start)`.
-        let ceil = |time: DateTime<Utc>| time.timestamp_micros() + i64::from(time.nanosecond() % 1000 != 0);
+        let ceil = |time: DateTime<Utc>| time.timestamp_micros() + i64::from(!time.nanosecond().is_multiple_of(1000));
         Ok((ceil(self.start), ceil(self.end)))
     }
 }

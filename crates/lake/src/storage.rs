@@ -160,9 +160,9 @@ fn put_durably(path: &FilePath, staging: &FilePath, payload: &PutPayload, create
     }
     file.sync_data()?;
     if create {
-        fs::hard_link(staging, path)?
+        fs::hard_link(staging, path)?;
     } else {
-        fs::rename(staging, path)?
+        fs::rename(staging, path)?;
     }
     sync_folder(path.parent().unwrap_or(path))
 }

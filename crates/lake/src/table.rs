@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use deltalake::kernel::transaction::{CommitData, TransactionError};
 use deltalake::kernel::{Action, EagerSnapshot, Version};
-use deltalake::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, get_actions, logstore_with};
+use deltalake::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, default_logstore, get_actions};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 use uuid::Uuid;
@@ -63,8 +64,8 @@ impl Snapshot {
 pub(crate) struct Change {
     pub add: Vec<DataFile>,
     pub remove: Vec<Arc<DataFile>>,
-    /// Whether the set of events changes; a compaction only rearranges them.
-    pub data_change: bool,
+    /// Whether the set of events stays the same, as in a compaction, and only its files change.
+    pub rewrites_only: bool,
 }
 
 /// A workspace's table.
@@ -88,7 +89,10 @@ impl Table {
     /// Opens the table of `workspace`; `None` when it has none yet and `create` is false.
     pub(crate) async fn open(root: &Root, workspace: &str, create: bool) -> Result<Option<Self>> {
         let url = table_url(root, workspace)?;
-        let log = logstore_with(root.store.clone(), &url, StorageConfig::default()).map_err(LakeError::failed("open the table's log"))?;
+        let folder = Path::from_url_path(url.path()).map_err(LakeError::failed("read the table's path"))?;
+        let within = Arc::new(PrefixStore::new(root.store.clone(), folder.clone()));
+        // Any store with put-if-absent will do, which all of today's have: no lock table, no store-specific log.
+        let log = default_logstore(within, root.store.clone(), &url, &StorageConfig::default());
         let exists = log.is_delta_table_location().await.map_err(LakeError::failed("look for the table's log"))?;
         if !exists {
             if !create {
@@ -122,7 +126,7 @@ impl Table {
         files.sort_by_key(|(received, _)| *received);
         let snapshot = Snapshot { version: loaded.version(), files: files.into_iter().map(|(_, file)| file).collect() };
         Ok(Some(Self {
-            folder: Path::from_url_path(url.path()).map_err(LakeError::failed("read the table's path"))?,
+            folder,
             store: root.store.clone(),
             checkpointed: Mutex::new(snapshot.version),
             snapshot: RwLock::new(Arc::new(snapshot)),
@@ -165,12 +169,12 @@ impl Table {
     /// Commits a change and returns its version, or [`LakeError::Conflict`] when a file to remove is gone already.
     pub(crate) async fn commit(&self, change: &Change, now_millis: i64) -> Result<Version> {
         let mut actions: Vec<Action> =
-            change.remove.iter().map(|file| Action::Remove(file.remove(now_millis, change.data_change))).collect();
-        actions.extend(change.add.iter().map(|file| Action::Add(file.add(now_millis, change.data_change))));
-        let operation = if change.data_change {
-            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
-        } else {
+            change.remove.iter().map(|file| Action::Remove(file.remove(now_millis, !change.rewrites_only))).collect();
+        actions.extend(change.add.iter().map(|file| Action::Add(file.add(now_millis, !change.rewrites_only))));
+        let operation = if change.rewrites_only {
             DeltaOperation::Optimize { predicate: None, target_size: 0 }
+        } else {
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
         };
         let data = CommitData::new(actions, operation, HashMap::new(), Vec::new());
         let entry = data.get_bytes().map_err(LakeError::failed("write the commit"))?;

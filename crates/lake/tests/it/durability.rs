@@ -17,7 +17,7 @@ use object_store::path::Path;
 use object_store::*;
 use waymark_lake::{Event, Lake, LakeError, LakeOptions, TimeRange, TrendQuery};
 
-use crate::support::{open, open_with, options, stream, time};
+use crate::support::{open, open_with, options, spawn, stream, time};
 
 async fn rows(lake: &Lake) -> u64 {
     lake.catalogue("acme").await.unwrap().rows
@@ -28,12 +28,12 @@ async fn ingest_compaction_queries_and_vacuum_run_beside_each_other() {
     const WRITERS: usize = 4;
     const BATCHES: usize = 12;
     let folder = tempfile::tempdir().unwrap();
-    let quick = LakeOptions { target_file_rows: 200, merge_files: 3, vacuum_grace: Duration::from_secs(60), ..options() };
+    let quick = LakeOptions { target_file_rows: 200, merge_files: 3, vacuum_grace: Duration::from_mins(1), ..options() };
     let lake = open_with(&folder, quick);
     let done = Arc::new(AtomicBool::new(false));
     let keeper = {
         let (lake, done) = (lake.clone(), done.clone());
-        tokio::spawn(async move {
+        spawn(async move {
             let mut dropped = 0;
             while !done.load(Ordering::Relaxed) {
                 dropped += lake.compact("acme").await.unwrap().duplicates_dropped;
@@ -45,7 +45,7 @@ async fn ingest_compaction_queries_and_vacuum_run_beside_each_other() {
     };
     let reader = {
         let (lake, done) = (lake.clone(), done.clone());
-        tokio::spawn(async move {
+        spawn(async move {
             let mut last = 0;
             while !done.load(Ordering::Relaxed) {
                 let now = rows(&lake).await;
@@ -57,7 +57,7 @@ async fn ingest_compaction_queries_and_vacuum_run_beside_each_other() {
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let lake = lake.clone();
-            tokio::spawn(async move {
+            spawn(async move {
                 for batch in 0..BATCHES {
                     // Every second batch is sent twice, as a client does whose answer was lost.
                     let events = stream(&format!("{writer}-{batch}"), 20);
@@ -123,8 +123,8 @@ async fn callers_share_commits_and_the_queue_is_bounded() {
 #[tokio::test]
 async fn closing_commits_what_was_accepted_and_refuses_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    let lake = open_with(&folder, LakeOptions { max_wait: Duration::from_secs(60), ..options() });
-    let accepted = tokio::spawn({
+    let lake = open_with(&folder, LakeOptions { max_wait: Duration::from_mins(1), ..options() });
+    let accepted = spawn({
         let lake = lake.clone();
         async move { lake.ingest("acme", stream("a", 10)).await }
     });
@@ -152,7 +152,7 @@ async fn many_commits_are_checkpointed_and_reopen() {
     };
     assert_eq!(checkpoints(), 0);
     // Maintenance merges the small files, then writes the checkpoint; it never ends by itself.
-    let _ = tokio::time::timeout(Duration::from_secs(60), async {
+    let _ = tokio::time::timeout(Duration::from_mins(1), async {
         tokio::select! {
             () = lake.maintain() => {}
             () = async { while checkpoints() == 0 { tokio::time::sleep(Duration::from_millis(20)).await } } => {}
@@ -223,7 +223,7 @@ async fn acknowledged_batches_survive_a_kill() {
         writer.wait().unwrap();
         let found = rows(&open(&folder)).await as usize;
         // A batch may be committed and killed before it could say so; none that said so may be missing, none may be half there.
-        assert!(found >= acknowledged * 5 && found % 5 == 0, "{found} rows of {acknowledged} acknowledged batches");
+        assert!(found >= acknowledged * 5 && found.is_multiple_of(5), "{found} rows of {acknowledged} acknowledged batches");
     }
     assert_eq!(acknowledged, 28);
 }

@@ -69,8 +69,11 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
+type Label = (NaiveDate, u32, i32);
+type Key = Option<String>;
+
 /// What a bucket is called on the local calendar; two instants are in one bucket exactly when their labels are equal.
-fn label(at: DateTime<Utc>, query: &TrendQuery) -> (NaiveDate, u32, i32) {
+fn label(at: DateTime<Utc>, query: &TrendQuery) -> Label {
     let local = query.time_zone.from_utc_datetime(&at.naive_utc());
     let date = local.date_naive();
     let back = |days: u32| date - Days::new(days.into());
@@ -84,15 +87,15 @@ fn label(at: DateTime<Utc>, query: &TrendQuery) -> (NaiveDate, u32, i32) {
     }
 }
 
-type Labelled = BTreeMap<(Option<String>, (NaiveDate, u32, i32)), f64>;
+type Labelled = BTreeMap<(Key, Label), f64>;
 
 /// The answer by brute force: non-zero values by series and label, and totals by series.
-fn reference(events: &[Event], query: &TrendQuery) -> (Labelled, BTreeMap<Option<String>, f64>) {
+fn reference(events: &[Event], query: &TrendQuery) -> (Labelled, BTreeMap<Key, f64>) {
     let mut distinct: HashMap<_, &Event> = HashMap::new();
     for event in events {
         distinct.entry((event.user.as_str(), event.time, event.event_id.as_str())).or_insert(event);
     }
-    let mut cells: BTreeMap<(Option<String>, Option<(NaiveDate, u32, i32)>), Vec<&Event>> = BTreeMap::new();
+    let mut cells: BTreeMap<(Key, Option<Label>), Vec<&Event>> = BTreeMap::new();
     for event in distinct.into_values() {
         let amount = event.properties.get("amount").and_then(serde_json::Value::as_f64);
         let passes = query.filters.iter().all(|filter| match filter.test {

@@ -30,6 +30,11 @@ pub fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
+/// A task whose handle the test awaits.
+pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+    tokio_util::task::TaskTracker::new().spawn(work)
+}
+
 /// `count` events of ten users, a minute apart from each other.
 pub fn stream(prefix: &str, count: usize) -> Vec<Event> {
     let start = time("2024-03-01T00:00:00Z");

@@ -91,8 +91,8 @@ async fn sums_breakdowns_and_filters_read_properties() {
 
     let only = |test| TrendQuery { filters: vec![PropertyFilter { property: "plan".into(), test }], ..TrendQuery::new(march()) };
     let paying = PropertyTest::In(vec![PropertyValue::Text("pro".into())]);
-    assert_eq!(lake.total("acme", &only(paying)).await.unwrap().series[0].total, 2.0);
-    assert_eq!(lake.total("acme", &only(PropertyTest::Absent)).await.unwrap().series[0].total, 1.0);
+    assert_eq!(lake.total("acme", &only(paying)).await.unwrap().series[0].values, [2.0]);
+    assert_eq!(lake.total("acme", &only(PropertyTest::Absent)).await.unwrap().series[0].values, [1.0]);
 
     let limited = lake.trend("acme", &TrendQuery { max_series: 1, ..query }).await.unwrap();
     assert_eq!((limited.series.len(), limited.series_left_out), (1, 2));
