@@ -9,11 +9,15 @@ use crate::Usage;
 use crate::failure::EXIT_STATUSES;
 use crate::generic::contract::contract;
 use crate::generic::{execute, tree};
+use crate::import::{self, Import};
 use crate::settings::Settings;
 
 /// The commands written by hand.
 #[derive(Debug, Subcommand)]
 enum Own {
+    /// Import data from files
+    #[command(subcommand)]
+    Import(Box<Import>),
     /// Call any method with a request in JSON or YAML
     Call(Call),
     /// Print the completion script of a shell, to be sourced
@@ -76,6 +80,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
             };
             execute::call(method, &call.data, settings).await?;
         }
+        Own::Import(import) => return import::run(*import, settings).await,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),
     }
     Ok(ExitCode::SUCCESS)

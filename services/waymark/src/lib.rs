@@ -6,6 +6,7 @@
 pub mod commands;
 pub mod failure;
 pub mod generic;
+pub mod import;
 pub mod settings;
 
 use std::process::ExitCode;

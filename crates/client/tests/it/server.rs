@@ -56,6 +56,7 @@ impl Server {
         let server = tonic::transport::Server::builder()
             .add_service(StrategyServiceServer::new(service.clone()))
             .add_service(EventsServiceServer::new(service));
+        #[expect(clippy::disallowed_methods, reason = "the task is aborted when the server is dropped")]
         let task = tokio::spawn(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
         Self { address, state, task }
     }

@@ -37,7 +37,7 @@ pub fn commands() -> BTreeMap<String, Node> {
     let contract = contract();
     let mut top: BTreeMap<String, Node> = BTreeMap::new();
     for area in Area::ALL {
-        let about = format!("Commands of the {area} service, where a short form would mean two things");
+        let about = format!("All commands of the {area} service");
         top.insert(area.name().to_owned(), Node { about, ..Node::default() });
     }
     for method in &contract.methods {

@@ -1,0 +1,198 @@
+//! The import itself: rows into batches, batches to the service a few at a time, answers into the report and the state, in the order of
+//! the file.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use prost::Message as _;
+use waymark_client::{Channel, Error};
+use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
+use waymark_proto::metrics::v1::{IngestEventsRequest, ProductEvent};
+
+use super::EventsArgs;
+use super::mapping::Mapping;
+use super::record::Broken;
+use super::report::Report;
+use super::source::{self, Row};
+use super::state::State;
+use crate::generic::contract::Area;
+use crate::settings::Settings;
+
+/// Batches under way at once: the service commits several together.
+const AT_ONCE: usize = 4;
+/// Bytes of a batch; the service takes 8 MiB.
+const BYTES: usize = 4 << 20;
+
+/// Rows that are dealt with together.
+#[derive(Debug, Default)]
+struct Batch {
+    rows: u64,
+    lines: Vec<u64>,
+    events: Vec<ProductEvent>,
+    broken: Vec<Broken>,
+}
+
+/// Takes rows from the file until a batch is full.
+struct Batches {
+    rows: Box<dyn Iterator<Item = Row> + Send>,
+    mapping: Mapping,
+    skip: u64,
+    most: usize,
+    checked: bool,
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch>;
+    fn next(&mut self) -> Option<Result<Batch>> {
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        while batch.events.len() < self.most && bytes < BYTES {
+            let Some(row) = self.rows.next() else { break };
+            match row.and_then(|row| self.take(row)) {
+                Ok((line, event)) => {
+                    if self.skip > 0 {
+                        // Done by an earlier run; it passed through the mapping so that ids come out the same.
+                        self.skip -= 1;
+                        continue;
+                    }
+                    batch.rows += 1;
+                    match event {
+                        Ok(event) => {
+                            bytes += event.encoded_len();
+                            batch.lines.push(line);
+                            batch.events.push(event);
+                        }
+                        Err(broken) => batch.broken.push(broken),
+                    }
+                }
+                // What was read before is not lost: it is sent, and the failure comes next.
+                Err(error) if batch.rows > 0 => {
+                    self.rows = Box::new(std::iter::once(Err(error)));
+                    break;
+                }
+                Err(error) => {
+                    self.rows = Box::new(std::iter::empty());
+                    return Some(Err(error));
+                }
+            }
+        }
+        (batch.rows > 0).then_some(Ok(batch))
+    }
+}
+
+impl Batches {
+    fn take(&mut self, row: Result<super::record::Record, Broken>) -> Result<(u64, Result<ProductEvent, Broken>)> {
+        let record = match row {
+            Ok(record) => record,
+            Err(broken) => return Ok((broken.line, Err(broken))),
+        };
+        if !self.checked {
+            self.mapping.check(&record.cells)?;
+            self.checked = true;
+        }
+        Ok((record.line, self.mapping.event(&record)))
+    }
+}
+
+/// Imports the file that the options name.
+pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<Report> {
+    let parent = settings.parent()?;
+    let state = State::new(args, settings.workspace()?, &settings.metrics_address)?;
+    let done = state.read();
+    let mut report = Report::new(done, args.dry_run, args.rejects.as_deref())?;
+    let progress = progress_bar();
+    let batches = Batches {
+        rows: source::open(args, &progress)?,
+        mapping: Mapping::new(args)?,
+        skip: done.rows,
+        most: args.batch as usize,
+        checked: false,
+    };
+    let client = IngestionServiceClient::new(settings.channel(Area::Metrics)?).max_decoding_message_size(64 << 20);
+    let sent = stream::iter(batches)
+        .map(|batch| {
+            let (client, parent) = (client.clone(), parent.clone());
+            async move { send(client, parent, batch?, args.dry_run).await }
+        })
+        .buffered(AT_ONCE);
+    let outcome: Result<()> = sent
+        .try_for_each(|(rows, stored, broken)| {
+            let step = report.add(rows, stored, broken).and_then(|progress| state.write(progress));
+            progress.set_message(format!("{} rejected", report.rejected()));
+            std::future::ready(step)
+        })
+        .await;
+    progress.finish_and_clear();
+    outcome.with_context(|| format!("the import stopped; give the same command again to go on (state in {})", state.path().display()))?;
+    state.remove();
+    Ok(report)
+}
+
+async fn send(mut client: IngestionServiceClient<Channel>, parent: String, batch: Batch, dry_run: bool) -> Result<(u64, u64, Vec<Broken>)> {
+    let Batch { rows, lines, events, mut broken } = batch;
+    if events.is_empty() {
+        return Ok((rows, 0, broken));
+    }
+    let request = IngestEventsRequest { parent, events, validate_only: dry_run, ..IngestEventsRequest::default() };
+    let answer = client.ingest_events(request).await.map_err(Error::from)?.into_inner();
+    broken.extend(answer.rejected.into_iter().map(|rejected| {
+        let line = usize::try_from(rejected.index).ok().and_then(|index| lines.get(index)).copied().unwrap_or_default();
+        Broken { line, reason: format!("{}: {}", rejected.field, rejected.message) }
+    }));
+    broken.sort_by_key(|broken| broken.line);
+    Ok((rows, rows - broken.len() as u64, broken))
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{bar:40} {percent}%  {elapsed} elapsed, {eta} to go  {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        events: EventsArgs,
+    }
+
+    fn batches(text: &str, skip: u64, most: usize) -> Vec<Batch> {
+        let name = format!("waymark-import-{}-{skip}-{most}.csv", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        let line = ["t", path.to_str().unwrap(), "--user", "u", "--event", "e", "--time", "t"];
+        let args = Line::parse_from(line).events;
+        let rows = source::open(&args, &ProgressBar::hidden()).unwrap();
+        let batches = Batches { rows, mapping: Mapping::new(&args).unwrap(), skip, most, checked: false };
+        let batches = batches.map(|batch| batch.unwrap()).collect();
+        std::fs::remove_file(path).unwrap();
+        batches
+    }
+
+    const FILE: &str = "u,e,t\na,x,2024-01-01\na,x,2024-01-01\nb,x\nc,x,never\nd,x,2024-01-01\na,x,2024-01-01\n";
+
+    #[test]
+    fn broken_rows_are_reported_and_the_rest_is_kept() {
+        let all = batches(FILE, 0, 100);
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].rows, all[0].events.len()), (6, 4));
+        assert_eq!(all[0].broken.iter().map(|broken| broken.line).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(all[0].lines, [2, 3, 6, 7]);
+    }
+
+    #[test]
+    fn a_resumed_import_sends_the_same_ids_for_the_rest() {
+        let ids = |batches: &[Batch]| batches.iter().flat_map(|b| &b.events).map(|e| e.event_id.clone()).collect::<Vec<_>>();
+        let whole = ids(&batches(FILE, 0, 2));
+        assert_eq!(ids(&batches(FILE, 2, 2)), whole[2..]);
+        assert_eq!(ids(&batches(FILE, 5, 2)), whole[3..]);
+    }
+}
