@@ -7,7 +7,7 @@ use waymark_domain::{Change, Name};
 use waymark_proto::ResourceMessage;
 use waymark_rpc::{Call, Written};
 
-use crate::repository::{Batch, missing, parse_name, parse_workspace};
+use crate::repository::{Batch, Sheet, missing, parse_name, parse_workspace};
 use crate::{Error, Store, Table, Write};
 
 impl Store {
@@ -106,12 +106,18 @@ impl Store {
     {
         let workspace = parse_workspace("parent", parent)?;
         self.write(call, &workspace, async move |write| {
-            let batch = write.batch::<T, _>(rows, partial, async |write, id, message| {
-                let resource = write.draft::<T>(&id, message)?;
-                let change = decide(write, resource).await?;
-                write.put::<T>(change).await
-            });
-            Ok(reply(batch.await?))
+            let mut sheet = Sheet::<T>::open(write, rows.iter().map(|(id, _)| id.as_str()), partial).await?;
+            for (id, message) in rows {
+                let result = match sheet.claim(write, &id, message).and_then(|message| write.draft::<T>(&id, message)) {
+                    Ok(resource) => match decide(write, resource).await {
+                        Ok(change) => write.put::<T>(change).await,
+                        Err(error) => Err(error),
+                    },
+                    Err(error) => Err(error),
+                };
+                sheet.note(result)?;
+            }
+            Ok(reply(sheet.batch))
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! The standard methods, for any table. A handler is one call of these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use pbjson_types::FieldMask;
@@ -139,8 +139,15 @@ impl Store {
     ) -> Result<Written<R>, Error> {
         let workspace = parse_workspace("parent", parent)?;
         self.write(call, &workspace, async move |write| {
-            let batch = write.batch::<T, _>(rows, partial, async |write, id, message| write.create::<T, E>(&id, message, &decide).await);
-            Ok(reply(batch.await?))
+            let mut sheet = Sheet::<T>::open(write, rows.iter().map(|(id, _)| id.as_str()), partial).await?;
+            for (id, message) in rows {
+                let result = match sheet.claim(write, &id, message) {
+                    Ok(message) => write.create::<T, E>(&id, message, &decide).await,
+                    Err(error) => Err(error),
+                };
+                sheet.note(result)?;
+            }
+            Ok(reply(sheet.batch))
         })
         .await
     }
@@ -162,43 +169,6 @@ impl Write {
         let old = self.parse::<T>(current)?;
         let new = T::Resource::try_from(merged).map_err(|v| prefixed::<T>(v))?;
         Ok((old, new))
-    }
-
-    /// Creates the rows of a batch with `create`: all or none, or with `partial` those that are right. A `create` that fails must not
-    /// have put anything.
-    pub async fn batch<T: Table, F>(
-        &mut self,
-        rows: Vec<(String, Option<T::Message>)>,
-        partial: bool,
-        create: F,
-    ) -> Result<Batch<T::Message>, Error>
-    where
-        F: AsyncFn(&mut Self, String, T::Message) -> Result<T::Message, Error>,
-    {
-        if rows.len() > MAX_BATCH {
-            return Err(Violations::one("requests", format!("has {} rows, at most {MAX_BATCH} are allowed", rows.len())).into());
-        }
-        let ids: Vec<String> = rows.iter().map(|(id, _)| id.clone()).filter(|id| !id.is_empty()).collect();
-        let mut taken: std::collections::BTreeSet<String> = self.taken::<T>(&ids).await?.into_iter().collect();
-        let mut batch = Batch { items: Vec::with_capacity(rows.len()), failures: BTreeMap::new() };
-        for (index, (id, message)) in rows.into_iter().enumerate() {
-            let free = id.is_empty() || taken.insert(id.clone());
-            let result = match message {
-                None => Err(missing::<T>()),
-                Some(_) if !free => Err(Error::Exists(format!("{}/{}/{id}", self.workspace(), T::Message::COLLECTION))),
-                Some(message) => create(self, id, message).await,
-            };
-            match result {
-                Ok(message) => batch.items.push(message),
-                // A failing database fails the batch, not a row.
-                Err(error) if partial && !matches!(error, Error::Database(_) | Error::Busy(_)) => {
-                    batch.failures.insert(index as i32, row_failure(&error));
-                    batch.items.push(T::Message::default());
-                }
-                Err(error) => return Err(Error::Row { index, error: Box::new(error) }),
-            }
-        }
-        Ok(batch)
     }
 
     /// Takes the deletion of a resource back.
@@ -238,6 +208,51 @@ impl Write {
         let mut resource = self.load::<T>(name, etag).await?;
         resource.meta_mut().delete_time = Some(self.now());
         Ok(resource)
+    }
+}
+
+/// A batch while its rows are created one after the other. A row that fails must not have put anything.
+pub(crate) struct Sheet<T: Table> {
+    taken: BTreeSet<String>,
+    partial: bool,
+    pub(crate) batch: Batch<T::Message>,
+}
+
+impl<T: Table> Sheet<T> {
+    /// An empty sheet for rows with these ids (empty where one is to be made).
+    pub(crate) async fn open<'a>(write: &mut Write, ids: impl ExactSizeIterator<Item = &'a str>, partial: bool) -> Result<Self, Error> {
+        let rows = ids.len();
+        if rows > MAX_BATCH {
+            return Err(Violations::one("requests", format!("has {rows} rows, at most {MAX_BATCH} are allowed")).into());
+        }
+        let ids: Vec<String> = ids.filter(|id| !id.is_empty()).map(str::to_owned).collect();
+        let taken = write.taken::<T>(&ids).await?.into_iter().collect();
+        Ok(Self { taken, partial, batch: Batch { items: Vec::with_capacity(rows), failures: BTreeMap::new() } })
+    }
+
+    /// The message of the next row, if there is one and its id is free.
+    pub(crate) fn claim(&mut self, write: &Write, id: &str, message: Option<T::Message>) -> Result<T::Message, Error> {
+        let message = message.ok_or_else(missing::<T>)?;
+        if id.is_empty() || self.taken.insert(id.to_owned()) {
+            Ok(message)
+        } else {
+            Err(Error::Exists(format!("{}/{}/{id}", write.workspace(), T::Message::COLLECTION)))
+        }
+    }
+
+    /// What became of the row; the failure of the whole when rows may not fail.
+    pub(crate) fn note(&mut self, result: Result<T::Message, Error>) -> Result<(), Error> {
+        let index = self.batch.items.len();
+        match result {
+            Ok(message) => self.batch.items.push(message),
+            // A failing database fails the batch, not a row.
+            Err(error) if self.partial && !matches!(error, Error::Database(_) | Error::Busy(_)) => {
+                self.batch.failures.insert(index as i32, row_failure(&error));
+                self.batch.items.push(T::Message::default());
+            }
+            Err(error) => return Err(Error::Row { index, error: Box::new(error) }),
+        }
+        Ok(())
     }
 }
 
