@@ -1,1 +1,136 @@
-//! placeholder
+//! The metrics service: takes product events in, answers questions about them, and tells whether initiatives did what they promised.
+//!
+//! Wiring only; nothing is decided here. [`Service::open`], [`Service::start`] and [`Service::serve`] are separate steps, so that a process
+//! may run several services that hear of each other.
+
+mod analysis;
+mod api;
+pub mod config;
+mod consume;
+mod measuring;
+pub mod migrations;
+mod store;
+mod telemetry;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use waymark_events::{EventsApi, Subscription, Topic, Transport};
+use waymark_lake::{Lake, LakeOptions};
+use waymark_proto::events::v1::events_service_server::EventsServiceServer;
+use waymark_proto::metrics::v1::analysis_service_server::AnalysisServiceServer;
+use waymark_proto::metrics::v1::ingestion_service_server::IngestionServiceServer;
+use waymark_proto::metrics::v1::metric_service_server::MetricServiceServer;
+use waymark_proto::metrics::v1::outcome_service_server::OutcomeServiceServer;
+use waymark_runtime::config::{DatabaseArgs, EventArgs, ServerArgs};
+use waymark_runtime::edge::{BULK_MESSAGE_BYTES, MESSAGE_BYTES};
+use waymark_runtime::{Host, Running, Server};
+use waymark_store::Store;
+
+pub use api::Api;
+pub use config::{Args, MetricsArgs};
+pub use consume::{CONSUMES, handle};
+pub use measuring::measure_due;
+
+/// The service's name, in resource names, events and files.
+pub const NAME: &str = "metrics";
+/// Where it listens when nothing else is said.
+pub const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7403);
+
+/// The service with its data opened.
+#[derive(Clone)]
+pub struct Service {
+    /// What its handlers work with.
+    pub api: Api,
+    measure_every: Duration,
+}
+
+impl Service {
+    /// Opens the database, bringing its schema up to date, and the lake.
+    pub async fn open(host: &Host, database: &DatabaseArgs, args: &MetricsArgs) -> anyhow::Result<Self> {
+        let store = waymark_events::open::<migrations::Migrator>(host, NAME, database).await?;
+        let (time, ids, id_time) = (host.clock.clone(), host.ids.clone(), host.clock.clone());
+        let mut options = LakeOptions::new(Arc::new(move || time.now()), Arc::new(move || ids.at(id_time.now())));
+        options.max_wait = args.ingest_wait;
+        let location = args.lake(database);
+        let lake = Lake::open(&location, options).with_context(|| format!("product events cannot be kept in {location}"))?;
+        telemetry::observe(&host.telemetry.meter(), &lake);
+        Ok(Self { api: Api { store, lake, intake: args.intake() }, measure_every: args.measure_every })
+    }
+
+    /// The service's database.
+    pub fn store(&self) -> &Store {
+        &self.api.store
+    }
+
+    /// What the service listens to and what it does then.
+    pub fn subscription(&self) -> Subscription {
+        let store = self.api.store.clone();
+        Subscription {
+            consumer: NAME,
+            topics: CONSUMES.iter().map(|(source, types)| Topic { source, types }).collect(),
+            handler: Arc::new(move |event| {
+                let store = store.clone();
+                Box::pin(async move { handle(&store, &event).await })
+            }),
+        }
+    }
+
+    /// Starts what runs in the background: events in and out, measuring, upkeep of the lake.
+    pub fn start(&self, host: &Host, events: &EventArgs, transport: Transport) {
+        waymark_events::start(host, &self.api.store, NAME, events, &self.subscription(), transport);
+        host.tasks.spawn("metrics: measuring", measuring(host.clone(), self.clone()));
+        host.tasks.spawn("metrics: lake", upkeep(host.clone(), self.api.lake.clone()));
+    }
+
+    /// Serves its RPCs.
+    pub async fn serve(&self, host: &Host, args: &ServerArgs) -> anyhow::Result<Running> {
+        let api = &self.api;
+        let events = EventsApi::new(host, &api.store, self.subscription());
+        let server = Server::new(host, args, ADDRESS)
+            .service(MetricServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
+            .service(AnalysisServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
+            .service(OutcomeServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
+            .service(IngestionServiceServer::new(api.clone()).max_decoding_message_size(BULK_MESSAGE_BYTES))
+            .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES));
+        Ok(server.start().await?)
+    }
+}
+
+/// Runs the service as a process of its own.
+pub async fn run(host: Host, args: Args) -> anyhow::Result<Vec<Running>> {
+    let service = Service::open(&host, &args.database, &args.metrics).await?;
+    let transport = match &args.events.nats_url {
+        Some(url) => Transport::Nats(waymark_events::connect(url, host.name).await?),
+        None => Transport::None,
+    };
+    service.start(&host, &args.events, transport);
+    Ok(vec![service.serve(&host, &args.server).await?])
+}
+
+/// Looks for predictions that are due, again and again.
+async fn measuring(host: Host, service: Service) {
+    loop {
+        tokio::select! {
+            () = host.shutdown.begun() => return,
+            () = tokio::time::sleep(service.measure_every) => {}
+        }
+        match measure_due(&service.api.store, &service.api.lake).await {
+            Ok(0) => {}
+            Ok(measured) => tracing::info!(measured, "due predictions were measured"),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for"),
+        }
+    }
+}
+
+/// Compacts the lake while the process lives; at its end lets batches that were accepted be committed.
+async fn upkeep(host: Host, lake: Lake) {
+    tokio::select! {
+        () = host.shutdown.begun() => {}
+        () = lake.maintain() => {}
+    }
+    host.shutdown.begun().await;
+    lake.close().await;
+}

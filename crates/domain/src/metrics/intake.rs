@@ -88,9 +88,9 @@ pub struct IntakePolicy {
 }
 
 impl Default for IntakePolicy {
-    /// 24 hours ahead, 40 years behind.
+    /// 24 hours ahead; 40 years (14,610 days) behind.
     fn default() -> Self {
-        Self { ahead: TimeDelta::hours(24), behind: TimeDelta::days(40 * 365 + 10) }
+        Self { ahead: TimeDelta::hours(24), behind: TimeDelta::days(14_610) }
     }
 }
 

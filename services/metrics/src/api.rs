@@ -1,0 +1,21 @@
+//! The service's RPCs. A handler parses, makes one call and answers; rules are the domain's, transactions the store's.
+
+mod analysis;
+mod ingestion;
+mod metrics;
+mod outcomes;
+
+use waymark_domain::metrics::IntakePolicy;
+use waymark_lake::Lake;
+use waymark_store::Store;
+
+/// What the handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    /// Metrics, predictions, outcomes and the log.
+    pub store: Store,
+    /// Product events.
+    pub lake: Lake,
+    /// Which events are taken in.
+    pub intake: IntakePolicy,
+}

@@ -1,0 +1,69 @@
+//! AnalysisService: questions about product events without a stored definition.
+
+use tonic::{Request, Response, Status};
+use waymark_domain::Violations;
+use waymark_proto::convert::metrics::{measure, settings};
+use waymark_proto::convert::timestamp;
+use waymark_proto::metrics::v1 as pb;
+use waymark_proto::metrics::v1::analysis_service_server::AnalysisService;
+use waymark_rpc as rpc;
+
+use super::Api;
+use crate::analysis::{LakeFailure, trend};
+use crate::store::parent;
+
+const DEFAULT_NAMES: usize = 100;
+const NAMES: i32 = 1_000;
+
+#[tonic::async_trait]
+impl AnalysisService for Api {
+    async fn query_trend(&self, request: Request<pb::QueryTrendRequest>) -> Result<Response<pb::QueryTrendResponse>, Status> {
+        let r = request.into_inner();
+        let mut violations = Violations::new();
+        let workspace = violations.check("parent", r.parent.parse());
+        let kind = match r.kind() {
+            pb::MetricKind::Unspecified => pb::MetricKind::Count,
+            stated => stated,
+        };
+        let measure = measure(&mut violations, kind, r.events, r.property, r.filters);
+        let settings = settings(&mut violations, r.settings);
+        let (Some(workspace), Some(measure), Some(settings), true) = (workspace, measure, settings, violations.is_empty()) else {
+            return Err(rpc::status(&violations));
+        };
+        let answer = rpc::or_status(trend(&self.lake, &workspace, &measure, &settings, self.store.now()).await)?;
+        Ok(Response::new(pb::QueryTrendResponse {
+            series: answer.series,
+            settings: Some((&settings).into()),
+            watermark: answer.watermark.map(timestamp),
+            series_left_out: answer.left_out,
+        }))
+    }
+
+    async fn list_event_names(&self, request: Request<pb::ListEventNamesRequest>) -> Result<Response<pb::ListEventNamesResponse>, Status> {
+        let r = request.into_inner();
+        let workspace = rpc::or_status(parent(&r.parent))?;
+        let limit = match r.limit {
+            0 => DEFAULT_NAMES,
+            limit @ 1..=NAMES => limit as usize,
+            limit => return Err(rpc::status(&Violations::one("limit", format!("must be 0 to {NAMES}, is {limit}")))),
+        };
+        let catalogue = rpc::or_status(self.lake.catalogue(workspace.id()).await.map_err(LakeFailure::from))?;
+        let mut events = catalogue.events;
+        let total = events.len() as i32;
+        events.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.event.cmp(&b.event)));
+        events.truncate(limit);
+        let event_names = events.into_iter().map(|event| pb::EventName {
+            event: event.event,
+            count: event.count.cast_signed(),
+            first_time: Some(timestamp(event.first_seen)),
+            last_time: Some(timestamp(event.last_seen)),
+        });
+        Ok(Response::new(pb::ListEventNamesResponse {
+            event_names: event_names.collect(),
+            total,
+            watermark: catalogue.watermark.received.map(timestamp),
+            users: catalogue.users.cast_signed(),
+            count: catalogue.rows.cast_signed(),
+        }))
+    }
+}

@@ -1,0 +1,20 @@
+//! Metrics, predictions and outcomes.
+
+use sea_orm_migration::prelude::*;
+use waymark_store::migrate::{foundation, table};
+
+use crate::store::{Metrics, Outcomes, Predictions};
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    #[expect(elided_lifetimes_in_paths, reason = "the trait hides this lifetime; naming it would make it another signature")]
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        foundation(manager).await?;
+        table::<Metrics>(manager).await?;
+        table::<Predictions>(manager).await?;
+        table::<Outcomes>(manager).await
+    }
+}

@@ -1,0 +1,19 @@
+//! The table of outcomes.
+
+use waymark_domain::metrics::Outcome;
+use waymark_proto::metrics::v1 as pb;
+use waymark_store::{Column, Columns, Table};
+
+/// Marks the table of outcomes.
+pub struct Outcomes;
+
+impl Table for Outcomes {
+    type Resource = Outcome;
+    type Message = pb::Outcome;
+    const TABLE: &'static str = "outcomes";
+    const COLUMNS: Columns<Outcome> = &[
+        Column::text("verdict", |outcome| Some(outcome.finding.verdict.to_string())),
+        Column::text("metric", |outcome| Some(outcome.metric.to_string())),
+        Column::text("initiative", |outcome| Some(outcome.initiative.to_string())),
+    ];
+}
