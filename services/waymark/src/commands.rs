@@ -6,8 +6,13 @@ use anyhow::{Context as _, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 
 use crate::Usage;
+use crate::draw::roadmap;
+use crate::draw::roadmap::Roadmap;
+use crate::draw::trace::{self, Trace};
+use crate::draw::tree::{self as tree_picture, Tree};
+use crate::events::{self, Events};
 use crate::failure::EXIT_STATUSES;
-use crate::generic::contract::contract;
+use crate::generic::contract::{Area, contract};
 use crate::generic::{execute, tree};
 use crate::import::{self, Import};
 use crate::settings::Settings;
@@ -18,6 +23,13 @@ enum Own {
     /// Import data from files
     #[command(subcommand)]
     Import(Box<Import>),
+    /// Read the logs of the services and look after events
+    #[command(subcommand)]
+    Events(Events),
+    /// Draw opportunity solution trees, with what was learned
+    Tree(Tree),
+    /// Draw the way of an initiative from insight to learning
+    Trace(Trace),
     /// Call any method with a request in JSON or YAML
     Call(Call),
     /// Print the completion script of a shell, to be sourced
@@ -45,7 +57,17 @@ pub fn command() -> Command {
         .after_help(EXIT_STATUSES)
         .subcommand_required(true)
         .arg_required_else_help(true);
-    tree::commands().iter().fold(command, |command, (name, node)| command.subcommand(node.command(name)))
+    tree::commands().iter().fold(command, |command, (name, node)| command.subcommand(with_picture(node.command(name))))
+}
+
+/// `waymark roadmap` alone draws the roadmap; with a command below it, it is the service's.
+fn with_picture(command: Command) -> Command {
+    if command.get_name() != Area::Roadmap.name() {
+        return command;
+    }
+    Roadmap::augment_args(command.subcommand_required(false).arg_required_else_help(false).args_conflicts_with_subcommands(true))
+        .about("Draw the roadmap; or all commands of the roadmap service")
+        .long_about("Draws the roadmap, now or as it stood. With a command: all commands of the roadmap service")
 }
 
 /// Carries out what the arguments say.
@@ -54,6 +76,10 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
     let (name, below) = matches.subcommand().context("no command is given")?;
     if let Ok(own) = Own::from_arg_matches(matches) {
         return run(own, &settings).await;
+    }
+    if name == Area::Roadmap.name() && below.subcommand().is_none() {
+        roadmap::run(&Roadmap::from_arg_matches(below)?, &settings).await?;
+        return Ok(ExitCode::SUCCESS);
     }
     let tree = tree::commands();
     let mut node = tree.get(name).with_context(|| format!("{name} is no command"))?;
@@ -81,6 +107,9 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
             execute::call(method, &call.data, settings).await?;
         }
         Own::Import(import) => return import::run(*import, settings).await,
+        Own::Events(events) => events::run(events, settings).await?,
+        Own::Tree(options) => tree_picture::run(&options, settings).await?,
+        Own::Trace(options) => trace::run(&options, settings).await?,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),
     }
     Ok(ExitCode::SUCCESS)

@@ -4,6 +4,8 @@
 //! This crate decides nothing about products: every rule is the services'.
 
 pub mod commands;
+pub mod draw;
+pub mod events;
 pub mod failure;
 pub mod generic;
 pub mod import;

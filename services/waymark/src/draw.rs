@@ -1,0 +1,7 @@
+//! Pictures of the loop for a terminal: the tree, the roadmap, and the trace of one initiative from insight to learning.
+
+pub mod branches;
+pub mod roadmap;
+pub mod trace;
+pub mod tree;
+pub mod words;

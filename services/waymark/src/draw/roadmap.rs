@@ -1,0 +1,121 @@
+//! `waymark roadmap`: what is planned, now or as it stood, with what was expected and what came of it.
+
+use anyhow::Result;
+use clap::Args;
+use waymark_client::Error;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
+
+use super::words::{self, When};
+use crate::generic::contract::Area;
+use crate::generic::names::short;
+use crate::settings::Settings;
+
+/// Options of `waymark roadmap`.
+#[derive(Debug, Args)]
+pub struct Roadmap {
+    #[command(flatten)]
+    when: When,
+    /// Only initiatives of this product
+    #[arg(long, value_name = "PRODUCT")]
+    product: Option<String>,
+}
+
+/// Draws the roadmap.
+pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
+    let parent = settings.parent()?;
+    let product = options.product.as_deref().map(|product| format!("{parent}/products/{}", short(product))).unwrap_or_default();
+    let request = pb::GetRoadmapRequest { parent: parent.clone(), as_of: options.when.position()?, product };
+    let mut client = RoadmapServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
+    let answer = client.get_roadmap(request).await.map_err(Error::from)?.into_inner();
+    print!("{}", draw(&answer, settings.workspace()?));
+    Ok(())
+}
+
+fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str) -> String {
+    let mut lines = vec![format!("Roadmap of {workspace} at revision {}", roadmap.revision)];
+    for lane in &roadmap.lanes {
+        lines.push(format!("\n{}", words::value(lane.horizon().as_str_name(), "HORIZON_")));
+        if lane.initiatives.is_empty() {
+            lines.push("  –".to_owned());
+        }
+        for initiative in &lane.initiatives {
+            lines.extend(initiative_lines(initiative));
+        }
+    }
+    if !roadmap.declined.is_empty() {
+        lines.push("\nNOT DOING".to_owned());
+    }
+    for initiative in &roadmap.declined {
+        let why = initiative.decline.as_ref().map(|decline| decline.reason.as_str()).unwrap_or_default();
+        lines.push(format!("  ⊘ {}  [{}]  {why}", initiative.display_name, short(&initiative.name)));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn initiative_lines(initiative: &pb::Initiative) -> Vec<String> {
+    use pb::InitiativeState as State;
+    let mark = match initiative.state() {
+        State::Unspecified | State::Proposed => '○',
+        State::Committed => '◔',
+        State::InProgress => '◑',
+        State::Shipped => '●',
+        State::Measured => '★',
+        State::Declined => '⊘',
+        State::Paused => '‖',
+    };
+    let state = words::value(initiative.state().as_str_name(), "INITIATIVE_STATE_").to_lowercase().replace('_', " ");
+    let target = initiative.target.as_ref().map(|target| {
+        let end = if target.end.is_empty() || target.end == target.start { String::new() } else { format!(" to {}", target.end) };
+        format!("{}{end}", target.start)
+    });
+    let owner = (!initiative.owner.is_empty()).then(|| short(&initiative.owner).to_owned());
+    let facts: Vec<String> = [Some(state), target, owner].into_iter().flatten().collect();
+    let mut lines = vec![format!("  {mark} {}  [{}]  {}", initiative.display_name, short(&initiative.name), facts.join(", "))];
+    if let Some((expected, range)) = initiative.expected_outcome.as_ref().and_then(|e| Some((e, e.change.as_ref()?))) {
+        lines.push(format!("      expected  {}  {}", short(&expected.metric), words::change(range)));
+    }
+    if let Some(actual) = &initiative.actual {
+        let measured = actual.measured.as_ref().map(words::change).unwrap_or_default();
+        lines.push(format!("      actual    {}  {measured}", words::verdict(actual.verdict())));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waymark_proto::common::v1::{Range, Verdict};
+
+    #[test]
+    fn actual_stands_below_expected() {
+        let range = |likely| Some(Range { low: likely - 0.05, likely, high: likely + 0.05 });
+        let initiative = pb::Initiative {
+            name: "workspaces/w/initiatives/carts".into(),
+            display_name: "Saved carts".into(),
+            state: pb::InitiativeState::Measured.into(),
+            expected_outcome: Some(pb::ExpectedOutcome {
+                metric: "//m/workspaces/w/metrics/orders".into(),
+                change: range(0.1),
+                window_days: 28,
+            }),
+            actual: Some(pb::ActualOutcome { verdict: Verdict::Met.into(), measured: range(0.12), ..Default::default() }),
+            ..Default::default()
+        };
+        let now = pb::RoadmapLane { horizon: pb::Horizon::Now.into(), initiatives: vec![initiative] };
+        let later = pb::RoadmapLane { horizon: pb::Horizon::Later.into(), initiatives: vec![] };
+        let text = draw(&pb::GetRoadmapResponse { lanes: vec![now, later], declined: vec![], revision: 4 }, "w");
+        let expected = "Roadmap of w at revision 4
+
+NOW
+  ★ Saved carts  [carts]  measured
+      expected  orders  +10.0 % (+5.0 % to +15.0 %)
+      actual    ✓ MET  +12.0 % (+7.0 % to +17.0 %)
+
+LATER
+  –
+";
+        assert_eq!(text, expected);
+    }
+}
