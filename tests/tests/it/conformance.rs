@@ -1,0 +1,1 @@
+//! What every RPC of the contract must do, walked off the descriptor set.

@@ -1,0 +1,1 @@
+//! What holds when processes die, connections break and input is bad.

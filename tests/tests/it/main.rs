@@ -1,0 +1,7 @@
+//! All tests across services in one binary, since linking it is what costs: faults and conformance on real parts.
+//!
+//! Rules of one service are tested in that service; here is only what needs several parts or a real process.
+
+mod conformance;
+mod faults;
+mod support;

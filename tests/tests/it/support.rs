@@ -1,0 +1,1 @@
+//! What the tests here start: the services in this process, and their real binaries.
