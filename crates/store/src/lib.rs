@@ -27,6 +27,6 @@ pub use history::Position;
 pub use list::{ListQuery, Page};
 pub use log::{LogFilter, LogRow};
 pub use reaction::{Reaction, Received};
-pub use repository::{Batch, resource};
+pub use repository::{Batch, Sheet, resource};
 pub use table::{Column, ColumnKind, Columns, Table};
 pub use write::Write;

@@ -212,15 +212,16 @@ impl Write {
 }
 
 /// A batch while its rows are created one after the other. A row that fails must not have put anything.
-pub(crate) struct Sheet<T: Table> {
+pub struct Sheet<T: Table> {
     taken: BTreeSet<String>,
     partial: bool,
-    pub(crate) batch: Batch<T::Message>,
+    /// What became of the rows so far.
+    pub batch: Batch<T::Message>,
 }
 
 impl<T: Table> Sheet<T> {
     /// An empty sheet for rows with these ids (empty where one is to be made).
-    pub(crate) async fn open<'a>(write: &mut Write, ids: impl ExactSizeIterator<Item = &'a str>, partial: bool) -> Result<Self, Error> {
+    pub async fn open<'a>(write: &mut Write, ids: impl ExactSizeIterator<Item = &'a str>, partial: bool) -> Result<Self, Error> {
         let rows = ids.len();
         if rows > MAX_BATCH {
             return Err(Violations::one("requests", format!("has {rows} rows, at most {MAX_BATCH} are allowed")).into());
@@ -231,7 +232,7 @@ impl<T: Table> Sheet<T> {
     }
 
     /// The message of the next row, if there is one and its id is free.
-    pub(crate) fn claim(&mut self, write: &Write, id: &str, message: Option<T::Message>) -> Result<T::Message, Error> {
+    pub fn claim(&mut self, write: &Write, id: &str, message: Option<T::Message>) -> Result<T::Message, Error> {
         let message = message.ok_or_else(missing::<T>)?;
         if id.is_empty() || self.taken.insert(id.to_owned()) {
             Ok(message)
@@ -241,7 +242,7 @@ impl<T: Table> Sheet<T> {
     }
 
     /// What became of the row; the failure of the whole when rows may not fail.
-    pub(crate) fn note(&mut self, result: Result<T::Message, Error>) -> Result<(), Error> {
+    pub fn note(&mut self, result: Result<T::Message, Error>) -> Result<(), Error> {
         let index = self.batch.items.len();
         match result {
             Ok(message) => self.batch.items.push(message),

@@ -192,6 +192,11 @@ impl Write {
         Ok(self.transaction.query_one_raw(sql.statement(self.backend)).await?.is_some())
     }
 
+    /// Whether no resource has this name, not even a deleted one.
+    pub async fn is_free<T: Table>(&mut self, name: &Name<T::Resource>) -> Result<bool, Error> {
+        Ok(self.taken::<T>(&[name.id().to_string()]).await?.is_empty())
+    }
+
     /// Refuses when `name`, which `field` of the request refers to, does not exist.
     pub async fn require<T: Table>(&mut self, field: &'static str, name: &Name<T::Resource>) -> Result<(), Error> {
         if self.exists::<T>(name).await? { Ok(()) } else { Err(Error::Reference { field, resource: name.to_string() }) }

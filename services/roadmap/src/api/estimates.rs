@@ -1,0 +1,140 @@
+//! Estimates. Every write of one is announced on its initiative when it moves it in the order.
+
+use tonic::{Request, Response, Status};
+use waymark_domain::roadmap::{Estimate, EstimateEvent};
+use waymark_domain::{Change, Name};
+use waymark_proto::roadmap::v1 as pb;
+use waymark_proto::roadmap::v1::prioritization_service_server::PrioritizationService;
+use waymark_rpc as rpc;
+use waymark_store::{Error, ListQuery, Sheet, Write, resource};
+
+use super::{Api, batch_rows, parse, required};
+use crate::store::{Estimates, Initiatives, Order};
+
+type Answer = Result<Response<pb::Estimate>, Status>;
+
+/// Creates an estimate from what a caller sent, signed by the caller; its initiative must exist.
+async fn create(write: &mut Write, id: &str, message: pb::Estimate) -> Result<pb::Estimate, Error> {
+    let estimate = write.draft::<Estimates>(id, message)?.signed(write.actor(), write.now());
+    write.require::<Initiatives>("estimate.initiative", &estimate.initiative).await?;
+    write.put::<Estimates>(Change::new(estimate, EstimateEvent::Created)).await
+}
+
+/// What an estimate that just came says of itself.
+fn introduced(message: &pb::Estimate) -> Result<(Estimate, String), Error> {
+    let estimate = resource::<Estimates>(message.clone())?;
+    let why = format!("new estimate {}", estimate.meta.name.id());
+    Ok((estimate, why))
+}
+
+#[tonic::async_trait]
+impl PrioritizationService for Api {
+    async fn get_estimate(&self, request: Request<pb::GetEstimateRequest>) -> Answer {
+        rpc::answer(self.store.get::<Estimates>(&request.get_ref().name).await)
+    }
+
+    async fn list_estimates(&self, request: Request<pb::ListEstimatesRequest>) -> Result<Response<pb::ListEstimatesResponse>, Status> {
+        let pb::ListEstimatesRequest { parent, page_size, page_token, filter, order_by, show_deleted } = request.get_ref();
+        let query = ListQuery { parent, page_size: *page_size, page_token, filter, order_by, show_deleted: *show_deleted };
+        let page = rpc::or_status(self.store.list::<Estimates>(query).await)?;
+        Ok(Response::new(pb::ListEstimatesResponse { estimates: page.items, next_page_token: page.next_page_token }))
+    }
+
+    async fn create_estimate(&self, request: Request<pb::CreateEstimateRequest>) -> Answer {
+        let (call, r) = rpc::open(request)?;
+        let workspace = rpc::or_status(parse("parent", &r.parent))?;
+        let message = rpc::or_status(required("estimate", r.estimate))?;
+        let create = async move |write: &mut Write| {
+            let order = Order::read(write).await?;
+            let created = create(write, &r.estimate_id, message).await?;
+            order.announce(write, vec![introduced(&created)?]).await?;
+            Ok(created)
+        };
+        rpc::written(self.store.write(&call, &workspace, create).await)
+    }
+
+    async fn batch_create_estimates(
+        &self,
+        request: Request<pb::BatchCreateEstimatesRequest>,
+    ) -> Result<Response<pb::BatchCreateEstimatesResponse>, Status> {
+        let (call, r) = rpc::open(request)?;
+        let rows = batch_rows(&r.parent, r.requests, |row| (row.parent, (row.estimate_id, row.estimate)));
+        let (workspace, rows) = rpc::or_status(rows)?;
+        let create = async move |write: &mut Write| {
+            let order = Order::read(write).await?;
+            let mut sheet = Sheet::<Estimates>::open(write, rows.iter().map(|(id, _)| id.as_str()), r.partial).await?;
+            for (id, message) in rows {
+                let created = match sheet.claim(write, &id, message) {
+                    Ok(message) => create(write, &id, message).await,
+                    Err(error) => Err(error),
+                };
+                sheet.note(created)?;
+            }
+            let batch = sheet.batch;
+            // A row that failed left an empty message in its place.
+            let written: Result<Vec<_>, _> = batch.items.iter().filter(|e| !e.name.is_empty()).map(introduced).collect();
+            order.announce(write, written?).await?;
+            Ok(pb::BatchCreateEstimatesResponse { estimates: batch.items, failures: batch.failures })
+        };
+        rpc::written(self.store.write(&call, &workspace, create).await)
+    }
+
+    async fn update_estimate(&self, request: Request<pb::UpdateEstimateRequest>) -> Answer {
+        let (call, r) = rpc::open(request)?;
+        let patch = rpc::or_status(required("estimate", r.estimate))?;
+        let name: Name<Estimate> = rpc::or_status(parse("estimate.name", &patch.name))?;
+        let workspace = name.workspace().clone();
+        let update = async move |write: &mut Write| {
+            let order = Order::read(write).await?;
+            let (old, new) = write.patched::<Estimates>(&name, patch, r.update_mask.as_ref()).await?;
+            let new = new.signed(write.actor(), write.now());
+            let differences = new.differences(&old);
+            let why = if differences.is_empty() { "estimate confirmed".to_owned() } else { differences.join(", ") };
+            let updated = write.put::<Estimates>(Change::new(new.clone(), EstimateEvent::Updated)).await?;
+            order.announce(write, vec![(new, why)]).await?;
+            Ok(updated)
+        };
+        rpc::written(self.store.write(&call, &workspace, update).await)
+    }
+
+    async fn delete_estimate(&self, request: Request<pb::DeleteEstimateRequest>) -> Answer {
+        let (call, r) = rpc::open(request)?;
+        let name: Name<Estimate> = rpc::or_status(parse("name", &r.name))?;
+        let workspace = name.workspace().clone();
+        let delete = async move |write: &mut Write| {
+            let order = Order::read(write).await?;
+            let decide = |estimate| Ok::<_, std::convert::Infallible>(Change::new(estimate, EstimateEvent::Deleted));
+            let deleted = write.delete::<Estimates, _>(&name, &r.etag, decide).await?;
+            order.announce(write, vec![(resource::<Estimates>(deleted.clone())?, "estimate deleted".to_owned())]).await?;
+            Ok(deleted)
+        };
+        rpc::written(self.store.write(&call, &workspace, delete).await)
+    }
+
+    async fn undelete_estimate(&self, request: Request<pb::UndeleteEstimateRequest>) -> Answer {
+        let (call, r) = rpc::open(request)?;
+        let name: Name<Estimate> = rpc::or_status(parse("name", &r.name))?;
+        let workspace = name.workspace().clone();
+        let undelete = async move |write: &mut Write| {
+            let order = Order::read(write).await?;
+            let decide = |estimate| Ok::<_, std::convert::Infallible>(Change::new(estimate, EstimateEvent::Undeleted));
+            let undeleted = write.undelete::<Estimates, _>(&name, &r.etag, decide).await?;
+            let estimate = resource::<Estimates>(undeleted.clone())?;
+            write.require::<Initiatives>("estimate.initiative", &estimate.initiative).await?;
+            order.announce(write, vec![(estimate, "estimate undeleted".to_owned())]).await?;
+            Ok(undeleted)
+        };
+        rpc::written(self.store.write(&call, &workspace, undelete).await)
+    }
+
+    async fn rank_initiatives(
+        &self,
+        request: Request<pb::RankInitiativesRequest>,
+    ) -> Result<Response<pb::RankInitiativesResponse>, Status> {
+        rpc::answer(self.rank(request.into_inner()).await)
+    }
+
+    async fn evaluate_score(&self, request: Request<pb::EvaluateScoreRequest>) -> Result<Response<pb::EvaluateScoreResponse>, Status> {
+        rpc::answer(super::ranking::evaluate(request.into_inner()))
+    }
+}

@@ -1,0 +1,157 @@
+//! What other services announce and what the roadmap does about it. Each event takes effect once, in one transaction with the note that
+//! it was handled.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+use waymark_domain::roadmap::{ActualOutcome, Initiative};
+use waymark_domain::{AnyName, Evidence, FullName, Name, ResourceId, Risk, Violations};
+use waymark_proto::roadmap::v1 as pb;
+use waymark_proto::{common::v1 as common, convert, discovery::v1 as discovery, metrics::v1 as metrics};
+use waymark_store::{Error, Received, Store, Write};
+
+use crate::store::{Initiatives, propose};
+
+const SOLUTION_VALIDATED: &str = "waymark.discovery.v1.SolutionValidated";
+const ASSUMPTION_TEST_CONCLUDED: &str = "waymark.discovery.v1.AssumptionTestConcluded";
+const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
+
+/// The events that [`handle`] reacts to, by the service they come from.
+pub const CONSUMES: &[(&str, &[&str])] =
+    &[("discovery", &[SOLUTION_VALIDATED, ASSUMPTION_TEST_CONCLUDED]), ("metrics", &[OUTCOME_MEASURED])];
+
+/// Reacts to an event of another service; events that are none of [`CONSUMES`] change nothing.
+pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
+    let reaction = event.reaction(crate::NAME);
+    match event.event_type.as_str() {
+        SOLUTION_VALIDATED => {
+            let solution = decode::<discovery::SolutionValidated>(event)?.solution.unwrap_or_default();
+            store.react(&reaction, async move |write| solution_validated(write, solution).await).await
+        }
+        ASSUMPTION_TEST_CONCLUDED => {
+            let test = decode::<discovery::AssumptionTestConcluded>(event)?.assumption_test.unwrap_or_default();
+            store.react(&reaction, async move |write| assumption_test_concluded(write, test).await).await
+        }
+        OUTCOME_MEASURED => {
+            let outcome = decode::<metrics::OutcomeMeasured>(event)?.outcome.unwrap_or_default();
+            store.react(&reaction, async move |write| outcome_measured(write, outcome).await).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A solution whose risks are answered becomes a proposed initiative, or adds its evidence to those that rest on it already.
+async fn solution_validated(write: &mut Write, solution: discovery::Solution) -> Result<(), Error> {
+    let target = of_discovery("solution.name", &solution.name)?;
+    let found = validated_risks(&target, &solution)?;
+    if add_risk_evidence(write, &target, &found).await? {
+        return Ok(());
+    }
+    let link = |target: &FullName, note: &str| common::Evidence { target: target.to_string(), note: note.to_owned() };
+    let mut evidence = vec![link(&target, "the solution to build")];
+    if !solution.opportunity.is_empty() {
+        evidence.push(link(&of_discovery("solution.opportunity", &solution.opportunity)?, "the opportunity it serves"));
+    }
+    let risks = Risk::ALL.iter().map(|risk| pb::RiskAssessment {
+        risk: common::Risk::from(*risk).into(),
+        evidence: found.iter().filter(|(of, _)| of == risk).map(|(_, evidence)| evidence.into()).collect(),
+        waiver: None,
+    });
+    // What discovery describes at length is read there; here it is cut to what an initiative holds.
+    let hypothesis = solution.description.chars().take(4_000).collect();
+    let message =
+        pb::Initiative { display_name: solution.display_name, hypothesis, evidence, risks: risks.collect(), ..Default::default() };
+    let id = free_id(write, &target.name.id).await?;
+    propose(write, id.as_ref().map_or("", ResourceId::as_str), message).await?;
+    Ok(())
+}
+
+/// What answers each risk of a validated solution: its own evidence, or where it was a test that passed, the validation itself.
+fn validated_risks(target: &FullName, solution: &discovery::Solution) -> Result<Vec<(Risk, Evidence)>, Error> {
+    let mut violations = Violations::new();
+    let mut found = Vec::new();
+    for entry in &solution.risk_evidence {
+        let risk = convert::risk(&mut violations, "solution.risk_evidence.risk", entry.risk());
+        let links = convert::evidence(&mut violations, "solution.risk_evidence.evidence", entry.evidence.clone());
+        found.extend(risk.into_iter().flat_map(|risk| links.iter().map(move |link| (risk, link.clone()))));
+    }
+    violations.into_result()?;
+    let answered: BTreeSet<Risk> = found.iter().map(|(risk, _)| *risk).collect();
+    let validation = || Evidence { target: target.clone(), note: "the solution was validated: a test of this risk passed".to_owned() };
+    found.extend(Risk::ALL.iter().filter(|risk| !answered.contains(risk)).map(|risk| (*risk, validation())));
+    Ok(found)
+}
+
+/// A passed test answers a risk of the initiatives that rest on its solution.
+async fn assumption_test_concluded(write: &mut Write, test: discovery::AssumptionTest) -> Result<(), Error> {
+    if test.verdict() != discovery::TestVerdict::Passed {
+        return Ok(());
+    }
+    let mut violations = Violations::new();
+    let risk = convert::risk(&mut violations, "assumption_test.risk", test.risk());
+    let Some(risk) = risk else { return Err(violations.into()) };
+    let solution = of_discovery("assumption_test.solution", &test.solution)?;
+    let target = of_discovery("assumption_test.name", &test.name)?;
+    let note = format!("passed: {}", test.display_name);
+    add_risk_evidence(write, &solution, &[(risk, Evidence { target, note })]).await?;
+    Ok(())
+}
+
+/// Adds what was found out to the open initiatives that rest on `solution`. Tells whether any initiative does.
+async fn add_risk_evidence(write: &mut Write, solution: &FullName, found: &[(Risk, Evidence)]) -> Result<bool, Error> {
+    let mut any = false;
+    for initiative in write.all::<Initiatives>().await?.into_iter().filter(|i| i.rests_on(solution)) {
+        any = true;
+        if !initiative.is_open() {
+            continue;
+        }
+        if let Some(change) = initiative.add_risk_evidence(found.iter().cloned()) {
+            write.put::<Initiatives>(change).await?;
+        }
+    }
+    Ok(any)
+}
+
+/// What was measured comes to stand beside what was expected. An initiative that is gone, or not shipped here, has nothing to learn.
+async fn outcome_measured(write: &mut Write, outcome: metrics::Outcome) -> Result<(), Error> {
+    let full: FullName = parse("outcome.initiative", &outcome.initiative)?;
+    let name: Name<Initiative> = parse("outcome.initiative", &full.name.to_string())?;
+    let Some(initiative) = write.find::<Initiatives>(&name).await? else {
+        tracing::warn!(initiative = %name, "an outcome was measured for an initiative that does not exist");
+        return Ok(());
+    };
+    let actual = pb::ActualOutcome {
+        outcome: format!("//metrics.waymark.dev/{}", outcome.name),
+        verdict: outcome.verdict,
+        measured: outcome.measured,
+        time: outcome.update_time,
+    };
+    let actual = ActualOutcome::try_from(actual)?;
+    match initiative.measure(actual) {
+        Ok(change) => write.put::<Initiatives>(change).await.map(|_| ()),
+        Err(refused) => {
+            tracing::warn!(%refused, "an outcome was measured for an initiative that is not shipped");
+            Ok(())
+        }
+    }
+}
+
+/// The id of a solution, if no initiative has it yet, live or deleted.
+async fn free_id(write: &mut Write, id: &ResourceId) -> Result<Option<ResourceId>, Error> {
+    let name = Name::<Initiative>::new(write.workspace().clone(), id.clone());
+    Ok(if write.is_free::<Initiatives>(&name).await? { Some(id.clone()) } else { None })
+}
+
+/// The full name of a resource of discovery.
+fn of_discovery(field: &str, name: &str) -> Result<FullName, Error> {
+    let name: AnyName = parse(field, name)?;
+    Ok(FullName { service: "discovery".to_owned(), name })
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Error> {
+    text.parse().map_err(|error: T::Err| Violations::one(field, error.to_string()).into())
+}
+
+fn decode<M: DeserializeOwned>(event: &Received) -> Result<M, Error> {
+    serde_json::from_str(&event.data).map_err(|error| Violations::one("data", format!("is not a {}: {error}", event.event_type)).into())
+}

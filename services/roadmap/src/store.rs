@@ -1,0 +1,9 @@
+//! The tables of the service, and the writes that have to look at more than one row.
+
+mod estimates;
+mod initiatives;
+mod products;
+
+pub use estimates::{Estimates, Order};
+pub use initiatives::{Initiatives, open_initiatives, propose};
+pub use products::Products;

@@ -1,0 +1,41 @@
+//! The table of initiatives and how one comes into it.
+
+use waymark_domain::WorkspaceId;
+use waymark_domain::roadmap::Initiative;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_store::{Column, Columns, Error, Store, Table, Write, resource};
+
+use super::Products;
+
+/// Initiatives.
+pub struct Initiatives;
+
+impl Table for Initiatives {
+    type Resource = Initiative;
+    type Message = pb::Initiative;
+    const TABLE: &'static str = "initiatives";
+    const COLUMNS: Columns<Initiative> = &[
+        Column::text("state", |i: &Initiative| Some(i.state.to_string())).indexed(),
+        Column::text("horizon", |i| Some(i.horizon.to_string())),
+        Column::text("owner", |i| Some(i.owner.clone())),
+        Column::text("product", |i| i.product.as_ref().map(ToString::to_string)),
+        Column::text("target_start", |i| i.target.map(|t| t.start().first_day().to_string())),
+        Column::time("commit_time", |i| i.commitment.as_ref().map(|c| c.time)),
+        Column::time("ship_time", |i| i.ship_time),
+    ];
+}
+
+/// Creates an initiative from what a caller sent; its product must exist.
+pub async fn propose(write: &mut Write, id: &str, message: pb::Initiative) -> Result<pb::Initiative, Error> {
+    let initiative = write.draft::<Initiatives>(id, message)?;
+    if let Some(product) = &initiative.product {
+        write.require::<Products>("initiative.product", product).await?;
+    }
+    write.put::<Initiatives>(initiative.propose()).await
+}
+
+/// The initiatives that are still to be decided on or built.
+pub async fn open_initiatives(store: &Store, workspace: &WorkspaceId) -> Result<Vec<Initiative>, Error> {
+    let all: Result<Vec<Initiative>, Error> = store.all::<Initiatives>(workspace).await?.into_iter().map(resource::<Initiatives>).collect();
+    Ok(all?.into_iter().filter(Initiative::is_open).collect())
+}
