@@ -172,18 +172,17 @@ impl Watch {
                 let (earliest, _) = self.store.bounds(id).await?;
                 return Err(Error::Expired { asked: position, earliest }.into());
             }
-            let mut moved = false;
-            for (revision, events) in read.revisions.iter().filter(|(revision, _)| *revision > position) {
+            let start = position;
+            for (revision, events) in read.revisions.iter().filter(|(revision, _)| *revision > start) {
                 let events: Vec<_> = events.iter().filter(|e| self.selection.wants(e)).cloned().collect();
                 if !events.is_empty()
                     && self.send(position, pb::WatchEventsResponse { revision: *revision, events, snapshot: false }).await?.is_some()
                 {
                     return Ok(Gone);
                 }
-                moved = true;
+                position = *revision;
             }
-            if moved {
-                position = read.revisions.last().map_or(position, |(revision, _)| *revision);
+            if position > start {
                 continue;
             }
             tokio::select! {

@@ -9,6 +9,7 @@ pub mod nats;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod sample;
 pub mod wait;
 
 pub use database::{Engine, TestDatabase, database};

@@ -1,0 +1,149 @@
+//! A broker outage costs delay, never data; per workspace the stream is ordered, without gaps, and a repeat has the same id.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use async_nats::jetstream;
+use futures::StreamExt as _;
+use tonic::Request;
+use waymark_domain::WorkspaceId;
+use waymark_events::{EventsApi, Transport, connect, start, stream_name};
+use waymark_proto::events::v1::RepublishEventsRequest;
+use waymark_proto::events::v1::events_service_server::EventsService as _;
+use waymark_runtime::config::EventArgs;
+use waymark_store::Store;
+use waymark_testkit::sample::{Products, call, create, created, product, store, workspace};
+use waymark_testkit::{Engine, NatsServer, host, wait_until};
+
+use crate::nothing;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+async fn published(nats: &NatsServer, service: &str) -> Vec<(String, i64, String)> {
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let context = jetstream::new(client);
+    let Ok(stream) = context.get_stream(stream_name(service)).await else { return Vec::new() };
+    let count = stream.get_info().await.unwrap().state.messages;
+    let consumer = stream.create_consumer(jetstream::consumer::pull::OrderedConfig::default()).await.unwrap();
+    let messages: Vec<_> = consumer.messages().await.unwrap().take(usize::try_from(count).unwrap()).collect().await;
+    messages
+        .into_iter()
+        .map(|message| {
+            let message = message.unwrap();
+            let headers = message.headers.clone().unwrap();
+            let workspace = headers.get("ce-source").unwrap().as_str().rsplit('/').next().unwrap().to_owned();
+            let revision = headers.get("ce-sequence").unwrap().as_str().parse().unwrap();
+            (workspace, revision, headers.get("ce-id").unwrap().as_str().to_owned())
+        })
+        .collect()
+}
+
+async fn write(store: &Store, workspace: &str, count: usize) {
+    for _ in 0..count {
+        let parent = format!("workspaces/{workspace}");
+        store.create::<Products, _>(&call(), &parent, "", Some(product("p", "")), created).await.unwrap();
+    }
+}
+
+async fn relayed(store: &Store, nats: &NatsServer, workspaces: &[&str], what: &str) {
+    wait_until(what, LIMIT, async || {
+        let Ok(Ok(rows)) = tokio::time::timeout(Duration::from_secs(5), check(store, nats, workspaces)).await else { return false };
+        rows
+    })
+    .await;
+}
+
+async fn check(store: &Store, nats: &NatsServer, workspaces: &[&str]) -> Result<bool, async_nats::Error> {
+    let context = jetstream::new(async_nats::connect(nats.url()).await?);
+    let stream = context.get_stream(stream_name("roadmap")).await?;
+    let mut expected = 0;
+    for workspace in workspaces {
+        expected += store.read_log(workspace, 0, 100_000).await?.len() as u64;
+    }
+    Ok(stream.get_info().await?.state.messages >= expected)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outages_of_the_broker_delay_events_and_lose_none() {
+    for engine in Engine::ALL {
+        let (host, _) = host(1);
+        let (store, _database) = store(engine, &host).await.unwrap();
+        let mut nats = NatsServer::start().await.unwrap();
+        let transport = Transport::Nats(connect(&nats.url(), "test").await.unwrap());
+        start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+        let workspaces = ["alpha", "beta", "gamma"];
+        for round in 0..3 {
+            let writers = workspaces.map(|w| write(&store, w, 15));
+            let faults = async {
+                match round {
+                    0 => nats.kill(),
+                    1 => nats.pause().unwrap(),
+                    _ => {}
+                }
+            };
+            // Writes answer while the broker is away.
+            tokio::join!(futures::future::join_all(writers), faults);
+            match round {
+                0 => nats.restart().await.unwrap(),
+                1 => nats.resume().unwrap(),
+                _ => {}
+            }
+        }
+        relayed(&store, &nats, &workspaces, "all events are in the stream").await;
+        let events = published(&nats, "roadmap").await;
+        let mut seen: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for (workspace, revision, _) in &events {
+            seen.entry(workspace.clone()).or_default().push(*revision);
+        }
+        for workspace in workspaces {
+            assert_eq!(seen[workspace], (1..=45).collect::<Vec<_>>(), "{workspace}: ordered, no gap, no duplicate");
+        }
+        let ids: BTreeSet<_> = events.iter().map(|(_, _, id)| id).collect();
+        assert_eq!(ids.len(), 135);
+        host.stop(Vec::new()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_broker_is_filled_again_from_the_log() {
+    let (host, _) = host(2);
+    let (store, _database) = store(Engine::Sqlite, &host).await.unwrap();
+    let mut nats = NatsServer::start().await.unwrap();
+    let transport = Transport::Nats(connect(&nats.url(), "test").await.unwrap());
+    start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+    for i in 0..10 {
+        create(&store, &format!("p{i}"), "").await;
+    }
+    relayed(&store, &nats, &["acme"], "the events are published").await;
+    let before = published(&nats, "roadmap").await;
+    nats.wipe().await.unwrap();
+    let api = EventsApi::new(&host, &store, nothing());
+    let request = RepublishEventsRequest { parent: workspace().to_string(), from_revision: 1 };
+    assert_eq!(api.republish_events(Request::new(request)).await.unwrap().into_inner().events, 10);
+    relayed(&store, &nats, &["acme"], "the events are published again").await;
+    assert_eq!(published(&nats, "roadmap").await, before, "the same events, with the same ids");
+    host.stop(Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_relays_and_a_repeated_batch_store_each_event_once() {
+    let (host, _) = host(3);
+    let (store, _database) = store(Engine::Postgres, &host).await.unwrap();
+    let nats = NatsServer::start().await.unwrap();
+    for _ in 0..2 {
+        let transport = Transport::Nats(connect(&nats.url(), "test").await.unwrap());
+        start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+    }
+    let ws = |id: &str| WorkspaceId::from_id(id).unwrap();
+    write(&store, "alpha", 30).await;
+    relayed(&store, &nats, &["alpha"], "the events are published").await;
+    // As if the process had died between the acknowledgement and the mark.
+    let api = EventsApi::new(&host, &store, nothing());
+    let request = RepublishEventsRequest { parent: ws("alpha").to_string(), from_revision: 11 };
+    api.republish_events(Request::new(request)).await.unwrap();
+    write(&store, "alpha", 10).await;
+    relayed(&store, &nats, &["alpha"], "the later events are published too").await;
+    let revisions: Vec<i64> = published(&nats, "roadmap").await.into_iter().map(|(_, revision, _)| revision).collect();
+    assert_eq!(revisions, (1..=40).collect::<Vec<_>>());
+    host.stop(Vec::new()).await;
+}

@@ -1,0 +1,117 @@
+//! A service in small, for tests of the mechanisms: products in a table of their own, with the schema every service has.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use anyhow::Result;
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
+use waymark_domain::roadmap::{Product, ProductEvent};
+use waymark_domain::{Change, WorkspaceId};
+use waymark_proto::roadmap::v1 as pb;
+use waymark_rpc::{Actor, Call};
+use waymark_runtime::Host;
+use waymark_store::{Clock, Column, Columns, Store, StoreOptions, Table, migrate};
+
+use crate::database::{Engine, TestDatabase, database};
+
+/// Products, with an extra nullable and an extra never-null column.
+#[derive(Debug)]
+pub struct Products;
+
+impl Table for Products {
+    type Resource = Product;
+    type Message = pb::Product;
+    const TABLE: &'static str = "products";
+    const COLUMNS: Columns<Product> = &[
+        Column::text("vision", |p: &Product| (!p.vision.is_empty()).then(|| p.vision.clone())).indexed(),
+        Column::integer("length", |p| i64::try_from(p.strategy.len()).ok()),
+    ];
+}
+
+struct Initial;
+
+impl MigrationName for Initial {
+    fn name(&self) -> &'static str {
+        "m1_initial"
+    }
+}
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigrationTrait for Initial {
+    #[expect(elided_lifetimes_in_paths, reason = "the trait is declared so")]
+    async fn up(&self, manager: &SchemaManager) -> Result<(), sea_orm::DbErr> {
+        migrate::foundation(manager).await?;
+        migrate::table::<Products>(manager).await
+    }
+}
+
+/// The schema of the sample.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Initial)]
+    }
+}
+
+/// A store with the sample's schema, on a database of its own.
+///
+/// # Errors
+/// When the database cannot be had.
+pub async fn store(engine: Engine, host: &Host) -> Result<(Store, TestDatabase)> {
+    let database = database(engine, "sample", async |url| {
+        Store::connect(&StoreOptions::new(url), clock(host)).await?.migrate::<Migrator>().await?;
+        Ok(())
+    })
+    .await?;
+    let store = Store::connect(&StoreOptions::new(database.url()), clock(host)).await?;
+    Ok((store, database))
+}
+
+/// The host's time and identities, as a store takes them.
+pub fn clock(host: &Host) -> Clock {
+    let (time, ids, id_time) = (host.clock.clone(), host.ids.clone(), host.clock.clone());
+    Clock { now: Arc::new(move || time.now()), new_id: Arc::new(move || ids.at(id_time.now())) }
+}
+
+/// A call by a user.
+pub fn call() -> Call {
+    Call { actor: Actor { subject: "users/ada".into() }, ..Call::internal("test") }
+}
+
+/// The workspace `workspaces/acme`.
+pub fn workspace() -> WorkspaceId {
+    // The id is a label.
+    WorkspaceId::from_id("acme").unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+/// A product as a caller sends it.
+pub fn product(display_name: &str, vision: &str) -> pb::Product {
+    pb::Product { display_name: display_name.into(), vision: vision.into(), ..Default::default() }
+}
+
+/// Announces a creation.
+#[expect(clippy::missing_errors_doc, clippy::unnecessary_wraps, reason = "a decision's form; it never fails")]
+pub fn created(product: Product) -> Result<Change<Product>, Infallible> {
+    Ok(Change::new(product, ProductEvent::Created))
+}
+
+/// Announces an update.
+#[expect(clippy::missing_errors_doc, clippy::unnecessary_wraps, reason = "a decision's form; it never fails")]
+pub fn updated(_: &Product, product: Product) -> Result<Change<Product>, Infallible> {
+    Ok(Change::new(product, ProductEvent::Updated))
+}
+
+/// Creates a product in `workspaces/acme`.
+pub async fn create(store: &Store, id: &str, vision: &str) -> pb::Product {
+    let written = store.create::<Products, _>(&call(), "workspaces/acme", id, Some(product(id, vision)), created).await;
+    written.unwrap_or_else(|error| panic!("creating {id}: {error:?}")).message
+}
+
+/// Updates the vision of a product.
+pub async fn update(store: &Store, id: &str, vision: &str) -> pb::Product {
+    let patch = pb::Product { name: format!("workspaces/acme/products/{id}"), vision: vision.into(), ..Default::default() };
+    let written = store.update::<Products, _>(&call(), Some(patch), None, updated).await;
+    written.unwrap_or_else(|error| panic!("updating {id}: {error:?}")).message
+}
