@@ -188,11 +188,15 @@ fn escape(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {
         match byte {
-            b' ' | b'"' | b'%' | 0..=0x1f | 0x7f.. => text.push_str(&format!("%{byte:02X}")),
+            b' ' | b'"' | b'%' | 0..=0x1f | 0x7f.. => text.extend(['%', hex(byte >> 4), hex(byte & 0xf)]),
             plain => text.push(char::from(plain)),
         }
     }
     text
+}
+
+fn hex(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 fn unescape(value: &str) -> String {
@@ -201,15 +205,12 @@ fn unescape(value: &str) -> String {
     let mut i = 0;
     while let Some(&byte) = bytes.get(i) {
         let hex = bytes.get(i + 1..i + 3).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
-        match (byte, hex) {
-            (b'%', Some(value)) => {
-                decoded.push(value);
-                i += 3;
-            }
-            _ => {
-                decoded.push(byte);
-                i += 1;
-            }
+        if let (b'%', Some(value)) = (byte, hex) {
+            decoded.push(value);
+            i += 3;
+        } else {
+            decoded.push(byte);
+            i += 1;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()

@@ -26,7 +26,7 @@ const ROUNDS: usize = 5;
 /// Space that headers take of the broker's message limit.
 const HEADERS: usize = 8 * 1024;
 /// JetStream remembers message ids this long; within it a repeated publish stores nothing.
-const DUPLICATES: Duration = Duration::from_secs(60 * 60);
+const DUPLICATES: Duration = Duration::from_hours(1);
 
 /// Why a round of relaying ended early; the next round resumes where it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -261,7 +261,7 @@ impl Relay {
         let mut sql = String::from("INSERT INTO relay_cursors (workspace, revision) VALUES ");
         let mut values: Vec<Value> = Vec::with_capacity(2 * cursors.len());
         for (i, (workspace, revision)) in cursors.into_iter().enumerate() {
-            sql.push_str(&format!("{}(${}, ${})", if i == 0 { "" } else { ", " }, 2 * i + 1, 2 * i + 2));
+            sql.extend([if i == 0 { "" } else { ", " }.to_owned(), format!("(${}, ${})", 2 * i + 1, 2 * i + 2)]);
             values.extend([Value::from(workspace), Value::from(revision)]);
         }
         sql.push_str(" ON CONFLICT (workspace) DO UPDATE SET revision = excluded.revision");

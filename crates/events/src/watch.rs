@@ -150,10 +150,7 @@ struct Gone;
 impl Watch {
     /// Sends everything after `position`, with a snapshot of that revision first when asked for, until the end.
     pub(crate) async fn run(self, position: i64, snapshot: bool) -> Option<End> {
-        match self.follow(position, snapshot).await {
-            Ok(Gone) => None,
-            Err(end) => Some(end),
-        }
+        self.follow(position, snapshot).await.err()
     }
 
     async fn follow(&self, mut position: i64, snapshot: bool) -> Result<Gone, End> {

@@ -107,7 +107,7 @@ fn chain(failure: &(impl Failure + ?Sized)) -> String {
 /// A short id that finds the log line. It is a hash of the chain: the same bug gives the same id, which tells one incident from many.
 fn incident(failure: &(impl Failure + ?Sized)) -> String {
     let digest = Sha256::digest(chain(failure).as_bytes());
-    digest.iter().take(6).map(|b| format!("{b:02x}")).collect()
+    format!("{:016x}", digest.iter().take(8).fold(0_u64, |id, byte| id << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]

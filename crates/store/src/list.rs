@@ -244,14 +244,13 @@ fn compare(backend: DbBackend, comparison: &Comparison, columns: &[(&'static str
         return Ok(());
     }
     let (unset, symbol) = match operator {
-        Operator::Equal => (" IS NOT NULL AND ", " = "),
+        // "Contains" is handled above.
+        Operator::Equal | Operator::Contains => (" IS NOT NULL AND ", " = "),
         Operator::NotEqual => (" IS NULL OR ", " <> "),
         Operator::Less => (" IS NOT NULL AND ", " < "),
         Operator::LessOrEqual => (" IS NOT NULL AND ", " <= "),
         Operator::Greater => (" IS NOT NULL AND ", " > "),
         Operator::GreaterOrEqual => (" IS NOT NULL AND ", " >= "),
-        // Handled above; "contains" of a text that is not set is false.
-        Operator::Contains => (" IS NOT NULL AND ", " = "),
     };
     sql.push("(").push(name).push(unset).push(name).push(symbol).bind(bound).push(")");
     Ok(())

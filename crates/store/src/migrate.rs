@@ -120,7 +120,7 @@ pub async fn table<T: Table>(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             ColumnValue::Number(_) => number,
             ColumnValue::Boolean(_) => "boolean",
         };
-        columns.push_str(&format!(", {} {kind}", column.name));
+        columns.extend([", ", column.name, " ", kind]);
         if column.indexed {
             let name = column.name;
             statements.push(format!("CREATE INDEX {table}_{name} ON {table} (workspace, {name}, id)"));

@@ -127,7 +127,6 @@ impl Store {
     }
 
     /// Creates many resources in one transaction: all or none, or with `partial` those that are right. `reply` builds the answer.
-    #[expect(clippy::too_many_arguments, reason = "each is a field of the request or one of the two steps")]
     pub async fn batch_create<T: Table, E: Failure + Send + Sync + 'static, R: Message + Default>(
         &self,
         call: &Call,

@@ -54,7 +54,7 @@ impl Store {
     {
         let (mut write, answered) = self.begin(call, workspace).await?;
         if let Some(answer) = answered {
-            return self.repeat(call, &answer);
+            return Self::repeat(call, &answer);
         }
         if let Some(causation) = &call.causation {
             let noted = write.transaction.execute_raw(inbox(causation, write.now).statement(write.backend)).await?;
@@ -76,7 +76,7 @@ impl Store {
                 drop(write);
                 // The same request ran at the same time and won; its answer is the answer.
                 let answer = self.find_answer(workspace, id).await?;
-                return answer.map_or(Err(Error::RequestIdReused(id)), |a| self.repeat(call, &a));
+                return answer.map_or(Err(Error::RequestIdReused(id)), |a| Self::repeat(call, &a));
             }
             Err(error) => return Err(error),
         }
@@ -123,7 +123,7 @@ impl Store {
         Ok((write, answered))
     }
 
-    fn repeat<R: Message + Default>(&self, call: &Call, answer: &[u8]) -> Result<Written<R>, Error> {
+    fn repeat<R: Message + Default>(call: &Call, answer: &[u8]) -> Result<Written<R>, Error> {
         let reused = || Error::RequestIdReused(call.request_id.unwrap_or_default());
         let (digest, rest) = answer.split_at_checked(32).ok_or_else(reused)?;
         let (revision, message) = rest.split_at_checked(8).ok_or_else(reused)?;
@@ -426,7 +426,7 @@ impl Write {
         let mut counts = String::new();
         for (i, Pending { sql: statement, .. }) in pending.into_iter().enumerate() {
             sql.push(if i == 0 { "WITH " } else { ", " }).push(&format!("p{i} AS (")).append(statement).push(" RETURNING 1)");
-            counts.push_str(&format!("{}(SELECT count(*) FROM p{i})", if i == 0 { "" } else { " + " }));
+            counts.extend([if i == 0 { "" } else { " + " }.to_owned(), format!("(SELECT count(*) FROM p{i})")]);
         }
         sql.push(" SELECT ").push(&counts);
         match self.transaction.query_one_raw(sql.statement(self.backend)).await? {

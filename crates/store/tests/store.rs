@@ -1,5 +1,7 @@
 //! The store on real databases: SQLite and PostgreSQL.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 

@@ -92,13 +92,13 @@ pub fn product(display_name: &str, vision: &str) -> pb::Product {
 }
 
 /// Announces a creation.
-#[expect(clippy::missing_errors_doc, clippy::unnecessary_wraps, reason = "a decision's form; it never fails")]
+#[expect(clippy::missing_errors_doc, reason = "a decision's form; it never fails")]
 pub fn created(product: Product) -> Result<Change<Product>, Infallible> {
     Ok(Change::new(product, ProductEvent::Created))
 }
 
 /// Announces an update.
-#[expect(clippy::missing_errors_doc, clippy::unnecessary_wraps, reason = "a decision's form; it never fails")]
+#[expect(clippy::missing_errors_doc, reason = "a decision's form; it never fails")]
 pub fn updated(_: &Product, product: Product) -> Result<Change<Product>, Infallible> {
     Ok(Change::new(product, ProductEvent::Updated))
 }

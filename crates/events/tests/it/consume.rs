@@ -18,7 +18,7 @@ use waymark_testkit::{Engine, NatsServer, host, wait_until};
 
 use crate::nothing;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, thiserror::Error)]
 #[error("poison")]

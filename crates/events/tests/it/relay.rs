@@ -17,7 +17,7 @@ use waymark_testkit::{Engine, NatsServer, host, wait_until};
 
 use crate::nothing;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 async fn published(nats: &NatsServer, service: &str) -> Vec<(String, i64, String)> {
     let client = async_nats::connect(nats.url()).await.unwrap();
