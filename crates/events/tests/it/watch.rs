@@ -28,9 +28,9 @@ struct Fixture {
 
 async fn fixture(engine: Engine) -> Fixture {
     let (host, _) = host(5);
-    let (store, _database) = store(engine, &host).await.unwrap();
+    let (store, database) = store(engine, &host).await.unwrap();
     let api = EventsApi::new(&host, &store, nothing()).with_times(Duration::from_millis(50), Duration::from_millis(200));
-    Fixture { host, store, api, _database }
+    Fixture { host, store, api, _database: database }
 }
 
 fn request(start: Option<Start>) -> pb::WatchEventsRequest {
