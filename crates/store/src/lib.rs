@@ -14,6 +14,7 @@ mod history;
 mod list;
 mod log;
 pub mod migrate;
+mod put;
 mod reaction;
 mod repository;
 mod sql;

@@ -5,41 +5,31 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use prost::Message;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use serde_json::{Map, Value};
 use uuid::Uuid;
-use waymark_domain::{Change, Name, Resource, WorkspaceId};
+use waymark_domain::{Change, Name, WorkspaceId};
 use waymark_proto::{ResourceMessage, Standard};
 use waymark_rpc::{Call, Written};
 
+use crate::put::Pending;
 use crate::reaction::inbox;
 use crate::sql::{Sql, json_text};
 use crate::{Error, Store, Table, repository};
 
-/// Statements are sent together up to this many; databases limit the values of one statement.
-const BATCH: usize = 64;
-
 /// An open transaction. Everything it reads is as it will be at commit, since it holds the workspace's lock.
 pub struct Write {
-    transaction: DatabaseTransaction,
-    backend: DbBackend,
-    workspace: WorkspaceId,
-    revision: i64,
-    ordinal: i32,
-    now: DateTime<Utc>,
-    new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
-    call: Call,
+    pub(crate) transaction: DatabaseTransaction,
+    pub(crate) backend: DbBackend,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) revision: i64,
+    pub(crate) ordinal: i32,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+    pub(crate) call: Call,
     /// Bodies as they were loaded, to tell what changed.
-    loaded: BTreeMap<(&'static str, String), Map<String, Value>>,
-    pending: Vec<Pending>,
-}
-
-struct Pending {
-    table: &'static str,
-    id: String,
-    sql: Sql,
+    pub(crate) loaded: BTreeMap<(&'static str, String), Map<String, Value>>,
+    pub(crate) pending: Vec<Pending>,
 }
 
 impl Store {
@@ -296,206 +286,6 @@ impl Write {
         let change = decide(self.draft::<T>(id, message)?).map_err(Error::rule)?;
         self.put::<T>(change).await
     }
-
-    /// Saves a change: the state under its next version, and a log row per event. The only way to save anything. Returns the resource
-    /// as it now is.
-    pub async fn put<T: Table>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
-        let (mut resource, events) = change.into_parts();
-        let meta = resource.meta_mut();
-        let (id, previous) = (meta.name.id().as_str().to_owned(), meta.version);
-        meta.version = previous + 1;
-        meta.update_time = self.now;
-        if *meta.name.workspace() != self.workspace {
-            return Err(Error::NotFound(meta.name.to_string()));
-        }
-        let message = T::Message::from(&resource);
-        let body = to_json(&message)?;
-        // Two statements on the same row must not be sent together.
-        if self.pending.len() >= BATCH || self.pending.iter().any(|p| p.table == T::TABLE && p.id == id) {
-            self.flush().await?;
-        }
-        let sql = if previous == 0 { self.insert::<T>(&resource, &body) } else { self.update::<T>(&resource, previous, &body) };
-        self.pending.push(Pending { table: T::TABLE, id: id.clone(), sql });
-        let before = self.loaded.remove(&(T::TABLE, id.clone()));
-        let after: Map<String, Value> = serde_json::from_str(&body).unwrap_or_default();
-        let changed = before.map(|before| changed_fields(&before, &after)).unwrap_or_default();
-        self.loaded.insert((T::TABLE, id.clone()), after);
-        for event in events {
-            self.log::<T>(&id, event.into(), &body, &changed)?;
-        }
-        Ok(message)
-    }
-
-    fn insert<T: Table>(&self, resource: &T::Resource, body: &str) -> Sql {
-        let meta = resource.meta();
-        let mut sql = Sql::new("INSERT INTO ");
-        sql.push(T::TABLE).push(" (workspace, id, uid, version, display_name, create_time, update_time, delete_time, body");
-        for column in T::COLUMNS {
-            sql.push(", ").push(column.name);
-        }
-        sql.push(") VALUES (").bind(self.workspace.id()).push(", ").bind(meta.name.id().as_str());
-        sql.push(", ").bind(meta.uid.to_string()).push(", ").bind(meta.version.cast_signed());
-        sql.push(", ").bind(meta.display_name.clone()).push(", ").bind(meta.create_time.timestamp_micros());
-        sql.push(", ").bind(meta.update_time.timestamp_micros()).push(", ").bind(meta.delete_time.map(|t| t.timestamp_micros()));
-        sql.push(", ").bind_json(self.backend, body.to_owned());
-        for column in T::COLUMNS {
-            sql.push(", ").bind(column.value_of(resource));
-        }
-        sql.push(")");
-        sql
-    }
-
-    fn update<T: Table>(&self, resource: &T::Resource, previous: u64, body: &str) -> Sql {
-        let meta = resource.meta();
-        let mut sql = Sql::new("UPDATE ");
-        sql.push(T::TABLE).push(" SET version = ").bind(meta.version.cast_signed());
-        sql.push(", display_name = ").bind(meta.display_name.clone());
-        sql.push(", update_time = ").bind(meta.update_time.timestamp_micros());
-        sql.push(", delete_time = ").bind(meta.delete_time.map(|t| t.timestamp_micros()));
-        sql.push(", body = ").bind_json(self.backend, body.to_owned());
-        for column in T::COLUMNS {
-            sql.push(", ").push(column.name).push(" = ").bind(column.value_of(resource));
-        }
-        sql.push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(meta.name.id().as_str());
-        sql.push(" AND version = ").bind(previous.cast_signed());
-        sql
-    }
-
-    fn log<T: Table>(&mut self, id: &str, verb: &str, body: &str, changed: &[String]) -> Result<(), Error> {
-        let package = T::Message::FULL_NAME.rsplit_once('.').map_or("", |(package, _)| package);
-        let event_type = format!("{package}.{}{verb}", T::Resource::KIND);
-        if !waymark_proto::event::is_event(&event_type) {
-            return Err(Error::UnknownEvent(event_type));
-        }
-        let mut change = Map::new();
-        change.insert("actor".into(), self.call.actor.subject.clone().into());
-        let causation = self.call.causation.as_ref().map(|c| c.event_id.to_string());
-        if let Some(id) = &causation {
-            change.insert("causationId".into(), id.clone().into());
-        }
-        if !changed.is_empty() {
-            change.insert("changedFields".into(), changed.to_vec().into());
-        }
-        let data = format!(r#"{{"{}":{body},"change":{}}}"#, json_name(T::Message::SINGULAR), Value::Object(change));
-        let mut sql = Sql::new(
-            "INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, request_id, causation_id, traceparent, data) VALUES (",
-        );
-        sql.bind(self.workspace.id()).push(", ").bind(self.revision).push(", ").bind(self.ordinal);
-        sql.push(", ").bind((self.new_id)().to_string()).push(", ").bind(event_type);
-        sql.push(", ").bind(T::Resource::COLLECTION).push(", ").bind(id).push(", ").bind(self.now.timestamp_micros());
-        sql.push(", ").bind(self.call.actor.subject.clone()).push(", ").bind(self.call.request_id.map(|id| id.to_string()));
-        sql.push(", ").bind(causation).push(", ").bind(self.call.traceparent.clone());
-        sql.push(", ").bind_json(self.backend, data).push(")");
-        self.pending.push(Pending { table: "log", id: self.ordinal.to_string(), sql });
-        self.ordinal += 1;
-        Ok(())
-    }
-
-    fn remember(&mut self, request_id: Uuid, answer: &impl Message) {
-        let mut bytes = self.call.digest.to_vec();
-        bytes.extend(self.revision.to_be_bytes());
-        bytes.extend(answer.encode_to_vec());
-        let mut sql = Sql::new("INSERT INTO requests (workspace, request_id, revision, time, answer) VALUES (");
-        sql.bind(self.workspace.id()).push(", ").bind(request_id.to_string()).push(", ").bind(self.revision);
-        sql.push(", ").bind(self.now.timestamp_micros()).push(", ").bind(bytes).push(")");
-        self.pending.push(Pending { table: "requests", id: request_id.to_string(), sql });
-    }
-
-    /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip to save.
-    async fn flush(&mut self) -> Result<(), Error> {
-        let pending = std::mem::take(&mut self.pending);
-        if pending.is_empty() {
-            return Ok(());
-        }
-        let expected = pending.len() as i64;
-        let keys: Vec<(&'static str, String)> = pending.iter().map(|p| (p.table, p.id.clone())).collect();
-        let written = if self.backend == DbBackend::Postgres { self.send_together(pending).await } else { self.send_each(pending).await };
-        match written {
-            Ok(written) if written == expected => Ok(()),
-            // A row that was loaded under the lock was changed by somebody who does not take it.
-            Ok(_) => Err(DbErr::RecordNotUpdated.into()),
-            Err(error) => match error.sql_err() {
-                Some(SqlErr::UniqueConstraintViolation(constraint)) => Err(self.taken_by(&constraint, &keys, error)),
-                _ => Err(error.into()),
-            },
-        }
-    }
-
-    async fn send_together(&self, pending: Vec<Pending>) -> Result<i64, DbErr> {
-        let mut sql = Sql::default();
-        let mut counts = String::new();
-        for (i, Pending { sql: statement, .. }) in pending.into_iter().enumerate() {
-            sql.push(if i == 0 { "WITH " } else { ", " }).push(&format!("p{i} AS (")).append(statement).push(" RETURNING 1)");
-            counts.extend([if i == 0 { "" } else { " + " }.to_owned(), format!("(SELECT count(*) FROM p{i})")]);
-        }
-        sql.push(" SELECT ").push(&counts);
-        match self.transaction.query_one_raw(sql.statement(self.backend)).await? {
-            Some(row) => row.try_get_by_index(0),
-            None => Ok(0),
-        }
-    }
-
-    async fn send_each(&self, pending: Vec<Pending>) -> Result<i64, DbErr> {
-        let mut written = 0;
-        for Pending { sql, .. } in pending {
-            written += self.transaction.execute_raw(sql.statement(self.backend)).await?.rows_affected().cast_signed();
-        }
-        Ok(written)
-    }
-
-    /// Which name or request id was taken, from the constraint that the database names.
-    fn taken_by(&self, constraint: &str, keys: &[(&'static str, String)], error: DbErr) -> Error {
-        // PostgreSQL names `<table>_pkey`, SQLite `<table>.<column>`.
-        let of = |table: &str| constraint.contains(&format!("\"{table}_pkey\"")) || constraint.contains(&format!(" {table}."));
-        for (table, id) in keys {
-            if of(table) {
-                return match (*table, Uuid::parse_str(id)) {
-                    ("requests", Ok(id)) => Error::RequestIdReused(id),
-                    (table, _) => Error::Exists(format!("{}/{table}/{id}", self.workspace)),
-                };
-            }
-        }
-        error.into()
-    }
-}
-
-pub(crate) fn to_json<M: ResourceMessage>(message: &M) -> Result<String, Error> {
-    serde_json::to_string(message).map_err(|e| DbErr::Json(e.to_string()).into())
-}
-
-/// The name of a field in canonical JSON: lower camel case.
-pub(crate) fn json_name(field: &str) -> String {
-    let mut name = String::with_capacity(field.len());
-    let mut upper = false;
-    for c in field.chars() {
-        match c {
-            '_' => upper = true,
-            c if upper => {
-                name.extend(c.to_uppercase());
-                upper = false;
-            }
-            c => name.push(c),
-        }
-    }
-    name
-}
-
-/// Top-level fields that differ, in the contract's spelling; those that differ always are left out.
-fn changed_fields(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
-    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    keys.into_iter()
-        .filter(|key| !matches!(key.as_str(), "etag" | "updateTime") && before.get(*key) != after.get(*key))
-        .map(|key| {
-            let mut field = String::with_capacity(key.len() + 4);
-            for c in key.chars() {
-                if c.is_ascii_uppercase() {
-                    field.push('_');
-                }
-                field.push(c.to_ascii_lowercase());
-            }
-            field
-        })
-        .collect()
 }
 
 /// The standard fields of a resource that does not exist yet.
