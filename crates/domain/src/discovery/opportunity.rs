@@ -111,6 +111,12 @@ impl fmt::Display for ParentNode {
 }
 
 impl Opportunity {
+    /// A new opportunity that a measurement gave rise to.
+    pub fn open_with(mut self, learning: Learning) -> Change<Self> {
+        self.learnings = vec![learning];
+        Change::new(self, OpportunityEvent::Created).and(OpportunityEvent::Learned)
+    }
+
     /// Adds what a measurement said. A later measurement of the same outcome replaces the earlier one; `None` when nothing is new.
     pub fn learn(mut self, learning: Learning) -> Option<Change<Self>> {
         if self.learnings.contains(&learning) {

@@ -1,0 +1,148 @@
+//! What concerns whole trees: reading, advice, risks, moves, prunings, and the steps of solutions and tests.
+
+use chrono::TimeDelta;
+use waymark_domain::discovery::lint::lint;
+use waymark_domain::discovery::{AssumptionTest, NodeName, Outcome, Solution, risks};
+use waymark_domain::{Name, Violations, WorkspaceId, text};
+use waymark_proto::common::v1::{AsOf, as_of};
+use waymark_proto::convert;
+use waymark_proto::convert::discovery::{observation, tree_node};
+use waymark_proto::discovery::v1 as pb;
+use waymark_rpc::{Call, Written};
+use waymark_store::{Error, Position, Write};
+
+use super::{Api, parse, required};
+use crate::store::{AssumptionTests, Opportunities, Outcomes, Solutions, put_node, tree_as_of, tree_of};
+
+const STALE_DAYS: i32 = 90;
+const REASON_LENGTH: usize = 2_000;
+
+impl Api {
+    pub(super) async fn tree(&self, request: pb::GetTreeRequest) -> Result<pb::GetTreeResponse, Error> {
+        let name: Name<Outcome> = parse("name", &request.name)?;
+        let position = request.as_of.map(position).transpose()?;
+        let (revision, tree) = tree_as_of(&self.store, name.workspace(), position).await?;
+        let root = tree_node(&tree, &NodeName::Outcome(name), request.show_pruned).ok_or(Error::NotFound(request.name))?;
+        Ok(pb::GetTreeResponse { root: Some(root), revision })
+    }
+
+    pub(super) async fn lint(&self, request: pb::LintTreeRequest) -> Result<pb::LintTreeResponse, Error> {
+        let name: Name<Outcome> = parse("name", &request.name)?;
+        let days = match request.stale_days {
+            0 => STALE_DAYS,
+            days if days > 0 => days,
+            _ => return Err(Violations::one("stale_days", "must not be negative; 0 means 90").into()),
+        };
+        let (_, tree) = tree_as_of(&self.store, name.workspace(), None).await?;
+        if !tree.outcomes.contains_key(&name) {
+            return Err(Error::NotFound(request.name));
+        }
+        let findings = lint(&tree, &name, self.store.now(), TimeDelta::days(days.into()));
+        Ok(pb::LintTreeResponse { findings: findings.iter().map(Into::into).collect() })
+    }
+
+    pub(super) async fn risks(&self, request: pb::AssessRisksRequest) -> Result<pb::AssessRisksResponse, Error> {
+        let name: Name<Solution> = parse("name", &request.name)?;
+        let (_, tree) = tree_as_of(&self.store, name.workspace(), None).await?;
+        let solution = tree.solutions.get(&name).ok_or(Error::NotFound(request.name))?;
+        let tests: Vec<AssumptionTest> = tree.tests.values().cloned().collect();
+        let standings = risks::assess(solution, &tests);
+        Ok(pb::AssessRisksResponse {
+            solution: name.to_string(),
+            risks: standings.iter().map(Into::into).collect(),
+            ready: standings.iter().all(risks::RiskStanding::is_supported),
+        })
+    }
+
+    pub(super) async fn validate(&self, call: &Call, request: &pb::ValidateSolutionRequest) -> Result<Written<pb::Solution>, Error> {
+        let name: Name<Solution> = parse("name", &request.name)?;
+        let work = async |write: &mut Write| {
+            let solution = write.load::<Solutions>(&name, &request.etag).await?;
+            let tests = write.all_where::<AssumptionTests>("solution", &name.to_string(), u32::MAX).await?;
+            let change = solution.validate(&tests, write.now()).map_err(Error::rule)?;
+            write.put::<Solutions>(change).await
+        };
+        self.store.write(call, name.workspace(), work).await
+    }
+
+    pub(super) async fn conclude(
+        &self,
+        call: &Call,
+        request: pb::ConcludeAssumptionTestRequest,
+    ) -> Result<Written<pb::AssumptionTest>, Error> {
+        let mut violations = Violations::new();
+        let observed = violations.nested("result", observation(required("result", request.result)?));
+        violations.into_result()?;
+        let observed = required("result", observed)?;
+        let conclude = |test: AssumptionTest, now| test.conclude(observed, now);
+        self.store.change::<AssumptionTests, _>(call, &request.name, &request.etag, conclude).await
+    }
+
+    pub(super) async fn relocate(&self, call: &Call, request: pb::MoveNodeRequest) -> Result<Written<pb::TreeNode>, Error> {
+        let mut violations = Violations::new();
+        let node = violations.check("name", request.name.parse::<NodeName>());
+        let destination = violations.check("destination", request.destination.parse::<NodeName>());
+        violations.into_result()?;
+        let (node, destination) = (required("name", node)?, required("destination", destination)?);
+        let work = async |write: &mut Write| {
+            check_etag(write, &node, &request.etag).await?;
+            let change = tree_of(write).await?.relocate(&node, &destination).map_err(Error::rule)?;
+            put_node(write, change).await?;
+            subtree(write, &node).await
+        };
+        self.store.write(call, &workspace(&node), work).await
+    }
+
+    pub(super) async fn prune(&self, call: &Call, request: pb::PruneNodeRequest) -> Result<Written<pb::TreeNode>, Error> {
+        let mut violations = Violations::new();
+        let node = violations.check("name", request.name.parse::<NodeName>());
+        let reason = violations.check("reason", text::required(request.reason, REASON_LENGTH));
+        violations.into_result()?;
+        let (node, reason) = (required("name", node)?, required("reason", reason)?);
+        let work = async |write: &mut Write| {
+            check_etag(write, &node, &request.etag).await?;
+            let changes = tree_of(write).await?.prune(&node, &reason, write.now()).map_err(Error::rule)?;
+            for change in changes {
+                put_node(write, change).await?;
+            }
+            subtree(write, &node).await
+        };
+        self.store.write(call, &workspace(&node), work).await
+    }
+}
+
+fn workspace(node: &NodeName) -> WorkspaceId {
+    node.any().workspace
+}
+
+/// Checks that the node exists and that the etag, if there is one, is current.
+async fn check_etag(write: &mut Write, node: &NodeName, etag: &str) -> Result<(), Error> {
+    match node {
+        NodeName::Outcome(name) => write.load::<Outcomes>(name, etag).await.map(|_| ()),
+        NodeName::Opportunity(name) => write.load::<Opportunities>(name, etag).await.map(|_| ()),
+        NodeName::Solution(name) => write.load::<Solutions>(name, etag).await.map(|_| ()),
+        NodeName::AssumptionTest(name) => write.load::<AssumptionTests>(name, etag).await.map(|_| ()),
+    }
+}
+
+/// A node and all below it as they are after the write's changes.
+async fn subtree(write: &mut Write, node: &NodeName) -> Result<pb::TreeNode, Error> {
+    tree_node(&tree_of(write).await?, node, true).ok_or_else(|| Error::NotFound(node.to_string()))
+}
+
+fn position(as_of: AsOf) -> Result<Position, Violations> {
+    let mut violations = Violations::new();
+    let position = match as_of.position {
+        None => {
+            violations.add("as_of", "must have a revision or a time; leave as_of out for now");
+            None
+        }
+        Some(as_of::Position::Revision(revision)) if revision < 0 => {
+            violations.add("as_of.revision", "must not be negative");
+            None
+        }
+        Some(as_of::Position::Revision(revision)) => Some(Position::Revision(revision)),
+        Some(as_of::Position::Time(time)) => convert::time(&mut violations, "as_of.time", Some(time)).map(Position::Time),
+    };
+    position.ok_or(violations)
+}

@@ -1,0 +1,15 @@
+//! Outcomes, the roots of trees.
+
+use waymark_domain::discovery::Outcome;
+use waymark_proto::discovery::v1 as pb;
+use waymark_store::{Column, Columns, Table};
+
+/// The table of outcomes.
+pub struct Outcomes;
+
+impl Table for Outcomes {
+    type Resource = Outcome;
+    type Message = pb::Outcome;
+    const TABLE: &'static str = "outcomes";
+    const COLUMNS: Columns<Outcome> = &[Column::text("metric", |o: &Outcome| o.binding.metric().map(ToString::to_string)).indexed()];
+}
