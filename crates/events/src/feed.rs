@@ -76,7 +76,7 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
             Ok::<_, Error>(store)
         };
         match attempt.await {
-            Ok(store) => return Ok(store),
+            Ok(store) => return Ok(store.measured(&host.telemetry.meter(), service)),
             Err(error) if error.is_transient() || matches!(error, Error::Database(sea_orm::DbErr::Conn(_))) => {
                 tracing::warn!(service, error = %chain(&error), "the database does not answer; trying again");
             }

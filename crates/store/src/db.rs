@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Histogram, Meter};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult};
 use uuid::Uuid;
@@ -52,6 +54,8 @@ pub struct Store {
     pub(crate) clock: Clock,
     heads: Heads,
     acquire_timeout: Duration,
+    /// How long writes waited for a connection and for BEGIN, with the label that tells the services of a process apart.
+    wait: Option<(Histogram<f64>, KeyValue)>,
 }
 
 impl Store {
@@ -92,7 +96,21 @@ impl Store {
             let pool = Database::connect(connect).await?;
             (pool.clone(), pool)
         };
-        Ok(Self { writer, reader, clock, heads: Heads::default(), acquire_timeout: options.acquire_timeout })
+        Ok(Self { writer, reader, clock, heads: Heads::default(), acquire_timeout: options.acquire_timeout, wait: None })
+    }
+
+    /// The same, measuring how long the writes of `service` wait for a connection.
+    #[must_use]
+    pub fn measured(mut self, meter: &Meter, service: &'static str) -> Self {
+        let wait = meter.f64_histogram("waymark.db.wait").with_unit("s").with_description("Time a write waits for a connection and BEGIN");
+        self.wait = Some((wait.build(), KeyValue::new("service", service)));
+        self
+    }
+
+    pub(crate) fn waited(&self, time: Duration) {
+        if let Some((wait, service)) = &self.wait {
+            wait.record(time.as_secs_f64(), std::slice::from_ref(service));
+        }
     }
 
     /// Which database it is.

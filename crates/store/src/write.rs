@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use prost::Message;
@@ -87,7 +88,9 @@ impl Store {
     async fn begin(&self, call: &Call, workspace: &WorkspaceId) -> Result<(Write, Option<Vec<u8>>), Error> {
         let backend = self.backend();
         let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let asked = Instant::now();
         let transaction = self.writer.begin_with_options(options).await.map_err(|e| self.error(e))?;
+        self.waited(asked.elapsed());
         let mut sql = Sql::new("INSERT INTO workspaces (id, revision) VALUES (");
         sql.bind(workspace.id()).push(", 1) ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1 RETURNING revision");
         if let Some(request_id) = call.request_id {
