@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 
 use crate::Usage;
 use crate::draw::roadmap;
+use crate::dev::Dev;
 use crate::draw::roadmap::Roadmap;
 use crate::draw::trace::{self, Trace};
 use crate::draw::tree::{self as tree_picture, Tree};
@@ -20,6 +21,8 @@ use crate::settings::Settings;
 /// The commands written by hand.
 #[derive(Debug, Subcommand)]
 enum Own {
+    /// Run the three services in this process
+    Dev(Box<Dev>),
     /// Import data from files
     #[command(subcommand)]
     Import(Box<Import>),
@@ -93,6 +96,11 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The options of `waymark dev`, when that is the command.
+pub fn dev(matches: &ArgMatches) -> Option<Dev> {
+    matches.subcommand_matches("dev").and_then(|below| Dev::from_arg_matches(below).ok())
+}
+
 /// Global options are known to the innermost command.
 fn innermost(matches: &ArgMatches) -> &ArgMatches {
     matches.subcommand().map_or(matches, |(_, below)| innermost(below))
@@ -106,6 +114,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
             };
             execute::call(method, &call.data, settings).await?;
         }
+        Own::Dev(_) => bail!("the development server is started before this"),
         Own::Import(import) => return import::run(*import, settings).await,
         Own::Events(events) => events::run(events, settings).await?,
         Own::Tree(options) => tree_picture::run(&options, settings).await?,

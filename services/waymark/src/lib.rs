@@ -4,6 +4,7 @@
 //! This crate decides nothing about products: every rule is the services'.
 
 pub mod commands;
+pub mod dev;
 pub mod draw;
 pub mod events;
 pub mod failure;
@@ -21,6 +22,10 @@ pub fn run() -> ExitCode {
         Ok(matches) => matches,
         Err(error) => error.exit(),
     };
+    // The development server makes its own async runtime, as every service does.
+    if let Some(options) = commands::dev(&matches) {
+        return dev::run(options);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&error.into()),

@@ -1,0 +1,176 @@
+//! `waymark dev`: the three services in one process, with SQLite files and local Delta tables, for a laptop or a small team.
+//!
+//! The services are those that run alone in production, wired the same way; only what carries events between them may differ.
+
+mod broker;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use waymark_discovery as discovery;
+use waymark_events::Transport;
+use waymark_metrics as metrics;
+use waymark_metrics::MetricsArgs;
+use waymark_roadmap as roadmap;
+use waymark_runtime::config::{DatabaseArgs, EventArgs, LimitArgs, ProcessArgs, ServerArgs};
+use waymark_runtime::{Host, Running};
+
+use broker::Broker;
+
+/// Options of `waymark dev`.
+#[derive(Debug, Clone, Args)]
+pub struct Dev {
+    /// Address of the discovery service
+    #[arg(long, env = "WAYMARK_DISCOVERY_LISTEN", value_name = "HOST:PORT", default_value_t = local(7401))]
+    discovery_listen: SocketAddr,
+    /// Address of the roadmap service
+    #[arg(long, env = "WAYMARK_ROADMAP_LISTEN", value_name = "HOST:PORT", default_value_t = local(7402))]
+    roadmap_listen: SocketAddr,
+    /// Address of the metrics service
+    #[arg(long, env = "WAYMARK_METRICS_LISTEN", value_name = "HOST:PORT", default_value_t = local(7403))]
+    metrics_listen: SocketAddr,
+    /// Folder for SQLite files, product events and the broker's store; made when it is absent, found again by the next start
+    #[arg(long, env = "WAYMARK_DATA_DIR", value_name = "FOLDER", default_value = "./.waymark")]
+    data_dir: std::path::PathBuf,
+    /// Allow the development authenticator, which believes whatever a caller says of itself, on an address other hosts can reach
+    #[arg(long, env = "WAYMARK_INSECURE", value_parser = BoolishValueParser::new())]
+    insecure: bool,
+    /// Origins from which browsers may call (gRPC-Web with CORS), separated by commas; `*` for any. Without it gRPC-Web is off
+    #[arg(long = "web-origin", env = "WAYMARK_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    web_origins: Vec<String>,
+    /// Carry events within the process, even when a nats-server is found on the PATH
+    #[arg(long, env = "WAYMARK_BUS", value_parser = BoolishValueParser::new(), conflicts_with = "nats_url")]
+    bus: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    events: EventArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
+    process: ProcessArgs,
+}
+
+const fn local(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// Runs until Ctrl-C or SIGTERM, then drains.
+pub fn run(args: Dev) -> ExitCode {
+    let broker = match broker(&args) {
+        Ok(broker) => broker,
+        Err(error) => return crate::failure::report(&error),
+    };
+    let process = args.process.clone();
+    let url = broker.as_ref().map(|broker| broker.url().to_owned());
+    let code = waymark_runtime::run("waymark-dev", &process, |host| start(host, args, url));
+    // Only now: until the drain is over the services publish what was committed.
+    drop(broker);
+    code
+}
+
+fn broker(args: &Dev) -> Result<Option<Broker>> {
+    match &args.events.nats_url {
+        Some(url) => Ok(Some(Broker::Configured(url.clone()))),
+        None if args.bus => Ok(None),
+        None => Broker::find(&args.data_dir.join("nats")),
+    }
+}
+
+async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Running>> {
+    let database = DatabaseArgs { data_dir: args.data_dir.clone(), ..DatabaseArgs::default() };
+    let discovery = discovery::Service::open(&host, &database).await?;
+    let roadmap = roadmap::Service::open(&host, &database).await?;
+    let metrics = metrics::Service::open(&host, &database, &args.metrics).await?;
+
+    let transport = match &broker {
+        Some(url) => Transport::Nats(waymark_events::connect(url, host.name).await?),
+        None => Transport::Bus(vec![
+            (discovery::NAME, discovery.store().clone()),
+            (roadmap::NAME, roadmap.store().clone()),
+            (metrics::NAME, metrics.store().clone()),
+        ]),
+    };
+    discovery.start(&host, &args.events, transport.clone());
+    roadmap.start(&host, &args.events, transport.clone());
+    metrics.start(&host, &args.events, transport);
+
+    let server = |listen| ServerArgs {
+        listen: Some(listen),
+        insecure: args.insecure,
+        web_origins: args.web_origins.clone(),
+        limits: args.limits.clone(),
+    };
+    let servers = vec![
+        discovery.serve(&host, &server(args.discovery_listen)).await?,
+        roadmap.serve(&host, &server(args.roadmap_listen)).await?,
+        metrics.serve(&host, &server(args.metrics_listen)).await?,
+    ];
+    println!("{}", welcome(&args, &servers, broker.as_deref()));
+    Ok(servers)
+}
+
+/// What a person needs to know to begin.
+fn welcome(args: &Dev, servers: &[Running], broker: Option<&str>) -> String {
+    let address = |index: usize| servers.get(index).map(|server| server.address().to_string()).unwrap_or_default();
+    let addresses = [address(0), address(1), address(2)];
+    let data = std::path::absolute(&args.data_dir).unwrap_or_else(|_| args.data_dir.clone());
+    let program = std::env::args().next().unwrap_or_else(|| "waymark".to_owned());
+    let flags = ["discovery", "roadmap", "metrics"].iter().zip([7401, 7402, 7403]).zip(&addresses);
+    let flags: String = flags
+        .filter(|((_, port), address)| **address != local(*port).to_string())
+        .map(|((name, _), address)| format!(" --{name}-address {address}"))
+        .fold(String::new(), |all, flag| all + &flag);
+    format!(
+        "
+Waymark is running. Ctrl-C ends it in an orderly way; the next start finds the data again.
+
+  discovery  {}
+  roadmap    {}
+  metrics    {}
+  admin      http://{}/metrics, /readyz
+  data       {}
+  events     {}
+
+A first command, from another terminal:
+
+  {program} products create app --display-name 'My product' --lifecycle exploring -w acme{flags}
+
+The whole loop as a story: {program} demo{flags}
+",
+        addresses[0],
+        addresses[1],
+        addresses[2],
+        args.process.admin_listen,
+        data.display(),
+        broker.unwrap_or("within this process (no nats-server is configured or on the PATH)"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory as _, Parser};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        dev: Dev,
+    }
+
+    #[test]
+    fn options_are_sound_and_explained() {
+        Line::command().debug_assert();
+        for arg in Line::command().get_arguments().filter(|arg| arg.get_id() != "help") {
+            assert!(arg.get_help().is_some(), "{} has no help", arg.get_id());
+            assert!(arg.get_env().is_some(), "{} has no variable", arg.get_id());
+        }
+        let dev = Line::parse_from(["t"]).dev;
+        assert_eq!(dev.discovery_listen, discovery::ADDRESS);
+        assert_eq!(dev.roadmap_listen, roadmap::ADDRESS);
+        assert_eq!(dev.metrics_listen, metrics::ADDRESS);
+    }
+}
