@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 
 use crate::Usage;
-use crate::draw::roadmap;
+use crate::demo::{self, Demo};
 use crate::dev::Dev;
+use crate::draw::roadmap;
 use crate::draw::roadmap::Roadmap;
 use crate::draw::trace::{self, Trace};
 use crate::draw::tree::{self as tree_picture, Tree};
@@ -23,6 +24,8 @@ use crate::settings::Settings;
 enum Own {
     /// Run the three services in this process
     Dev(Box<Dev>),
+    /// Play the loop once around as a story, on generated data, against running services
+    Demo(Demo),
     /// Import data from files
     #[command(subcommand)]
     Import(Box<Import>),
@@ -115,6 +118,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
             execute::call(method, &call.data, settings).await?;
         }
         Own::Dev(_) => bail!("the development server is started before this"),
+        Own::Demo(options) => demo::run(&options, settings).await?,
         Own::Import(import) => return import::run(*import, settings).await,
         Own::Events(events) => events::run(events, settings).await?,
         Own::Tree(options) => tree_picture::run(&options, settings).await?,

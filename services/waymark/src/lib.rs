@@ -4,6 +4,7 @@
 //! This crate decides nothing about products: every rule is the services'.
 
 pub mod commands;
+pub mod demo;
 pub mod dev;
 pub mod draw;
 pub mod events;

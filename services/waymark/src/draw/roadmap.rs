@@ -12,7 +12,7 @@ use crate::generic::names::short;
 use crate::settings::Settings;
 
 /// Options of `waymark roadmap`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Roadmap {
     #[command(flatten)]
     when: When,

@@ -28,6 +28,13 @@ pub struct Trace {
     name: String,
 }
 
+impl Trace {
+    /// The trace of an initiative.
+    pub fn of(initiative: &str) -> Self {
+        Self { name: initiative.to_owned() }
+    }
+}
+
 /// Clients of what a trace runs through.
 struct Clients {
     research: ResearchServiceClient<Channel>,

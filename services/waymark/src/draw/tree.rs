@@ -14,7 +14,7 @@ use crate::generic::names::short;
 use crate::settings::Settings;
 
 /// Options of `waymark tree`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Tree {
     /// The outcome at the root, by id or name; all outcomes when not given
     outcome: Option<String>,
