@@ -1,0 +1,150 @@
+//! A service of the test's own, and the few calls that every story makes.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tempfile::TempDir;
+use tonic::{Code, Response, Status};
+use uuid::Uuid;
+use waymark_client::{Channel, Options};
+use waymark_metrics::migrations::Migrator;
+use waymark_metrics::{MetricsArgs, Service, handle};
+use waymark_proto::convert::timestamp;
+use waymark_proto::events::v1 as log;
+use waymark_proto::events::v1::events_service_client::EventsServiceClient;
+use waymark_proto::metrics::v1 as pb;
+use waymark_proto::metrics::v1::analysis_service_client::AnalysisServiceClient;
+use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
+use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
+use waymark_proto::metrics::v1::outcome_service_client::OutcomeServiceClient;
+use waymark_runtime::{DatabaseArgs, Host, ManualClock, Running, ServerArgs};
+use waymark_store::Received;
+use waymark_testkit::{Engine, TestDatabase, database, host};
+
+pub const WORKSPACE: &str = "workspaces/acme";
+
+pub struct World {
+    pub service: Service,
+    pub hand: ManualClock,
+    pub folder: TempDir,
+    address: String,
+    deliveries: u64,
+    // Kept for as long as the world: dropping them ends the server or removes the database.
+    _host: Host,
+    _running: Running,
+    _database: TestDatabase,
+}
+
+impl World {
+    pub async fn open(engine: Engine) -> Self {
+        let (host, hand) = host(7);
+        let args = |url: String| DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
+        let migrate =
+            async |url: String| waymark_events::open::<Migrator>(&host, "metrics", &args(url)).await?.close().await.map_err(Into::into);
+        let database = database(engine, "metrics", migrate).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let lake = folder.path().join("lake").display().to_string();
+        let metrics = MetricsArgs { lake: Some(lake), ingest_wait: Duration::from_millis(2), ..MetricsArgs::default() };
+        let service = Service::open(&host, &args(database.url().to_owned()), &metrics).await.unwrap();
+        let server = ServerArgs { listen: Some("127.0.0.1:0".parse().unwrap()), ..ServerArgs::default() };
+        let running = service.serve(&host, &server).await.unwrap();
+        let address = running.address().to_string();
+        Self { service, hand, folder, address, deliveries: 0, _host: host, _running: running, _database: database }
+    }
+
+    pub fn channel_as(&self, role: &str) -> Channel {
+        let options = Options { actor: Some("users/ada@example.com".into()), role: Some(role.into()), attempts: 1, ..Options::default() };
+        Channel::new(&self.address, options).unwrap()
+    }
+
+    fn channel(&self) -> Channel {
+        self.channel_as("admin")
+    }
+
+    pub fn metrics(&self) -> MetricServiceClient<Channel> {
+        MetricServiceClient::new(self.channel())
+    }
+
+    pub fn ingestion(&self) -> IngestionServiceClient<Channel> {
+        IngestionServiceClient::new(self.channel())
+    }
+
+    pub fn analysis(&self) -> AnalysisServiceClient<Channel> {
+        AnalysisServiceClient::new(self.channel())
+    }
+
+    pub fn outcomes(&self) -> OutcomeServiceClient<Channel> {
+        OutcomeServiceClient::new(self.channel())
+    }
+
+    /// Types of all events in the log, without their package, oldest first.
+    pub async fn announced(&self) -> Vec<String> {
+        let request = log::ListEventsRequest { parent: WORKSPACE.into(), page_size: 1_000, ..Default::default() };
+        let events = EventsServiceClient::new(self.channel()).list_events(request).await.unwrap().into_inner().events;
+        events.into_iter().map(|event| event.r#type.trim_start_matches("waymark.metrics.v1.").to_owned()).collect()
+    }
+
+    pub async fn ingest(&self, events: Vec<pb::ProductEvent>) -> pb::IngestEventsResponse {
+        let request = pb::IngestEventsRequest { parent: WORKSPACE.into(), events, ..Default::default() };
+        self.ingestion().ingest_events(request).await.unwrap().into_inner()
+    }
+
+    /// A metric that counts `ordered`.
+    pub async fn orders(&self, direction: pb::MetricDirection) -> pb::Metric {
+        let metric = pb::Metric {
+            display_name: "Orders".into(),
+            kind: pb::MetricKind::Count.into(),
+            events: vec!["ordered".into()],
+            direction: direction.into(),
+            ..Default::default()
+        };
+        let request =
+            pb::CreateMetricRequest { parent: WORKSPACE.into(), metric_id: "orders".into(), metric: Some(metric), ..Default::default() };
+        self.metrics().create_metric(request).await.unwrap().into_inner()
+    }
+
+    /// Delivers an event of the roadmap under a new id, twice: the second delivery must change nothing.
+    pub async fn deliver<M: serde::Serialize>(&mut self, verb: &str, message: &M) {
+        self.deliveries += 1;
+        let event = Received {
+            source: "roadmap".into(),
+            workspace: WORKSPACE.parse().unwrap(),
+            revision: self.deliveries.cast_signed(),
+            event_id: Uuid::from_u128(self.deliveries.into()),
+            event_type: format!("waymark.roadmap.v1.Initiative{verb}"),
+            subject: format!("{WORKSPACE}/initiatives/sso"),
+            time: self.now(),
+            actor: "users/ada@example.com".into(),
+            traceparent: None,
+            data: serde_json::to_string(message).unwrap(),
+        };
+        handle(self.service.store(), &event).await.unwrap();
+        let before = self.announced().await.len();
+        handle(self.service.store(), &event).await.unwrap();
+        assert_eq!(self.announced().await.len(), before, "a second delivery has no effect");
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.service.store().now()
+    }
+
+    pub fn advance(&self, by: TimeDelta) {
+        self.hand.advance(by.to_std().unwrap());
+    }
+}
+
+/// A product event without properties.
+pub fn event(id: impl ToString, user: &str, name: &str, time: DateTime<Utc>) -> pb::ProductEvent {
+    pb::ProductEvent { event_id: id.to_string(), user: user.into(), event: name.into(), time: Some(timestamp(time)), ..Default::default() }
+}
+
+pub fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// A refusal in one line: code, reason, and the fields or rules it names.
+pub fn refusal<T: std::fmt::Debug>(result: Result<Response<T>, Status>) -> (Code, String, Vec<String>) {
+    let error = waymark_client::Error::from(result.unwrap_err());
+    let fields = error.violations().iter().map(|violation| violation.field.clone()).collect();
+    (error.code(), error.reason().to_owned(), fields)
+}
