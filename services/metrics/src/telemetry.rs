@@ -3,9 +3,12 @@
 use opentelemetry::metrics::Meter;
 use waymark_lake::{Lake, LakeMetrics};
 
+/// One number of a reading of the counters.
+type Reading = fn(&LakeMetrics) -> u64;
+
 /// Exports the lake's counters; they are read when the metrics are.
 pub fn observe(meter: &Meter, lake: &Lake) {
-    let counters: [(&'static str, &'static str, fn(&LakeMetrics) -> u64); 6] = [
+    let counters: [(&'static str, &'static str, Reading); 6] = [
         ("waymark.lake.rows", "Product events acknowledged", |m| m.rows_ingested),
         ("waymark.lake.commits", "Group commits that succeeded", |m| m.commits),
         ("waymark.lake.failed_commits", "Group commits that failed", |m| m.failed_commits),
