@@ -85,7 +85,11 @@ impl fmt::Display for Error {
             write!(f, "{}: {}", self.reason, self.message())?;
         }
         for violation in &self.violations {
-            write!(f, "\n  {}: {}", violation.field, violation.description)?;
+            // A message that is the only violation already said it.
+            let line = format!("{}: {}", violation.field, violation.description);
+            if line != self.message() {
+                write!(f, "\n  {line}")?;
+            }
         }
         Ok(())
     }

@@ -24,9 +24,15 @@ pub async fn run(method: &Method, matches: &ArgMatches, settings: &Settings) -> 
     }
     if method.verb == Verb::Create {
         let resources = resources(method, matches)?;
+        let several = resources.len() > 1;
         for (index, resource) in resources.into_iter().enumerate() {
             let request = create(method, matches, settings, resource)?;
-            answer(method, request, settings).await.with_context(|| format!("resource {} of the file", index + 1))?;
+            let answered = answer(method, request, settings).await;
+            if several {
+                answered.with_context(|| format!("resource {} of the file", index + 1))?;
+            } else {
+                answered?;
+            }
         }
         return Ok(());
     }

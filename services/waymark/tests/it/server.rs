@@ -1,0 +1,79 @@
+//! `waymark dev` in a process of its own, on free ports, and the commands against it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const WAYMARK: &str = env!("CARGO_BIN_EXE_waymark");
+
+/// A running server; it is killed when dropped.
+pub struct Server {
+    child: Option<Child>,
+    addresses: [String; 3],
+}
+
+impl Server {
+    /// Starts it on a data folder and waits until it says where it listens.
+    pub fn start(folder: &Path) -> Self {
+        let any = "127.0.0.1:0";
+        let mut child = Command::new(WAYMARK)
+            .args(["dev", "--bus", "--discovery-listen", any, "--roadmap-listen", any, "--metrics-listen", any, "--admin-listen", any])
+            .arg("--data-dir")
+            .arg(folder.join("data"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |name: &str| {
+            let line = lines.by_ref().map(Result::unwrap).find(|line| line.trim_start().starts_with(name));
+            line.expect("the server says where it listens").split_whitespace().nth(1).unwrap().to_owned()
+        };
+        let addresses = [address("discovery"), address("roadmap"), address("metrics")];
+        Self { child: Some(child), addresses }
+    }
+
+    /// The same, as seen by somebody who has the addresses wrong.
+    pub fn away(&self) -> Self {
+        Self { child: None, addresses: [1, 2, 3].map(|port| format!("127.0.0.1:{port}")) }
+    }
+
+    /// Ends it as Ctrl-C does and checks that it ends well.
+    pub fn stop(mut self) {
+        let mut child = self.child.take().unwrap();
+        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    /// What a command prints; its exit status and standard error when it fails.
+    pub fn run(&self, line: &[&str]) -> Result<String, (i32, String)> {
+        let [discovery, roadmap, metrics] = &self.addresses;
+        let output = Command::new(WAYMARK)
+            .args(line)
+            .args(["--discovery-address", discovery, "--roadmap-address", roadmap, "--metrics-address", metrics])
+            .output()
+            .unwrap();
+        if output.status.success() {
+            return Ok(String::from_utf8(output.stdout).unwrap());
+        }
+        Err((output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap()))
+    }
+
+    /// The JSON a command prints.
+    pub fn json(&self, line: &[&str]) -> serde_json::Value {
+        let text = self.run(&[line, &["-o", "json"]].concat()).unwrap_or_else(|failure| panic!("{line:?}: {failure:?}"));
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
