@@ -75,7 +75,7 @@ pub async fn run(options: &Demo, settings: &Settings) -> Result<()> {
         roadmap: settings.channel(Area::Roadmap)?,
         metrics: settings.channel(Area::Metrics)?,
     };
-    println!("Waymark, once around the loop. Workspace: {workspace}. Everything below was done through the API.");
+    crate::show(format_args!("Waymark, once around the loop. Workspace: {workspace}. Everything below was done through the API."));
 
     say::chapter(1, "Discover: three people say what hurts");
     discover::research(&story).await?;
@@ -103,12 +103,15 @@ pub async fn run(options: &Demo, settings: &Settings) -> Result<()> {
     decide::wait_for_answer(&story).await?;
     discover::wait_for_learning(&story).await?;
     roadmap::run(&roadmap::Roadmap::default(), &settings).await?;
-    println!();
+    crate::show(format_args!(""));
     tree::run(&tree::Tree::default(), &settings).await?;
 
     say::chapter(8, "The trace, from what somebody said to what was learned");
     trace::run(&trace::Trace::of(discover::SOLUTION), &settings).await?;
-    println!("Look around:  waymark events list -w {workspace}   waymark initiatives get {} -w {workspace} -o yaml", discover::SOLUTION);
+    crate::show(format_args!(
+        "Look around:  waymark events list -w {workspace}   waymark initiatives get {} -w {workspace} -o yaml",
+        discover::SOLUTION
+    ));
     Ok(())
 }
 

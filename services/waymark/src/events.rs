@@ -120,7 +120,7 @@ pub async fn run(events: Events, settings: &Settings) -> Result<()> {
         Events::Republish { service, from_revision } => {
             let request = pb::RepublishEventsRequest { parent: settings.parent()?, from_revision };
             let answer = client(settings, service)?.republish_events(request).await.map_err(Error::from)?;
-            println!("{} events of {service} will be published again", answer.get_ref().events);
+            crate::show(format_args!("{} events of {service} will be published again", answer.get_ref().events));
             Ok(())
         }
         Events::DeadLetters(command) => dead_letters(command, settings).await,
@@ -150,7 +150,7 @@ async fn tail(options: &Tail, settings: &Settings) -> Result<()> {
         match update? {
             Update::Revision(_, events) | Update::Snapshot(events) => {
                 for event in &events {
-                    println!("{}", line(area, event, settings.output)?);
+                    crate::show(format_args!("{}", line(area, event, settings.output)?));
                 }
             }
             Update::SnapshotRestarted => eprintln!("{area}: the connection was lost within the snapshot; it begins again"),
@@ -172,7 +172,7 @@ async fn list(options: &List, settings: &Settings) -> Result<()> {
             let request = pb::ListEventsRequest { parent: parent.clone(), page_size, page_token: token, filter: options.filter.clone() };
             let page = client.list_events(request).await.map_err(Error::from)?.into_inner();
             for event in &page.events {
-                println!("{}", line(area, event, settings.output)?);
+                crate::show(format_args!("{}", line(area, event, settings.output)?));
             }
             shown += page.events.len();
             token = page.next_page_token;
@@ -198,7 +198,7 @@ async fn dead_letters(command: DeadLetters, settings: &Settings) -> Result<()> {
                     let request = pb::ListDeadLettersRequest { parent: parent.clone(), page_size: 1_000, page_token: token };
                     let page = client(settings, area)?.list_dead_letters(request).await.map_err(Error::from)?.into_inner();
                     for letter in &page.dead_letters {
-                        println!("{}", letter_line(area, letter, settings.output)?);
+                        crate::show(format_args!("{}", letter_line(area, letter, settings.output)?));
                     }
                     token = page.next_page_token;
                     if token.is_empty() {
@@ -210,12 +210,12 @@ async fn dead_letters(command: DeadLetters, settings: &Settings) -> Result<()> {
         DeadLetters::Redrive { service, name: id } => {
             let request = pb::RedriveDeadLetterRequest { name: name(&id) };
             client(settings, service)?.redrive_dead_letter(request).await.map_err(Error::from)?;
-            println!("{id} is handled");
+            crate::show(format_args!("{id} is handled"));
         }
         DeadLetters::Delete { service, name: id } => {
             let request = pb::DeleteDeadLetterRequest { name: name(&id) };
             client(settings, service)?.delete_dead_letter(request).await.map_err(Error::from)?;
-            println!("{id} is discarded");
+            crate::show(format_args!("{id} is discarded"));
         }
     }
     Ok(())

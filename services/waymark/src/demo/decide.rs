@@ -108,7 +108,7 @@ pub async fn choose(story: &Story) -> Result<()> {
     say::step("RICE, reach × impact × confidence / effort:");
     for ranked in answer.ranked {
         let score = ranked.score.map(|score| score.likely).unwrap_or_default();
-        println!("      {}. {:<16} {score:.0}", ranked.position, ranked.display_name);
+        crate::show(format_args!("      {}. {:<16} {score:.0}", ranked.position, ranked.display_name));
     }
 
     let mut client = roadmap(story);

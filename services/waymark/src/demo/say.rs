@@ -2,15 +2,15 @@
 
 /// Begins a chapter.
 pub fn chapter(number: u8, title: &str) {
-    println!("\n{number}. {title}\n");
+    crate::show(format_args!("\n{number}. {title}\n"));
 }
 
 /// A step that was taken.
 pub fn step(text: impl AsRef<str>) {
-    println!("  • {}", text.as_ref());
+    crate::show(format_args!("  • {}", text.as_ref()));
 }
 
 /// What somebody says.
 pub fn quote(who: &str, text: &str) {
-    println!("      “{text}” — {who}");
+    crate::show(format_args!("      “{text}” — {who}"));
 }

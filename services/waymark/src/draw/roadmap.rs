@@ -28,7 +28,7 @@ pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
     let request = pb::GetRoadmapRequest { parent: parent.clone(), as_of: options.when.position()?, product };
     let mut client = RoadmapServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
     let answer = client.get_roadmap(request).await.map_err(Error::from)?.into_inner();
-    print!("{}", draw(&answer, settings.workspace()?));
+    crate::show(format_args!("{}", draw(&answer, settings.workspace()?)));
     Ok(())
 }
 

@@ -66,7 +66,7 @@ pub async fn run(options: &Trace, settings: &Settings) -> Result<()> {
     let initiatives = clients.initiatives(&parent, &options.name).await?;
     for initiative in initiatives {
         let found = clients.follow(initiative).await?;
-        println!("{}\n", draw(&found));
+        crate::show(format_args!("{}\n", draw(&found)));
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ impl Clients {
         let resting = page.initiatives.into_iter().filter(|i| i.evidence.iter().any(|evidence| roots.contains(&evidence.target)));
         let resting: Vec<_> = resting.collect();
         if resting.is_empty() {
-            println!("no initiative rests on {collection}/{id} yet");
+            crate::show(format_args!("no initiative rests on {collection}/{id} yet"));
         }
         Ok(resting)
     }

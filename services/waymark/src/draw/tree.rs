@@ -39,13 +39,13 @@ pub async fn run(options: &Tree, settings: &Settings) -> Result<()> {
         }
     };
     if names.is_empty() {
-        println!("no outcomes; `waymark discovery outcomes create --help` says how to plant a tree");
+        crate::show(format_args!("no outcomes; `waymark discovery outcomes create --help` says how to plant a tree"));
     }
     for name in names {
         let request = pb::GetTreeRequest { name, as_of: options.when.position()?, show_pruned: options.show_pruned };
         let answer = client.get_tree(request).await.map_err(Error::from)?.into_inner();
         if let Some(branch) = answer.root.as_ref().and_then(branch) {
-            println!("{}\n", branch.draw());
+            crate::show(format_args!("{}\n", branch.draw()));
         }
     }
     Ok(())

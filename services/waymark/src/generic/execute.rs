@@ -59,14 +59,14 @@ pub async fn call(method: &Method, data: &str, settings: &Settings) -> Result<()
     }
     let mut stream = call::streaming(&settings.channel(method.area)?, method, request).await?;
     while let Some(message) = stream.message().await.map_err(waymark_client::Error::from)? {
-        println!("{}", output::message(&message, settings.output)?);
+        crate::show(format_args!("{}", output::message(&message, settings.output)?));
     }
     Ok(())
 }
 
 async fn answer(method: &Method, request: DynamicMessage, settings: &Settings) -> Result<()> {
     let answer = call::unary(&settings.channel(method.area)?, method, request).await?;
-    println!("{}", output::message(&answer, settings.output)?);
+    crate::show(format_args!("{}", output::message(&answer, settings.output)?));
     Ok(())
 }
 
@@ -217,7 +217,7 @@ async fn list(method: &Method, matches: &ArgMatches, settings: &Settings) -> Res
     if settings.output != output::Format::Table {
         answer.set_field(&items_field, Value::List(items.clone()));
     }
-    println!("{}", output::list(resource, &answer, &items, settings.output)?);
+    crate::show(format_args!("{}", output::list(resource, &answer, &items, settings.output)?));
     if more {
         eprintln!("there are more; --limit 0 shows all");
     }

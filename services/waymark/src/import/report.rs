@@ -69,13 +69,13 @@ impl Report {
         let rejections: Vec<_> = self.first.iter().map(|broken| json!({"line": broken.line, "reason": broken.reason})).collect();
         let value = json!({"rows": rows, "stored": stored, "rejected": rejected, "dryRun": self.dry_run, "rejections": rejections});
         match format {
-            Format::Json => println!("{}", serde_json::to_string_pretty(&value)?),
-            Format::Yaml => print!("{}", json::yaml(&value)?),
+            Format::Json => crate::show(format_args!("{}", serde_json::to_string_pretty(&value)?)),
+            Format::Yaml => crate::show(format_args!("{}", json::yaml(&value)?.trim_end())),
             Format::Table => {
                 let verb = if self.dry_run { "can be imported" } else { "imported" };
                 let resumed = self.resumed_after;
                 let from = if resumed > 0 { format!(" ({resumed} of them by the run before)") } else { String::new() };
-                println!("{stored} of {rows} rows {verb}{from}, {rejected} rejected");
+                crate::show(format_args!("{stored} of {rows} rows {verb}{from}, {rejected} rejected"));
             }
         }
         std::io::stdout().flush().context("standard output")
