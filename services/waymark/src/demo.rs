@@ -103,7 +103,6 @@ pub async fn run(options: &Demo, settings: &Settings) -> Result<()> {
     decide::wait_for_answer(&story).await?;
     discover::wait_for_learning(&story).await?;
     roadmap::run(&roadmap::Roadmap::default(), &settings).await?;
-    crate::show(format_args!(""));
     tree::run(&tree::Tree::default(), &settings).await?;
 
     say::chapter(8, "The trace, from what somebody said to what was learned");

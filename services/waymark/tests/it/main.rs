@@ -164,7 +164,7 @@ fn an_import_that_stops_goes_on_where_it_was() {
         "50",
     ];
     let server = Server::start(folder.path());
-    let away = server.away();
+    let away = Server::away();
     let (status, text) = away.run(&[&line[..], &["--timeout", "1"]].concat()).unwrap_err();
     assert!(status == 6 && text.contains("give the same command again"), "{status} {text}");
     let report = server.json(&line);

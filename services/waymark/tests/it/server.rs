@@ -36,8 +36,8 @@ impl Server {
         Self { child: Some(child), addresses }
     }
 
-    /// The same, as seen by somebody who has the addresses wrong.
-    pub fn away(&self) -> Self {
+    /// A server that is not there.
+    pub fn away() -> Self {
         Self { child: None, addresses: [1, 2, 3].map(|port| format!("127.0.0.1:{port}")) }
     }
 
