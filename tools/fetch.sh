@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the tools that make's targets need and the machine lacks into .tools/, and says plainly what could not be got.
 #
-#   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, DuckDB and pandas
+#   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, DuckDB and pandas, two public data sets
 #   fetch.sh lint   also cargo-deny and cargo-machete, which are compiled once (minutes)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -40,6 +40,27 @@ postgres() {
         missing+=("PostgreSQL: install your system's postgresql package, or set WAYMARK_POSTGRES_BIN to its bin folder")
 }
 
+# Data that nobody here made up, unless it lies beside the checkout: a file that comes with a Python package, under another name.
+data() {
+    local package=$1 member=$2 file=$3
+    if [ -f "../shared/data/$file" ] || [ -f "$tools/cache/$file" ]; then return; fi
+    say "fetching $file, which comes with $package"
+    local folder=$tools/cache/$file.part
+    mkdir -p "$folder"
+    if ! "$tools/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$folder" "$package" ||
+        ! "$tools/bin/python" - "$folder" "$member" "$tools/cache/$file" <<'PYTHON'; then
+import os, pathlib, sys, zipfile
+folder, member, file = sys.argv[1:]
+wheel = zipfile.ZipFile(next(pathlib.Path(folder).glob("*.whl")))
+part = pathlib.Path(folder) / "file"
+part.write_bytes(wheel.read(next(name for name in wheel.namelist() if name.endswith(member))))
+os.replace(part, file)
+PYTHON
+        missing+=("$file: pip download $package failed")
+    fi
+    rm -rf "$folder"
+}
+
 compiled() {
     local crate=$1 version=$2
     if command -v "$crate" >/dev/null || [ -x "$tools/bin/$crate" ]; then return; fi
@@ -51,7 +72,11 @@ compiled() {
 
 wheels
 case "${1:-}" in
-test) postgres ;;
+test)
+    postgres
+    data retentioneering==5.2.4 datasets/ecom.csv.gz ecom.csv.gz
+    data lifetimes==0.11.3 datasets/CDNOW_master.txt cdnow.txt
+    ;;
 lint)
     compiled cargo-deny "^0.20"
     compiled cargo-machete "^0.9"

@@ -1,7 +1,10 @@
-//! All tests across services in one binary, since linking it is what costs: faults and conformance on real parts.
+//! All tests across services in one binary, since linking it is what costs: stories, faults and conformance on real parts.
 //!
 //! Rules of one service are tested in that service; here is only what needs several parts or a real process.
 
 mod conformance;
 mod faults;
+mod loop_story;
+mod real_data;
+mod services;
 mod support;

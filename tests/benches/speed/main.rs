@@ -1,0 +1,46 @@
+//! How fast the mechanisms are, beside the bare peers they are made of, on both databases. `make bench` runs it.
+//!
+//! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL syncs to disk.
+//! Names of sections (`reads`, `writes`, `events`) after `--` run only those. The exit status is 1 when a target is missed.
+
+mod bare;
+mod events;
+mod load;
+mod reads;
+mod report;
+mod service;
+mod writes;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use waymark_testkit::Engine;
+
+use report::Report;
+use service::Roadmap;
+
+fn main() -> Result<ExitCode> {
+    let sections: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let runs = |section: &str| sections.is_empty() || sections.iter().any(|wanted| wanted == section);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let report = runtime.block_on(async {
+        let mut report = Report::new();
+        for engine in Engine::ALL {
+            let roadmap = Roadmap::start(engine).await?;
+            report.engine(engine, &roadmap.version().await?);
+            if runs("reads") {
+                reads::run(&roadmap, &mut report).await?;
+            }
+            if runs("writes") {
+                writes::run(&roadmap, &mut report).await?;
+            }
+            if runs("events") {
+                events::run(&roadmap, &mut report).await?;
+            }
+            roadmap.stop().await;
+        }
+        Ok::<_, anyhow::Error>(report)
+    })?;
+    println!("\n{report}");
+    Ok(if report.met() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

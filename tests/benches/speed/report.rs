@@ -1,0 +1,102 @@
+//! What was measured, as a table: each line when it is known, all of it at the end.
+
+use std::fmt;
+
+use waymark_testkit::Engine;
+
+use crate::load::Load;
+
+/// All lines so far.
+pub struct Report {
+    engine: &'static str,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    engine: &'static str,
+    what: &'static str,
+    value: String,
+    /// The target in words, and whether it was met.
+    target: Option<(String, bool)>,
+}
+
+impl Report {
+    /// An empty report; prints what machine this is.
+    pub fn new() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let (cpu, memory, kernel) = (read("/proc/cpuinfo"), read("/proc/meminfo"), read("/proc/sys/kernel/osrelease"));
+        let field = |text: &str, key: &str| {
+            let line = text.lines().find(|line| line.starts_with(key)).and_then(|line| line.split_once(':'));
+            line.map_or("unknown".to_owned(), |(_, value)| value.trim().to_owned())
+        };
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        println!("{cores} cores of {}, {} of memory, Linux {}", field(&cpu, "model name"), field(&memory, "MemTotal"), kernel.trim());
+        if cfg!(debug_assertions) {
+            println!("NOT OPTIMISED: these figures say nothing; run `make bench`");
+        }
+        Self { engine: "", lines: Vec::new() }
+    }
+
+    /// Lines from now on are about `engine`.
+    pub fn engine(&mut self, engine: Engine, version: &str) {
+        self.engine = match engine {
+            Engine::Sqlite => "SQLite",
+            Engine::Postgres => "PostgreSQL",
+        };
+        println!("\n{} {version}", self.engine);
+    }
+
+    /// A rate with its latencies.
+    pub fn load(&mut self, what: &'static str, load: &Load) {
+        self.add(what, format!("{:.0}/s, p50 {:.2} ms, p99 {:.2} ms", load.rate, ms(load.p50), ms(load.p99)), None);
+    }
+
+    /// A rate that must reach `least`.
+    pub fn rate(&mut self, what: &'static str, rate: f64, least: Option<f64>) {
+        let target = least.map(|least| (format!("at least {least:.0}/s"), rate >= least));
+        self.add(what, format!("{rate:.0}/s"), target);
+    }
+
+    /// How much of a bare peer's rate is left; must reach `least`.
+    pub fn ratio(&mut self, what: &'static str, rate: f64, peer: f64, least: f64) {
+        let ratio = rate / peer;
+        self.add(what, format!("{ratio:.2} of it"), Some((format!("at least {least:.1}"), ratio >= least)));
+    }
+
+    /// Latencies alone.
+    pub fn latency(&mut self, what: &'static str, load: &Load) {
+        self.add(what, format!("p50 {:.2} ms, p99 {:.2} ms", ms(load.p50), ms(load.p99)), None);
+    }
+
+    fn add(&mut self, what: &'static str, value: String, target: Option<(String, bool)>) {
+        let line = Line { engine: self.engine, what, value, target };
+        println!("{line}");
+        self.lines.push(line);
+    }
+
+    /// Whether every target was met.
+    pub fn met(&self) -> bool {
+        self.lines.iter().all(|line| line.target.as_ref().is_none_or(|(_, met)| *met))
+    }
+}
+
+fn ms(time: std::time::Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<11} {:<52} {:<40}", self.engine, self.what, self.value)?;
+        match &self.target {
+            Some((target, true)) => write!(f, " {target}: met"),
+            Some((target, false)) => write!(f, " {target}: MISSED"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}

@@ -1,0 +1,59 @@
+//! CreateInitiative through gRPC: revision, state, log and all; beside a transaction of two inserts without a server around it.
+
+use anyhow::Result;
+use uuid::Uuid;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_testkit::Engine;
+
+use crate::bare::Pool;
+use crate::load::{Load, closed};
+use crate::report::Report;
+use crate::service::{Roadmap, create};
+
+const IN_FLIGHT: usize = 16;
+
+/// Measures sixteen workspaces, one workspace, and the transaction.
+pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
+    let many = writes(roadmap, |worker| format!("writes{worker}")).await?;
+    let one = writes(roadmap, |_| "writes".to_owned()).await?;
+    let body = serde_json::to_string(&create("writes", "body".to_owned()).initiative.unwrap_or_default())?;
+    let pool = roadmap.bare.clone();
+    pool.prepare().await?;
+    let bare = closed(IN_FLIGHT, move |worker, number| {
+        let (pool, body) = (pool.clone(), body.clone());
+        async move { Ok(pool.insert_twice(&format!("w{worker}"), &format!("i{number}"), &body).await?) }
+    });
+    let bare = bare.await?;
+
+    report.load("CreateInitiative, 16 workspaces", &many);
+    report.load("bare transaction with two inserts", &bare);
+    report.ratio("CreateInitiative beside the bare transaction", many.rate, bare.rate, 0.4);
+    report.load("CreateInitiative, one workspace", &one);
+    let least = match engine(&roadmap.bare) {
+        Engine::Postgres => Some(800.0),
+        Engine::Sqlite => None,
+    };
+    report.rate("CreateInitiative, one workspace", one.rate, least);
+    Ok(())
+}
+
+fn engine(pool: &Pool) -> Engine {
+    match pool {
+        Pool::Sqlite { .. } => Engine::Sqlite,
+        Pool::Postgres(_) => Engine::Postgres,
+    }
+}
+
+/// With a request id each, as clients that repeat calls send them.
+async fn writes(roadmap: &Roadmap, workspace: fn(usize) -> String) -> Result<Load> {
+    let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| roadmap.client(worker)).collect();
+    let ids = roadmap.host.ids.clone();
+    closed(IN_FLIGHT, move |worker, number| {
+        let mut client = clients[worker].clone();
+        let request_id: Uuid = ids.opaque();
+        let request =
+            pb::CreateInitiativeRequest { request_id: request_id.to_string(), ..create(&workspace(worker), format!("w{worker}-{number}")) };
+        async move { Ok(client.create_initiative(request).await.map(|_| ())?) }
+    })
+    .await
+}

@@ -1,0 +1,101 @@
+//! The three services in this process: on either database, hearing of each other over the bus or over a real broker, at a time that
+//! stands still until the test moves it. They are called as any client calls them, over gRPC on free ports.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Result;
+use tempfile::TempDir;
+use waymark_client::{Channel, Options};
+use waymark_events::Transport;
+use waymark_metrics::MetricsArgs;
+use waymark_runtime::{DatabaseArgs, EventArgs, Host, ManualClock, Running, ServerArgs};
+use waymark_testkit::{Engine, NatsServer, Postgres};
+
+/// How events get from service to service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wires {
+    /// Within the process.
+    Bus,
+    /// Over a nats-server of the test's own.
+    Broker,
+}
+
+/// The services, running.
+pub struct Services {
+    /// Moves the time of all three.
+    pub clock: ManualClock,
+    /// To the discovery service.
+    pub discovery: Channel,
+    /// To the roadmap service.
+    pub roadmap: Channel,
+    /// To the metrics service.
+    pub metrics: Channel,
+    /// Where the metrics service listens.
+    pub metrics_address: SocketAddr,
+    host: Host,
+    running: Vec<Running>,
+    _data: TempDir,
+    _broker: Option<NatsServer>,
+}
+
+impl Services {
+    /// Starts them on empty databases.
+    pub async fn start(engine: Engine, wires: Wires) -> Result<Self> {
+        let (host, clock) = waymark_testkit::host(1);
+        let data = tempfile::tempdir()?;
+        let broker = match wires {
+            Wires::Bus => None,
+            Wires::Broker => Some(NatsServer::start().await?),
+        };
+        // Predictions are measured when a test says so, not by the real time that has passed.
+        let metrics_args = MetricsArgs { measure_every: Duration::from_hours(24), ..MetricsArgs::default() };
+        let database = async || database(engine, &data).await;
+        let discovery = waymark_discovery::Service::open(&host, &database().await?).await?;
+        let roadmap = waymark_roadmap::Service::open(&host, &database().await?).await?;
+        let metrics = waymark_metrics::Service::open(&host, &database().await?, &metrics_args).await?;
+
+        let transport = match &broker {
+            Some(broker) => Transport::Nats(waymark_events::connect(&broker.url(), host.name).await?),
+            None => Transport::Bus(vec![
+                (waymark_discovery::NAME, discovery.store().clone()),
+                (waymark_roadmap::NAME, roadmap.store().clone()),
+                (waymark_metrics::NAME, metrics.store().clone()),
+            ]),
+        };
+        let events = EventArgs::default();
+        discovery.start(&host, &events, transport.clone());
+        roadmap.start(&host, &events, transport.clone());
+        metrics.start(&host, &events, transport);
+
+        let args = ServerArgs { listen: Some((Ipv4Addr::LOCALHOST, 0).into()), ..ServerArgs::default() };
+        let running = vec![discovery.serve(&host, &args).await?, roadmap.serve(&host, &args).await?, metrics.serve(&host, &args).await?];
+        let channel = |server: usize| {
+            let options =
+                Options { actor: Some("users/ada@example.com".to_owned()), deadline: Duration::from_secs(30), ..Options::default() };
+            Channel::new(&running[server].address().to_string(), options)
+        };
+        let metrics_address = running[2].address();
+        let (discovery, roadmap, metrics) = (channel(0)?, channel(1)?, channel(2)?);
+        Ok(Self { clock, discovery, roadmap, metrics, metrics_address, host, running, _data: data, _broker: broker })
+    }
+
+    /// The time of the services.
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.host.clock.now()
+    }
+
+    /// Drains them.
+    pub async fn stop(self) {
+        self.host.stop(self.running).await;
+    }
+}
+
+/// An empty database, and the folder where product events go beside it.
+async fn database(engine: Engine, data: &TempDir) -> Result<DatabaseArgs> {
+    let database_url = match engine {
+        Engine::Sqlite => None,
+        Engine::Postgres => Some(Postgres::shared()?.empty().await?),
+    };
+    Ok(DatabaseArgs { database_url, database_connections: 4, data_dir: data.path().to_owned() })
+}
