@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 
 use crate::Usage;
@@ -15,6 +16,7 @@ use crate::draw::tree::{self as tree_picture, Tree};
 use crate::events::{self, Events};
 use crate::failure::EXIT_STATUSES;
 use crate::generic::contract::{Area, contract};
+use crate::generic::names::kebab;
 use crate::generic::{execute, tree};
 use crate::import::{self, Import};
 use crate::settings::Settings;
@@ -99,6 +101,14 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What to write instead, when a collection was named that several services have.
+pub fn ambiguous(error: &clap::Error) -> Option<Usage> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let holders = contract().resources.iter().filter(|resource| kebab(&resource.collection) == *typed);
+    let forms: Vec<String> = holders.map(|resource| format!("`waymark {} {typed}`", resource.area)).collect();
+    (forms.len() > 1).then(|| Usage(format!("several services have {typed}; write {}", forms.join(" or "))))
+}
+
 /// The options of `waymark dev`, when that is the command.
 pub fn dev(matches: &ArgMatches) -> Option<Dev> {
     matches.subcommand_matches("dev").and_then(|below| Dev::from_arg_matches(below).ok())
@@ -131,6 +141,16 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_collection_of_two_services_needs_one_of_them() {
+        let error = command().try_get_matches_from(["waymark", "outcomes", "list"]).unwrap_err();
+        let text = ambiguous(&error).unwrap().to_string();
+        assert_eq!(text, "several services have outcomes; write `waymark discovery outcomes` or `waymark metrics outcomes`");
+        let other = command().try_get_matches_from(["waymark", "outcome", "list"]).unwrap_err();
+        assert!(ambiguous(&other).is_none());
+        assert!(command().try_get_matches_from(["waymark", "metrics", "outcomes", "list"]).is_ok());
+    }
 
     #[test]
     fn the_whole_is_sound() {

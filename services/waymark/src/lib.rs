@@ -29,7 +29,10 @@ pub(crate) fn show(text: std::fmt::Arguments<'_>) {
 pub fn run() -> ExitCode {
     let matches = match commands::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => error.exit(),
+        Err(error) => match commands::ambiguous(&error) {
+            Some(usage) => return failure::report(&usage.into()),
+            None => error.exit(),
+        },
     };
     // The development server makes its own async runtime, as every service does.
     if let Some(options) = commands::dev(&matches) {
