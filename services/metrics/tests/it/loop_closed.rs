@@ -55,7 +55,7 @@ async fn plant(world: &World, ship_time: DateTime<Utc>, before: i64, after: i64)
         let orders = if day < 0 { before } else { after };
         for order in 0..(orders + ups_and_downs).max(0) {
             let id = format!("{day}/{order}");
-            events.push(event(id, &format!("user-{order}"), "ordered", noon + TimeDelta::days(day)));
+            events.push(event(id.as_str(), &format!("user-{order}"), "ordered", noon + TimeDelta::days(day)));
         }
     }
     let sent = events.len();

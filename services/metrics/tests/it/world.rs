@@ -134,7 +134,7 @@ impl World {
 }
 
 /// A product event without properties.
-pub fn event(id: impl ToString, user: &str, name: &str, time: DateTime<Utc>) -> pb::ProductEvent {
+pub fn event(id: impl std::fmt::Display + Copy, user: &str, name: &str, time: DateTime<Utc>) -> pb::ProductEvent {
     pb::ProductEvent { event_id: id.to_string(), user: user.into(), event: name.into(), time: Some(timestamp(time)), ..Default::default() }
 }
 
