@@ -1,0 +1,116 @@
+//! What discovery does when metrics has measured an outcome.
+
+use uuid::Uuid;
+use waymark_discovery::handle;
+use waymark_proto::common::v1::{Evidence, Range, Verdict};
+use waymark_proto::discovery::v1 as pb;
+use waymark_proto::discovery::v1::tree_node::Node;
+use waymark_proto::metrics::v1 as metrics;
+use waymark_store::Received;
+use waymark_testkit::NOW;
+
+use crate::support::{Discovery, PARENT, days_ago, link, metric, on_both};
+
+fn measured(event: u128, verdict: Verdict, summary: &str, evidence: Vec<Evidence>) -> Received {
+    let mut outcome = metrics::Outcome {
+        name: format!("{PARENT}/outcomes/sso"),
+        display_name: "Single sign-on".into(),
+        initiative: format!("//roadmap.waymark.dev/{PARENT}/initiatives/sso"),
+        metric: metric("root"),
+        measured: Some(Range { low: -0.1, likely: 0.01, high: 0.12 }),
+        summary: summary.into(),
+        create_time: days_ago(1),
+        evidence,
+        ..Default::default()
+    };
+    outcome.set_verdict(verdict);
+    Received {
+        source: "metrics".into(),
+        workspace: "workspaces/acme".parse().unwrap(),
+        revision: 1,
+        event_id: Uuid::from_u128(event),
+        event_type: "waymark.metrics.v1.OutcomeMeasured".into(),
+        subject: format!("{PARENT}/outcomes/sso"),
+        time: NOW,
+        actor: "services/metrics".into(),
+        traceparent: None,
+        data: serde_json::to_string(&metrics::OutcomeMeasured { outcome: Some(outcome), change: None }).unwrap(),
+    }
+}
+
+async fn opportunity(d: &mut Discovery, id: &str) -> pb::Opportunity {
+    let request = pb::GetOpportunityRequest { name: format!("{PARENT}/opportunities/{id}") };
+    d.trees.get_opportunity(request).await.unwrap().into_inner()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_measurement_is_learned_where_it_came_from_exactly_once() {
+    on_both(async |mut d: Discovery| {
+        d.outcome("root").await;
+        for id in ["a", "b", "c"] {
+            d.opportunity(id, "outcomes/root").await.unwrap();
+        }
+        d.solution("s", "b").await.unwrap();
+        let evidence = vec![link("opportunities/a"), link("solutions/s"), link("solutions/gone"), link("insights/i")];
+        let event = measured(1, Verdict::Missed, "It did not move", evidence.clone());
+        for _delivery in 0..3 {
+            handle(d.service.store(), &event).await.unwrap();
+        }
+        for (id, learnings) in [("a", 1), ("b", 1), ("c", 0)] {
+            assert_eq!(opportunity(&mut d, id).await.learnings.len(), learnings, "{id}");
+        }
+        let learning = opportunity(&mut d, "a").await.learnings.remove(0);
+        assert_eq!((learning.verdict(), learning.summary.as_str()), (Verdict::Missed, "It did not move"));
+        assert_eq!(learning.outcome, format!("//metrics.waymark.dev/{PARENT}/outcomes/sso"));
+        assert_eq!((learning.measured.unwrap().high, learning.time), (0.12, days_ago(1)));
+        let events = d.events().await;
+        let learned: Vec<_> = events.iter().filter(|(_, event)| event == "OpportunityLearned").collect();
+        assert_eq!(learned.len(), 2);
+        assert_eq!(learned[0].0, learned[1].0);
+
+        // Another measurement of the same outcome replaces the first; the tree shows it.
+        handle(d.service.store(), &measured(2, Verdict::Met, "It did after all", evidence)).await.unwrap();
+        let tree = d.tree("root").await;
+        let Some(Node::Opportunity(a)) = &tree.children[0].node else { panic!("{tree:?}") };
+        assert_eq!(a.learnings.iter().map(|l| l.summary.as_str()).collect::<Vec<_>>(), ["It did after all"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_miss_that_came_from_nowhere_opens_an_opportunity() {
+    on_both(async |mut d: Discovery| {
+        handle(d.service.store(), &measured(1, Verdict::Met, "It moved", vec![])).await.unwrap();
+        handle(d.service.store(), &measured(2, Verdict::CantTell, "Nobody can tell", vec![])).await.unwrap();
+        assert_eq!(d.events().await, []);
+        handle(d.service.store(), &measured(3, Verdict::Missed, "It did not move", vec![])).await.unwrap();
+        handle(d.service.store(), &measured(4, Verdict::Missed, "It still does not", vec![])).await.unwrap();
+        let verbs: Vec<String> = d.events().await.into_iter().map(|(_, event)| event).collect();
+        assert_eq!(verbs, ["OutcomeCreated", "OpportunityCreated", "OpportunityLearned", "OpportunityLearned"]);
+        let list =
+            pb::ListOutcomesRequest { parent: PARENT.into(), filter: format!("metric = \"{}\"", metric("root")), ..Default::default() };
+        let roots = d.trees.list_outcomes(list).await.unwrap().into_inner().outcomes;
+        let list = pb::ListOpportunitiesRequest { parent: PARENT.into(), ..Default::default() };
+        let opened = d.trees.list_opportunities(list).await.unwrap().into_inner().opportunities.remove(0);
+        assert_eq!(opened.parent_node, roots[0].name);
+        assert_eq!(opened.display_name, "Find out why \"Single sign-on\" did not do what was expected");
+        assert_eq!(opened.evidence[0].target, format!("//metrics.waymark.dev/{PARENT}/outcomes/sso"));
+        assert_eq!(opened.learnings.iter().map(|l| l.summary.as_str()).collect::<Vec<_>>(), ["It still does not"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_an_error_and_changes_nothing() {
+    on_both(async |d: Discovery| {
+        let event = measured(1, Verdict::Missed, "m", vec![]);
+        let broken = Received { data: "{\"outcome\": 3}".into(), ..event.clone() };
+        let error = handle(d.service.store(), &broken).await.unwrap_err();
+        assert!(error.to_string().contains("OutcomeMeasured"), "{error}");
+        assert!(!error.is_transient());
+        let other = Received { event_type: "waymark.metrics.v1.MetricCreated".into(), ..event };
+        handle(d.service.store(), &other).await.unwrap();
+        assert_eq!(d.events().await, []);
+    })
+    .await;
+}

@@ -1,0 +1,202 @@
+//! A server of its own for each test and database, and the resources tests begin with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+use waymark_discovery::{Migrator, Service};
+use waymark_domain::WorkspaceId;
+use waymark_proto::common::v1::Evidence;
+use waymark_proto::discovery::v1 as pb;
+use waymark_proto::discovery::v1::opportunity_service_client::OpportunityServiceClient;
+use waymark_proto::discovery::v1::research_service_client::ResearchServiceClient;
+use waymark_runtime::config::{DatabaseArgs, ServerArgs};
+use waymark_runtime::{Host, ManualClock};
+use waymark_testkit::{Engine, NOW, TestDatabase, database, host};
+
+pub const PARENT: &str = "workspaces/acme";
+
+/// A running service and its clients.
+pub struct Discovery {
+    pub research: ResearchServiceClient<Channel>,
+    pub trees: OpportunityServiceClient<Channel>,
+    pub service: Service,
+    pub clock: ManualClock,
+    _host: Host,
+    _database: TestDatabase,
+}
+
+/// Runs a test on both databases.
+pub async fn on_both(test: impl AsyncFn(Discovery)) {
+    for engine in Engine::ALL {
+        test(start(engine).await).await;
+    }
+}
+
+async fn start(engine: Engine) -> Discovery {
+    let (host, clock) = host(7);
+    let migrate = async |url: String| {
+        let (host, _) = waymark_testkit::host(1);
+        let args = DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
+        let store = waymark_events::open::<Migrator>(&host, "discovery", &args).await?;
+        Ok(store.close().await?)
+    };
+    let database = database(engine, "discovery", migrate).await.unwrap();
+    let args = DatabaseArgs { database_url: Some(database.url().to_owned()), ..DatabaseArgs::default() };
+    let service = Service::open(&host, &args).await.unwrap();
+    let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let running = service.serve(&host, &ServerArgs { listen, ..ServerArgs::default() }).await.unwrap();
+    let channel = Channel::from_shared(format!("http://{}", running.address())).unwrap().connect().await.unwrap();
+    Discovery {
+        research: ResearchServiceClient::new(channel.clone()),
+        trees: OpportunityServiceClient::new(channel),
+        service,
+        clock,
+        _host: host,
+        _database: database,
+    }
+}
+
+impl Discovery {
+    /// Names of all events so far, oldest first, with their revisions.
+    pub async fn events(&self) -> Vec<(i64, String)> {
+        let rows = self.service.store().read_log("acme", 0, 1_000).await.unwrap();
+        rows.into_iter().map(|r| (r.revision, r.event_type.rsplit('.').next().unwrap_or_default().to_owned())).collect()
+    }
+
+    /// The workspace's revision.
+    pub async fn revision(&self) -> i64 {
+        self.service.store().revision(&WorkspaceId::from_id("acme").unwrap()).await.unwrap()
+    }
+
+    pub async fn study(&mut self, id: &str) -> pb::Study {
+        let mut study = pb::Study { display_name: id.into(), ..Default::default() };
+        study.set_method(pb::StudyMethod::Interview);
+        let request = pb::CreateStudyRequest { parent: PARENT.into(), study_id: id.into(), study: Some(study), ..Default::default() };
+        self.research.create_study(request).await.unwrap().into_inner()
+    }
+
+    pub async fn participant(&mut self, id: &str, consent: Option<pb::Consent>) -> pb::Participant {
+        let participant = Some(pb::Participant { display_name: id.into(), consent, ..Default::default() });
+        let request = pb::CreateParticipantRequest { parent: PARENT.into(), participant_id: id.into(), participant, ..Default::default() };
+        self.research.create_participant(request).await.unwrap().into_inner()
+    }
+
+    pub async fn interview(&mut self, id: &str, interview: pb::Interview) -> Result<pb::Interview, Status> {
+        let interview = Some(interview);
+        let request = pb::CreateInterviewRequest { parent: PARENT.into(), interview_id: id.into(), interview, ..Default::default() };
+        self.research.create_interview(request).await.map(tonic::Response::into_inner)
+    }
+
+    pub async fn insight(&mut self, id: &str, evidence: Vec<pb::InsightEvidence>) -> Result<pb::Insight, Status> {
+        let mut insight = pb::Insight { display_name: id.into(), statement: "Admins give up".into(), evidence, ..Default::default() };
+        insight.set_kind(pb::InsightKind::Pain);
+        let request =
+            pb::CreateInsightRequest { parent: PARENT.into(), insight_id: id.into(), insight: Some(insight), ..Default::default() };
+        self.research.create_insight(request).await.map(tonic::Response::into_inner)
+    }
+
+    pub async fn outcome(&mut self, id: &str) -> pb::Outcome {
+        let outcome = Some(pb::Outcome { display_name: id.into(), metric: metric(id), ..Default::default() });
+        let request = pb::CreateOutcomeRequest { parent: PARENT.into(), outcome_id: id.into(), outcome, ..Default::default() };
+        self.trees.create_outcome(request).await.unwrap().into_inner()
+    }
+
+    pub async fn opportunity(&mut self, id: &str, above: &str) -> Result<pb::Opportunity, Status> {
+        let parent_node = format!("{PARENT}/{above}");
+        let mut opportunity = pb::Opportunity { display_name: id.into(), parent_node, ..Default::default() };
+        opportunity.set_kind(pb::OpportunityKind::Need);
+        let opportunity = Some(opportunity);
+        let request = pb::CreateOpportunityRequest { parent: PARENT.into(), opportunity_id: id.into(), opportunity, ..Default::default() };
+        self.trees.create_opportunity(request).await.map(tonic::Response::into_inner)
+    }
+
+    pub async fn solution(&mut self, id: &str, opportunity: &str) -> Result<pb::Solution, Status> {
+        let opportunity = format!("{PARENT}/opportunities/{opportunity}");
+        let solution = Some(pb::Solution { display_name: id.into(), opportunity, ..Default::default() });
+        let request = pb::CreateSolutionRequest { parent: PARENT.into(), solution_id: id.into(), solution, ..Default::default() };
+        self.trees.create_solution(request).await.map(tonic::Response::into_inner)
+    }
+
+    pub async fn test(&mut self, id: &str, solution: &str, risk: i32) -> Result<pb::AssumptionTest, Status> {
+        let assumption_test = Some(pb::AssumptionTest { risk, ..test_of(solution) });
+        let request =
+            pb::CreateAssumptionTestRequest { parent: PARENT.into(), assumption_test_id: id.into(), assumption_test, ..Default::default() };
+        self.trees.create_assumption_test(request).await.map(tonic::Response::into_inner)
+    }
+
+    pub async fn tree(&mut self, root: &str) -> pb::TreeNode {
+        let request = pb::GetTreeRequest { name: format!("{PARENT}/outcomes/{root}"), ..Default::default() };
+        self.trees.get_tree(request).await.unwrap().into_inner().root.unwrap()
+    }
+}
+
+pub fn metric(id: &str) -> String {
+    format!("//metrics.waymark.dev/{PARENT}/metrics/{id}")
+}
+
+/// An assumption test of the value of a solution: 80 % or more passes.
+pub fn test_of(solution: &str) -> pb::AssumptionTest {
+    let mut threshold = pb::PassThreshold { measure: "share who finish".into(), value: 0.8, ..Default::default() };
+    threshold.set_comparison(pb::Comparison::AtLeast);
+    pb::AssumptionTest {
+        display_name: "they finish".into(),
+        solution: format!("{PARENT}/solutions/{solution}"),
+        risk: 1,
+        threshold: Some(threshold),
+        ..Default::default()
+    }
+}
+
+/// An interview of study `s` in which "invites" is highlighted, `days` before the tests' now.
+pub fn interview_of(participant: &str, days: i64) -> pb::Interview {
+    let segment = pb::TranscriptSegment { speaker: "p".into(), text: "I löse the invites".into(), ..Default::default() };
+    let highlight = pb::Highlight {
+        id: "invites".into(),
+        quote: "invites".into(),
+        span: Some(pb::Span { segment: 0, start: 11, end: 18 }),
+        ..Default::default()
+    };
+    pb::Interview {
+        display_name: "An interview".into(),
+        study: format!("{PARENT}/studies/s"),
+        participant: format!("{PARENT}/participants/{participant}"),
+        conduct_time: days_ago(days),
+        transcript: vec![segment],
+        highlights: vec![highlight],
+        ..Default::default()
+    }
+}
+
+pub fn cite(interview: &str, highlight: &str) -> pb::InsightEvidence {
+    let target = format!("//discovery.waymark.dev/{PARENT}/interviews/{interview}");
+    pb::InsightEvidence { target, highlight: highlight.into(), note: String::new() }
+}
+
+pub fn link(target: &str) -> Evidence {
+    Evidence { target: format!("//discovery.waymark.dev/{PARENT}/{target}"), note: String::new() }
+}
+
+pub fn days_ago(days: i64) -> Option<pbjson_types::Timestamp> {
+    Some(pbjson_types::Timestamp { seconds: NOW.timestamp() - days * 86_400, nanos: 0 })
+}
+
+/// Code, reason and metadata of a refusal.
+pub fn refusal<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String, std::collections::HashMap<String, String>) {
+    let status = result.unwrap_err();
+    let info = status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
+    (status.code(), info.reason, info.metadata)
+}
+
+/// Code and reason of a refusal.
+pub fn reason<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String) {
+    let (code, reason, _) = refusal(result);
+    (code, reason)
+}
+
+/// Fields that a BadRequest names.
+pub fn fields<T: std::fmt::Debug>(result: Result<T, Status>) -> Vec<String> {
+    let details = result.unwrap_err().get_details_bad_request().unwrap();
+    details.field_violations.into_iter().map(|v| v.field).collect()
+}
