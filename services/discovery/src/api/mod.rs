@@ -20,6 +20,7 @@ pub struct Api {
 }
 
 /// A change that no rule refuses.
+#[expect(clippy::unnecessary_wraps, reason = "the store asks for the result of a decision, and this one is never refused")]
 fn change<R: Resource>(resource: R, event: R::Event) -> Result<Change<R>, Infallible> {
     Ok(Change::new(resource, event))
 }

@@ -19,7 +19,7 @@ fn measured(event: u128, verdict: Verdict, summary: &str, evidence: Vec<Evidence
         metric: metric("root"),
         measured: Some(Range { low: -0.1, likely: 0.01, high: 0.12 }),
         summary: summary.into(),
-        create_time: days_ago(1),
+        create_time: Some(days_ago(1)),
         evidence,
         ..Default::default()
     };
@@ -62,7 +62,7 @@ async fn a_measurement_is_learned_where_it_came_from_exactly_once() {
         let learning = opportunity(&mut d, "a").await.learnings.remove(0);
         assert_eq!((learning.verdict(), learning.summary.as_str()), (Verdict::Missed, "It did not move"));
         assert_eq!(learning.outcome, format!("//metrics.waymark.dev/{PARENT}/outcomes/sso"));
-        assert_eq!((learning.measured.unwrap().high, learning.time), (0.12, days_ago(1)));
+        assert_eq!((learning.measured.unwrap().high, learning.time), (0.12, Some(days_ago(1))));
         let events = d.events().await;
         let learned: Vec<_> = events.iter().filter(|(_, event)| event == "OpportunityLearned").collect();
         assert_eq!(learned.len(), 2);

@@ -162,7 +162,7 @@ pub fn interview_of(participant: &str, days: i64) -> pb::Interview {
         display_name: "An interview".into(),
         study: format!("{PARENT}/studies/s"),
         participant: format!("{PARENT}/participants/{participant}"),
-        conduct_time: days_ago(days),
+        conduct_time: Some(days_ago(days)),
         transcript: vec![segment],
         highlights: vec![highlight],
         ..Default::default()
@@ -178,8 +178,8 @@ pub fn link(target: &str) -> Evidence {
     Evidence { target: format!("//discovery.waymark.dev/{PARENT}/{target}"), note: String::new() }
 }
 
-pub fn days_ago(days: i64) -> Option<pbjson_types::Timestamp> {
-    Some(pbjson_types::Timestamp { seconds: NOW.timestamp() - days * 86_400, nanos: 0 })
+pub fn days_ago(days: i64) -> pbjson_types::Timestamp {
+    pbjson_types::Timestamp { seconds: NOW.timestamp() - days * 86_400, nanos: 0 }
 }
 
 /// Code, reason and metadata of a refusal.

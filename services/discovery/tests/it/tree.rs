@@ -161,7 +161,7 @@ async fn a_solution_is_validated_when_its_four_risks_are_answered() {
         d.trees.update_solution(update(backed)).await.unwrap();
         assert!(d.trees.assess_risks(assess).await.unwrap().into_inner().ready);
         let validated = d.trees.validate_solution(validate.clone()).await.unwrap().into_inner();
-        assert_eq!((validated.state(), validated.validate_time), (pb::SolutionState::Validated, crate::support::days_ago(0)));
+        assert_eq!((validated.state(), validated.validate_time), (pb::SolutionState::Validated, Some(crate::support::days_ago(0))));
         assert_eq!(reason(d.trees.validate_solution(validate).await).1, "STATE_CONFLICT");
         assert_eq!(d.events().await.last().unwrap().1, "SolutionValidated");
         let cited = pb::DeleteInsightRequest { name: format!("{PARENT}/insights/i"), ..Default::default() };
@@ -190,7 +190,7 @@ async fn advice_is_given_on_what_is_there() {
                 ("invite-teammates-quickly", pb::LintRule::NoEvidence),
             ]
         );
-        d.clock.advance(Duration::from_secs(31 * 86_400));
+        d.clock.advance(Duration::from_hours(31 * 24));
         let later = d.trees.lint_tree(lint(30)).await.unwrap().into_inner().findings;
         assert_eq!(later.iter().filter(|f| f.rule() == pb::LintRule::Stale).count(), 4);
         assert_eq!(fields(d.trees.lint_tree(lint(-1)).await), ["stale_days"]);

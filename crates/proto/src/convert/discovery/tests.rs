@@ -19,7 +19,7 @@ fn standard<M: ResourceMessage>(mut message: M, id: &str) -> M {
         uid: "6f4f3c1e-7a0b-4b61-9d1b-3a7c7a1d9f10".into(),
         display_name: "Name".into(),
         etag: "3".into(),
-        create_time: time.clone(),
+        create_time: time,
         update_time: time,
         delete_time: None,
         labels: [("team".to_owned(), "growth".to_owned())].into(),
@@ -27,12 +27,12 @@ fn standard<M: ResourceMessage>(mut message: M, id: &str) -> M {
     message
 }
 
-fn time(seconds: i64) -> Option<pbjson_types::Timestamp> {
-    Some(pbjson_types::Timestamp { seconds, nanos: 0 })
+fn time(seconds: i64) -> pbjson_types::Timestamp {
+    pbjson_types::Timestamp { seconds, nanos: 0 }
 }
 
 fn study() -> pb::Study {
-    let message = pb::Study { goal: "g".into(), questions: vec!["why?".into()], start_time: time(5), ..Default::default() };
+    let message = pb::Study { goal: "g".into(), questions: vec!["why?".into()], start_time: Some(time(5)), ..Default::default() };
     let mut message = standard(message, "s");
     message.set_method(pb::StudyMethod::Diary);
     message.set_state(pb::StudyState::Active);
@@ -42,8 +42,8 @@ fn study() -> pb::Study {
 fn participant() -> pb::Participant {
     let consent = pb::Consent {
         scopes: vec![pb::ConsentScope::Notes.into(), pb::ConsentScope::Quoting.into()],
-        give_time: time(1),
-        expire_time: time(9),
+        give_time: Some(time(1)),
+        expire_time: Some(time(9)),
     };
     let attributes = [("role".to_owned(), "admin".to_owned())].into();
     standard(
@@ -66,7 +66,7 @@ fn interview(text: &str, quote: &str, start: i32) -> pb::Interview {
     let message = pb::Interview {
         study: "workspaces/acme/studies/s".into(),
         participant: "workspaces/acme/participants/p".into(),
-        conduct_time: time(7),
+        conduct_time: Some(time(7)),
         transcript: vec![pb::TranscriptSegment { speaker: "ada".into(), offset, text: text.into() }],
         highlights: vec![highlight],
         ..Default::default()
@@ -78,8 +78,8 @@ fn evidence() -> Vec<common::Evidence> {
     vec![common::Evidence { target: "//discovery.waymark.dev/workspaces/acme/insights/i".into(), note: "n".into() }]
 }
 
-fn pruning() -> Option<pb::Pruning> {
-    Some(pb::Pruning { reason: "r".into(), node: "workspaces/acme/opportunities/o".into(), time: time(8) })
+fn pruning() -> pb::Pruning {
+    pb::Pruning { reason: "r".into(), node: "workspaces/acme/opportunities/o".into(), time: Some(time(8)) }
 }
 
 fn insight() -> pb::Insight {
@@ -88,7 +88,8 @@ fn insight() -> pb::Insight {
         highlight: "h".into(),
         note: "n".into(),
     };
-    let mut strength = pb::InsightStrength { score: 0.5, participants: 2, source_kinds: 1, newest_time: time(7), ..Default::default() };
+    let mut strength =
+        pb::InsightStrength { score: 0.5, participants: 2, source_kinds: 1, newest_time: Some(time(7)), ..Default::default() };
     strength.set_band(pb::StrengthBand::Moderate);
     let message = pb::Insight { statement: "s".into(), evidence: vec![link], strength: Some(strength), ..Default::default() };
     let mut message = standard(message, "i");
@@ -102,7 +103,7 @@ fn opportunity() -> pb::Opportunity {
         initiative: "//roadmap.waymark.dev/workspaces/acme/initiatives/sso".into(),
         summary: "came".into(),
         measured: Some(common::Range { low: -0.1, likely: 0.0, high: 0.2 }),
-        time: time(9),
+        time: Some(time(9)),
         ..Default::default()
     };
     learning.set_verdict(common::Verdict::CantTell);
@@ -111,7 +112,7 @@ fn opportunity() -> pb::Opportunity {
         description: "d".into(),
         evidence: evidence(),
         learnings: vec![learning],
-        pruning: pruning(),
+        pruning: Some(pruning()),
         ..Default::default()
     };
     let mut message = standard(message, "o");
@@ -126,8 +127,8 @@ fn solution() -> pb::Solution {
         opportunity: "workspaces/acme/opportunities/o".into(),
         description: "d".into(),
         risk_evidence: vec![entry],
-        validate_time: time(3),
-        pruning: pruning(),
+        validate_time: Some(time(3)),
+        pruning: Some(pruning()),
         ..Default::default()
     };
     let mut message = standard(message, "s");
@@ -143,7 +144,7 @@ fn test(value: f64, result: Option<f64>) -> pb::AssumptionTest {
         assumption: "a".into(),
         method: "m".into(),
         threshold: Some(threshold),
-        result: result.map(|value| pb::TestResult { value, sample_size: 8, note: "n".into(), time: time(4) }),
+        result: result.map(|value| pb::TestResult { value, sample_size: 8, note: "n".into(), time: Some(time(4)) }),
         ..Default::default()
     };
     let mut message = standard(message, "t");
