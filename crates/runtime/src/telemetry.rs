@@ -3,6 +3,8 @@
 //! A process makes one [`Telemetry`] by [`Telemetry::init`], which installs the subscriber; tests make as many as they like by
 //! [`Telemetry::local`], which touches nothing global.
 
+use std::io::IsTerminal as _;
+
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::trace::TracerProvider as _;
@@ -45,7 +47,10 @@ impl Telemetry {
 
         let filter = EnvFilter::try_new(&args.log).map_err(|error| anyhow::anyhow!("--log {:?} is not a log filter: {error}", args.log))?;
         let lines = match args.log_format {
-            LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).boxed(),
+            // Colours are for people at a terminal, not for files.
+            LogFormat::Text => {
+                tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).boxed()
+            }
             LogFormat::Json => tracing_subscriber::fmt::layer().json().with_span_list(false).with_writer(std::io::stderr).boxed(),
         };
         let export = telemetry.traces.as_ref().map(|traces| {
