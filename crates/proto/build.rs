@@ -45,7 +45,8 @@ fn main() -> Result<()> {
         .filter(|m| not_stored(m) || m.package_name() == "waymark.events.v1")
         .map(|m| format!(".{}", m.full_name()))
         .collect();
-    // Unknown fields and enum values are ignored: during a rolling upgrade an older replica reads what a newer one wrote.
+    // Unknown fields are ignored: during a rolling upgrade an older replica reads what a newer one wrote. Unknown enum values are not:
+    // an older replica would write their default back, which is worse than refusing.
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
         .btree_map(["."])
@@ -71,7 +72,8 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
         if message.get_field_by_name("request_id").is_some() && message.get_field_by_name("validate_only").is_some() {
             writeln!(
                 code,
-                "impl crate::Mutation for {rust} {{\n    fn request_id(&self) -> &str {{ &self.request_id }}\n    fn validate_only(&self) -> bool {{ self.validate_only }}\n}}"
+                "impl crate::Mutation for {rust} {{\n    const FULL_NAME: &'static str = {:?};\n    fn request_id(&self) -> &str {{ &self.request_id }}\n    fn validate_only(&self) -> bool {{ self.validate_only }}\n}}",
+                message.full_name()
             )?;
         }
         if message.options().has_extension(&resource) {

@@ -19,7 +19,8 @@ pub(crate) async fn run(host: Host, store: Store, source: Store, subscription: S
     loop {
         heads.mark_unchanged();
         match round(&host, &store, &source, &subscription, &topic).await {
-            Ok(true) => continue,
+            Ok(true) if !host.shutdown.is_begun() => continue,
+            Ok(true) => return,
             Ok(false) => {}
             Err(error) => tracing::warn!(source = topic.source, error = %chain(&error), "the bus pauses; events stay in the log"),
         }

@@ -9,11 +9,13 @@ use futures::StreamExt as _;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Gauge;
 use waymark_runtime::Host;
-use waymark_store::Store;
+use waymark_store::{Received, Store};
 
 use crate::feed::{ATTEMPTS, backoff, chain, handle, is_outage, wanted};
 use crate::{Subscription, Topic, dead_letter, envelope, stream_name};
 
+/// Failures to subscribe that are normal at start.
+const QUIET: u32 = 8;
 /// How long the broker waits for an acknowledgement before it delivers again.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 
@@ -26,7 +28,11 @@ pub(crate) async fn run(host: Host, store: Store, client: async_nats::Client, su
             Ok(()) => pause = 1,
             Err(error) => {
                 // Before the source service made its stream there is nothing to consume; that is no fault.
-                tracing::debug!(source = topic.source, consumer = subscription.consumer, error, "no events to be had; trying again");
+                if pause < QUIET {
+                    tracing::debug!(source = topic.source, consumer = subscription.consumer, error, "no events to be had; trying again");
+                } else {
+                    tracing::warn!(source = topic.source, consumer = subscription.consumer, error, "no events to be had; trying again");
+                }
                 pause += 1;
             }
         }
@@ -80,10 +86,11 @@ async fn consume(
 async fn receive(store: &Store, subscription: &Subscription, message: &Message, attempt: u32) -> AckKind {
     let headers = message.headers.clone().unwrap_or_default();
     let event = match envelope::from_nats(&headers, &message.payload) {
-        Ok(event) => event,
+        Ok((event, None)) => event,
+        Ok((event, Some(fault))) => return set_aside(store, &event, &fault.to_string(), attempt).await,
         Err(error) => {
-            // Not an event of Waymark, or one without its payload: it cannot be kept as one either, only reported.
-            tracing::error!(subject = %message.subject, %error, "not an event that can be handled; dropped");
+            // Not an event of Waymark: it cannot be kept as one either, only reported.
+            tracing::error!(subject = %message.subject, %error, "not an event; dropped");
             return AckKind::Term;
         }
     };
@@ -93,14 +100,14 @@ async fn receive(store: &Store, subscription: &Subscription, message: &Message, 
             tracing::warn!(event = %event.event_id, attempt, error = %chain(&error), "event not handled; it will be delivered again");
             AckKind::Nak(Some(backoff(attempt)))
         }
-        Err(error) => {
-            let reason = chain(&error);
-            tracing::error!(event = %event.event_id, attempt, error = %reason, "event set aside as a dead letter");
-            let attempts = i32::try_from(attempt).unwrap_or(i32::MAX);
-            match dead_letter::keep(store, &event, &reason, attempts).await {
-                Ok(()) => AckKind::Ack,
-                Err(_) => AckKind::Nak(Some(backoff(attempt))),
-            }
-        }
+        Err(error) => set_aside(store, &event, &chain(&error), attempt).await,
+    }
+}
+
+async fn set_aside(store: &Store, event: &Received, reason: &str, attempt: u32) -> AckKind {
+    tracing::error!(event = %event.event_id, attempt, error = reason, "event set aside as a dead letter");
+    match dead_letter::keep(store, event, reason, i32::try_from(attempt).unwrap_or(i32::MAX)).await {
+        Ok(()) => AckKind::Ack,
+        Err(_) => AckKind::Nak(Some(backoff(attempt))),
     }
 }

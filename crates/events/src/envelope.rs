@@ -10,6 +10,9 @@ use waymark_proto::{event, events::v1 as pb};
 use waymark_runtime::config::EventFormat;
 use waymark_store::{LogRow, Received};
 
+/// Bytes of a message beside what is set here: the relay's own headers, the protocol's framing.
+const RESERVE: usize = 1_024;
+
 /// What is wrong with an event that arrived, or that cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
@@ -86,9 +89,10 @@ pub(crate) fn to_proto(row: &LogRow) -> Result<pb::Event, EnvelopeError> {
 }
 
 /// The contract's form of an event that was received. What a consumer is not told (request id, ordinal) stays empty.
-pub(crate) fn received_to_proto(event: &Received) -> Result<pb::Event, EnvelopeError> {
-    let value = waymark_proto::event::to_bytes(&event.event_type, &event.data)?;
-    Ok(pb::Event {
+pub(crate) fn received_to_proto(event: &Received) -> pb::Event {
+    // Data that was left out, or that this version cannot encode, stays out; the operator still sees which event it is.
+    let value = waymark_proto::event::to_bytes(&event.event_type, &event.data).ok();
+    pb::Event {
         name: format!("{}/events/{}", event.workspace, event.event_id),
         uid: event.event_id.to_string(),
         revision: event.revision,
@@ -97,9 +101,9 @@ pub(crate) fn received_to_proto(event: &Received) -> Result<pb::Event, EnvelopeE
         time: Some(timestamp(event.time)),
         actor: event.actor.clone(),
         traceparent: event.traceparent.clone().unwrap_or_default(),
-        data: Some(Any { type_url: format!("type.googleapis.com/{}", event.event_type), value: value.into() }),
+        data: value.map(|value| Any { type_url: format!("type.googleapis.com/{}", event.event_type), value: value.into() }),
         ..pb::Event::default()
-    })
+    }
 }
 
 /// What a consumer in this process gets of a log row.
@@ -122,11 +126,16 @@ fn workspace(id: &str) -> Result<waymark_domain::WorkspaceId, EnvelopeError> {
     waymark_domain::WorkspaceId::from_id(id).map_err(|_| EnvelopeError::Header("ce-source"))
 }
 
-/// Headers and payload of a log row on NATS. A payload above `limit` bytes is left out and `ce-dataref` says where to fetch it, so that
-/// one large event cannot hold up the others.
-pub(crate) fn to_nats(service: &str, row: &LogRow, format: EventFormat, limit: usize) -> Result<(HeaderMap, Bytes), EnvelopeError> {
+/// Headers and payload of a log row on NATS, together at most `limit` bytes. A payload that is too large, or that this version cannot
+/// encode, is left out and `ce-dataref` says where to fetch it, so that one event cannot hold up the others.
+pub(crate) fn to_nats(service: &str, row: &LogRow, format: EventFormat, limit: usize) -> (HeaderMap, Bytes) {
     let mut headers = HeaderMap::new();
-    let mut set = |name: &'static str, value: &str| headers.insert(name, escape(value).as_str());
+    let mut size = RESERVE;
+    let mut set = |name: &'static str, value: &str| {
+        let value = escape(value);
+        size += name.len() + value.len() + 4;
+        headers.insert(name, value.as_str());
+    };
     set("ce-specversion", "1.0");
     set("ce-id", &row.event_id.to_string());
     set("ce-source", &format!("//{service}.waymark.dev/workspaces/{}", row.workspace));
@@ -142,34 +151,39 @@ pub(crate) fn to_nats(service: &str, row: &LogRow, format: EventFormat, limit: u
         set("ce-traceparent", traceparent);
     }
     let (content_type, payload) = match format {
-        EventFormat::Protobuf => ("application/protobuf", Bytes::from(event::to_bytes(&row.event_type, &row.data)?)),
-        EventFormat::Json => ("application/json", Bytes::from(row.data.clone())),
+        EventFormat::Protobuf => ("application/protobuf", event::to_bytes(&row.event_type, &row.data).map(Bytes::from)),
+        EventFormat::Json => ("application/json", Ok(Bytes::from(row.data.clone()))),
     };
     set("ce-datacontenttype", content_type);
     set("Content-Type", content_type);
-    if payload.len() > limit {
-        set("ce-dataref", &format!("workspaces/{}/events/{}", row.workspace, row.event_id));
-        return Ok((headers, Bytes::new()));
+    let payload = payload.inspect_err(|error| tracing::error!(event = %row.event_id, %error, "published without its payload"));
+    match payload {
+        Ok(payload) if size + payload.len() <= limit => (headers, payload),
+        _ => {
+            headers.insert("ce-dataref", format!("workspaces/{}/events/{}", row.workspace, row.event_id).as_str());
+            (headers, Bytes::new())
+        }
     }
-    Ok((headers, payload))
 }
 
-/// An event that arrived from NATS.
-pub(crate) fn from_nats(headers: &HeaderMap, payload: &[u8]) -> Result<Received, EnvelopeError> {
+/// An event that arrived from NATS; without its data, and why, when only the payload is at fault.
+pub(crate) fn from_nats(headers: &HeaderMap, payload: &[u8]) -> Result<(Received, Option<EnvelopeError>), EnvelopeError> {
     let find = |name: &'static str| headers.get(name).map(|v| unescape(v.as_str()));
     let get = |name: &'static str| find(name).ok_or(EnvelopeError::Header(name));
-    if let Some(reference) = find("ce-dataref") {
-        return Err(EnvelopeError::Omitted(reference));
-    }
     let source = get("ce-source")?;
     let (host, workspace_id) =
         source.strip_prefix("//").and_then(|rest| rest.split_once(".waymark.dev/workspaces/")).ok_or(EnvelopeError::Header("ce-source"))?;
     let event_type = get("ce-type")?;
-    let data = match get("ce-datacontenttype")?.as_str() {
-        "application/json" => String::from_utf8(payload.to_vec()).map_err(|_| EnvelopeError::Header("ce-datacontenttype"))?,
-        _ => event::to_json(&event_type, payload)?,
+    let data = match (find("ce-dataref"), get("ce-datacontenttype")?.as_str()) {
+        (Some(reference), _) => Err(EnvelopeError::Omitted(reference)),
+        (None, "application/json") => String::from_utf8(payload.to_vec()).map_err(|_| EnvelopeError::Header("ce-datacontenttype")),
+        (None, _) => event::to_json(&event_type, payload).map_err(Into::into),
     };
-    Ok(Received {
+    let (data, fault) = match data {
+        Ok(data) => (data, None),
+        Err(fault) => (String::new(), Some(fault)),
+    };
+    let received = Received {
         source: host.to_owned(),
         workspace: workspace(workspace_id)?,
         revision: get("ce-sequence")?.parse().map_err(|_| EnvelopeError::Header("ce-sequence"))?,
@@ -180,7 +194,8 @@ pub(crate) fn from_nats(headers: &HeaderMap, payload: &[u8]) -> Result<Received,
         actor: get("ce-actor")?,
         traceparent: find("ce-traceparent"),
         data,
-    })
+    };
+    Ok((received, fault))
 }
 
 /// Percent-encodes what may not stand in a header, as the CloudEvents protocol bindings ask.
@@ -242,8 +257,9 @@ mod tests {
     fn an_event_survives_the_journey_in_both_formats() {
         let sent = row("users/é 100% \"x\"\r\n");
         for format in [EventFormat::Protobuf, EventFormat::Json] {
-            let (headers, payload) = to_nats("roadmap", &sent, format, 1_000).unwrap();
-            let received = from_nats(&headers, &payload).unwrap();
+            let (headers, payload) = to_nats("roadmap", &sent, format, 4_000);
+            let (received, fault) = from_nats(&headers, &payload).unwrap();
+            assert!(fault.is_none());
             assert_eq!(received, to_received("roadmap", sent.clone()).unwrap());
         }
         assert_eq!(subject("roadmap", &sent), "waymark.roadmap.acme.products.p.created");
@@ -252,10 +268,13 @@ mod tests {
 
     #[test]
     fn a_payload_above_the_limit_is_left_out_and_named() {
-        let (headers, payload) = to_nats("roadmap", &row("a"), EventFormat::Protobuf, 10).unwrap();
-        assert!(payload.is_empty());
-        let error = from_nats(&headers, &payload).unwrap_err();
-        assert!(error.to_string().contains("workspaces/acme/events/"), "{error}");
+        for (row, limit) in [(row("a"), 10), (LogRow { data: "{".into(), ..row("a") }, 4_000)] {
+            let (headers, payload) = to_nats("roadmap", &row, EventFormat::Protobuf, limit);
+            assert!(payload.is_empty());
+            let (received, fault) = from_nats(&headers, &payload).unwrap();
+            assert_eq!((received.event_id, received.data.as_str()), (row.event_id, ""));
+            assert!(fault.unwrap().to_string().contains("workspaces/acme/events/"));
+        }
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! refused rather than stored out of order, and the relay starts again from the lost one; what was stored already is recognised by its
 //! message id. Nothing is dropped while the broker is away: the log is the queue.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{self, StorageType};
 use async_nats::jetstream::{self, Context};
+use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use opentelemetry::metrics::{Counter, Gauge, Meter};
@@ -23,8 +25,6 @@ use crate::{envelope, lease};
 const BATCH: usize = 512;
 /// Rounds without progress before the relay pauses.
 const ROUNDS: usize = 5;
-/// Space that headers take of the broker's message limit.
-const HEADERS: usize = 8 * 1024;
 /// JetStream remembers message ids this long; within it a repeated publish stores nothing.
 const DUPLICATES: Duration = Duration::from_hours(1);
 
@@ -58,7 +58,7 @@ struct Gauges {
     age: Gauge<f64>,
     ack_age: Gauge<f64>,
     published: Counter<u64>,
-    last_ack: chrono::DateTime<chrono::Utc>,
+    last_ack: DateTime<Utc>,
 }
 
 impl Relay {
@@ -117,24 +117,34 @@ impl Relay {
 
     /// Publishes one batch; true when there was something to publish.
     async fn round(&mut self, lease: &str) -> Result<bool, RelayError> {
-        let rows = self.pending().await?;
-        let idle = rows.is_empty();
-        self.observe(&rows);
-        if idle || !lease::acquire(&self.store, lease, &self.holder).await? {
+        let depth = self.depth().await?;
+        self.observe(depth, None);
+        // The cursors are read under the lease, lest those of the holder before are taken for the present ones.
+        if depth == 0 || !lease::acquire(&self.store, lease, &self.holder).await? {
             return Ok(false);
         }
-        let published = self.publish(&rows).await;
+        let (cursors, rows) = self.pending().await?;
+        self.observe(depth, rows.iter().map(|row| row.time).min());
+        let published = self.publish(&rows, lease).await;
         let (count, failure) = match published {
             Ok(()) => (rows.len(), None),
             Err((count, error)) => (count, Some(error)),
         };
         fail::fail_point!("relay-before-mark", |_| std::process::abort());
-        self.mark(rows.get(..count).unwrap_or_default(), rows.get(count)).await?;
+        self.mark(&cursors, rows.get(..count).unwrap_or_default(), rows.get(count)).await?;
         failure.map_or(Ok(true), Err)
     }
 
-    /// Unpublished rows, oldest first within each workspace, about one batch.
-    async fn pending(&self) -> Result<Vec<LogRow>, StoreError> {
+    /// Revisions committed but not published, in all workspaces.
+    async fn depth(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT CAST(coalesce(sum(w.revision - coalesce(c.revision, 0)), 0) AS bigint) FROM workspaces w
+                   LEFT JOIN relay_cursors c ON c.workspace = w.id";
+        let row = self.store.reader().query_one_raw(Statement::from_string(self.store.backend(), sql)).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
+    }
+
+    /// Unpublished rows, oldest first within each workspace, about one batch, and the cursors they follow.
+    async fn pending(&self) -> Result<(BTreeMap<String, i64>, Vec<LogRow>), StoreError> {
         let behind = self
             .store
             .reader()
@@ -144,25 +154,31 @@ impl Relay {
                  WHERE w.revision > coalesce(c.revision, 0) ORDER BY coalesce(c.revision, 0) LIMIT 512",
             ))
             .await?;
-        let mut rows = Vec::new();
+        let (mut cursors, mut rows) = (BTreeMap::new(), Vec::new());
         // Every workspace gets its share, so that a busy one cannot starve the others.
         let share = (BATCH / behind.len().max(1)).max(1);
         for workspace in behind {
             let (id, after): (String, i64) = (workspace.try_get_by_index(0)?, workspace.try_get_by_index(1)?);
             rows.extend(self.store.read_log(&id, after, share as u64).await?);
+            cursors.insert(id, after);
             if rows.len() >= BATCH {
                 break;
             }
         }
-        Ok(rows)
+        Ok((cursors, rows))
     }
 
     /// Publishes rows in order; on failure says how many of the first are stored.
-    async fn publish(&mut self, rows: &[LogRow]) -> Result<(), (usize, RelayError)> {
+    async fn publish(&mut self, rows: &[LogRow], lease: &str) -> Result<(), (usize, RelayError)> {
         let mut done = 0;
         let mut stuck = 0;
         while done < rows.len() {
             let before = done;
+            match lease::acquire(&self.store, lease, &self.holder).await {
+                Ok(true) => {}
+                Ok(false) => return Err((done, RelayError::Broker("another relay has taken over".into()))),
+                Err(error) => return Err((done, error.into())),
+            }
             match self.attempt(&rows[done..]).await {
                 Ok(count) => done += count,
                 Err((count, error)) => return Err((done + count, error)),
@@ -183,18 +199,17 @@ impl Relay {
             None => self.ensure_stream().await.map_err(|e| (0, e))?,
         };
         self.sequence = None;
-        let limit = self.client.max_payload().saturating_sub(HEADERS);
+        let limit = self.client.max_payload();
         let mut acks = FuturesOrdered::new();
+        let mut previous: Option<String> = None;
         for (row, expected) in rows.iter().zip(start..) {
-            let (headers, payload) = match envelope::to_nats(self.service, row, self.format, limit) {
-                Ok(message) => message,
-                Err(error) => return Err((0, RelayError::Broker(format!("event {}: {error}", row.event_id)))),
-            };
-            let message = PublishMessage::build()
-                .headers(headers)
-                .payload(payload)
-                .message_id(row.event_id.to_string())
-                .expected_last_sequence(expected);
+            let (headers, payload) = envelope::to_nats(self.service, row, self.format, limit);
+            let id = row.event_id.to_string();
+            let mut message = PublishMessage::build().headers(headers).payload(payload).message_id(&id).expected_last_sequence(expected);
+            // The place alone would fit a message behind a lost one once another publisher has filled the gap.
+            if let Some(previous) = previous.replace(id) {
+                message = message.expected_last_message_id(previous);
+            }
             let ack = self.context.send_publish(envelope::subject(self.service, row), message).await;
             let ack = ack.map_err(|e| (0, RelayError::Broker(e.to_string())))?;
             acks.push_back(ack.into_future());
@@ -214,7 +229,7 @@ impl Relay {
                     last = ack.sequence;
                     stored += 1;
                 }
-                Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => {
+                Err(error) if matches!(error.kind(), PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId) => {
                     moved = true;
                     break;
                 }
@@ -224,7 +239,9 @@ impl Relay {
         // The rest answers too, mostly with refusals; none may be in flight when the next attempt is sent.
         while acks.next().await.is_some() {}
         self.sequence = (!moved).then_some(last);
-        self.gauges.last_ack = self.store.now();
+        if stored > 0 {
+            self.gauges.last_ack = self.store.now();
+        }
         self.gauges.published.add(stored as u64, &[opentelemetry::KeyValue::new("service", self.service)]);
         Ok(stored)
     }
@@ -246,9 +263,10 @@ impl Relay {
         Ok(stream.get_info().await.map_err(|e| broker(e.to_string()))?.state.last_sequence)
     }
 
-    /// Remembers what is published. `next` is the first row that is not: its revision is not done.
-    async fn mark(&self, rows: &[LogRow], next: Option<&LogRow>) -> Result<(), StoreError> {
-        let mut cursors = std::collections::BTreeMap::new();
+    /// Remembers what is published, unless the cursor was moved meanwhile, as by a republish. `next` is the first row that is not
+    /// published: its revision is not done.
+    async fn mark(&self, before: &BTreeMap<String, i64>, rows: &[LogRow], next: Option<&LogRow>) -> Result<(), StoreError> {
+        let mut cursors = BTreeMap::new();
         for row in rows {
             let whole = next.is_none_or(|n| n.workspace != row.workspace || n.revision != row.revision);
             if whole {
@@ -259,24 +277,33 @@ impl Relay {
             return Ok(());
         }
         let mut sql = String::from("INSERT INTO relay_cursors (workspace, revision) VALUES ");
-        let mut values: Vec<Value> = Vec::with_capacity(2 * cursors.len());
+        let mut values: Vec<Value> = Vec::with_capacity(3 * cursors.len());
+        let mut unmoved = String::from("CASE relay_cursors.workspace");
         for (i, (workspace, revision)) in cursors.into_iter().enumerate() {
-            sql.extend([if i == 0 { "" } else { ", " }.to_owned(), format!("(${}, ${})", 2 * i + 1, 2 * i + 2)]);
-            values.extend([Value::from(workspace), Value::from(revision)]);
+            let n = 3 * i + 1;
+            sql.extend([if i == 0 { "" } else { ", " }.to_owned(), format!("(${n}, ${})", n + 1)]);
+            unmoved.extend([format!(" WHEN ${n} THEN ${}", n + 2)]);
+            let after = before.get(workspace).copied().unwrap_or(0);
+            values.extend([Value::from(workspace), Value::from(revision), Value::from(after)]);
         }
-        sql.push_str(" ON CONFLICT (workspace) DO UPDATE SET revision = excluded.revision");
+        sql.extend([
+            " ON CONFLICT (workspace) DO UPDATE SET revision = excluded.revision WHERE relay_cursors.revision = ",
+            &unmoved,
+            " END",
+        ]);
         let statement = Statement::from_sql_and_values(self.store.backend(), sql, values);
         self.store.writer().execute_raw(statement).await?;
         Ok(())
     }
 
-    fn observe(&self, rows: &[LogRow]) {
+    fn observe(&self, depth: i64, oldest: Option<DateTime<Utc>>) {
         let now = self.store.now();
-        let seconds = |since: chrono::DateTime<chrono::Utc>| (now - since).num_milliseconds().max(0) as f64 / 1e3;
+        let seconds = |since: DateTime<Utc>| (now - since).num_milliseconds().max(0) as f64 / 1e3;
         let service = [opentelemetry::KeyValue::new("service", self.service)];
-        self.gauges.depth.record(rows.len() as u64, &service);
-        self.gauges.age.record(rows.iter().map(|r| r.time).min().map_or(0.0, seconds), &service);
-        let ack_age = if rows.is_empty() { 0.0 } else { seconds(self.gauges.last_ack) };
-        self.gauges.ack_age.record(ack_age, &service);
+        self.gauges.depth.record(depth.unsigned_abs(), &service);
+        if depth == 0 || oldest.is_some() {
+            self.gauges.age.record(oldest.map_or(0.0, seconds), &service);
+        }
+        self.gauges.ack_age.record(if depth == 0 { 0.0 } else { seconds(self.gauges.last_ack) }, &service);
     }
 }

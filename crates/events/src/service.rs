@@ -21,7 +21,7 @@ use waymark_runtime::Host;
 use waymark_store::{Error, LogFilter, Position, Store};
 
 use crate::dead_letter::{self, DeadLetter};
-use crate::feed::{chain, handle};
+use crate::feed::{chain, handle, is_outage};
 use crate::watch::{CHECKPOINT, End, PATIENCE, Selection, Tail, Watch, event};
 use crate::{Subscription, envelope};
 
@@ -110,6 +110,8 @@ impl EventsService for EventsApi {
         let pb::WatchEventsRequest { parent, types, subjects, start } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
         let selection = or_status(selection(types, subjects))?;
+        // A reader that starts now knows no position yet; it is told at once, so that it can resume even if nothing comes.
+        let announce = matches!(start, None | Some(Start::Now(_)));
         let (position, snapshot) = or_status(self.start(&workspace, start).await)?;
         let (output, batches) = mpsc::channel(BUFFER);
         let (ended, end) = oneshot::channel::<End>();
@@ -126,7 +128,7 @@ impl EventsService for EventsApi {
         let streams = self.streams.clone();
         self.host.tasks.spawn(format!("watch {parent}"), async move {
             streams.add(1, &[]);
-            if let Some(reason) = watch.run(position, snapshot).await {
+            if let Some(reason) = watch.run(position, snapshot, announce).await {
                 // A reader that left does not want to know.
                 let _ = ended.send(reason);
             }
@@ -161,7 +163,7 @@ impl EventsService for EventsApi {
             }
             _ => String::new(),
         };
-        let dead_letters = or_status(letters.iter().map(letter).collect::<Result<_, _>>())?;
+        let dead_letters = letters.iter().map(letter).collect();
         Ok(Response::new(pb::ListDeadLettersResponse { dead_letters, next_page_token }))
     }
 
@@ -171,12 +173,15 @@ impl EventsService for EventsApi {
         let found = or_status(dead_letter::find(&self.store, &workspace, id).await)?;
         let mut found = or_status(found.ok_or(Error::NotFound(name)))?;
         if let Err(error) = handle(&self.subscription, found.event.clone()).await {
+            if is_outage(&error) {
+                return Err(status(&error));
+            }
             found.attempts += 1;
             or_status(dead_letter::keep(&self.store, &found.event, &chain(&error), found.attempts).await)?;
             return Err(status(&StillFailing(error.to_string())));
         }
         or_status(dead_letter::remove(&self.store, &workspace, id).await)?;
-        Ok(Response::new(or_status(letter(&found))?))
+        Ok(Response::new(letter(&found)))
     }
 
     async fn delete_dead_letter(&self, request: Request<pb::DeleteDeadLetterRequest>) -> Result<Response<pbjson_types::Empty>, Status> {
@@ -229,23 +234,16 @@ impl EventsApi {
     }
 }
 
-fn letter(letter: &DeadLetter) -> Result<pb::DeadLetter, Error> {
+fn letter(letter: &DeadLetter) -> pb::DeadLetter {
     let event = &letter.event;
-    let damaged = |problem: String| Error::Damaged {
-        table: "dead_letters",
-        column: "event",
-        workspace: event.workspace.id().to_owned(),
-        id: event.event_id.to_string(),
-        problem,
-    };
-    Ok(pb::DeadLetter {
+    pb::DeadLetter {
         name: format!("{}/deadLetters/{}", event.workspace, event.event_id),
         source: event.source.clone(),
-        event: Some(envelope::received_to_proto(event).map_err(|e| damaged(e.to_string()))?),
+        event: Some(envelope::received_to_proto(event)),
         error: letter.error.clone(),
         attempts: letter.attempts,
         create_time: Some(timestamp(letter.time)),
-    })
+    }
 }
 
 fn workspace(parent: &str) -> Result<WorkspaceId, Violations> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tonic::Status;
 use waymark_domain::{Failure, FailureKind, WorkspaceId};
 use waymark_proto::events::v1 as pb;
@@ -69,6 +70,8 @@ pub(crate) struct Tail(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Read>>>>);
 #[derive(Default, Clone)]
 struct Read {
     after: i64,
+    /// The earliest whole revision, looked up after the rows were read: what is older may lack events.
+    earliest: i64,
     revisions: Arc<Vec<Revision>>,
 }
 
@@ -86,7 +89,8 @@ impl Tail {
             return Ok(read.clone());
         }
         let rows = store.read_log(workspace, after, READ).await?;
-        let fresh = Read { after, revisions: Arc::new(group(&rows)?) };
+        let (earliest, _) = store.bounds(workspace).await?;
+        let fresh = Read { after, earliest, revisions: Arc::new(group(&rows)?) };
         // A reader far behind must not take the newest read away from the others.
         let newer = fresh.revisions.last().map(|r| r.0) >= read.revisions.last().map(|r| r.0);
         if newer && !rows.is_empty() {
@@ -148,50 +152,60 @@ pub(crate) struct Watch {
 struct Gone;
 
 impl Watch {
-    /// Sends everything after `position`, with a snapshot of that revision first when asked for, until the end.
-    pub(crate) async fn run(self, position: i64, snapshot: bool) -> Option<End> {
-        self.follow(position, snapshot).await.err()
+    /// Sends everything after `position`, until the end; first a snapshot of that revision when asked for, or the position itself.
+    pub(crate) async fn run(self, position: i64, snapshot: bool, announce: bool) -> Option<End> {
+        self.follow(position, snapshot, announce).await.err()
     }
 
-    async fn follow(&self, mut position: i64, snapshot: bool) -> Result<Gone, End> {
+    async fn follow(&self, mut position: i64, snapshot: bool, announce: bool) -> Result<Gone, End> {
         let id = self.workspace.id();
         let mut head = self.store.heads().subscribe(id);
         if snapshot && self.snapshot(position).await?.is_some() {
             return Ok(Gone);
         }
+        // A checkpoint is due from the start when the reader is to be told where it is.
+        let mut due = Instant::now() + if announce { Duration::ZERO } else { self.checkpoint };
         loop {
             head.mark_unchanged();
             let read = self.tail.read(&self.store, id, position).await?;
-            if let Some((first, _)) = read.revisions.iter().find(|(revision, _)| *revision > position)
-                && *first != position + 1
-            {
-                // Revisions have no gaps, so what is missing was trimmed away while this reader was behind.
-                let (earliest, _) = self.store.bounds(id).await?;
-                return Err(Error::Expired { asked: position, earliest }.into());
-            }
             let start = position;
             for (revision, events) in read.revisions.iter().filter(|(revision, _)| *revision > start) {
+                // Revisions have no gaps, so what is missing, or may be, was trimmed away while this reader was behind.
+                if *revision != position + 1 || *revision < read.earliest {
+                    return Err(Error::Expired { asked: position, earliest: read.earliest }.into());
+                }
                 let events: Vec<_> = events.iter().filter(|e| self.selection.wants(e)).cloned().collect();
-                if !events.is_empty()
-                    && self.send(position, pb::WatchEventsResponse { revision: *revision, events, snapshot: false }).await?.is_some()
-                {
-                    return Ok(Gone);
+                if !events.is_empty() {
+                    let message = pb::WatchEventsResponse { revision: *revision, events, snapshot: false };
+                    if self.send(position, message).await?.is_some() {
+                        return Ok(Gone);
+                    }
+                    due = Instant::now() + self.checkpoint;
                 }
                 position = *revision;
             }
-            if position > start {
+            if self.output.is_closed() {
+                return Ok(Gone);
+            }
+            // Also while everything is filtered away, and while there is always more to read.
+            if Instant::now() >= due {
+                let checkpoint = pb::WatchEventsResponse { revision: position, events: Vec::new(), snapshot: false };
+                if self.send(position, checkpoint).await?.is_some() {
+                    return Ok(Gone);
+                }
+                due = Instant::now() + self.checkpoint;
+            }
+            if self.host.shutdown.is_begun() {
+                return Err(End::Stopping(position));
+            }
+            if position > start && *head.borrow() > position {
                 continue;
             }
             tokio::select! {
                 () = self.host.shutdown.begun() => return Err(End::Stopping(position)),
                 () = self.output.closed() => return Ok(Gone),
                 _ = head.changed() => {}
-                () = tokio::time::sleep(self.checkpoint) => {
-                    let checkpoint = pb::WatchEventsResponse { revision: position, events: Vec::new(), snapshot: false };
-                    if self.send(position, checkpoint).await?.is_some() {
-                        return Ok(Gone);
-                    }
-                }
+                () = tokio::time::sleep_until(due) => {}
             }
         }
     }

@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 
 /// A request that changes something.
 pub trait Mutation: prost::Message {
+    /// The request's full name; requests of several RPCs may have the same bytes.
+    const FULL_NAME: &'static str;
     /// UUID of the request, or empty.
     fn request_id(&self) -> &str;
     /// Whether nothing is to change.

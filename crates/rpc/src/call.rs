@@ -50,15 +50,25 @@ pub fn open<M: Mutation>(request: Request<M>) -> Result<(Call, M), Status> {
     let Some(actor) = request.extensions().get::<Actor>().cloned() else {
         return Err(status(&Anonymous));
     };
-    let traceparent = request.metadata().get("traceparent").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let traceparent = request.metadata().get("traceparent").and_then(|v| v.to_str().ok()).filter(|v| is_traceparent(v)).map(str::to_owned);
     let message = request.into_inner();
     let request_id = match message.request_id() {
         "" => None,
         text => Some(Uuid::parse_str(text).map_err(|e| status(&Violations::one("request_id", format!("is not a UUID: {e}"))))?),
     };
-    let digest = if request_id.is_some() { Sha256::digest(message.encode_to_vec()).into() } else { [0; 32] };
+    let digest = if request_id.is_some() { digest(&message) } else { [0; 32] };
     let validate_only = message.validate_only();
     Ok((Call { actor, request_id, digest, validate_only, traceparent, causation: None }, message))
+}
+
+/// Hash of a request: its name, as several RPCs take the same bytes, and its bytes.
+fn digest<M: Mutation>(message: &M) -> [u8; 32] {
+    Sha256::new().chain_update(M::FULL_NAME).chain_update([0]).chain_update(message.encode_to_vec()).finalize().into()
+}
+
+/// A trace context as W3C writes it; anything else a caller may send is not kept.
+fn is_traceparent(text: &str) -> bool {
+    text.len() == 55 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-')
 }
 
 /// No authenticated caller is attached to the request.

@@ -83,6 +83,8 @@ pub fn apply<M: ResourceMessage>(current: &M, patch: &M, mask: Option<&FieldMask
     let dynamic = |message: &M| {
         DynamicMessage::decode(descriptor.clone(), message.encode_to_vec().as_slice()).map_err(|_| MaskError::Descriptor(M::FULL_NAME))
     };
+    // Many clients send an empty mask for none.
+    let mask = mask.filter(|m| !m.paths.is_empty());
     let (mut result, patch) = (dynamic(current)?, dynamic(patch)?);
     let paths: Vec<String> = match mask {
         None => patch.fields().map(|(field, _)| field.name().to_owned()).collect(),

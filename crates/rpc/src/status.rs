@@ -7,13 +7,17 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
-use waymark_domain::{Failure, FailureKind};
+use waymark_domain::{Failure, FailureKind, Violation};
 use waymark_proto::common::v1 as pb;
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "waymark.dev";
 /// How long a refused or unserved caller is asked to wait.
 const RETRY: Duration = Duration::from_millis(500);
+/// Bytes of a status message, of one text in the details, of all violations.
+const MESSAGE: usize = 1_000;
+const TEXT: usize = 400;
+const DETAILS: usize = 3_000;
 
 fn code(failure: &(impl Failure + ?Sized)) -> Code {
     match failure.kind() {
@@ -35,7 +39,7 @@ fn code(failure: &(impl Failure + ?Sized)) -> Code {
 /// The status of a failure, with `google.rpc.ErrorInfo` and what else helps to mend it.
 pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
     let code = code(failure);
-    let mut metadata: HashMap<String, String> = failure.metadata().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    let mut metadata: HashMap<String, String> = failure.metadata().into_iter().map(|(k, v)| (k.to_owned(), cut(v, TEXT))).collect();
     let mut details = ErrorDetails::new();
     let mut message = failure.to_string();
     match failure.kind() {
@@ -47,21 +51,24 @@ pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
         }
         FailureKind::Unavailable => {
             tracing::warn!(error = %chain(failure), "unavailable");
+            // What the part said may name files or hosts; the log has it. A stop is no fault and says how to go on.
+            if failure.reason() == "UNAVAILABLE" {
+                message = "a part this service needs does not answer; try again".into();
+            }
             details.set_retry_info(Some(RETRY));
         }
         FailureKind::Overloaded => {
             details.set_retry_info(Some(RETRY));
         }
         FailureKind::Invalid => {
-            let violations = failure.violations().into_iter();
-            let violations: Vec<_> = violations.map(|v| FieldViolation::new(v.field, v.description)).collect();
+            let violations: Vec<_> = bounded(failure).into_iter().map(|v| FieldViolation::new(v.field, v.description)).collect();
             if !violations.is_empty() {
                 details.set_bad_request(violations);
             }
         }
         FailureKind::Refused => {
             let subject = metadata.get("resource").cloned().unwrap_or_default();
-            let violations = failure.violations().into_iter();
+            let violations = bounded(failure).into_iter();
             let violations: Vec<_> = violations.map(|v| PreconditionViolation::new(v.field, subject.clone(), v.description)).collect();
             if !violations.is_empty() {
                 details.set_precondition_failure(violations);
@@ -75,20 +82,51 @@ pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
         | FailureKind::DeadlineExceeded => {}
     }
     details.set_error_info(failure.reason(), DOMAIN, metadata);
-    // Messages travel in headers, which peers limit; the details carry the rest.
-    if message.len() > 2_000 {
-        let cut = (0..=2_000).rev().find(|i| message.is_char_boundary(*i)).unwrap_or(0);
-        message.truncate(cut);
-        message.push('…');
+    Status::with_error_details(code, cut(message, MESSAGE), details)
+}
+
+/// The violations of a failure, as many as fit. Message and details travel in headers, which peers limit to 8 or 16 KiB in all.
+fn bounded(failure: &(impl Failure + ?Sized)) -> Vec<Violation> {
+    let all = failure.violations();
+    let count = all.len();
+    let mut left = DETAILS;
+    let mut kept = Vec::new();
+    for violation in all {
+        let violation = Violation { field: cut(violation.field, TEXT), description: cut(violation.description, TEXT) };
+        let size = violation.field.len() + violation.description.len();
+        if size > left {
+            break;
+        }
+        left -= size;
+        kept.push(violation);
     }
-    Status::with_error_details(code, message, details)
+    if kept.len() < count {
+        kept.push(Violation { field: String::new(), description: format!("and {} more", count - kept.len()) });
+    }
+    kept
+}
+
+/// A text of at most `limit` bytes, an ellipsis saying that it was longer.
+fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// What the single RPC would have answered, for a row of a batch.
 pub fn row_failure(failure: &(impl Failure + ?Sized)) -> pb::RowFailure {
+    let mut message = failure.to_string();
+    if failure.kind() == FailureKind::Bug {
+        let incident = incident(failure);
+        tracing::error!(incident, error = %chain(failure), "internal error in a row of a batch");
+        message = format!("internal error, incident {incident}");
+    }
     pb::RowFailure {
         code: code(failure) as i32,
-        message: failure.to_string(),
+        message,
         reason: failure.reason().to_owned(),
         violations: failure.violations().into_iter().map(|v| pb::FieldViolation { field: v.field, description: v.description }).collect(),
     }
@@ -145,6 +183,18 @@ mod tests {
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(status.get_details_bad_request().unwrap().field_violations.len(), 2);
         assert_eq!(status.get_details_error_info().unwrap().reason, "INVALID_FIELD");
+    }
+
+    #[test]
+    fn a_status_fits_into_headers() {
+        let mut violations = Violations::new();
+        for i in 0..500 {
+            violations.add(format!("evidence[{i}].target"), "é".repeat(10_000));
+        }
+        let status = status(&violations);
+        assert!(status.message().len() + status.details().len() < 8_000, "{}", status.details().len());
+        let listed = status.get_details_bad_request().unwrap().field_violations;
+        assert!(listed.last().unwrap().description.starts_with("and 49"), "{listed:?}");
     }
 
     #[test]

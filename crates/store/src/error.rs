@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 use waymark_domain::{Failure, FailureKind, Violation, Violations};
 use waymark_rpc::mask::MaskError;
 use waymark_rpc::page::PageError;
@@ -220,32 +220,65 @@ impl Failure for Error {
             Self::Filter(inner) => inner.violations(),
             Self::Order(inner) => inner.violations(),
             Self::Page(inner) => inner.violations(),
-            _ => Vec::new(),
+            Self::NotDeleted(_) | Self::Reference { .. } | Self::InUse { .. } => {
+                vec![Violation { field: self.reason().to_lowercase(), description: self.to_string() }]
+            }
+            Self::NotFound(_)
+            | Self::Exists(_)
+            | Self::Deleted(_)
+            | Self::Stale { .. }
+            | Self::RequestIdReused(_)
+            | Self::Expired { .. }
+            | Self::Future { .. }
+            | Self::Damaged { .. }
+            | Self::UnknownEvent(_)
+            | Self::Schema(_)
+            | Self::Database(_)
+            | Self::Busy(_) => Vec::new(),
         }
     }
 }
 
 /// A statement the database rejects is a bug; a database that cannot serve is an outage.
 fn is_bug(error: &DbErr) -> bool {
-    let text = error.to_string();
-    let outage = ["disk is full", "disk I/O error", "database is locked", "readonly database", "No space left"];
-    matches!(error, DbErr::Exec(_) | DbErr::Query(_) | DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. })
-        && !outage.iter().any(|hint| text.contains(hint))
-        && !is_connection_loss(&text)
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_ref() {
+            sqlx::Error::Database(error) => !is_outage_code(error.code().as_deref().unwrap_or_default()),
+            // The connection, the pool or the protocol gave way.
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => false,
+            _ => true,
+        },
+        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => false,
+        _ => true,
+    }
 }
 
-fn is_connection_loss(text: &str) -> bool {
-    [
-        "Broken pipe",
-        "Connection re",
-        "error communicating with",
-        "unexpected end of file",
-        "terminating connection",
-        "shutting down",
-        "closed pool",
-        "starting up",
-        "recovery mode",
-    ]
-    .iter()
-    .any(|hint| text.contains(hint))
+/// PostgreSQL's SQLSTATE classes of connection, resources, operator intervention, system and rolled-back transactions, its read-only and
+/// lock errors; and SQLite's busy, locked, out of memory, read-only, input-output, full, cannot open.
+fn is_outage_code(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "55P03");
+    }
+    // SQLite's extended codes carry the primary one in the low byte.
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outages_are_told_from_bugs_by_code() {
+        for code in ["57014", "53300", "08006", "25006", "55P03", "40P01", "5", "13", "778"] {
+            assert!(is_outage_code(code), "{code}");
+        }
+        for code in ["42601", "23505", "22P02", "1", "19", ""] {
+            assert!(!is_outage_code(code), "{code}");
+        }
+    }
 }

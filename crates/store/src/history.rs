@@ -1,7 +1,7 @@
 //! The past: resources as they stood after a revision or at a time, read from the log.
 
 use chrono::{DateTime, Utc};
-use waymark_domain::WorkspaceId;
+use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
 use crate::{Error, LogRow, Store, Table};
@@ -19,6 +19,11 @@ impl Store {
     /// The revision a position stands for; refuses positions in the future or no longer kept.
     pub async fn resolve(&self, workspace: &WorkspaceId, position: Position) -> Result<i64, Error> {
         let (earliest, current) = self.bounds(workspace.id()).await?;
+        if let Position::Time(time) = position
+            && time > self.now()
+        {
+            return Err(Violations::one("as_of.time", "lies in the future").into());
+        }
         let asked = match position {
             Position::Revision(revision) => revision,
             Position::Time(time) => {

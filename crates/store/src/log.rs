@@ -1,7 +1,7 @@
 //! The log: what happened in a workspace, in the order of revisions. Rows are written by [`Write`](crate::Write) alone.
 
 use chrono::{DateTime, Utc};
-use sea_orm::QueryResult;
+use sea_orm::{DbBackend, QueryResult};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_rpc::{Filter, PageToken, page};
@@ -70,6 +70,9 @@ const FIELDS: [(&str, ColumnKind); 8] = [
     ("causation_id", ColumnKind::Text),
 ];
 
+/// Bytes of events read at once, about; a single revision may be larger.
+const READ_BYTES: i64 = 4 << 20;
+
 impl Store {
     /// The workspace's revision; 0 when nothing was ever written to it.
     pub async fn revision(&self, workspace: &WorkspaceId) -> Result<i64, Error> {
@@ -91,10 +94,14 @@ impl Store {
     pub async fn read_log(&self, workspace: &str, after: i64, limit: u64) -> Result<Vec<LogRow>, Error> {
         let mut sql = self.select("FROM log WHERE workspace = ");
         sql.bind(workspace).push(" AND revision > ").bind(after);
-        // The revision that the last row within the limit belongs to is read to its end.
-        sql.push(" AND revision <= (SELECT max(revision) FROM (SELECT revision FROM log WHERE workspace = ").bind(workspace);
-        sql.push(" AND revision > ").bind(after).push(" ORDER BY revision, ordinal LIMIT ").bind(limit.cast_signed());
-        sql.push(") AS part) ORDER BY revision, ordinal");
+        // Up to the revision that reaches the limit or the weight; that one is read to its end.
+        let weight = if self.backend() == DbBackend::Postgres { "pg_column_size(data)" } else { "length(data)" };
+        sql.push(" AND revision <= (SELECT coalesce(min(CASE WHEN total >= ")
+            .bind(READ_BYTES)
+            .push(" THEN revision END), max(revision)) FROM");
+        sql.push(" (SELECT revision, sum(weight) OVER (ORDER BY revision, ordinal) AS total FROM (SELECT revision, ordinal, ").push(weight);
+        sql.push(" AS weight FROM log WHERE workspace = ").bind(workspace).push(" AND revision > ").bind(after);
+        sql.push(" ORDER BY revision, ordinal LIMIT ").bind(limit.cast_signed()).push(") AS part) AS weighed) ORDER BY revision, ordinal");
         self.rows(sql).await
     }
 
@@ -128,7 +135,7 @@ impl Store {
         Ok(Page { items, next_page_token })
     }
 
-    /// Forgets history before `revision`, except the last event of each resource, so that every later state stays readable.
+    /// Forgets history before `revision`, unless the relay has yet to publish some of it, except the last event of each resource, so that every later state stays readable.
     pub async fn trim_log(&self, workspace: &WorkspaceId, revision: i64) -> Result<u64, Error> {
         use sea_orm::{ConnectionTrait, TransactionTrait};
         let transaction = self.writer.begin().await?;
@@ -136,6 +143,10 @@ impl Store {
         let mut sql = Sql::new("UPDATE workspaces SET earliest_revision = ");
         sql.bind(revision).push(" WHERE id = ").bind(workspace.id());
         sql.push(" AND earliest_revision < ").bind(revision).push(" AND revision >= ").bind(revision);
+        // What a relay has begun to publish it must be able to finish.
+        sql.push(" AND NOT EXISTS (SELECT 1 FROM relay_cursors c WHERE c.workspace = workspaces.id AND c.revision + 1 < ")
+            .bind(revision)
+            .push(")");
         if transaction.execute_raw(sql.statement(backend)).await?.rows_affected() == 0 {
             transaction.rollback().await?;
             return Ok(0);

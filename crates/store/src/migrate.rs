@@ -1,7 +1,7 @@
 //! Schema: the tables every service has, and a resource's table from its declaration. Migrations run under a lock, so that replicas
 //! that start together do not race; readiness waits until all of them are applied.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait};
 use sea_orm_migration::{MigratorTrait, SchemaManager};
 
 use crate::table::ColumnValue;
@@ -13,16 +13,16 @@ const LOCK: i64 = 0x77_61_79_6d_61_72_6b;
 impl Store {
     /// Applies the migrations that are missing, one process at a time.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), Error> {
+        // One transaction for the lock and all migrations: a process killed half-way leaves nothing behind. On SQLite beginning it is
+        // the lock.
+        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let transaction = self.writer.begin_with_options(options).await?;
         if self.backend() == DbBackend::Postgres {
-            // The lock lives as long as this transaction, on a connection of its own.
-            let lock = self.writer.begin().await?;
-            lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
-            M::up(&self.writer, None).await?;
-            lock.commit().await?;
-        } else {
-            // SQLite's file lock lets one writer in; a second process waits for `busy_timeout` and finds nothing left to do.
-            M::up(&self.writer, None).await?;
+            transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+            transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
         }
+        M::up(&transaction, None).await?;
+        transaction.commit().await?;
         self.poll_heads().await
     }
 
@@ -68,7 +68,8 @@ pub async fn foundation(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         manager,
         &[
             // The revision of a workspace. Its row is the lock that puts the workspace's writes in order.
-            format!("CREATE TABLE workspaces (id {text} PRIMARY KEY, revision bigint NOT NULL, earliest_revision bigint NOT NULL DEFAULT 0)"),
+            format!("CREATE TABLE workspaces (id {text} PRIMARY KEY, revision bigint NOT NULL, earliest_revision bigint NOT NULL DEFAULT 0,
+                 last_time bigint NOT NULL DEFAULT 0)"),
             format!(
                 "CREATE TABLE log (workspace {text} NOT NULL, revision bigint NOT NULL, ordinal integer NOT NULL, event_id {text} NOT NULL,
                  type {text} NOT NULL, collection {text} NOT NULL, resource_id {text} NOT NULL, time bigint NOT NULL, actor {text} NOT NULL,

@@ -16,6 +16,7 @@ const BATCH: usize = 64;
 /// A statement that waits to be sent, and the row it is about.
 pub(crate) struct Pending {
     table: &'static str,
+    collection: &'static str,
     id: String,
     sql: Sql,
 }
@@ -39,7 +40,7 @@ impl Write {
             self.flush().await?;
         }
         let sql = if previous == 0 { self.insert::<T>(&resource, &body) } else { self.update::<T>(&resource, previous, &body) };
-        self.pending.push(Pending { table: T::TABLE, id: id.clone(), sql });
+        self.pending.push(Pending { table: T::TABLE, collection: T::Resource::COLLECTION, id: id.clone(), sql });
         let before = self.loaded.remove(&(T::TABLE, id.clone()));
         let after: Map<String, Value> = serde_json::from_str(&body).unwrap_or_default();
         let changed = before.map(|before| changed_fields(&before, &after)).unwrap_or_default();
@@ -110,7 +111,7 @@ impl Write {
         sql.push(", ").bind(self.call.actor.subject.clone()).push(", ").bind(self.call.request_id.map(|id| id.to_string()));
         sql.push(", ").bind(causation).push(", ").bind(self.call.traceparent.clone());
         sql.push(", ").bind_json(self.backend, data).push(")");
-        self.pending.push(Pending { table: "log", id: self.ordinal.to_string(), sql });
+        self.pending.push(Pending { table: "log", collection: "events", id: self.ordinal.to_string(), sql });
         self.ordinal += 1;
         Ok(())
     }
@@ -122,7 +123,7 @@ impl Write {
         let mut sql = Sql::new("INSERT INTO requests (workspace, request_id, revision, time, answer) VALUES (");
         sql.bind(self.workspace.id()).push(", ").bind(request_id.to_string()).push(", ").bind(self.revision);
         sql.push(", ").bind(self.now.timestamp_micros()).push(", ").bind(bytes).push(")");
-        self.pending.push(Pending { table: "requests", id: request_id.to_string(), sql });
+        self.pending.push(Pending { table: "requests", collection: "requests", id: request_id.to_string(), sql });
     }
 
     /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip to save.
@@ -132,7 +133,7 @@ impl Write {
             return Ok(());
         }
         let expected = pending.len() as i64;
-        let keys: Vec<(&'static str, String)> = pending.iter().map(|p| (p.table, p.id.clone())).collect();
+        let keys: Vec<_> = pending.iter().map(|p| (p.table, p.collection, p.id.clone())).collect();
         let written = if self.backend == DbBackend::Postgres { self.send_together(pending).await } else { self.send_each(pending).await };
         match written {
             Ok(written) if written == expected => Ok(()),
@@ -168,14 +169,14 @@ impl Write {
     }
 
     /// Which name or request id was taken, from the constraint that the database names.
-    fn taken_by(&self, constraint: &str, keys: &[(&'static str, String)], error: DbErr) -> Error {
+    fn taken_by(&self, constraint: &str, keys: &[(&'static str, &'static str, String)], error: DbErr) -> Error {
         // PostgreSQL names `<table>_pkey`, SQLite `<table>.<column>`.
         let of = |table: &str| constraint.contains(&format!("\"{table}_pkey\"")) || constraint.contains(&format!(" {table}."));
-        for (table, id) in keys {
+        for (table, collection, id) in keys {
             if of(table) {
                 return match (*table, Uuid::parse_str(id)) {
                     ("requests", Ok(id)) => Error::RequestIdReused(id),
-                    (table, _) => Error::Exists(format!("{}/{table}/{id}", self.workspace)),
+                    _ => Error::Exists(format!("{}/{collection}/{id}", self.workspace)),
                 };
             }
         }

@@ -53,23 +53,29 @@ impl Store {
                 return Ok(Written { message: R::default(), revision: None });
             }
         }
-        let message = work(&mut write).await?;
+        let done = async {
+            let message = work(&mut write).await?;
+            if let (Some(request_id), true) = (call.request_id, write.ordinal > 0) {
+                write.remember(request_id, &message);
+            }
+            write.flush().await?;
+            Ok(message)
+        };
+        let message = match done.await {
+            Ok(message) => message,
+            Err(error) => {
+                drop(write);
+                // On PostgreSQL a request that waited for the lock did not see what the same request, which held it, was answered:
+                // it then fails on the other's effect. The other's answer is the answer.
+                return match call.request_id {
+                    Some(id) => self.find_answer(workspace, id).await?.map_or(Err(error), |answer| Self::repeat(call, &answer)),
+                    None => Err(error),
+                };
+            }
+        };
         if write.ordinal == 0 {
             // Dropping the transaction rolls back the bump: no revision without an event.
             return Ok(Written { message, revision: None });
-        }
-        if let Some(request_id) = call.request_id {
-            write.remember(request_id, &message);
-        }
-        match write.flush().await {
-            Ok(()) => {}
-            Err(Error::RequestIdReused(id)) => {
-                drop(write);
-                // The same request ran at the same time and won; its answer is the answer.
-                let answer = self.find_answer(workspace, id).await?;
-                return answer.map_or(Err(Error::RequestIdReused(id)), |a| Self::repeat(call, &a));
-            }
-            Err(error) => return Err(error),
         }
         if call.validate_only {
             write.transaction.rollback().await?;
@@ -91,23 +97,27 @@ impl Store {
         let asked = Instant::now();
         let transaction = self.writer.begin_with_options(options).await.map_err(|e| self.error(e))?;
         self.waited(asked.elapsed());
-        let mut sql = Sql::new("INSERT INTO workspaces (id, revision) VALUES (");
-        sql.bind(workspace.id()).push(", 1) ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1 RETURNING revision");
+        let mut sql = Sql::new("INSERT INTO workspaces (id, revision, last_time) VALUES (");
+        sql.bind(workspace.id()).push(", 1, ").bind(self.now().timestamp_micros());
+        sql.push(") ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1, last_time = ");
+        // Clocks of replicas differ and step back; the times of a workspace do not.
+        sql.push(if backend == DbBackend::Postgres { "greatest" } else { "max" });
+        sql.push("(workspaces.last_time, excluded.last_time) RETURNING revision, last_time");
         if let Some(request_id) = call.request_id {
             sql.push(", (SELECT answer FROM requests WHERE workspace = ").bind(workspace.id());
             sql.push(" AND request_id = ").bind(request_id.to_string()).push(")");
         }
         let row = transaction.query_one_raw(sql.statement(backend)).await?;
         let row = row.ok_or_else(|| DbErr::RecordNotFound("the workspace's revision".into()))?;
-        let answered = if call.request_id.is_some() { row.try_get_by_index(1)? } else { None };
+        let answered = if call.request_id.is_some() { row.try_get_by_index(2)? } else { None };
+        let time: i64 = row.try_get_by_index(1)?;
         let write = Write {
             transaction,
             backend,
             workspace: workspace.clone(),
             revision: row.try_get_by_index(0)?,
             ordinal: 0,
-            // Read after the lock is held, so that times do not run against revisions.
-            now: self.now(),
+            now: DateTime::from_timestamp_micros(time).unwrap_or_else(|| self.now()),
             new_id: self.clock.new_id.clone(),
             call: call.clone(),
             loaded: BTreeMap::new(),

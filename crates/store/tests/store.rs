@@ -92,10 +92,29 @@ async fn a_repeated_request_gets_the_first_answer() {
         let other = make(Call { digest: [2; 32], ..repeat.clone() }).await.unwrap_err();
         assert_eq!(other.reason(), "REQUEST_ID_REUSED");
         // At the same time, too.
-        let both = Call { request_id: Some(Uuid::from_u128(8)), ..repeat };
+        let both = Call { request_id: Some(Uuid::from_u128(8)), ..repeat.clone() };
         let (a, b) = tokio::join!(make(both.clone()), make(both));
         assert_eq!(a.unwrap(), b.unwrap());
         assert_eq!(s.revision(&ws()).await.unwrap(), 2);
+        // Also when the second would fail on the effect of the first: the id is taken, the etag old.
+        for round in 0..10_u128 {
+            let once = Call { request_id: Some(Uuid::from_u128(100 + round)), ..repeat.clone() };
+            let id = format!("same{round}");
+            let named = |c: Call, id: String| async move {
+                s.create::<Products, _>(&c, "workspaces/acme", &id, Some(product("A", "")), created).await
+            };
+            let (a, b) = tokio::join!(named(once.clone(), id.clone()), named(once.clone(), id.clone()));
+            assert_eq!(a.unwrap(), b.unwrap());
+            let once = Call { request_id: Some(Uuid::from_u128(200 + round)), ..repeat.clone() };
+            let patch =
+                pb::Product { name: format!("workspaces/acme/products/{id}"), etag: "1".into(), vision: "v".into(), ..Default::default() };
+            let guarded = |c: Call| {
+                let patch = patch.clone();
+                async move { s.update::<Products, _>(&c, Some(patch), None, updated).await }
+            };
+            let (a, b) = tokio::join!(guarded(once.clone()), guarded(once));
+            assert_eq!(a.unwrap(), b.unwrap());
+        }
     }
 }
 
@@ -220,6 +239,7 @@ async fn the_past_can_be_read_until_it_is_trimmed() {
         let time = s.read_log("acme", 2, 1).await.unwrap()[0].time;
         assert_eq!(visions(Position::Time(time)).await.unwrap(), ["two", ""]);
         assert!(matches!(visions(Position::Revision(5)).await, Err(Error::Future { current: 4, .. })));
+        assert_eq!(visions(Position::Time(s.now() + chrono::Duration::hours(1))).await.unwrap_err().reason(), "INVALID_FIELD");
         assert_eq!(s.trim_log(&ws(), 3).await.unwrap(), 1);
         assert_eq!(visions(Position::Revision(3)).await.unwrap(), ["two", ""]);
         assert!(matches!(visions(Position::Revision(2)).await, Err(Error::Expired { earliest: 3, .. })));
