@@ -20,10 +20,12 @@ pub enum Broker {
     Configured(String),
     /// Our own; it ends with this value.
     Started {
-        /// Its address.
+        /// Where it listens on loopback.
         url: String,
-        /// Its process.
-        child: Child,
+        /// Its process id.
+        id: i32,
+        /// Its process, unless it was started by a process before this one that was killed.
+        child: Option<Child>,
     },
 }
 
@@ -31,11 +33,10 @@ impl Broker {
     /// Starts a nats-server that keeps its store in `folder`; `None` when there is none on the PATH.
     pub fn find(folder: &Path) -> Result<Option<Self>> {
         std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-        // One that outlived a process that was killed holds the store: it is used again, as two would damage it.
-        let note = folder.join("port");
-        let noted: Option<u16> = std::fs::read_to_string(&note).ok().and_then(|text| text.trim().parse().ok());
-        if let Some(port) = noted.filter(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok()) {
-            return Ok(Some(Self::Configured(format!("nats://127.0.0.1:{port}"))));
+        // One that outlived a process that was killed holds the store: it is taken over, as two would damage it.
+        let note = folder.join("running");
+        if let Some((port, id)) = std::fs::read_to_string(&note).ok().and_then(|text| running(&text)) {
+            return Ok(Some(Self::Started { url: url(port), id, child: None }));
         }
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let log = std::fs::File::create(folder.join("log"))?;
@@ -53,9 +54,10 @@ impl Broker {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).context("the nats-server on the PATH cannot be started; --bus does without it"),
         };
-        let mut broker = Self::Started { url: format!("nats://127.0.0.1:{port}"), child };
+        let id = i32::try_from(child.id()).context("the process id is out of range")?;
+        let mut broker = Self::Started { url: url(port), id, child: Some(child) };
         broker.wait(port, folder)?;
-        std::fs::write(note, port.to_string())?;
+        std::fs::write(note, format!("{port} {id}"))?;
         Ok(Some(broker))
     }
 
@@ -69,29 +71,63 @@ impl Broker {
     fn wait(&mut self, port: u16, folder: &Path) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            let ended = if let Self::Started { child, .. } = self { child.try_wait()?.is_some() } else { false };
-            if ended || Instant::now() > end {
+            if self.has_ended() || Instant::now() > end {
                 bail!("the nats-server on the PATH does not run; {}/log says why, --bus does without it", folder.display());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
     }
+
+    fn has_ended(&mut self) -> bool {
+        match self {
+            Self::Configured(_) => true,
+            Self::Started { child: Some(child), .. } => !matches!(child.try_wait(), Ok(None)),
+            // Not our child: signal 0 asks whether it is there.
+            Self::Started { id, child: None, .. } => kill(Pid::from_raw(*id), None).is_err(),
+        }
+    }
+}
+
+fn url(port: u16) -> String {
+    format!("nats://127.0.0.1:{port}")
+}
+
+/// The port and process of a broker that a note tells of, if it still answers.
+fn running(note: &str) -> Option<(u16, i32)> {
+    let (port, id) = note.trim().split_once(' ')?;
+    let (port, id) = (port.parse().ok()?, id.parse().ok()?);
+    let lives = kill(Pid::from_raw(id), None).is_ok() && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+    lives.then_some((port, id))
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        let Self::Started { child, .. } = self else { return };
-        if let Ok(id) = i32::try_from(child.id()) {
-            // SIGTERM writes the store out; a process that is gone already needs nothing.
-            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
-        }
+        let Self::Started { id, .. } = self else { return };
+        let id = Pid::from_raw(*id);
+        // SIGTERM writes the store out; a process that is gone already needs nothing.
+        let _ = kill(id, Signal::SIGTERM);
         let end = Instant::now() + PATIENCE;
-        while matches!(child.try_wait(), Ok(None)) {
+        while !self.has_ended() {
             if Instant::now() > end {
-                let _ = child.kill();
+                let _ = kill(id, Signal::SIGKILL);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_counts_only_while_its_broker_answers() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (port, id) = (listener.local_addr().unwrap().port(), std::process::id());
+        assert_eq!(running(&format!("{port} {id}\n")), Some((port, i32::try_from(id).unwrap())));
+        drop(listener);
+        assert_eq!(running(&format!("{port} {id}")), None);
+        assert_eq!(running("4222"), None);
     }
 }
