@@ -2,6 +2,8 @@
 
 mod decide;
 mod error;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -156,3 +156,6 @@ fn explain_tie(group: &[Row<'_>], row: &Row<'_>) -> String {
         Plain(row.likely(FactorKind::Effort))
     )
 }
+
+#[cfg(test)]
+mod tests;
