@@ -1,0 +1,144 @@
+//! A value of the domain comes back from its message unchanged, and what is wrong with a message is told field by field.
+
+use proptest::prelude::*;
+use strum::VariantNames;
+use waymark_domain::roadmap::{Declining, Estimate, EstimateEvent, Initiative, InitiativeEvent, Product, ProductEvent};
+use waymark_domain::{Resource, Violations};
+
+use crate::common::v1 as common;
+use crate::roadmap::v1 as pb;
+use crate::{ResourceMessage, Standard};
+
+fn all_are_events<T: Resource>(verbs: &[&str]) {
+    for verb in verbs {
+        let name = format!("waymark.{}.v1.{}{verb}", T::SERVICE, T::KIND);
+        assert!(crate::event::is_event(&name), "{name} is not in the contract");
+    }
+}
+
+#[test]
+fn every_event_is_in_the_contract() {
+    all_are_events::<Product>(ProductEvent::VARIANTS);
+    all_are_events::<Initiative>(InitiativeEvent::VARIANTS);
+    all_are_events::<Estimate>(EstimateEvent::VARIANTS);
+}
+
+fn at(seconds: i64) -> Option<pbjson_types::Timestamp> {
+    Some(pbjson_types::Timestamp { seconds: 1_772_442_000 + seconds, nanos: 0 })
+}
+
+fn stored<M: ResourceMessage>(mut message: M) -> M {
+    message.set_standard(Standard {
+        name: format!("workspaces/w/{}/a", M::COLLECTION),
+        uid: "00000000-0000-0000-0000-000000000001".into(),
+        display_name: "A".into(),
+        etag: "3".into(),
+        create_time: at(0),
+        update_time: at(1),
+        ..Standard::default()
+    });
+    message
+}
+
+fn link() -> common::Evidence {
+    common::Evidence { target: "//discovery.waymark.dev/workspaces/w/insights/i".into(), note: "seen".into() }
+}
+
+fn initiative(state: pb::InitiativeState, low: f64, days: i32, waived: bool) -> pb::Initiative {
+    let waiver = waived.then(|| pb::Waiver { reason: "small".into(), signed_by: "users/ada".into(), time: at(2) });
+    let risk = |risk: common::Risk| pb::RiskAssessment { risk: risk.into(), evidence: vec![link()], waiver: waiver.clone() };
+    let range = Some(common::Range { low, likely: low + 0.1, high: low + 0.2 });
+    let mut message = pb::Initiative {
+        product: "workspaces/w/products/p".into(),
+        horizon: pb::Horizon::Next.into(),
+        target: Some(pb::TargetInterval { start: "2026-Q3".into(), end: "2026-12".into() }),
+        evidence: vec![link()],
+        risks: [common::Risk::Value, common::Risk::Usability, common::Risk::Feasibility, common::Risk::Viability].map(risk).into(),
+        expected_outcome: Some(pb::ExpectedOutcome {
+            metric: "//metrics.waymark.dev/workspaces/w/metrics/m".into(),
+            change: range,
+            window_days: days,
+        }),
+        dependencies: vec!["workspaces/w/initiatives/b".into()],
+        state: state.into(),
+        committed_by: "users/ada".into(),
+        commit_time: at(3),
+        ..Default::default()
+    };
+    match state {
+        pb::InitiativeState::Measured => {
+            let outcome = "//metrics.waymark.dev/workspaces/w/outcomes/o".into();
+            message.actual = Some(pb::ActualOutcome { outcome, verdict: common::Verdict::Met.into(), measured: range, time: at(4) });
+        }
+        pb::InitiativeState::Declined => {
+            message.decline = Some(pb::Decline {
+                reason: "no".into(),
+                what_would_change_our_mind: "money".into(),
+                review_date: "2026-09-01".into(),
+                declined_by: "users/ada".into(),
+                time: at(4),
+                ..Default::default()
+            });
+        }
+        pb::InitiativeState::Paused => {
+            let resume_state = pb::InitiativeState::InProgress.into();
+            message.pause = Some(pb::Pause { reason: "outage".into(), resume_state, time: at(4) });
+        }
+        _ => {}
+    }
+    stored(message)
+}
+
+fn fields(result: Result<impl std::fmt::Debug, Violations>) -> Vec<String> {
+    result.unwrap_err().into_vec().into_iter().map(|violation| violation.field).collect()
+}
+
+proptest! {
+    #[test]
+    fn initiatives_come_back_unchanged(state in 1i32..=7, low in -1.0f64..10.0, days in 1i32..=365, waived in any::<bool>()) {
+        let message = initiative(state.try_into().unwrap(), low, days, waived);
+        let value = Initiative::try_from(message.clone()).unwrap();
+        prop_assert_eq!(pb::Initiative::from(&value), message);
+    }
+
+    #[test]
+    fn estimates_come_back_unchanged(reach in 0.0f64..1e6, confidence in 0.01f64..=1.0, effort in 0.01f64..100.0, period in 1i32..=4) {
+        let source = |basis| Some(pb::FactorSource { basis: Some(basis), by: "users/ada".into(), time: at(0) });
+        let point = |value, basis| Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: source(basis) });
+        let range = common::Range { low: reach / 2.0, likely: reach, high: reach * 2.0 };
+        let metric = "//metrics.waymark.dev/workspaces/w/metrics/m".to_owned();
+        let message = stored(pb::Estimate {
+            initiative: "workspaces/w/initiatives/b".into(),
+            reach: Some(pb::Factor { value: Some(pb::factor::Value::Range(range)), source: source(pb::factor_source::Basis::Metric(metric)) }),
+            reach_period: period,
+            impact: point(0.25, pb::factor_source::Basis::Evidence(link())),
+            confidence: point(confidence, pb::factor_source::Basis::Guess("gut".into())),
+            effort: point(effort, pb::factor_source::Basis::Guess(String::new())),
+            ..Default::default()
+        });
+        let value = Estimate::try_from(message.clone()).unwrap();
+        let mut back = pb::Estimate::from(&value);
+        prop_assert!(back.score.take().is_some(), "the score is computed, not kept");
+        prop_assert_eq!(back, message);
+    }
+}
+
+#[test]
+fn all_that_is_wrong_with_an_initiative_is_told() {
+    let mut message = initiative(pb::InitiativeState::Paused, 0.0, 28, false);
+    message.display_name = String::new();
+    message.product = "workspaces/other/products/p".into();
+    message.target = Some(pb::TargetInterval { start: "2026-Q4".into(), end: "2026-Q1".into() });
+    message.risks[1].risk = message.risks[0].risk;
+    message.expected_outcome.as_mut().unwrap().window_days = 400;
+    message.pause = None;
+    let expected = ["display_name", "pause", "target.end", "risks[1].risk", "expected_outcome.window_days"];
+    let found = fields(Initiative::try_from(message));
+    assert!(expected.iter().all(|field| found.iter().any(|f| f == field)), "{found:?}");
+}
+
+#[test]
+fn declining_needs_a_reason_and_what_would_change_it() {
+    let request = pb::DeclineInitiativeRequest { review_date: "soon".into(), ..Default::default() };
+    assert_eq!(fields(Declining::try_from(&request)), ["reason", "what_would_change_our_mind", "review_date"]);
+}
