@@ -28,12 +28,11 @@ fn required<T>(field: &str, part: Option<T>) -> Result<T, Error> {
     part.ok_or_else(|| Violations::one(field, "must be set").into())
 }
 
+/// A row of a batch: its id, empty when one is to be made, and what to create.
+type Row<M> = (String, Option<M>);
+
 /// The workspace of a batch, and its rows once the parent of each is found to be the same or empty.
-fn batch_rows<R, M>(
-    parent: &str,
-    requests: Vec<R>,
-    row: impl Fn(R) -> (String, (String, Option<M>)),
-) -> Result<(WorkspaceId, Vec<(String, Option<M>)>), Error> {
+fn batch_rows<R, M>(parent: &str, requests: Vec<R>, row: impl Fn(R) -> (String, Row<M>)) -> Result<(WorkspaceId, Vec<Row<M>>), Error> {
     let mut violations = Violations::new();
     let workspace = violations.check("parent", parent.parse());
     let mut rows = Vec::with_capacity(requests.len());

@@ -13,6 +13,7 @@ use waymark_store::{Error, ListQuery};
 use super::{Api, batch_rows, parse};
 use crate::store::{Initiatives, Products};
 
+#[expect(clippy::unnecessary_wraps, reason = "the store takes decisions, which may fail")]
 fn created(product: Product) -> Result<Change<Product>, Infallible> {
     Ok(Change::new(product, ProductEvent::Created))
 }

@@ -23,6 +23,7 @@ fn every_event_is_in_the_contract() {
     all_are_events::<Estimate>(EstimateEvent::VARIANTS);
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "times are optional in messages")]
 fn at(seconds: i64) -> Option<pbjson_types::Timestamp> {
     Some(pbjson_types::Timestamp { seconds: 1_772_442_000 + seconds, nanos: 0 })
 }
