@@ -8,6 +8,7 @@ use waymark_proto::roadmap::v1 as pb;
 
 use crate::{Fixture, W, by_ada, initiative_name, insight, named, on_both, refusal};
 
+#[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
 fn guess(value: f64) -> Option<pb::Factor> {
     let source = pb::FactorSource { basis: Some(pb::factor_source::Basis::Guess("gut".into())), ..Default::default() };
     Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: Some(source) })

@@ -1,5 +1,7 @@
 //! The service as its callers meet it: over gRPC, on SQLite and on PostgreSQL, with a clock that stands still.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod consume;
 mod estimates;
 mod lifecycle;

@@ -10,6 +10,7 @@ use waymark_proto::roadmap::v1 as pb;
 
 use crate::{Fixture, W, initiative_name, named, on_both, refusal};
 
+#[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
 fn revision(revision: i64) -> Option<AsOf> {
     Some(AsOf { position: Some(as_of::Position::Revision(revision)) })
 }
@@ -60,7 +61,7 @@ async fn the_roadmap_as_it_stood_and_what_changed_since() {
         let then = roadmap(f, None).await.unwrap();
         assert_eq!((lane(&then, 0), lane(&then, 1), lane(&then, 2), then.revision), (vec!["b"], vec![], vec!["a"], 2));
         let noon = waymark_testkit::NOW;
-        f.clock.advance(Duration::from_secs(3_600));
+        f.clock.advance(Duration::from_hours(1));
 
         let target = Some(pb::TargetInterval { start: "2026-07".into(), end: String::new() });
         let c = pb::Initiative { horizon: pb::Horizon::Now.into(), target, ..named("C") };

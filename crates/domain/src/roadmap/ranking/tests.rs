@@ -12,6 +12,7 @@ fn at(minutes: i64) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap() + TimeDelta::minutes(minutes)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of an estimate are")]
 fn factor(value: f64) -> Option<Factor> {
     let source = FactorSource { basis: Basis::Guess("gut".into()), by: String::new(), time: None };
     Some(Factor { amount: Amount::Point(value), source })
@@ -128,7 +129,7 @@ proptest! {
         prop_assert!(ranking.unranked.iter().all(|u| !u.missing.is_empty()));
         for pair in ranking.ranked.windows(2) {
             prop_assert!(pair[0].score.likely() >= pair[1].score.likely());
-            prop_assert_eq!(pair[0].position == pair[1].position, pair[0].score.likely() == pair[1].score.likely());
+            prop_assert_eq!(pair[0].position == pair[1].position, pair[0].score.likely().to_bits() == pair[1].score.likely().to_bits());
         }
         prop_assert!(ranking.ranked.iter().all(|r| r.score.low() <= r.score.likely() && r.score.likely() <= r.score.high()));
     }
