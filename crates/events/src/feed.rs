@@ -59,6 +59,8 @@ pub enum Transport {
 
 /// Opens a service's database and brings its schema up to date, waiting for a database that is not there yet.
 pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &DatabaseArgs) -> anyhow::Result<Store> {
+    #[cfg(feature = "failpoints")]
+    arm_fail_points();
     let _latch = host.readiness.latch(format!("{service}: schema"));
     let url = args.url(service);
     if args.database_url.is_none() {
@@ -88,6 +90,13 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
         }
         pause = (pause * 2).min(Duration::from_secs(5));
     }
+}
+
+/// Arms the fail points that the variable FAILPOINTS names, once in a process and for as long as it lives.
+#[cfg(feature = "failpoints")]
+fn arm_fail_points() {
+    static ARMED: std::sync::Once = std::sync::Once::new();
+    ARMED.call_once(|| std::mem::forget(fail::FailScenario::setup()));
 }
 
 /// Connects to NATS in the background: a broker that is away delays events, never the start.

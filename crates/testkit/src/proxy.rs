@@ -21,6 +21,7 @@ enum Mode {
 pub struct FaultProxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
+    target: watch::Sender<SocketAddr>,
     _accepting: AbortOnDropHandle<()>,
 }
 
@@ -33,7 +34,13 @@ impl FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (mode, modes) = watch::channel(Mode::Pass);
-        Ok(Self { address, mode, _accepting: spawn(accept(listener, target, modes)) })
+        let (target, targets) = watch::channel(target);
+        Ok(Self { address, mode, target, _accepting: spawn(accept(listener, targets, modes)) })
+    }
+
+    /// Passes new connections on to `target`; those that are open stay where they are, as behind a load balancer.
+    pub fn retarget(&self, target: SocketAddr) {
+        self.target.send_replace(target);
     }
 
     /// The address to connect to instead of the target's.
@@ -62,10 +69,11 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<(
     AbortOnDropHandle::new(tokio::spawn(task))
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, modes: watch::Receiver<Mode>) {
+async fn accept(listener: TcpListener, targets: watch::Receiver<SocketAddr>, modes: watch::Receiver<Mode>) {
     let mut open = Vec::new();
     while let Ok((near, _)) = listener.accept().await {
         open.retain(|connection: &AbortOnDropHandle<()>| !connection.is_finished());
+        let target = *targets.borrow();
         open.push(spawn(join(near, target, modes.clone())));
     }
 }

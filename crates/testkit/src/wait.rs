@@ -9,7 +9,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 ///
 /// # Panics
 /// With `what`, when it does not hold within `limit`.
-pub async fn wait_until<F: Future<Output = bool>>(what: &str, limit: Duration, mut condition: impl FnMut() -> F) {
+pub async fn wait_until(what: &str, limit: Duration, mut condition: impl AsyncFnMut() -> bool) {
     let met = async || condition().await.then_some(());
     wait_for(what, limit, met).await;
 }

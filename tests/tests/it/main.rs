@@ -2,6 +2,8 @@
 //!
 //! Rules of one service are tested in that service; here is only what needs several parts or a real process.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod conformance;
 mod faults;
 mod loop_story;

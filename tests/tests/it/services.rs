@@ -10,7 +10,10 @@ use waymark_client::{Channel, Options};
 use waymark_events::Transport;
 use waymark_metrics::MetricsArgs;
 use waymark_runtime::{DatabaseArgs, EventArgs, Host, ManualClock, Running, ServerArgs};
+use waymark_store::Store;
 use waymark_testkit::{Engine, NatsServer, Postgres};
+
+use crate::support::Wire;
 
 /// How events get from service to service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct Services {
     pub metrics_address: SocketAddr,
     host: Host,
     running: Vec<Running>,
+    /// The database of each, by the service's name, in the order of `running`.
+    stores: [(&'static str, Store); 3],
     _data: TempDir,
     _broker: Option<NatsServer>,
 }
@@ -55,13 +60,14 @@ impl Services {
         let roadmap = waymark_roadmap::Service::open(&host, &database().await?).await?;
         let metrics = waymark_metrics::Service::open(&host, &database().await?, &metrics_args).await?;
 
+        let stores = [
+            (waymark_discovery::NAME, discovery.store().clone()),
+            (waymark_roadmap::NAME, roadmap.store().clone()),
+            (waymark_metrics::NAME, metrics.store().clone()),
+        ];
         let transport = match &broker {
             Some(broker) => Transport::Nats(waymark_events::connect(&broker.url(), host.name).await?),
-            None => Transport::Bus(vec![
-                (waymark_discovery::NAME, discovery.store().clone()),
-                (waymark_roadmap::NAME, roadmap.store().clone()),
-                (waymark_metrics::NAME, metrics.store().clone()),
-            ]),
+            None => Transport::Bus(stores.to_vec()),
         };
         let events = EventArgs::default();
         discovery.start(&host, &events, transport.clone());
@@ -77,12 +83,29 @@ impl Services {
         };
         let metrics_address = running[2].address();
         let (discovery, roadmap, metrics) = (channel(0)?, channel(1)?, channel(2)?);
-        Ok(Self { clock, discovery, roadmap, metrics, metrics_address, host, running, _data: data, _broker: broker })
+        Ok(Self { clock, discovery, roadmap, metrics, metrics_address, host, running, stores, _data: data, _broker: broker })
     }
 
     /// The time of the services.
     pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.host.clock.now()
+    }
+
+    /// Where each service listens, by name.
+    pub fn addresses(&self) -> [(&'static str, SocketAddr); 3] {
+        std::array::from_fn(|i| (self.stores[i].0, self.running[i].address()))
+    }
+
+    /// Bare connections to those that serve the method at `path`: one, or three for what every service has.
+    pub fn serving(&self, path: &str) -> Vec<Wire> {
+        let own = self.addresses().into_iter().filter(|(name, _)| path.starts_with(&format!("/waymark.{name}.")));
+        let own: Vec<_> = own.map(|(_, address)| Wire::new(address)).collect();
+        if own.is_empty() { self.addresses().map(|(_, address)| Wire::new(address)).into() } else { own }
+    }
+
+    /// Lets the roadmap service forget what happened in a workspace before `revision`.
+    pub async fn forget_roadmap(&self, workspace: &str, revision: i64) {
+        self.stores[1].1.trim_log(&workspace.parse().unwrap(), revision).await.unwrap();
     }
 
     /// Drains them.
