@@ -61,8 +61,9 @@ else
 endif
 
 .PHONY: bench
-bench: tools ## Measure speed and memory against bare peers (release build, minutes)
-	cargo bench --package waymark-e2e
+bench: tools ## Measure speed and memory against bare peers (optimised build; ARGS="reads writes events dev" for some of it)
+	@if [ -z "$(ARGS)" ] || [[ " $(ARGS) " == *" dev "* ]]; then cargo build --profile bench --bin waymark; fi
+	cargo bench --package waymark-e2e --no-default-features --bench speed -- $(ARGS)
 
 .PHONY: soak
 soak: tools ## Run the long fault and load tests

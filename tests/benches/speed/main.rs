@@ -1,9 +1,10 @@
 //! How fast the mechanisms are, beside the bare peers they are made of, on both databases. `make bench` runs it.
 //!
 //! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL syncs to disk.
-//! Names of sections (`reads`, `writes`, `events`) after `--` run only those. The exit status is 1 when a target is missed.
+//! Names of sections (`reads`, `writes`, `events`, `dev`) after `--` run only those. The exit status is 1 when a target is missed.
 
 mod bare;
+mod dev;
 mod events;
 mod load;
 mod reads;
@@ -25,7 +26,8 @@ fn main() -> Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new()?;
     let report = runtime.block_on(async {
         let mut report = Report::new();
-        for engine in Engine::ALL {
+        let databases = ["reads", "writes", "events"].into_iter().any(runs);
+        for engine in Engine::ALL.into_iter().filter(|_| databases) {
             let roadmap = Roadmap::start(engine).await?;
             report.engine(engine, &roadmap.version().await?);
             if runs("reads") {
@@ -38,6 +40,9 @@ fn main() -> Result<ExitCode> {
                 events::run(&roadmap, &mut report).await?;
             }
             roadmap.stop().await;
+        }
+        if runs("dev") {
+            dev::run(&mut report).await?;
         }
         Ok::<_, anyhow::Error>(report)
     })?;

@@ -8,12 +8,12 @@ use crate::load::Load;
 
 /// All lines so far.
 pub struct Report {
-    engine: &'static str,
+    subject: &'static str,
     lines: Vec<Line>,
 }
 
 struct Line {
-    engine: &'static str,
+    subject: &'static str,
     what: &'static str,
     value: String,
     /// The target in words, and whether it was met.
@@ -34,16 +34,22 @@ impl Report {
         if cfg!(debug_assertions) {
             println!("NOT OPTIMISED: these figures say nothing; run `make bench`");
         }
-        Self { engine: "", lines: Vec::new() }
+        Self { subject: "", lines: Vec::new() }
     }
 
     /// Lines from now on are about `engine`.
     pub fn engine(&mut self, engine: Engine, version: &str) {
-        self.engine = match engine {
+        self.section(match engine {
             Engine::Sqlite => "SQLite",
             Engine::Postgres => "PostgreSQL",
-        };
-        println!("\n{} {version}", self.engine);
+        });
+        println!("version {version}");
+    }
+
+    /// Lines from now on are about `subject`.
+    pub fn section(&mut self, subject: &'static str) {
+        self.subject = subject;
+        println!("\n{subject}");
     }
 
     /// A rate with its latencies.
@@ -68,8 +74,13 @@ impl Report {
         self.add(what, format!("p50 {:.2} ms, p99 {:.2} ms", ms(load.p50), ms(load.p99)), None);
     }
 
+    /// Memory, which must stay below `most`.
+    pub fn memory(&mut self, what: &'static str, mib: f64, most: Option<f64>) {
+        self.add(what, format!("{mib:.0} MiB"), most.map(|most| (format!("less than {most:.0} MiB"), mib < most)));
+    }
+
     fn add(&mut self, what: &'static str, value: String, target: Option<(String, bool)>) {
-        let line = Line { engine: self.engine, what, value, target };
+        let line = Line { subject: self.subject, what, value, target };
         println!("{line}");
         self.lines.push(line);
     }
@@ -86,7 +97,7 @@ fn ms(time: std::time::Duration) -> f64 {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<11} {:<52} {:<40}", self.engine, self.what, self.value)?;
+        write!(f, "{:<11} {:<52} {:<40}", self.subject, self.what, self.value)?;
         match &self.target {
             Some((target, true)) => write!(f, " {target}: met"),
             Some((target, false)) => write!(f, " {target}: MISSED"),
