@@ -42,7 +42,7 @@ pub async fn run(report: &mut Report) -> Result<()> {
 
     let rate = ingest(&channel).await?;
     ensure!(stored(&channel).await? == EVENTS.cast_signed(), "every acknowledged event is stored once");
-    report.rate("product events ingested, batches of 5,000", rate, None);
+    report.rate("product events ingested, batches of 5,000", rate);
     report.memory("highest memory of waymark dev while ingesting", memory(&process, "VmHWM")?, None);
     Ok(())
 }

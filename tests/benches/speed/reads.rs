@@ -39,8 +39,8 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
     });
     let bare = bare.await?;
 
-    report.load("GetInitiative through everything", &whole);
-    report.load("bare tonic handler with one select by key", &bare);
+    report.load("GetInitiative through everything", &whole, None);
+    report.load("bare tonic handler with one select by key", &bare, None);
     report.ratio("GetInitiative beside the bare handler", whole.rate, bare.rate, 0.6);
     Ok(())
 }

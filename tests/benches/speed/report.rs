@@ -52,15 +52,15 @@ impl Report {
         println!("\n{subject}");
     }
 
-    /// A rate with its latencies.
-    pub fn load(&mut self, what: &'static str, load: &Load) {
-        self.add(what, format!("{:.0}/s, p50 {:.2} ms, p99 {:.2} ms", load.rate, ms(load.p50), ms(load.p99)), None);
+    /// A rate with its latencies, which must reach `least` a second.
+    pub fn load(&mut self, what: &'static str, load: &Load, least: Option<f64>) {
+        let target = least.map(|least| (format!("at least {least:.0}/s"), load.rate >= least));
+        self.add(what, format!("{:.0}/s, p50 {:.2} ms, p99 {:.2} ms", load.rate, ms(load.p50), ms(load.p99)), target);
     }
 
-    /// A rate that must reach `least`.
-    pub fn rate(&mut self, what: &'static str, rate: f64, least: Option<f64>) {
-        let target = least.map(|least| (format!("at least {least:.0}/s"), rate >= least));
-        self.add(what, format!("{rate:.0}/s"), target);
+    /// A rate.
+    pub fn rate(&mut self, what: &'static str, rate: f64) {
+        self.add(what, format!("{rate:.0}/s"), None);
     }
 
     /// How much of a bare peer's rate is left; must reach `least`.
@@ -69,9 +69,12 @@ impl Report {
         self.add(what, format!("{ratio:.2} of it"), Some((format!("at least {least:.1}"), ratio >= least)));
     }
 
-    /// Latencies alone.
-    pub fn latency(&mut self, what: &'static str, load: &Load) {
-        self.add(what, format!("p50 {:.2} ms, p99 {:.2} ms", ms(load.p50), ms(load.p99)), None);
+    /// Latencies at a given rate of calls, unless the service could not keep up with it, which misses the target.
+    pub fn latency(&mut self, what: &'static str, load: &anyhow::Result<Load>) {
+        match load {
+            Ok(load) => self.add(what, format!("p50 {:.2} ms, p99 {:.2} ms", ms(load.p50), ms(load.p99)), None),
+            Err(error) => self.add(what, format!("{error:#}"), Some(("keep up".to_owned(), false))),
+        }
     }
 
     /// Memory, which must stay below `most`.
