@@ -93,7 +93,7 @@ async fn write(address: String, seed: u64, writer: usize, stop: CancellationToke
         let id = format!("w{writer}-{}", n / 2);
         let name = format!("{workspace}/products/{id}");
         let display_name = format!("{id} as of write {n}");
-        let request_id = Uuid::from_u128(u128::from(seed) << 96 | (writer as u128) << 64 | u128::from(n) | 0x4000_8000 << 40).to_string();
+        let request_id = Uuid::from_u128(u128::from(seed) << 96 | (writer as u128) << 64 | u128::from(n)).to_string();
         let product = Product { display_name: display_name.clone(), ..Product::default() };
         loop {
             let answer = if n % 2 == 0 {
