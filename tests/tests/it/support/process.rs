@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use waymark_client::{Channel, Options};
@@ -77,9 +78,13 @@ impl RoadmapProcess {
     }
 }
 
-/// An address of loopback that was free a moment ago.
+/// An address of loopback for a server that goes away and comes back: a port that the system never hands out by itself (those begin at
+/// 32768), so that nobody else is given it in between, and one of its own for each process of tests.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 750).unwrap() * 16;
+    let addresses = std::iter::repeat_with(|| (Ipv4Addr::LOCALHOST, first + NEXT.fetch_add(1, Ordering::Relaxed) % 16).into());
+    addresses.take(16).find(|address| TcpListener::bind(address).is_ok()).unwrap()
 }
 
 /// A binary of the workspace, beside this test's own.
