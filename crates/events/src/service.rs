@@ -114,7 +114,7 @@ impl EventsService for EventsApi {
         let announce = matches!(start, None | Some(Start::Now(_)));
         let (position, snapshot) = or_status(self.start(&workspace, start).await)?;
         let (output, batches) = mpsc::channel(BUFFER);
-        let (ended, end) = oneshot::channel::<End>();
+        let (ended, end) = oneshot::channel::<Option<End>>();
         let watch = Watch {
             host: self.host.clone(),
             store: self.store.clone(),
@@ -128,14 +128,16 @@ impl EventsService for EventsApi {
         let streams = self.streams.clone();
         self.host.tasks.spawn(format!("watch {parent}"), async move {
             streams.add(1, &[]);
-            if let Some(reason) = watch.run(position, snapshot, announce).await {
-                // A reader that left does not want to know.
-                let _ = ended.send(reason);
-            }
+            let reason = watch.run(position, snapshot, announce).await;
+            // A reader that left does not want to know.
+            let _ = ended.send(reason);
             streams.add(-1, &[]);
         });
         // What is buffered is read first, then why it ended.
-        let last = futures::stream::once(end).filter_map(async |end| end.ok().map(|reason| Err(status(&reason))));
+        let last = futures::stream::once(end).filter_map(async |end| {
+            // A watch that says nothing was cut off, by a panic or at the end of the drain.
+            end.unwrap_or(Some(End::Broken)).map(|reason| Err(status(&reason)))
+        });
         Ok(Response::new(Box::pin(ReceiverStream::new(batches).chain(last))))
     }
 

@@ -33,6 +33,8 @@ pub(crate) enum End {
     Stopping(i64),
     #[error("the events were not read fast enough; watch again after revision {0}")]
     Slow(i64),
+    #[error("the stream broke off; watch again after the last revision received")]
+    Broken,
     #[error(transparent)]
     Store(#[from] Error),
 }
@@ -40,20 +42,22 @@ pub(crate) enum End {
 impl Failure for End {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Stopping(_) => FailureKind::Unavailable,
+            Self::Stopping(_) | Self::Broken => FailureKind::Unavailable,
             Self::Slow(_) => FailureKind::Overloaded,
             Self::Store(error) => error.kind(),
         }
     }
     fn reason(&self) -> &'static str {
         match self {
-            Self::Stopping(_) => "SHUTTING_DOWN",
+            Self::Stopping(_) | Self::Broken => "SHUTTING_DOWN",
             Self::Slow(_) => "SLOW_READER",
             Self::Store(error) => error.reason(),
         }
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
+            // 0 stands for an unfinished snapshot, after which there is nothing to resume.
+            Self::Stopping(0) | Self::Slow(0) | Self::Broken => Vec::new(),
             Self::Stopping(revision) | Self::Slow(revision) => vec![("revision", revision.to_string())],
             Self::Store(error) => error.metadata(),
         }

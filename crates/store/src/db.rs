@@ -30,7 +30,7 @@ pub struct Clock {
 pub struct StoreOptions {
     /// `sqlite://path/to/file.db` or `postgres://user:password@host:port/database`.
     pub url: String,
-    /// Connections at most; on SQLite the readers beside the one writer.
+    /// Connections at most: half for writes, half for reads; on SQLite the readers beside the one writer.
     pub max_connections: u32,
     /// How long a request waits for a free connection.
     pub acquire_timeout: Duration,
@@ -90,11 +90,15 @@ impl Store {
             (writer, Database::connect(sqlite(options.max_connections)).await?)
         } else {
             let mut connect = base();
-            connect.max_connections(options.max_connections).min_connections(1).statement_timeout(options.statement_timeout);
             // A connection that the server closed is found out by a ping, but only after it lay idle.
-            connect.test_before_acquire_if_idle_for(Duration::from_secs(1));
-            let pool = Database::connect(connect).await?;
-            (pool.clone(), pool)
+            connect.min_connections(1).statement_timeout(options.statement_timeout).test_before_acquire_if_idle_for(Duration::from_secs(1));
+            // A stopped replica must not keep a workspace locked, nor a locked workspace all connections of the others.
+            connect.map_sqlx_postgres_opts(|o| o.options([("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s")]));
+            // Reads have connections of their own, so that writers that wait for one workspace do not stop them.
+            let (mut writes, mut reads) = (connect.clone(), connect);
+            writes.max_connections((options.max_connections / 2).max(1));
+            reads.max_connections(options.max_connections.div_ceil(2).max(1));
+            (Database::connect(writes).await?, Database::connect(reads).await?)
         };
         Ok(Self { writer, reader, clock, heads: Heads::default(), acquire_timeout: options.acquire_timeout, wait: None })
     }
