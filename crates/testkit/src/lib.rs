@@ -3,6 +3,7 @@
 //! Everything listens on loopback or a unix socket, on a free port, keeps its files in a temporary folder, and ends with the test process
 //! however that ends. No test needs to sleep: [`wait_until`] waits for a state. This crate knows no service.
 
+pub mod address;
 pub mod database;
 pub mod host;
 pub mod nats;
@@ -12,6 +13,7 @@ pub mod proxy;
 pub mod sample;
 pub mod wait;
 
+pub use address::free_address;
 pub use database::{Engine, TestDatabase, database};
 pub use host::{NOW, host};
 pub use nats::NatsServer;

@@ -1,12 +1,12 @@
 //! A private nats-server with JetStream, that can be killed, paused, restarted and wiped.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
+use crate::address::free_address;
 use crate::process::Process;
 
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tools/bin/nats-server");
@@ -28,7 +28,7 @@ impl NatsServer {
     /// # Errors
     /// When no nats-server is found, with what to do about it, or it does not answer.
     pub async fn start() -> Result<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = free_address().port();
         let mut server = Self { binary: binary()?, port, store: tempfile::tempdir()?, process: None };
         server.restart().await?;
         Ok(server)

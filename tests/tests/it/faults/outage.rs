@@ -14,10 +14,10 @@ use waymark_proto::metrics::v1::{IngestEventsRequest, ListEventNamesRequest, Pro
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_proto::roadmap::v1::{CreateProductRequest, GetProductRequest, Product};
 use waymark_testkit::process::Process;
-use waymark_testkit::{Postgres, wait_for, wait_until};
+use waymark_testkit::{Postgres, free_address, wait_for, wait_until};
 
 use crate::support::RoadmapProcess;
-use crate::support::process::{binary, free_address};
+use crate::support::process::binary;
 
 const LIMIT: Duration = Duration::from_secs(40);
 

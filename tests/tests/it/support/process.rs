@@ -1,15 +1,14 @@
 //! The roadmap service as the process that is deployed, which a test may kill, stop and start again on the same port.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use waymark_client::{Channel, Options};
 use waymark_proto::roadmap::v1::GetProductRequest;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_testkit::process::Process;
-use waymark_testkit::wait_until;
+use waymark_testkit::{free_address, wait_until};
 
 /// How long a process may take to answer, or to end, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -76,15 +75,6 @@ impl RoadmapProcess {
         let answer = StrategyServiceClient::new(channel).get_product(GetProductRequest { name }).await;
         answer.is_err_and(|status| status.code() == tonic::Code::NotFound)
     }
-}
-
-/// An address of loopback for a server that goes away and comes back: a port that the system never hands out by itself (those begin at
-/// 32768), so that nobody else is given it in between, and one of its own for each process of tests.
-pub fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 750).unwrap() * 16;
-    let addresses = std::iter::repeat_with(|| (Ipv4Addr::LOCALHOST, first + NEXT.fetch_add(1, Ordering::Relaxed) % 16).into());
-    addresses.take(16).find(|address| TcpListener::bind(address).is_ok()).unwrap()
 }
 
 /// A binary of the workspace, beside this test's own.
