@@ -4,6 +4,9 @@ use crate::bare::Pool;
 use crate::load::{Load, closed};
 use crate::report::Report;
 use crate::service::{Roadmap, create};
+use std::os::unix::fs::FileExt as _;
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use uuid::Uuid;
 use waymark_proto::roadmap::v1 as pb;
@@ -12,6 +15,8 @@ const IN_FLIGHT: usize = 16;
 
 /// Measures sixteen workspaces, one workspace, and the transaction.
 pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
+    // Writes of one workspace, and all of SQLite's, wait for one sync each, one after another.
+    report.rate("syncs of the disk, one after another", syncs()?);
     let many = writes(roadmap, |worker| format!("writes{worker}")).await?;
     let one = writes(roadmap, |_| "writes".to_owned()).await?;
     let body = serde_json::to_string(&create("writes", "body".to_owned()).initiative.unwrap_or_default())?;
@@ -30,6 +35,20 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
     let least = matches!(roadmap.bare, Pool::Postgres(_)).then_some(800.0);
     report.load("CreateInitiative, one workspace", &one, least);
     Ok(())
+}
+
+/// How often a second the disk makes 8 KiB durable that are written over others, as in a log that is there already.
+fn syncs() -> Result<f64> {
+    let file = tempfile::tempfile()?;
+    file.write_all_at(&vec![0; 1 << 20], 0)?;
+    file.sync_all()?;
+    let (start, mut count) = (Instant::now(), 0_u32);
+    while start.elapsed() < Duration::from_secs(1) {
+        file.write_all_at(&[1; 8192], u64::from(count % 128) * 8192)?;
+        file.sync_data()?;
+        count += 1;
+    }
+    Ok(f64::from(count) / start.elapsed().as_secs_f64())
 }
 
 /// With a request id each, as clients that repeat calls send them.
