@@ -66,13 +66,15 @@ async fn deliver(host: &Host, store: &Store, subscription: &Subscription, topic:
             return true;
         }
     };
-    let mut attempt = 1;
+    let (mut attempt, mut failures) = (1, 0);
     loop {
         let Err(error) = handle(subscription, event.clone()).await else { return true };
         let reason = chain(&error);
-        if !is_outage(&error) && attempt >= ATTEMPTS {
+        // An outage is not the event's fault.
+        failures += u32::from(!is_outage(&error));
+        if failures >= ATTEMPTS {
             tracing::error!(event = %event.event_id, error = %reason, "event set aside as a dead letter");
-            let attempts = i32::try_from(attempt).unwrap_or(i32::MAX);
+            let attempts = i32::try_from(failures).unwrap_or(i32::MAX);
             if dead_letter::keep(store, &event, &reason, attempts).await.is_ok() {
                 return true;
             }

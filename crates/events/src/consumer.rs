@@ -8,6 +8,7 @@ use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt as _;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Gauge;
+use uuid::Uuid;
 use waymark_runtime::Host;
 use waymark_store::{Received, Store};
 
@@ -65,6 +66,7 @@ async fn consume(
     };
     let consumer = context.create_consumer_on_stream(config, stream_name(topic.source)).await.map_err(|e| e.to_string())?;
     let mut messages = consumer.messages().await.map_err(|e| e.to_string())?;
+    let mut failures = Failures::default();
     let labels = [KeyValue::new("consumer", subscription.consumer), KeyValue::new("source", topic.source)];
     loop {
         let message = tokio::select! {
@@ -72,9 +74,8 @@ async fn consume(
             message = messages.next() => message,
         };
         let message = message.ok_or("the subscription ended")?.map_err(|e| e.to_string())?;
-        let (attempt, pending) = message.info().map_or((1, 0), |info| (info.delivered, info.pending));
-        lag.record(pending, &labels);
-        let answer = receive(store, subscription, &message, u32::try_from(attempt).unwrap_or(u32::MAX)).await;
+        lag.record(message.info().map_or(0, |info| info.pending), &labels);
+        let answer = receive(store, subscription, &message, &mut failures).await;
         // The broker confirms the acknowledgement; if that is lost the event comes again and the inbox knows it.
         if let Err(error) = message.double_ack_with(answer).await {
             tracing::debug!(%error, "acknowledgement lost");
@@ -82,26 +83,43 @@ async fn consume(
     }
 }
 
+/// How often the present event failed. The broker counts deliveries, outages among them, and an outage is not the event's fault.
+#[derive(Default)]
+struct Failures {
+    event: Uuid,
+    count: u32,
+}
+
+impl Failures {
+    fn another(&mut self, event: Uuid) -> u32 {
+        if self.event != event {
+            *self = Self { event, count: 0 };
+        }
+        self.count += 1;
+        self.count
+    }
+}
+
 /// Handles a delivery and says what to tell the broker.
-async fn receive(store: &Store, subscription: &Subscription, message: &Message, attempt: u32) -> AckKind {
+async fn receive(store: &Store, subscription: &Subscription, message: &Message, failures: &mut Failures) -> AckKind {
     let headers = message.headers.clone().unwrap_or_default();
     let event = match envelope::from_nats(&headers, &message.payload) {
         Ok((event, None)) => event,
-        Ok((event, Some(fault))) => return set_aside(store, &event, &fault.to_string(), attempt).await,
+        Ok((event, Some(fault))) => return set_aside(store, &event, &fault.to_string(), 1).await,
         Err(error) => {
             // Not an event of Waymark: it cannot be kept as one either, only reported.
             tracing::error!(subject = %message.subject, %error, "not an event; dropped");
             return AckKind::Term;
         }
     };
-    match handle(subscription, event.clone()).await {
-        Ok(()) => AckKind::Ack,
-        Err(error) if is_outage(&error) || attempt < ATTEMPTS => {
-            tracing::warn!(event = %event.event_id, attempt, error = %chain(&error), "event not handled; it will be delivered again");
-            AckKind::Nak(Some(backoff(attempt)))
-        }
-        Err(error) => set_aside(store, &event, &chain(&error), attempt).await,
+    let Err(error) = handle(subscription, event.clone()).await else { return AckKind::Ack };
+    let outage = is_outage(&error);
+    let attempt = if outage { ATTEMPTS } else { failures.another(event.event_id) };
+    if !outage && attempt >= ATTEMPTS {
+        return set_aside(store, &event, &chain(&error), attempt).await;
     }
+    tracing::warn!(event = %event.event_id, outage, error = %chain(&error), "event not handled; it will be delivered again");
+    AckKind::Nak(Some(backoff(attempt)))
 }
 
 async fn set_aside(store: &Store, event: &Received, reason: &str, attempt: u32) -> AckKind {

@@ -63,6 +63,10 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
     arm_fail_points();
     let _latch = host.readiness.latch(format!("{service}: schema"));
     let url = args.url(service);
+    // Said here, as the driver's own words would show the whole address, password included.
+    if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        anyhow::bail!("the database address of {service} must begin with postgres:// or sqlite://; see --database-url");
+    }
     if args.database_url.is_none() {
         std::fs::create_dir_all(&args.data_dir).with_context(|| format!("the data folder {} cannot be made", args.data_dir.display()))?;
     }
@@ -79,7 +83,8 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
         };
         match attempt.await {
             Ok(store) => return Ok(store.measured(&host.telemetry.meter(), service)),
-            Err(error) if error.is_transient() || matches!(error, Error::Database(sea_orm::DbErr::Conn(_))) => {
+            // A file that cannot be opened now cannot be opened later either.
+            Err(error) if error.is_transient() && !options.url.starts_with("sqlite:") => {
                 tracing::warn!(service, error = %chain(&error), "the database does not answer; trying again");
             }
             Err(error) => return Err(error).with_context(|| format!("the database of {service} cannot be used")),

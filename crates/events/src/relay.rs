@@ -72,7 +72,7 @@ impl Relay {
             ack_age: meter
                 .f64_gauge("waymark.relay.ack_age")
                 .with_unit("s")
-                .with_description("Time since the broker last acknowledged")
+                .with_description("Time since the broker last acknowledged, while there was something to acknowledge")
                 .build(),
             published: meter.u64_counter("waymark.relay.published").with_description("Events acknowledged by the broker").build(),
             last_ack: store.now(),
@@ -304,6 +304,8 @@ impl Relay {
         if depth == 0 || oldest.is_some() {
             self.gauges.age.record(oldest.map_or(0.0, seconds), &service);
         }
-        self.gauges.ack_age.record(if depth == 0 { 0.0 } else { seconds(self.gauges.last_ack) }, &service);
+        self.gauges
+            .ack_age
+            .record(if depth == 0 { 0.0 } else { seconds(oldest.map_or(now, |oldest| oldest.max(self.gauges.last_ack))) }, &service);
     }
 }

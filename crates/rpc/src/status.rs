@@ -50,9 +50,9 @@ pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
             metadata.insert("incident".into(), incident);
         }
         FailureKind::Unavailable => {
-            tracing::warn!(error = %chain(failure), "unavailable");
             // What the part said may name files or hosts; the log has it. A stop is no fault and says how to go on.
             if failure.reason() == "UNAVAILABLE" {
+                tracing::warn!(error = %chain(failure), "unavailable");
                 message = "a part this service needs does not answer; try again".into();
             }
             details.set_retry_info(Some(RETRY));

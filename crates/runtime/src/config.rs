@@ -6,6 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Our own lines at info; of libraries only what somebody should look into.
+const QUIET: &str = "info,async_nats=error,buoyant_kernel=warn,opentelemetry_sdk=warn,sea_orm_migration=warn";
+
 use clap::builder::BoolishValueParser;
 
 /// Options of a process, whichever services run in it.
@@ -45,7 +48,7 @@ pub struct TelemetryArgs {
     #[arg(long, env = "WAYMARK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// Which log lines are kept: a level, or directives such as `info,waymark_store=debug`
-    #[arg(long, env = "WAYMARK_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, env = "WAYMARK_LOG", value_name = "FILTER", default_value = QUIET)]
     pub log: String,
     /// OpenTelemetry collector (OTLP over gRPC) that traces and metrics are sent to, such as http://localhost:4317. Off when not given;
     /// /metrics works either way
@@ -137,7 +140,10 @@ pub struct DatabaseArgs {
 impl DatabaseArgs {
     /// The address of the database of `service`.
     pub fn url(&self, service: &str) -> String {
-        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.data_dir.join(format!("{service}.db")).display()))
+        self.database_url
+            .clone()
+            .filter(|url| !url.is_empty())
+            .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.data_dir.join(format!("{service}.db")).display()))
     }
 }
 

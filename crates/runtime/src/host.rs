@@ -1,7 +1,7 @@
 //! The process: what all its services share, its start and its orderly end.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::admin;
 use crate::clock::Clock;
@@ -12,6 +12,9 @@ use crate::serve::Running;
 use crate::shutdown::Shutdown;
 use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
+
+/// What tasks get when the servers used up the time to drain.
+const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// What the services of a process share. Cheap to clone; several services may run on one host.
 #[derive(Debug, Clone)]
@@ -56,10 +59,12 @@ impl Host {
     }
 
     async fn drain(&self, servers: Vec<Running>) {
+        let began = Instant::now();
         for server in servers {
             server.stopped().await;
         }
-        let left = self.tasks.finish(self.drain_timeout).await;
+        // Servers and tasks share one limit; what supervises the process kills it after its own.
+        let left = self.tasks.finish(self.drain_timeout.saturating_sub(began.elapsed()).max(LAST_CALL)).await;
         if left > 0 {
             tracing::warn!(left, "background tasks did not end in time and are cut");
         }
@@ -104,8 +109,9 @@ where
 
     // A signal while the database is still waited for ends the process at once: there is nothing to drain.
     let servers = tokio::select! {
-        servers = start(host.clone()) => servers?,
+        biased;
         () = host.shutdown.begun() => Vec::new(),
+        servers = start(host.clone()) => servers?,
     };
     drop(starting);
     let not_ready = {

@@ -242,7 +242,9 @@ impl Failure for Error {
 /// A statement the database rejects is a bug; a database that cannot serve is an outage.
 fn is_bug(error: &DbErr) -> bool {
     match error {
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_ref() {
+        DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => match error.as_ref() {
             sqlx::Error::Database(error) => !is_outage_code(error.code().as_deref().unwrap_or_default()),
             // The connection, the pool or the protocol gave way.
             sqlx::Error::Io(_)
@@ -253,7 +255,7 @@ fn is_bug(error: &DbErr) -> bool {
             | sqlx::Error::WorkerCrashed => false,
             _ => true,
         },
-        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => false,
+        DbErr::ConnectionAcquire(_) => false,
         _ => true,
     }
 }

@@ -12,6 +12,7 @@ pub mod migrations;
 mod store;
 mod telemetry;
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,7 @@ impl Service {
         let (time, ids, id_time) = (host.clock.clone(), host.ids.clone(), host.clock.clone());
         let mut options = LakeOptions::new(Arc::new(move || time.now()), Arc::new(move || ids.at(id_time.now())));
         options.max_wait = args.ingest_wait;
+        options.storage_options = storage_options();
         let location = args.lake(database);
         let lake = Lake::open(&location, options).with_context(|| format!("product events cannot be kept in {location}"))?;
         telemetry::observe(&host.telemetry.meter(), &lake);
@@ -97,6 +99,11 @@ impl Service {
             .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES));
         Ok(server.start().await?)
     }
+}
+
+/// Credentials and endpoints of object storage, under the names their own tools use; they are no flags, lest they show in process lists.
+fn storage_options() -> HashMap<String, String> {
+    std::env::vars().filter(|(name, _)| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix))).collect()
 }
 
 /// Runs the service as a process of its own.

@@ -4,11 +4,13 @@
 
 mod broker;
 
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use waymark_discovery as discovery;
@@ -61,6 +63,10 @@ const fn local(port: u16) -> SocketAddr {
 
 /// Runs until Ctrl-C or SIGTERM, then drains.
 pub fn run(args: Dev) -> ExitCode {
+    let _lock = match lock(&args.data_dir) {
+        Ok(lock) => lock,
+        Err(error) => return crate::failure::report(&error),
+    };
     let broker = match broker(&args) {
         Ok(broker) => broker,
         Err(error) => return crate::failure::report(&error),
@@ -68,9 +74,22 @@ pub fn run(args: Dev) -> ExitCode {
     let process = args.process.clone();
     let url = broker.as_ref().map(|broker| broker.url().to_owned());
     let code = waymark_runtime::run("waymark-dev", &process, |host| start(host, args, url));
-    // Only now: until the drain is over the services publish what was committed.
+    // Only now: a broker that went first would be waited for by those that still talk to it.
     drop(broker);
     code
+}
+
+/// Keeps a second process out of the folder: two would end each other's broker and write each other's files.
+fn lock(folder: &Path) -> Result<File> {
+    std::fs::create_dir_all(folder).with_context(|| format!("the data folder {} cannot be made", folder.display()))?;
+    let file = File::create(folder.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            anyhow::bail!("waymark dev is already running on {}; end it first or choose another --data-dir", folder.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", folder.display())),
+    }
 }
 
 fn broker(args: &Dev) -> Result<Option<Broker>> {

@@ -111,6 +111,8 @@ impl Drop for Broker {
         while !self.has_ended() {
             if Instant::now() > end {
                 let _ = kill(id, Signal::SIGKILL);
+                // One that is not our child stays, as a zombie, until its parent takes notice.
+                break;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
