@@ -61,7 +61,7 @@ pub struct TelemetryArgs {
 
 impl Default for TelemetryArgs {
     fn default() -> Self {
-        Self { log_format: LogFormat::Text, log: "info".to_owned(), otlp_endpoint: None, trace_ratio: 1.0 }
+        Self { log_format: LogFormat::Text, log: QUIET.to_owned(), otlp_endpoint: None, trace_ratio: 1.0 }
     }
 }
 
