@@ -50,6 +50,8 @@ pub struct Relay {
     holder: String,
     /// The stream's last sequence; unknown after anything unexpected.
     sequence: Option<u64>,
+    /// The last message was a repeat; more may follow.
+    probing: bool,
     gauges: Gauges,
 }
 
@@ -77,7 +79,18 @@ impl Relay {
             published: meter.u64_counter("waymark.relay.published").with_description("Events acknowledged by the broker").build(),
             last_ack: store.now(),
         };
-        Self { store, service, client, context, format: args.event_format, replicas: args.nats_replicas, holder, sequence: None, gauges }
+        Self {
+            store,
+            service,
+            client,
+            context,
+            format: args.event_format,
+            replicas: args.nats_replicas,
+            holder,
+            sequence: None,
+            probing: false,
+            gauges,
+        }
     }
 
     /// Publishes until `shutdown`. Broker and database may come and go.
@@ -202,12 +215,18 @@ impl Relay {
         let limit = self.client.max_payload();
         let mut acks = FuturesOrdered::new();
         let mut previous: Option<String> = None;
+        // The broker looks at the place before it looks for a repeat. Behind a repeat, which takes no place, all are sent for the same
+        // one: further repeats are recognised, the first new message is stored, and those behind it are refused.
+        let probing = std::mem::take(&mut self.probing);
         for (row, expected) in rows.iter().zip(start..) {
             let (headers, payload) = envelope::to_nats(self.service, row, self.format, limit);
             let id = row.event_id.to_string();
-            let mut message = PublishMessage::build().headers(headers).payload(payload).message_id(&id).expected_last_sequence(expected);
+            let place = if probing { start } else { expected };
+            let mut message = PublishMessage::build().headers(headers).payload(payload).message_id(&id).expected_last_sequence(place);
             // The place alone would fit a message behind a lost one once another publisher has filled the gap.
-            if let Some(previous) = previous.replace(id) {
+            if let Some(previous) = previous.replace(id)
+                && !probing
+            {
                 message = message.expected_last_message_id(previous);
             }
             let ack = self.context.send_publish(envelope::subject(self.service, row), message).await;
@@ -223,10 +242,12 @@ impl Relay {
                 Ok(ack) if ack.duplicate => {
                     // Stored by an earlier attempt; it took no new place.
                     moved = true;
+                    self.probing = true;
                     stored += 1;
                 }
                 Ok(ack) => {
                     last = ack.sequence;
+                    self.probing = false;
                     stored += 1;
                 }
                 Err(error) if matches!(error.kind(), PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId) => {
