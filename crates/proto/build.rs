@@ -79,8 +79,10 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
         if message.options().has_extension(&resource) {
             resource_message(&mut code, &message, &rust, &resource, &behavior)?;
         }
-        if is_event(&message, &resource) {
-            writeln!(arms, "        {:?} => Some(crate::event::codec::<{rust}>()),", message.full_name())?;
+        if let Some(subject) = subject_of(&message, &resource) {
+            let verb = snake(message.name().strip_prefix(subject.name()).context("an event is called by its resource and a verb")?);
+            let (name, subject) = (message.full_name(), rust_path(&subject));
+            writeln!(arms, "        {name:?} => Some(crate::event::codec::<{rust}, {subject}>({verb:?})),")?;
         }
     }
     writeln!(
@@ -90,10 +92,23 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
     Ok(code)
 }
 
-/// An event message carries a resource in field 1 and the context of the change in field 2.
-fn is_event(message: &MessageDescriptor, resource: &ExtensionDescriptor) -> bool {
+/// The resource an event is about. An event message carries it in field 1, and the context of the change in field 2.
+fn subject_of(message: &MessageDescriptor, resource: &ExtensionDescriptor) -> Option<MessageDescriptor> {
     let kind = |number| message.get_field(number).and_then(|f| f.kind().as_message().cloned());
-    kind(1).is_some_and(|m| m.options().has_extension(resource)) && kind(2).is_some_and(|m| m.full_name() == "waymark.common.v1.Change")
+    kind(2).filter(|m| m.full_name() == "waymark.common.v1.Change")?;
+    kind(1).filter(|m| m.options().has_extension(resource))
+}
+
+/// `WaiverSigned` → `waiver_signed`.
+fn snake(camel: &str) -> String {
+    let mut text = String::with_capacity(camel.len() + 2);
+    for (i, c) in camel.char_indices() {
+        if c.is_ascii_uppercase() && i > 0 {
+            text.push('_');
+        }
+        text.push(c.to_ascii_lowercase());
+    }
+    text
 }
 
 fn resource_message(

@@ -15,6 +15,11 @@ pub struct Evidence {
     pub note: String,
 }
 
+impl Evidence {
+    /// Links that one statement may rest on, at most.
+    pub const LINKS: usize = 100;
+}
+
 /// The four risks of a product idea (Marty Cagan, Inspired, 2017).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]

@@ -1,5 +1,6 @@
 //! Measure: product events, metrics over them, predictions made of them and outcomes.
 
+pub mod alert;
 pub mod intake;
 pub mod measure;
 pub mod metric;
@@ -7,6 +8,7 @@ pub mod outcome;
 pub mod prediction;
 pub mod trend;
 
+pub use alert::{Alert, AlertCondition, AlertError, Breach, Period, Threshold};
 pub use intake::{IntakePolicy, ProductEvent, Rejection};
 pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter, Scalar};
 pub use metric::{Metric, MetricDirection, MetricError, MetricEvent, MetricStage};

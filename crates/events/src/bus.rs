@@ -1,14 +1,16 @@
 //! Events of another service in the same process: its log is read directly, with a cursor in the reader's own database. Same order,
 //! same inbox, same dead letters as over NATS.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use opentelemetry::metrics::Gauge;
 use sea_orm::{ConnectionTrait, Statement, Value};
 use waymark_runtime::Host;
 use waymark_store::{Error, LogRow, Store};
 
 use crate::feed::{ATTEMPTS, backoff, chain, handle, is_outage, wanted};
-use crate::{Subscription, Topic, dead_letter, envelope};
+use crate::{Subscription, Topic, consumer, dead_letter, envelope};
 
 /// Log rows read at once.
 const BATCH: u64 = 256;
@@ -16,9 +18,10 @@ const BATCH: u64 = 256;
 /// Carries events until shutdown.
 pub(crate) async fn run(host: Host, store: Store, source: Store, subscription: Subscription, topic: Topic) {
     let mut heads = source.heads().subscribe_any();
+    let lag = consumer::lag(&host);
     loop {
         heads.mark_unchanged();
-        match round(&host, &store, &source, &subscription, &topic).await {
+        match round(&host, &store, &source, &subscription, &topic, &lag).await {
             Ok(true) if !host.shutdown.is_begun() => continue,
             Ok(true) => return,
             Ok(false) => {}
@@ -33,17 +36,28 @@ pub(crate) async fn run(host: Host, store: Store, source: Store, subscription: S
 }
 
 /// Carries what is there; true when there was something.
-async fn round(host: &Host, store: &Store, source: &Store, subscription: &Subscription, topic: &Topic) -> Result<bool, Error> {
+async fn round(
+    host: &Host,
+    store: &Store,
+    source: &Store,
+    subscription: &Subscription,
+    topic: &Topic,
+    lag: &Gauge<u64>,
+) -> Result<bool, Error> {
     let cursors = cursors(store, topic.source).await?;
     let heads = source.reader().query_all_raw(Statement::from_string(source.backend(), "SELECT id, revision FROM workspaces")).await?;
     let wanted = wanted(topic);
-    let mut moved = false;
+    let mut behind = Vec::new();
     for head in heads {
         let (workspace, revision): (String, i64) = (head.try_get_by_index(0)?, head.try_get_by_index(1)?);
-        let after = cursors.iter().find(|(w, _)| *w == workspace).map_or(0, |(_, r)| *r);
-        if revision <= after {
-            continue;
+        let after = cursors.get(&workspace).copied().unwrap_or(0);
+        if revision > after {
+            behind.push((workspace, after, revision.abs_diff(after)));
         }
+    }
+    lag.record(behind.iter().map(|(.., missing)| missing).sum(), &consumer::labels(subscription, topic));
+    let mut moved = false;
+    for (workspace, after, _) in behind {
         let rows = source.read_log(&workspace, after, BATCH).await?;
         let Some(last) = rows.last().map(|row| row.revision) else { continue };
         for row in rows.into_iter().filter(|row| wanted.contains(row.event_type.as_str())) {
@@ -88,7 +102,7 @@ async fn deliver(host: &Host, store: &Store, subscription: &Subscription, topic:
     }
 }
 
-async fn cursors(store: &Store, source: &str) -> Result<Vec<(String, i64)>, Error> {
+async fn cursors(store: &Store, source: &str) -> Result<HashMap<String, i64>, Error> {
     let sql = "SELECT workspace, revision FROM bus_cursors WHERE source = $1";
     let statement = Statement::from_sql_and_values(store.backend(), sql, [Value::from(source)]);
     let rows = store.reader().query_all_raw(statement).await?;

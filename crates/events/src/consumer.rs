@@ -19,10 +19,12 @@ use crate::{Subscription, Topic, dead_letter, envelope, stream_name};
 const QUIET: u32 = 8;
 /// How long the broker waits for an acknowledgement before it delivers again.
 const ACK_WAIT: Duration = Duration::from_secs(30);
+/// How often the broker is asked how many events wait.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Consumes until shutdown, through any outage.
 pub(crate) async fn run(host: Host, store: Store, client: async_nats::Client, subscription: Subscription, topic: Topic) {
-    let lag = host.telemetry.meter().u64_gauge("waymark.consumer.lag").with_description("Events waiting for this consumer").build();
+    let lag = lag(&host);
     let mut pause = 1;
     while !host.shutdown.is_begun() {
         match consume(&host, &store, &client, &subscription, &topic, &lag).await {
@@ -64,23 +66,41 @@ async fn consume(
         filter_subjects: wanted(topic).into_iter().filter_map(|t| envelope::subject_filter(topic.source, t)).collect(),
         ..pull::Config::default()
     };
-    let consumer = context.create_consumer_on_stream(config, stream_name(topic.source)).await.map_err(|e| e.to_string())?;
+    let mut consumer = context.create_consumer_on_stream(config, stream_name(topic.source)).await.map_err(|e| e.to_string())?;
     let mut messages = consumer.messages().await.map_err(|e| e.to_string())?;
     let mut failures = Failures::default();
-    let labels = [KeyValue::new("consumer", subscription.consumer), KeyValue::new("source", topic.source)];
+    let labels = labels(subscription, topic);
+    let mut look = tokio::time::interval(LOOK);
     loop {
         let message = tokio::select! {
             () = host.shutdown.begun() => return Ok(()),
             message = messages.next() => message,
+            // Also while nothing is delivered, as when the broker holds events back.
+            _ = look.tick() => {
+                if let Ok(info) = consumer.info().await {
+                    lag.record(info.num_pending + info.num_ack_pending as u64, &labels);
+                }
+                continue;
+            }
         };
         let message = message.ok_or("the subscription ended")?.map_err(|e| e.to_string())?;
-        lag.record(message.info().map_or(0, |info| info.pending), &labels);
         let answer = receive(store, subscription, &message, &mut failures).await;
         // The broker confirms the acknowledgement; if that is lost the event comes again and the inbox knows it.
         if let Err(error) = message.double_ack_with(answer).await {
             tracing::debug!(%error, "acknowledgement lost");
         }
     }
+}
+
+/// How far consumers are behind.
+pub(crate) fn lag(host: &Host) -> Gauge<u64> {
+    let description = "Events that wait for this consumer; within one process, revisions";
+    host.telemetry.meter().u64_gauge("waymark.consumer.lag").with_description(description).build()
+}
+
+/// Which consumer it is.
+pub(crate) fn labels(subscription: &Subscription, topic: &Topic) -> [KeyValue; 2] {
+    [KeyValue::new("consumer", subscription.consumer), KeyValue::new("source", topic.source)]
 }
 
 /// How often the present event failed. The broker counts deliveries, outages among them, and an outage is not the event's fault.

@@ -23,7 +23,7 @@ pub(crate) async fn keep(store: &Store, event: &Received, error: &str, attempts:
         "source": event.source, "revision": event.revision, "type": event.event_type, "subject": event.subject,
         "time": event.time.timestamp_micros(), "actor": event.actor, "traceparent": event.traceparent, "data": event.data,
     });
-    let cast = if store.backend() == DbBackend::Postgres { "CAST($4 AS jsonb)" } else { "$4" };
+    let cast = if store.backend() == DbBackend::Postgres { "CAST($4 AS json)" } else { "$4" };
     let values: [Value; 7] = [
         event.workspace.id().into(),
         event.event_id.to_string().into(),

@@ -35,38 +35,14 @@ pub fn stream_name(service: &str) -> String {
 /// `waymark.<service>.<workspace>.<collection>.<id>.<verb>`
 pub fn subject(service: &str, row: &LogRow) -> String {
     let LogRow { workspace, collection, resource_id, event_type, .. } = row;
-    format!("waymark.{service}.{workspace}.{collection}.{resource_id}.{}", verb(event_type))
+    // A newer replica may have written an event that this one does not know; its type still tells it apart.
+    let verb = event::subject(event_type).map_or_else(|| event_type.rsplit('.').next().unwrap_or(event_type), |(_, verb)| verb);
+    format!("waymark.{service}.{workspace}.{collection}.{resource_id}.{verb}")
 }
 
 /// The subjects of one event type in all workspaces; `None` when the contract has no such event.
 pub(crate) fn subject_filter(service: &str, event_type: &str) -> Option<String> {
-    let (_, collection) = kind(event_type)?;
-    Some(format!("waymark.{service}.*.{collection}.*.{}", verb(event_type)))
-}
-
-/// The kind of resource an event is about, and its collection: the event's first field says it.
-fn kind(event_type: &str) -> Option<(String, String)> {
-    let pool = waymark_proto::descriptors();
-    let message = pool.get_message_by_name(event_type)?.get_field(1)?.kind().as_message()?.clone();
-    let option = pool.get_extension_by_name("waymark.common.v1.resource")?;
-    let options = message.options();
-    let resource = options.get_extension(&option);
-    let collection = resource.as_message()?.get_field_by_name("collection")?.as_str()?.to_owned();
-    Some((message.name().to_owned(), collection))
-}
-
-/// `…InitiativeWaiverSigned` → `waiver_signed`.
-fn verb(event_type: &str) -> String {
-    let name = event_type.rsplit('.').next().unwrap_or(event_type);
-    let verb = kind(event_type).and_then(|(kind, _)| name.strip_prefix(kind.as_str())).unwrap_or(name);
-    let mut text = String::with_capacity(verb.len() + 2);
-    for (i, c) in verb.char_indices() {
-        if c.is_ascii_uppercase() && i > 0 {
-            text.push('_');
-        }
-        text.push(c.to_ascii_lowercase());
-    }
-    text
+    event::subject(event_type).map(|(collection, verb)| format!("waymark.{service}.*.{collection}.*.{verb}"))
 }
 
 /// The contract's form of a log row.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::future::BoxFuture;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::AsyncInstrument;
 use sea_orm_migration::MigratorTrait;
 use tracing::Instrument as _;
 use waymark_domain::Failure as _;
@@ -46,6 +48,26 @@ pub struct Subscription {
     pub handler: Handler,
 }
 
+impl Subscription {
+    /// What `consumer`, a service with its `store`, does with the events it `consumes`, named by the service they come from.
+    pub fn new<F>(
+        consumer: &'static str,
+        consumes: &[(&'static str, &'static [&'static str])],
+        store: &Store,
+        handle: impl Fn(Store, Received) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let store = store.clone();
+        Self {
+            consumer,
+            topics: consumes.iter().map(|&(source, types)| Topic { source, types }).collect(),
+            handler: Arc::new(move |event| Box::pin(handle(store.clone(), event))),
+        }
+    }
+}
+
 /// How events get from service to service.
 #[derive(Clone)]
 pub enum Transport {
@@ -55,6 +77,16 @@ pub enum Transport {
     Bus(Vec<(&'static str, Store)>),
     /// Not at all: events stay in the log, for Watch.
     None,
+}
+
+impl Transport {
+    /// What a service that is a process of its own is configured to use.
+    pub async fn configured(host: &Host, args: &EventArgs) -> anyhow::Result<Self> {
+        Ok(match &args.nats_url {
+            Some(url) => Self::Nats(connect(url, args, host.name).await?),
+            None => Self::None,
+        })
+    }
 }
 
 /// Opens a service's database and brings its schema up to date, waiting for a database that is not there yet.
@@ -105,15 +137,26 @@ fn arm_fail_points() {
 }
 
 /// Connects to NATS in the background: a broker that is away delays events, never the start.
-pub async fn connect(url: &str, name: &str) -> anyhow::Result<async_nats::Client> {
-    async_nats::ConnectOptions::new()
+pub async fn connect(url: &str, args: &EventArgs, name: &str) -> anyhow::Result<async_nats::Client> {
+    let options = match &args.nats_credentials {
+        Some(file) => async_nats::ConnectOptions::with_credentials_file(file)
+            .await
+            .with_context(|| format!("the credentials file {} cannot be used", file.display()))?,
+        None => async_nats::ConnectOptions::new(),
+    };
+    options
         .name(name)
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(|attempts| Duration::from_millis((50 * attempts as u64).min(2_000)))
         .connect(url)
         .await
-        .with_context(|| format!("{url} is not an address of a NATS server"))
+        .with_context(|| format!("{} is not an address of a NATS server", without_password(url)))
+}
+
+/// An address without the user and password that may stand in it.
+fn without_password(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, address)| address)
 }
 
 /// Starts what reads the log of `service` and what brings others' events to it.
@@ -123,9 +166,10 @@ pub fn start(host: &Host, store: &Store, service: &'static str, args: &EventArgs
     match transport {
         Transport::Nats(client) => {
             let holder = host.ids.opaque().to_string();
+            observe_connection(host, service, client.clone());
             let relay = Relay::new(store.clone(), service, client.clone(), args, holder, &host.telemetry.meter());
-            let shutdown = host.shutdown.begun();
-            tasks.spawn(format!("{service}: relay"), relay.run(shutdown));
+            // Calls that finish during the drain still commit events.
+            tasks.spawn(format!("{service}: relay"), relay.run(host.shutdown.drained()));
             for topic in &subscription.topics {
                 let run = consumer::run(host.clone(), store.clone(), client.clone(), subscription.clone(), topic.clone());
                 tasks.spawn(format!("{service}: consumer of {}", topic.source), run);
@@ -141,6 +185,16 @@ pub fn start(host: &Host, store: &Store, service: &'static str, args: &EventArgs
         }
         Transport::None => {}
     }
+}
+
+/// Shows whether the broker is connected.
+fn observe_connection(host: &Host, service: &'static str, client: async_nats::Client) {
+    let observe = move |gauge: &dyn AsyncInstrument<u64>| {
+        let connected = client.connection_state() == async_nats::connection::State::Connected;
+        gauge.observe(connected.into(), &[KeyValue::new("service", service)]);
+    };
+    let meter = host.telemetry.meter();
+    meter.u64_observable_gauge("waymark.nats.connected").with_description("1 while the broker is connected").with_callback(observe).build();
 }
 
 /// Sees commits of other processes, forgets old answers.
@@ -167,7 +221,9 @@ async fn housekeeping(host: Host, store: Store) {
 
 /// Handles one event in a span that links to the request that caused it.
 pub(crate) async fn handle(subscription: &Subscription, event: Received) -> Result<(), Error> {
-    let span = tracing::info_span!("event", consumer = subscription.consumer, r#type = %event.event_type, id = %event.event_id);
+    let trace_id = propagation::trace_id(&tracing::Span::none(), event.traceparent.as_deref());
+    let (r#type, id) = (event.event_type.as_str(), event.event_id);
+    let span = tracing::info_span!("event", consumer = subscription.consumer, r#type, %id, cause_trace_id = trace_id);
     if let Some(traceparent) = &event.traceparent {
         propagation::link(&span, traceparent);
     }

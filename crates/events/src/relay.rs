@@ -19,10 +19,13 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use waymark_runtime::config::{EventArgs, EventFormat};
 use waymark_store::{Error as StoreError, LogRow, Store};
 
-use crate::{envelope, lease};
+use crate::envelope;
+use crate::lease::{Held, Lease};
 
-/// Messages in flight at most.
-const BATCH: usize = 512;
+/// Messages in flight at most, about.
+const BATCH: usize = 2_048;
+/// Workspaces that one batch takes events from.
+const WORKSPACES: u64 = 512;
 /// Rounds without progress before the relay pauses.
 const ROUNDS: usize = 5;
 /// JetStream remembers message ids this long; within it a repeated publish stores nothing.
@@ -47,12 +50,29 @@ pub struct Relay {
     context: Context,
     format: EventFormat,
     replicas: usize,
-    holder: String,
+    lease: Lease,
     /// The stream's last sequence; unknown after anything unexpected.
     sequence: Option<u64>,
     /// The last message was a repeat; more may follow.
     probing: bool,
     gauges: Gauges,
+}
+
+/// Rows to publish, oldest first within each workspace.
+struct Batch {
+    rows: Vec<LogRow>,
+    /// The cursors they follow.
+    cursors: BTreeMap<String, i64>,
+    /// Revisions committed but not published, in all workspaces.
+    depth: i64,
+}
+
+/// What came of a round.
+enum Round {
+    /// There was something to do; the batch that follows, if it was read already.
+    Published(Option<Batch>),
+    /// Nothing to do, or another relay does it.
+    Idle,
 }
 
 struct Gauges {
@@ -86,110 +106,103 @@ impl Relay {
             context,
             format: args.event_format,
             replicas: args.nats_replicas,
-            holder,
+            lease: Lease::new(format!("relay/{service}"), holder),
             sequence: None,
             probing: false,
             gauges,
         }
     }
 
-    /// Publishes until `shutdown`. Broker and database may come and go.
+    /// Publishes until `shutdown`, and then what is there, about one batch. Broker and database may come and go.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
-        let lease = format!("relay/{}", self.service);
         let mut heads = self.store.heads().subscribe_any();
         let mut pause = Duration::ZERO;
+        let mut next = None;
         tokio::pin!(shutdown);
+        let mut ending = false;
         loop {
-            tokio::select! {
-                () = &mut shutdown => break,
-                () = tokio::time::sleep(pause) => {}
+            if !ending {
+                tokio::select! {
+                    biased;
+                    () = &mut shutdown => ending = true,
+                    () = tokio::time::sleep(pause) => {}
+                }
             }
             heads.mark_unchanged();
-            pause = match self.round(&lease).await {
+            let done = self.round(next.take()).await;
+            if let Err(error) = &done {
+                tracing::warn!(service = self.service, %error, "the relay pauses; events stay in the log");
+                self.sequence = None;
+            }
+            if ending {
+                break;
+            }
+            pause = match done {
                 // More may have come while publishing: look again at once.
-                Ok(true) => Duration::ZERO,
-                Ok(false) => {
+                Ok(Round::Published(following)) => {
+                    next = following;
+                    Duration::ZERO
+                }
+                Ok(Round::Idle) => {
                     tokio::select! {
-                        () = &mut shutdown => break,
+                        () = &mut shutdown => ending = true,
                         _ = heads.changed() => {}
                         () = tokio::time::sleep(Duration::from_secs(1)) => {}
                     }
                     Duration::ZERO
                 }
-                Err(error) => {
-                    tracing::warn!(service = self.service, error = %error, "the relay pauses; events stay in the log");
-                    self.sequence = None;
-                    (pause * 2).clamp(Duration::from_millis(100), Duration::from_secs(5))
-                }
+                Err(_) => (pause * 2).clamp(Duration::from_millis(100), Duration::from_secs(5)),
             };
         }
-        if let Err(error) = lease::release(&self.store, &lease, &self.holder).await {
+        if let Err(error) = self.lease.release(&self.store).await {
             tracing::debug!(%error, "the relay's lease runs out by itself");
         }
     }
 
-    /// Publishes one batch; true when there was something to publish.
-    async fn round(&mut self, lease: &str) -> Result<bool, RelayError> {
-        let depth = self.depth().await?;
-        self.observe(depth, None);
-        // The cursors are read under the lease, lest those of the holder before are taken for the present ones.
-        if depth == 0 || !lease::acquire(&self.store, lease, &self.holder).await? {
-            return Ok(false);
+    /// Publishes one batch: `batch`, or what the log has.
+    async fn round(&mut self, batch: Option<Batch>) -> Result<Round, RelayError> {
+        let batch = match batch {
+            Some(batch) => batch,
+            None => pending(&self.store, &BTreeMap::new()).await?,
+        };
+        self.observe(batch.depth, None);
+        if batch.rows.is_empty() {
+            return Ok(Round::Idle);
         }
-        let (cursors, rows) = self.pending().await?;
-        self.observe(depth, rows.iter().map(|row| row.time).min());
-        let published = self.publish(&rows, lease).await;
+        match self.lease.hold(&self.store).await? {
+            Held::Yes => {}
+            // The cursors were read before the lease was taken: they may be those of the holder before.
+            Held::Taken => return Ok(Round::Published(None)),
+            Held::No => return Ok(Round::Idle),
+        }
+        self.observe(batch.depth, batch.rows.iter().map(|row| row.time).min());
+        // The next batch is read while the broker stores this one.
+        let ends = batch.rows.iter().map(|row| (row.workspace.clone(), row.revision)).collect();
+        let store = self.store.clone();
+        let (published, following) = tokio::join!(self.publish(&batch.rows), pending(&store, &ends));
         let (count, failure) = match published {
-            Ok(()) => (rows.len(), None),
+            Ok(()) => (batch.rows.len(), None),
             Err((count, error)) => (count, Some(error)),
         };
         fail::fail_point!("relay-before-mark", |_| std::process::abort());
-        self.mark(&cursors, rows.get(..count).unwrap_or_default(), rows.get(count)).await?;
-        failure.map_or(Ok(true), Err)
-    }
-
-    /// Revisions committed but not published, in all workspaces.
-    async fn depth(&self) -> Result<i64, StoreError> {
-        let sql = "SELECT CAST(coalesce(sum(w.revision - coalesce(c.revision, 0)), 0) AS bigint) FROM workspaces w
-                   LEFT JOIN relay_cursors c ON c.workspace = w.id";
-        let row = self.store.reader().query_one_raw(Statement::from_string(self.store.backend(), sql)).await?;
-        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
-    }
-
-    /// Unpublished rows, oldest first within each workspace, about one batch, and the cursors they follow.
-    async fn pending(&self) -> Result<(BTreeMap<String, i64>, Vec<LogRow>), StoreError> {
-        let behind = self
-            .store
-            .reader()
-            .query_all_raw(Statement::from_string(
-                self.store.backend(),
-                "SELECT w.id, coalesce(c.revision, 0) FROM workspaces w LEFT JOIN relay_cursors c ON c.workspace = w.id
-                 WHERE w.revision > coalesce(c.revision, 0) ORDER BY coalesce(c.revision, 0) LIMIT 512",
-            ))
-            .await?;
-        let (mut cursors, mut rows) = (BTreeMap::new(), Vec::new());
-        // Every workspace gets its share, so that a busy one cannot starve the others.
-        let share = (BATCH / behind.len().max(1)).max(1);
-        for workspace in behind {
-            let (id, after): (String, i64) = (workspace.try_get_by_index(0)?, workspace.try_get_by_index(1)?);
-            rows.extend(self.store.read_log(&id, after, share as u64).await?);
-            cursors.insert(id, after);
-            if rows.len() >= BATCH {
-                break;
-            }
+        let moved = self.mark(&batch.cursors, batch.rows.get(..count).unwrap_or_default(), batch.rows.get(count)).await?;
+        match failure {
+            Some(error) => Err(error),
+            // Somebody else set a cursor, as a republish does: what was read from the old one is void.
+            None if !moved => Ok(Round::Published(None)),
+            None => Ok(Round::Published(Some(following?).filter(|batch| !batch.rows.is_empty()))),
         }
-        Ok((cursors, rows))
     }
 
     /// Publishes rows in order; on failure says how many of the first are stored.
-    async fn publish(&mut self, rows: &[LogRow], lease: &str) -> Result<(), (usize, RelayError)> {
+    async fn publish(&mut self, rows: &[LogRow]) -> Result<(), (usize, RelayError)> {
         let mut done = 0;
         let mut stuck = 0;
         while done < rows.len() {
             let before = done;
-            match lease::acquire(&self.store, lease, &self.holder).await {
-                Ok(true) => {}
-                Ok(false) => return Err((done, RelayError::Broker("another relay has taken over".into()))),
+            match self.lease.hold(&self.store).await {
+                Ok(Held::Yes) => {}
+                Ok(Held::Taken | Held::No) => return Err((done, RelayError::Broker("another relay has taken over".into()))),
                 Err(error) => return Err((done, error.into())),
             }
             match self.attempt(&rows[done..]).await {
@@ -285,8 +298,8 @@ impl Relay {
     }
 
     /// Remembers what is published, unless the cursor was moved meanwhile, as by a republish. `next` is the first row that is not
-    /// published: its revision is not done.
-    async fn mark(&self, before: &BTreeMap<String, i64>, rows: &[LogRow], next: Option<&LogRow>) -> Result<(), StoreError> {
+    /// published: its revision is not done. False when a cursor was moved.
+    async fn mark(&self, before: &BTreeMap<String, i64>, rows: &[LogRow], next: Option<&LogRow>) -> Result<bool, StoreError> {
         let mut cursors = BTreeMap::new();
         for row in rows {
             let whole = next.is_none_or(|n| n.workspace != row.workspace || n.revision != row.revision);
@@ -295,8 +308,9 @@ impl Relay {
             }
         }
         if cursors.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
+        let expected = cursors.len() as u64;
         let mut sql = String::from("INSERT INTO relay_cursors (workspace, revision) VALUES ");
         let mut values: Vec<Value> = Vec::with_capacity(3 * cursors.len());
         let mut unmoved = String::from("CASE relay_cursors.workspace");
@@ -313,8 +327,7 @@ impl Relay {
             " END",
         ]);
         let statement = Statement::from_sql_and_values(self.store.backend(), sql, values);
-        self.store.writer().execute_raw(statement).await?;
-        Ok(())
+        Ok(self.store.writer().execute_raw(statement).await?.rows_affected() == expected)
     }
 
     fn observe(&self, depth: i64, oldest: Option<DateTime<Utc>>) {
@@ -329,4 +342,34 @@ impl Relay {
             .ack_age
             .record(if depth == 0 { 0.0 } else { seconds(oldest.map_or(now, |oldest| oldest.max(self.gauges.last_ack))) }, &service);
     }
+}
+
+/// About one batch of the log behind the cursors; behind `ahead` in the workspaces it names.
+async fn pending(store: &Store, ahead: &BTreeMap<String, i64>) -> Result<Batch, StoreError> {
+    let sql = format!(
+        "SELECT w.id, coalesce(c.revision, 0), w.revision, CAST(sum(w.revision - coalesce(c.revision, 0)) OVER () AS bigint) FROM workspaces w
+         LEFT JOIN relay_cursors c ON c.workspace = w.id
+         WHERE w.revision > coalesce(c.revision, 0) ORDER BY coalesce(c.revision, 0) LIMIT {WORKSPACES}"
+    );
+    let mut behind = Vec::new();
+    let mut depth = 0;
+    for row in store.reader().query_all_raw(Statement::from_string(store.backend(), sql)).await? {
+        let (workspace, cursor, head): (String, i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        depth = row.try_get_by_index(3)?;
+        let after = ahead.get(&workspace).copied().unwrap_or(0).max(cursor);
+        if head > after {
+            behind.push((workspace, after));
+        }
+    }
+    // Every workspace gets its share, so that a busy one cannot starve the others.
+    let share = (BATCH / behind.len().max(1)).max(1);
+    let (mut cursors, mut rows) = (BTreeMap::new(), Vec::new());
+    for (workspace, after) in behind {
+        rows.extend(store.read_log(&workspace, after, share as u64).await?);
+        cursors.insert(workspace, after);
+        if rows.len() >= BATCH {
+            break;
+        }
+    }
+    Ok(Batch { rows, cursors, depth })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::UpDownCounter;
 use sea_orm::{ConnectionTrait, Statement, Value};
 use tokio::sync::{mpsc, oneshot};
@@ -125,13 +126,13 @@ impl EventsService for EventsApi {
             patience: self.patience,
             output,
         };
-        let streams = self.streams.clone();
+        let (streams, service) = (self.streams.clone(), [KeyValue::new("service", self.subscription.consumer)]);
         self.host.tasks.spawn(format!("watch {parent}"), async move {
-            streams.add(1, &[]);
+            streams.add(1, &service);
             let reason = watch.run(position, snapshot, announce).await;
             // A reader that left does not want to know.
             let _ = ended.send(reason);
-            streams.add(-1, &[]);
+            streams.add(-1, &service);
         });
         // What is buffered is read first, then why it ended.
         let last = futures::stream::once(end).filter_map(async |end| {

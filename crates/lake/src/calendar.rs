@@ -2,7 +2,7 @@
 //!
 //! Boundaries are computed once per query and a row finds its bucket by its instant alone, so a clock change needs no care elsewhere.
 
-use chrono::{DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::error::{LakeError, Result};
@@ -30,6 +30,18 @@ pub(crate) fn buckets(range: TimeRange, interval: Interval, zone: Tz, week_start
         start = end;
     }
     Ok(buckets)
+}
+
+/// The last bucket that is over at `now`. Nothing lies between it and the bucket that `now` is in.
+pub fn last_complete(now: DateTime<Utc>, interval: Interval, zone: Tz, week_start: WeekStart) -> Result<Bucket> {
+    if interval == Interval::Whole {
+        return Err(LakeError::InvalidQuery(
+            "one bucket over the whole range is over when the range is: choose hours, days, weeks or months".to_owned(),
+        ));
+    }
+    let end = floor(now, interval, zone, week_start)?;
+    let last_instant = end.checked_sub_signed(TimeDelta::microseconds(1)).ok_or_else(out_of_calendar)?;
+    Ok(Bucket { start: floor(last_instant, interval, zone, week_start)?, end, partial: false })
 }
 
 /// The start of the bucket that `time` is in.
@@ -78,7 +90,7 @@ fn start_of_day(date: NaiveDate, zone: Tz) -> Result<DateTime<Utc>> {
         MappedLocalTime::Single(time) | MappedLocalTime::Ambiguous(time, _) => Ok(time.to_utc()),
         MappedLocalTime::None => {
             // No zone is further than 26 hours from another, so the gap lies between these two instants.
-            let span = chrono::TimeDelta::hours(26);
+            let span = TimeDelta::hours(26);
             let (before, after) = (midnight.checked_sub_signed(span), midnight.checked_add_signed(span));
             let (before, after) = before.zip(after).ok_or_else(out_of_calendar)?;
             first_instant(before.and_utc(), after.and_utc(), |time| local(time, zone) >= midnight)
@@ -204,6 +216,27 @@ mod tests {
             starts("2024-01-31T12:00:00Z", "2024-03-01T00:00:01Z", Interval::Month, Tz::UTC),
             ["01-01T00:00", "02-01T00:00", "03-01T00:00"]
         );
+    }
+
+    #[test]
+    fn the_last_complete_bucket_is_the_one_before_now() {
+        let last = |now: &str, interval, zone| {
+            let bucket = last_complete(utc(now), interval, zone, WeekStart::Monday).unwrap();
+            assert!(!bucket.partial);
+            let text = |time: DateTime<Utc>| time.format("%m-%dT%H:%M").to_string();
+            (text(bucket.start), text(bucket.end))
+        };
+        let span = |start: &str, end: &str| (start.to_owned(), end.to_owned());
+        assert_eq!(last("2024-05-15T10:00:00Z", Interval::Day, Tz::UTC), span("05-14T00:00", "05-15T00:00"));
+        assert_eq!(last("2024-05-15T00:00:00Z", Interval::Day, Tz::UTC), span("05-14T00:00", "05-15T00:00"));
+        assert_eq!(last("2024-05-14T23:59:59.999999Z", Interval::Day, Tz::UTC), span("05-13T00:00", "05-14T00:00"));
+        assert_eq!(last("2024-05-15T10:00:00Z", Interval::Week, Tz::UTC), span("05-06T00:00", "05-13T00:00"));
+        assert_eq!(last("2024-03-15T10:00:00Z", Interval::Month, Tz::UTC), span("02-01T00:00", "03-01T00:00"));
+        assert_eq!(last("2024-05-15T10:20:00Z", Interval::Hour, Tz::Asia__Kolkata), span("05-15T08:30", "05-15T09:30"));
+        // The day before had 25 hours, and in Samoa the day before was two dates ago.
+        assert_eq!(last("2024-11-04T12:00:00Z", Interval::Day, Tz::America__New_York), span("11-03T04:00", "11-04T05:00"));
+        assert_eq!(last("2011-12-30T12:00:00Z", Interval::Day, Tz::Pacific__Apia), span("12-29T10:00", "12-30T10:00"));
+        assert!(last_complete(utc("2024-05-15T10:00:00Z"), Interval::Whole, Tz::UTC, WeekStart::Monday).is_err());
     }
 
     #[test]

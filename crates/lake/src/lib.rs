@@ -33,6 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
+pub use calendar::last_complete;
 pub use catalogue::{Catalogue, EventSummary};
 pub use compact::CompactionReport;
 pub use error::LakeError;

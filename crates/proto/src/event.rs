@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::ResourceMessage;
+
 /// Why an event cannot be transcoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
@@ -30,15 +32,23 @@ pub enum EventError {
 /// A message as JSON.
 type Printed = Result<String, serde_json::Error>;
 
-/// How one event type goes from JSON to bytes and back.
+/// What the contract says of one event type, and how it goes from JSON to bytes and back.
 #[derive(Clone, Copy)]
 pub(crate) struct Codec {
+    collection: &'static str,
+    verb: &'static str,
     to_bytes: fn(&str) -> Result<Vec<u8>, serde_json::Error>,
     to_json: fn(&[u8]) -> Result<Printed, prost::DecodeError>,
 }
 
-pub(crate) fn codec<M: prost::Message + Default + Serialize + DeserializeOwned>() -> Codec {
+pub(crate) fn codec<M, R>(verb: &'static str) -> Codec
+where
+    M: prost::Message + Default + Serialize + DeserializeOwned,
+    R: ResourceMessage,
+{
     Codec {
+        collection: R::COLLECTION,
+        verb,
         to_bytes: |json| serde_json::from_str::<M>(json).map(|m| m.encode_to_vec()),
         to_json: |bytes| M::decode(bytes).map(|m| serde_json::to_string(&m)),
     }
@@ -51,6 +61,12 @@ fn find(type_name: &str) -> Result<Codec, EventError> {
 /// Whether the contract has an event message of this full name.
 pub fn is_event(type_name: &str) -> bool {
     crate::derived::event_codec(type_name).is_some()
+}
+
+/// The collection of the resource an event is about, and what happened to it, such as `("initiatives", "waiver_signed")`; `None` when
+/// the contract has no such event.
+pub fn subject(type_name: &str) -> Option<(&'static str, &'static str)> {
+    crate::derived::event_codec(type_name).map(|codec| (codec.collection, codec.verb))
 }
 
 /// The protobuf encoding of an event kept as canonical JSON.

@@ -9,6 +9,7 @@ pub mod filter;
 pub mod mask;
 pub mod order;
 pub mod page;
+pub mod request;
 pub mod status;
 
 pub use actor::Actor;
@@ -16,4 +17,5 @@ pub use call::{Call, Written, answer, open, or_status, written};
 pub use filter::{Comparison, Filter, FilterError, Operator};
 pub use order::{Order, OrderError};
 pub use page::{PageError, PageToken};
+pub use request::{batch_rows, parse, required};
 pub use status::{row_failure, status};

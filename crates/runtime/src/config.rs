@@ -157,10 +157,13 @@ impl Default for DatabaseArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Events")]
 pub struct EventArgs {
-    /// NATS server with JetStream, such as nats://localhost:4222. Without it events stay in the database: Watch works, other teams' streams
+    /// NATS server with JetStream, such as nats://localhost:4222 or, over TLS, tls://nats.example.com. Without it events stay in the database: Watch works, other teams' streams
     /// do not
     #[arg(long, env = "WAYMARK_NATS_URL", value_name = "URL", hide_env_values = true)]
     pub nats_url: Option<String>,
+    /// Credentials file (user JWT and seed, as `nsc` writes it) for that server. A user and password may also stand in its address
+    #[arg(long, env = "WAYMARK_NATS_CREDENTIALS", value_name = "FILE")]
+    pub nats_credentials: Option<PathBuf>,
     /// Copies JetStream keeps of each event: 1 on a single server, 3 on a cluster
     #[arg(long, env = "WAYMARK_NATS_REPLICAS", value_name = "COPIES", default_value_t = 1)]
     pub nats_replicas: usize,
@@ -171,7 +174,7 @@ pub struct EventArgs {
 
 impl Default for EventArgs {
     fn default() -> Self {
-        Self { nats_url: None, nats_replicas: 1, event_format: EventFormat::Protobuf }
+        Self { nats_url: None, nats_credentials: None, nats_replicas: 1, event_format: EventFormat::Protobuf }
     }
 }
 

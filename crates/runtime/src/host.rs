@@ -63,6 +63,7 @@ impl Host {
         for server in servers {
             server.stopped().await;
         }
+        self.shutdown.drain();
         // Servers and tasks share one limit; what supervises the process kills it after its own.
         let left = self.tasks.finish(self.drain_timeout.saturating_sub(began.elapsed()).max(LAST_CALL)).await;
         if left > 0 {

@@ -5,7 +5,7 @@
 
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::trace::{TraceContextExt as _, TraceId};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tonic::metadata::MetadataMap;
 use tracing::Span;
@@ -33,6 +33,13 @@ pub(crate) fn traceparent_of(span: &Span) -> Option<String> {
     let span = context.span();
     let span = span.span_context();
     span.is_valid().then(|| format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
+}
+
+/// The trace that `span` belongs to; without tracing the one that `traceparent` names. For log lines, so that they are found by it.
+pub fn trace_id(span: &Span, traceparent: Option<&str>) -> Option<String> {
+    let own = span.context().span().span_context().trace_id();
+    let given = || Some(TraceContextPropagator::new().extract(&Single(traceparent?)).span().span_context().trace_id());
+    Some(own).filter(|id| *id != TraceId::INVALID).or_else(given).filter(|id| *id != TraceId::INVALID).map(|id| id.to_string())
 }
 
 /// Adds the current span to the metadata of an outgoing call.
@@ -144,7 +151,10 @@ mod tests {
     }
 
     #[test]
-    fn without_tracing_there_is_no_traceparent() {
+    fn without_tracing_there_is_no_traceparent_and_the_trace_is_the_callers() {
         assert_eq!(current_traceparent(), None);
+        assert_eq!(trace_id(&Span::none(), Some(CAUSE)).as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
+        assert_eq!(trace_id(&Span::none(), Some("nonsense")), None);
+        assert_eq!(trace_id(&Span::none(), None), None);
     }
 }

@@ -1,7 +1,8 @@
-//! The end of the process, in three steps that can only follow each other: announced, begun, forced.
+//! The end of the process, in steps that can only follow each other: announced, begun, drained; and forced at any time.
 //!
 //! *Announced*: the process is no longer ready, so load balancers look elsewhere, but it still serves. *Begun*: listeners close, streams
-//! end with UNAVAILABLE, work in flight finishes. *Forced*: what is still open is cut.
+//! end with UNAVAILABLE, work in flight finishes. *Drained*: no call is left, so what served the calls, such as the relay and the lake,
+//! may end too. *Forced*: what is still open is cut.
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::tasks::Tasks;
 pub struct Shutdown {
     announced: CancellationToken,
     begun: CancellationToken,
+    drained: CancellationToken,
     forced: CancellationToken,
 }
 
@@ -58,6 +60,16 @@ impl Shutdown {
     /// Waits until the end begins; a stream or a loop selects on it.
     pub fn begun(&self) -> WaitForCancellationFutureOwned {
         self.begun.clone().cancelled_owned()
+    }
+
+    /// Tells that no call is left.
+    pub(crate) fn drain(&self) {
+        self.drained.cancel();
+    }
+
+    /// Waits until no call is left.
+    pub fn drained(&self) -> WaitForCancellationFutureOwned {
+        self.drained.clone().cancelled_owned()
     }
 
     /// Waits until what is open is to be cut.

@@ -26,7 +26,8 @@ impl Tasks {
         Self::default()
     }
 
-    /// Runs `task` in the background. It must end by itself once shutdown begins; [`Tasks::finish`] waits for it.
+    /// Runs `task` in the background. It must end by itself once shutdown has begun or, if calls need it, once they are drained;
+    /// [`Tasks::finish`] waits for it.
     pub fn spawn(&self, name: impl Into<String>, task: impl Future<Output = ()> + Send + 'static) {
         let (dead, name) = (Arc::clone(&self.dead), name.into());
         let span = tracing::info_span!("task", task = %name);

@@ -10,6 +10,7 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult};
 use uuid::Uuid;
 
+use crate::group::Groups;
 use crate::sql::Sql;
 use crate::{Error, Heads};
 
@@ -30,7 +31,7 @@ pub struct Clock {
 pub struct StoreOptions {
     /// `sqlite://path/to/file.db` or `postgres://user:password@host:port/database`.
     pub url: String,
-    /// Connections at most: half for writes, half for reads; on SQLite the readers beside the one writer.
+    /// Connections at most: a quarter for reads, the rest for writes; on SQLite the readers beside the one writer.
     pub max_connections: u32,
     /// How long a request waits for a free connection.
     pub acquire_timeout: Duration,
@@ -53,7 +54,8 @@ pub struct Store {
     pub(crate) reader: DatabaseConnection,
     pub(crate) clock: Clock,
     heads: Heads,
-    acquire_timeout: Duration,
+    pub(crate) groups: Groups,
+    pub(crate) acquire_timeout: Duration,
     /// How long writes waited for a connection and for BEGIN, with the label that tells the services of a process apart.
     wait: Option<(Histogram<f64>, KeyValue)>,
 }
@@ -96,11 +98,21 @@ impl Store {
             connect.map_sqlx_postgres_opts(|o| o.options([("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s")]));
             // Reads have connections of their own, so that writers that wait for one workspace do not stop them.
             let (mut writes, mut reads) = (connect.clone(), connect);
-            writes.max_connections((options.max_connections / 2).max(1));
-            reads.max_connections(options.max_connections.div_ceil(2).max(1));
+            // A write holds its connection while the disk syncs; a read is gone at once.
+            let readers = (options.max_connections / 4).max(1);
+            writes.max_connections(options.max_connections.saturating_sub(readers).max(1));
+            reads.max_connections(readers);
             (Database::connect(writes).await?, Database::connect(reads).await?)
         };
-        Ok(Self { writer, reader, clock, heads: Heads::default(), acquire_timeout: options.acquire_timeout, wait: None })
+        Ok(Self {
+            writer,
+            reader,
+            clock,
+            heads: Heads::default(),
+            groups: Groups::default(),
+            acquire_timeout: options.acquire_timeout,
+            wait: None,
+        })
     }
 
     /// The same, measuring how long the writes of `service` wait for a connection.

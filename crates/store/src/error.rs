@@ -1,5 +1,6 @@
 //! Why the store refuses or fails, as a [`Failure`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
@@ -117,8 +118,11 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
-    /// Nothing answered in time.
-    #[error("no database connection was free within {0:?}")]
+    /// The transaction that this write shared with others was not committed.
+    #[error("the database did not commit")]
+    Commit(#[source] Arc<DbErr>),
+    /// The write's turn did not come, or no connection was free, in time.
+    #[error("the database was too busy to begin within {0:?}")]
     Busy(Duration),
 }
 
@@ -152,7 +156,8 @@ impl Failure for Error {
             Self::Expired { .. } => FailureKind::OutOfRange,
             Self::Damaged { .. } | Self::UnknownEvent(_) => FailureKind::Bug,
             Self::Database(error) if is_bug(error) => FailureKind::Bug,
-            Self::Database(_) | Self::Busy(_) | Self::Schema(_) => FailureKind::Unavailable,
+            Self::Commit(error) if is_bug(error) => FailureKind::Bug,
+            Self::Database(_) | Self::Commit(_) | Self::Busy(_) | Self::Schema(_) => FailureKind::Unavailable,
         }
     }
 
@@ -176,7 +181,8 @@ impl Failure for Error {
             Self::Future { .. } => "REVISION_IN_FUTURE",
             Self::Damaged { .. } | Self::UnknownEvent(_) => "INTERNAL",
             Self::Database(error) if is_bug(error) => "INTERNAL",
-            Self::Database(_) | Self::Busy(_) | Self::Schema(_) => "UNAVAILABLE",
+            Self::Commit(error) if is_bug(error) => "INTERNAL",
+            Self::Database(_) | Self::Commit(_) | Self::Busy(_) | Self::Schema(_) => "UNAVAILABLE",
         }
     }
 
@@ -203,6 +209,7 @@ impl Failure for Error {
             | Self::UnknownEvent(_)
             | Self::Schema(_)
             | Self::Database(_)
+            | Self::Commit(_)
             | Self::Busy(_) => Vec::new(),
         }
     }
@@ -234,6 +241,7 @@ impl Failure for Error {
             | Self::UnknownEvent(_)
             | Self::Schema(_)
             | Self::Database(_)
+            | Self::Commit(_)
             | Self::Busy(_) => Vec::new(),
         }
     }

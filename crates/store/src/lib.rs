@@ -1,5 +1,5 @@
-//! State and log commit together. A [`Store`] is a service's database; a [`Write`] is one transaction of one workspace; nothing is
-//! saved but through [`Write::put`], which takes a [`Change`](waymark_domain::Change) and writes state and log rows alike.
+//! State and log commit together. A [`Store`] is a service's database; a [`Write`] is one change of one workspace; nothing is saved
+//! but through [`Write::put`], which takes a [`Change`](waymark_domain::Change) and writes state and log rows alike.
 //!
 //! The workspace's revision row is locked first and bumped once per transaction, so revisions are in commit order without gaps, and
 //! whatever a write reads cannot change before it commits. There is no retry loop, because there is nothing to conflict with.
@@ -9,6 +9,7 @@
 mod checked;
 mod db;
 mod error;
+mod group;
 mod heads;
 mod history;
 mod list;

@@ -46,7 +46,7 @@ struct Dialect {
 fn dialect(backend: DbBackend) -> Dialect {
     if backend == DbBackend::Postgres {
         // Collation C sorts by bytes, as SQLite does, so that pages and orders agree on both.
-        Dialect { text: "text COLLATE \"C\"", json: "jsonb", bytes: "bytea", number: "double precision" }
+        Dialect { text: "text COLLATE \"C\"", json: "json", bytes: "bytea", number: "double precision" }
     } else {
         Dialect { text: "text", json: "text", bytes: "blob", number: "real" }
     }

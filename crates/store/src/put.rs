@@ -41,13 +41,11 @@ impl Write {
         }
         let sql = if previous == 0 { self.insert::<T>(&resource, &body) } else { self.update::<T>(&resource, previous, &body) };
         self.pending.push(Pending { table: T::TABLE, collection: T::Resource::COLLECTION, id: id.clone(), sql });
-        let before = self.loaded.remove(&(T::TABLE, id.clone()));
-        let after: Map<String, Value> = serde_json::from_str(&body).unwrap_or_default();
-        let changed = before.map(|before| changed_fields(&before, &after)).unwrap_or_default();
-        self.loaded.insert((T::TABLE, id.clone()), after);
+        let changed = self.loaded.get(&(T::TABLE, id.clone())).map(|before| changed_fields(before, &body)).unwrap_or_default();
         for event in events {
             self.log::<T>(&id, event.into(), &body, &changed)?;
         }
+        self.loaded.insert((T::TABLE, id), body);
         Ok(message)
     }
 
@@ -206,7 +204,10 @@ pub(crate) fn json_name(field: &str) -> String {
 }
 
 /// Top-level fields that differ, in the contract's spelling; those that differ always are left out.
-fn changed_fields(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+fn changed_fields(before: &str, after: &str) -> Vec<String> {
+    // Both were written from messages, so they are objects.
+    let object = |body| serde_json::from_str::<Map<String, Value>>(body).unwrap_or_default();
+    let (before, after) = (object(before), object(after));
     let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     keys.into_iter()
         .filter(|key| !matches!(key.as_str(), "etag" | "updateTime") && before.get(*key) != after.get(*key))

@@ -246,7 +246,7 @@ impl<T: Table> Sheet<T> {
         match result {
             Ok(message) => self.batch.items.push(message),
             // A failing database fails the batch, not a row.
-            Err(error) if self.partial && !matches!(error, Error::Database(_) | Error::Busy(_)) => {
+            Err(error) if self.partial && !matches!(error, Error::Database(_) | Error::Commit(_) | Error::Busy(_)) => {
                 self.batch.failures.insert(index as i32, row_failure(&error));
                 self.batch.items.push(T::Message::default());
             }

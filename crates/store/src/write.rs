@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use prost::Message;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
-use serde_json::{Map, Value};
+use sea_orm::{ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use uuid::Uuid;
 use waymark_domain::{Change, Name, WorkspaceId};
 use waymark_proto::{ResourceMessage, Standard};
@@ -20,7 +19,7 @@ use crate::{Error, Store, Table, repository};
 
 /// An open transaction. Everything it reads is as it will be at commit, since it holds the workspace's lock.
 pub struct Write {
-    pub(crate) transaction: DatabaseTransaction,
+    pub(crate) transaction: Arc<DatabaseTransaction>,
     pub(crate) backend: DbBackend,
     pub(crate) workspace: WorkspaceId,
     pub(crate) revision: i64,
@@ -28,8 +27,8 @@ pub struct Write {
     pub(crate) now: DateTime<Utc>,
     pub(crate) new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
     pub(crate) call: Call,
-    /// Bodies as they were loaded, to tell what changed.
-    pub(crate) loaded: BTreeMap<(&'static str, String), Map<String, Value>>,
+    /// Bodies as they were loaded or put, to tell what changed.
+    pub(crate) loaded: BTreeMap<(&'static str, String), String>,
     pub(crate) pending: Vec<Pending>,
 }
 
@@ -43,60 +42,73 @@ impl Store {
         R: Message + Default,
         F: AsyncFnOnce(&mut Write) -> Result<R, Error>,
     {
-        let (mut write, answered) = self.begin(call, workspace).await?;
+        let asked = Instant::now();
+        // Before the write, hence dropped after it: the seat is handed on when nothing uses the transaction any more.
+        let mut seat = self.seat(workspace.id()).await?;
+        let transaction = self.take_transaction(&mut seat).await?;
+        self.waited(asked.elapsed());
+        let done = self.work(transaction, call, workspace, work).await;
+        if let Ok((_, Some(revision))) = done {
+            seat.keep(workspace.id(), revision);
+        }
+        if let Some(outcome) = seat.wait() {
+            // The sender is dropped without a word only when the process ends.
+            outcome
+                .await
+                .unwrap_or_else(|_| Err(Arc::new(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))))
+                .map_err(Error::Commit)?;
+        }
+        match done {
+            Ok((written, _)) => Ok(written),
+            // On PostgreSQL a request that waited for the lock did not see what the same request, which held it, was answered: it then
+            // fails on the other's effect. The other's answer is the answer.
+            Err(error) => match call.request_id {
+                Some(id) => self.find_answer(workspace, id).await?.map_or(Err(error), |answer| Self::repeat(call, &answer)),
+                None => Err(error),
+            },
+        }
+    }
+
+    /// What happens between taking the transaction and handing it on; the revision that is to be kept, if any.
+    async fn work<R, F>(
+        &self,
+        transaction: Arc<DatabaseTransaction>,
+        call: &Call,
+        workspace: &WorkspaceId,
+        work: F,
+    ) -> Result<(Written<R>, Option<i64>), Error>
+    where
+        R: Message + Default,
+        F: AsyncFnOnce(&mut Write) -> Result<R, Error>,
+    {
+        let (mut write, answered) = self.begin(transaction, call, workspace).await?;
         if let Some(answer) = answered {
-            return Self::repeat(call, &answer);
+            return Ok((Self::repeat(call, &answer)?, None));
         }
         if let Some(causation) = &call.causation {
             let noted = write.transaction.execute_raw(inbox(causation, write.now).statement(write.backend)).await?;
             if noted.rows_affected() == 0 {
-                return Ok(Written { message: R::default(), revision: None });
+                return Ok((Written { message: R::default(), revision: None }, None));
             }
         }
-        let done = async {
-            let message = work(&mut write).await?;
-            if let (Some(request_id), true) = (call.request_id, write.ordinal > 0) {
-                write.remember(request_id, &message);
-            }
-            write.flush().await?;
-            Ok(message)
-        };
-        let message = match done.await {
-            Ok(message) => message,
-            Err(error) => {
-                drop(write);
-                // On PostgreSQL a request that waited for the lock did not see what the same request, which held it, was answered:
-                // it then fails on the other's effect. The other's answer is the answer.
-                return match call.request_id {
-                    Some(id) => self.find_answer(workspace, id).await?.map_or(Err(error), |answer| Self::repeat(call, &answer)),
-                    None => Err(error),
-                };
-            }
-        };
-        if write.ordinal == 0 {
-            // Dropping the transaction rolls back the bump: no revision without an event.
-            return Ok(Written { message, revision: None });
+        let message = work(&mut write).await?;
+        if let (Some(request_id), true) = (call.request_id, write.ordinal > 0) {
+            write.remember(request_id, &message);
         }
-        if call.validate_only {
-            write.transaction.rollback().await?;
-            return Ok(Written { message, revision: None });
-        }
-        let Write { transaction, revision, .. } = write;
-        fail::fail_point!("store-before-commit", |_| std::process::abort());
-        transaction.commit().await?;
-        fail::fail_point!("store-after-commit", |_| std::process::abort());
-        self.heads().observe(workspace.id(), revision);
-        Ok(Written { message, revision: Some(revision) })
+        write.flush().await?;
+        // No revision without an event.
+        let revision = (write.ordinal > 0 && !call.validate_only).then_some(write.revision);
+        Ok((Written { message, revision }, revision))
     }
 
-    /// Opens the transaction and takes the workspace's lock by bumping its revision; tells what the request id was answered, if it
-    /// was. One round trip after BEGIN.
-    async fn begin(&self, call: &Call, workspace: &WorkspaceId) -> Result<(Write, Option<Vec<u8>>), Error> {
+    /// Takes the workspace's lock by bumping its revision; tells what the request id was answered, if it was. One round trip.
+    async fn begin(
+        &self,
+        transaction: Arc<DatabaseTransaction>,
+        call: &Call,
+        workspace: &WorkspaceId,
+    ) -> Result<(Write, Option<Vec<u8>>), Error> {
         let backend = self.backend();
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
-        let asked = Instant::now();
-        let transaction = self.writer.begin_with_options(options).await.map_err(|e| self.error(e))?;
-        self.waited(asked.elapsed());
         let mut sql = Sql::new("INSERT INTO workspaces (id, revision, last_time) VALUES (");
         sql.bind(workspace.id()).push(", 1, ").bind(self.now().timestamp_micros());
         sql.push(") ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1, last_time = ");
@@ -259,8 +271,7 @@ impl Write {
 
     fn decode<T: Table>(&mut self, id: String, body: &str) -> Result<T::Message, Error> {
         let message = repository::decode::<T>(self.workspace.id(), &id, body)?;
-        // It decoded as a message, so it is an object.
-        self.loaded.insert((T::TABLE, id), serde_json::from_str(body).unwrap_or_default());
+        self.loaded.insert((T::TABLE, id), body.to_owned());
         Ok(message)
     }
 

@@ -1,137 +1,60 @@
-//! What other services announce and what discovery does about it: a measured outcome is a learning of the opportunities it came from.
-//! Each event takes effect once, in one transaction with the note that it was handled.
+//! What other services announce and what discovery does about it. Each event takes effect once, in one transaction with the note that it
+//! was handled.
 
-use std::collections::BTreeSet;
+mod breached;
+mod measured;
+
 use std::convert::Infallible;
 
-use waymark_domain::discovery::{AssumptionTest, Learning, Opportunity, Outcome, OutcomeEvent, Solution};
-use waymark_domain::{Change, FullName, Name, Resource, Verdict, Violations};
+use waymark_domain::discovery::{Outcome, OutcomeEvent};
+use waymark_domain::{Change, Violations};
 use waymark_proto::common::v1::Evidence;
-use waymark_proto::convert::{discovery::learning, timestamp};
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::metrics::v1 as metrics;
 use waymark_store::{Error, Received, Store, Write};
 
 use crate::NAME;
-use crate::store::{AssumptionTests, Opportunities, Outcomes, Solutions};
+use crate::store::Outcomes;
 
 const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
+const METRIC_BREACHED: &str = "waymark.metrics.v1.MetricBreached";
 
 /// What the service reacts to: source service and event types.
-pub const CONSUMES: &[(&str, &[&str])] = &[("metrics", &[OUTCOME_MEASURED])];
+pub const CONSUMES: &[(&str, &[&str])] = &[("metrics", &[OUTCOME_MEASURED, METRIC_BREACHED])];
 
 /// Reacts to an event. Events of other types are left alone.
 pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
-    if event.event_type != OUTCOME_MEASURED {
-        return Ok(());
-    }
-    let decoded: metrics::OutcomeMeasured =
-        serde_json::from_str(&event.data).map_err(|error| Violations::one("data", format!("is not a {OUTCOME_MEASURED}: {error}")))?;
-    let outcome = decoded.outcome.unwrap_or_default();
-    let learned = learned(&outcome, event)?;
-    store.react(&event.reaction(NAME), async move |write: &mut Write| measured(write, &outcome, learned).await).await
-}
-
-/// What the measurement says, in discovery's terms.
-fn learned(outcome: &metrics::Outcome, event: &Received) -> Result<Learning, Violations> {
-    let mut message = pb::Learning {
-        outcome: format!("//metrics.waymark.dev/{}", outcome.name),
-        initiative: outcome.initiative.clone(),
-        summary: outcome.summary.clone(),
-        measured: outcome.measured,
-        time: outcome.create_time.or_else(|| Some(timestamp(event.time))),
-        ..Default::default()
-    };
-    message.set_verdict(outcome.verdict());
-    learning(message)
-}
-
-/// Adds the learning to the opportunities behind the outcome; when there is none and the prediction failed, opens one.
-async fn measured(write: &mut Write, outcome: &metrics::Outcome, learning: Learning) -> Result<(), Error> {
-    let mut opportunities = opportunities(write, outcome).await?;
-    if opportunities.is_empty() {
-        // An earlier measurement of the same outcome may have opened one.
-        let all = write.all::<Opportunities>().await?;
-        let told = all.into_iter().filter(|o| o.learnings.iter().any(|known| known.outcome == learning.outcome));
-        opportunities.extend(told.map(|opportunity| opportunity.meta.name));
-    }
-    if opportunities.is_empty() && learning.verdict == Verdict::Missed {
-        return open(write, outcome, learning).await;
-    }
-    for opportunity in opportunities {
-        learn(write, &opportunity, learning.clone()).await?;
-    }
-    Ok(())
-}
-
-async fn learn(write: &mut Write, name: &Name<Opportunity>, learning: Learning) -> Result<(), Error> {
-    if let Some(change) = write.find::<Opportunities>(name).await?.and_then(|opportunity| opportunity.learn(learning)) {
-        write.put::<Opportunities>(change).await?;
-    }
-    Ok(())
-}
-
-/// The live opportunities among the outcome's evidence, and those that the solutions and tests among it serve.
-async fn opportunities(write: &mut Write, outcome: &metrics::Outcome) -> Result<BTreeSet<Name<Opportunity>>, Error> {
-    let mut found = BTreeSet::new();
-    for evidence in &outcome.evidence {
-        // Evidence of a form this version does not know leads nowhere here.
-        let Ok(target) = evidence.target.parse::<FullName>() else { continue };
-        if target.service != NAME || target.name.workspace != *write.workspace() {
-            continue;
+    let reaction = event.reaction(NAME);
+    let unreadable = |error: serde_json::Error| Violations::one("data", format!("is not a {}: {error}", event.event_type));
+    match event.event_type.as_str() {
+        OUTCOME_MEASURED => {
+            let metrics::OutcomeMeasured { outcome, .. } = serde_json::from_str(&event.data).map_err(unreadable)?;
+            let outcome = outcome.unwrap_or_default();
+            let learned = measured::learned(&outcome, event)?;
+            store.react(&reaction, async move |write: &mut Write| measured::measured(write, &outcome, learned).await).await
         }
-        let opportunity = match target.name.collection.as_str() {
-            Opportunity::COLLECTION => Some(typed(&target)),
-            Solution::COLLECTION => write.find::<Solutions>(&typed(&target)).await?.map(|solution| solution.opportunity),
-            AssumptionTest::COLLECTION => match write.find::<AssumptionTests>(&typed(&target)).await? {
-                Some(test) => write.find::<Solutions>(&test.solution).await?.map(|solution| solution.opportunity),
-                None => None,
-            },
-            _ => None,
-        };
-        if let Some(name) = opportunity
-            && write.exists::<Opportunities>(&name).await?
-        {
-            found.insert(name);
+        METRIC_BREACHED => {
+            let metrics::MetricBreached { metric, .. } = serde_json::from_str(&event.data).map_err(unreadable)?;
+            let alarm = breached::alarm(metric.unwrap_or_default())?;
+            store.react(&reaction, async move |write: &mut Write| breached::breached(write, alarm).await).await
         }
+        _ => Ok(()),
     }
-    Ok(found)
 }
 
-fn typed<R: Resource>(target: &FullName) -> Name<R> {
-    Name::new(target.name.workspace.clone(), target.name.id.clone())
-}
-
-/// Opens an opportunity for a prediction that failed and came from none: below the outcome bound to its metric, which is made when there
-/// is none.
-async fn open(write: &mut Write, outcome: &metrics::Outcome, learning: Learning) -> Result<(), Error> {
-    let root = match write.all_where::<Outcomes>("metric", &outcome.metric, 1).await?.into_iter().next() {
-        Some(root) => root.meta.name.to_string(),
-        None => root(write, outcome).await?,
-    };
-    let link = |target: &str, note: &str| Evidence { target: target.to_owned(), note: note.to_owned() };
-    let mut evidence = vec![link(&learning.outcome.to_string(), "the measurement that missed the prediction")];
-    if learning.initiative.is_some() {
-        evidence.push(link(&outcome.initiative, "what was shipped"));
+/// The root of the tree whose outcome is bound to a metric, given by its full name. It is made when there is none, named after what the
+/// metric is `called`.
+async fn root(write: &mut Write, metric: &str, called: &str) -> Result<String, Error> {
+    if let Some(root) = write.all_where::<Outcomes>("metric", metric, 1).await?.into_iter().next() {
+        return Ok(root.meta.name.to_string());
     }
-    let mut message = pb::Opportunity {
-        display_name: cut(&format!("Find out why {:?} did not do what was expected", outcome.display_name)),
-        parent_node: root,
-        description: learning.summary.clone(),
-        evidence,
-        ..Default::default()
-    };
-    message.set_kind(pb::OpportunityKind::Need);
-    let opened = |opportunity: Opportunity| Ok::<_, Infallible>(opportunity.open_with(learning));
-    write.create::<Opportunities, _>("", message, opened).await.map(|_| ())
-}
-
-/// An outcome bound to the metric of the measurement.
-async fn root(write: &mut Write, outcome: &metrics::Outcome) -> Result<String, Error> {
-    let metric = outcome.metric.rsplit('/').next().unwrap_or_default();
-    let message = pb::Outcome { display_name: cut(&format!("Move {metric}")), metric: outcome.metric.clone(), ..Default::default() };
+    let message = pb::Outcome { display_name: cut(&format!("Move {called}")), metric: metric.to_owned(), ..Default::default() };
     let created = |outcome: Outcome| Ok::<_, Infallible>(Change::new(outcome, OutcomeEvent::Created));
     Ok(write.create::<Outcomes, _>("", message, created).await?.name)
+}
+
+fn link(target: &str, note: &str) -> Evidence {
+    Evidence { target: target.to_owned(), note: note.to_owned() }
 }
 
 /// A display name of at most 200 characters.

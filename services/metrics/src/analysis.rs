@@ -92,6 +92,12 @@ pub async fn trend(
     })
 }
 
+/// Whether the workspace has events, of any name, in a range of time.
+pub async fn any(lake: &lake::Lake, workspace: &WorkspaceId, range: lake::TimeRange) -> Result<bool, LakeFailure> {
+    let answer = lake.total(workspace.id(), &lake::TrendQuery::new(range)).await?;
+    Ok(answer.series.iter().any(|series| series.total > 0.0))
+}
+
 /// The lake's question for a measure and settings.
 pub fn query(measure: &Measure, settings: &TrendSettings) -> lake::TrendQuery {
     let mut query = lake::TrendQuery::new(lake::TimeRange::new(settings.start(), settings.end()));
@@ -101,11 +107,7 @@ pub fn query(measure: &Measure, settings: &TrendSettings) -> lake::TrendQuery {
         MeasureKind::UniqueUsers => lake::Measure::UniqueUsers,
         MeasureKind::Sum(property) => lake::Measure::Sum(property.clone()),
     };
-    query.interval = match settings.interval {
-        Interval::Day => lake::Interval::Day,
-        Interval::Week => lake::Interval::Week,
-        Interval::Month => lake::Interval::Month,
-    };
+    query.interval = interval(settings.interval);
     query.time_zone = settings.zone;
     query.week_start = match settings.week_start {
         WeekStart::Monday => lake::WeekStart::Monday,
@@ -121,6 +123,15 @@ pub fn query(measure: &Measure, settings: &TrendSettings) -> lake::TrendQuery {
         .map(|filter| lake::PropertyFilter { property: filter.property().to_owned(), test: test(filter.condition()) })
         .collect();
     query
+}
+
+/// The lake's name for an interval.
+pub fn interval(interval: Interval) -> lake::Interval {
+    match interval {
+        Interval::Day => lake::Interval::Day,
+        Interval::Week => lake::Interval::Week,
+        Interval::Month => lake::Interval::Month,
+    }
 }
 
 fn test(condition: &Condition) -> lake::PropertyTest {

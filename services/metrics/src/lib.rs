@@ -3,6 +3,7 @@
 //! Wiring only; nothing is decided here. [`Service::open`], [`Service::start`] and [`Service::serve`] are separate steps, so that a process
 //! may run several services that hear of each other.
 
+mod alerts;
 mod analysis;
 mod api;
 pub mod config;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use waymark_events::{EventsApi, Subscription, Topic, Transport};
+use waymark_events::{EventsApi, Subscription, Transport};
 use waymark_lake::{Lake, LakeOptions};
 use waymark_proto::events::v1::events_service_server::EventsServiceServer;
 use waymark_proto::metrics::v1::analysis_service_server::AnalysisServiceServer;
@@ -30,6 +31,7 @@ use waymark_runtime::edge::{BULK_MESSAGE_BYTES, MESSAGE_BYTES};
 use waymark_runtime::{Host, Running, Server};
 use waymark_store::Store;
 
+pub use alerts::judge_alerts;
 pub use api::Api;
 pub use config::{Args, MetricsArgs};
 pub use consume::{CONSUMES, handle};
@@ -69,15 +71,8 @@ impl Service {
 
     /// What the service listens to and what it does then.
     pub fn subscription(&self) -> Subscription {
-        let store = self.api.store.clone();
-        Subscription {
-            consumer: NAME,
-            topics: CONSUMES.iter().map(|(source, types)| Topic { source, types }).collect(),
-            handler: Arc::new(move |event| {
-                let store = store.clone();
-                Box::pin(async move { handle(&store, &event).await })
-            }),
-        }
+        let react = |store, event| async move { handle(&store, &event).await };
+        Subscription::new(NAME, CONSUMES, self.store(), react)
     }
 
     /// Starts what runs in the background: events in and out, measuring, upkeep of the lake.
@@ -109,15 +104,11 @@ fn storage_options() -> HashMap<String, String> {
 /// Runs the service as a process of its own.
 pub async fn run(host: Host, args: Args) -> anyhow::Result<Vec<Running>> {
     let service = Service::open(&host, &args.database, &args.metrics).await?;
-    let transport = match &args.events.nats_url {
-        Some(url) => Transport::Nats(waymark_events::connect(url, host.name).await?),
-        None => Transport::None,
-    };
-    service.start(&host, &args.events, transport);
+    service.start(&host, &args.events, Transport::configured(&host, &args.events).await?);
     Ok(vec![service.serve(&host, &args.server).await?])
 }
 
-/// Looks for predictions that are due, again and again.
+/// Looks for predictions that are due and for metrics beyond their thresholds, again and again.
 async fn measuring(host: Host, service: Service) {
     loop {
         tokio::select! {
@@ -129,15 +120,20 @@ async fn measuring(host: Host, service: Service) {
             Ok(measured) => tracing::info!(measured, "due predictions were measured"),
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for"),
         }
+        match judge_alerts(&service.api.store, &service.api.lake).await {
+            Ok(0) => {}
+            Ok(changed) => tracing::info!(changed, "metrics went beyond their thresholds or came back"),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "metrics with alerts could not be looked for"),
+        }
     }
 }
 
-/// Compacts the lake while the process lives; at its end lets batches that were accepted be committed.
+/// Compacts the lake while the process lives; when no call is left lets batches that were accepted be committed.
 async fn upkeep(host: Host, lake: Lake) {
     tokio::select! {
         () = host.shutdown.begun() => {}
         () = lake.maintain() => {}
     }
-    host.shutdown.begun().await;
+    host.shutdown.drained().await;
     lake.close().await;
 }

@@ -17,7 +17,7 @@ use waymark_stats::{Level, pre_post};
 use waymark_store::{Error, Store, Write};
 
 use crate::NAME;
-use crate::analysis::{LakeFailure, query};
+use crate::analysis::{LakeFailure, any, query};
 use crate::store::{Metrics, Outcomes, Predictions, due, live};
 
 /// How long the service waits for product events that reach the end of the window before it measures without them.
@@ -95,9 +95,7 @@ async fn measure_one(store: &Store, lake: &lake::Lake, name: &Name<Prediction>) 
 
 /// Whether there are events from the last day of the window on.
 async fn arrived(lake: &lake::Lake, name: &Name<Prediction>, end: DateTime<Utc>) -> Result<bool, LakeFailure> {
-    let last_days = lake::TimeRange::new(end - TimeDelta::days(1), end + PATIENCE);
-    let answer = lake.total(name.workspace().id(), &lake::TrendQuery::new(last_days)).await?;
-    Ok(answer.series.iter().any(|series| series.total > 0.0))
+    any(lake, name.workspace(), lake::TimeRange::new(end - TimeDelta::days(1), end + PATIENCE)).await
 }
 
 async fn find(store: &Store, lake: &lake::Lake, prediction: &Prediction, windows: &Windows) -> Result<Finding, Error> {

@@ -4,11 +4,12 @@ mod metrics;
 mod outcomes;
 mod predictions;
 
-use waymark_domain::{Name, Violations};
+use sea_orm::{ConnectionTrait, Statement, Value};
+use waymark_domain::{Name, ResourceId, WorkspaceId};
 use waymark_proto::ResourceMessage;
 use waymark_store::{Error, Store, Table};
 
-pub use metrics::Metrics;
+pub use metrics::{Metrics, alerted};
 pub use outcomes::Outcomes;
 pub use predictions::{Predictions, due};
 
@@ -21,12 +22,17 @@ pub async fn live<T: Table>(store: &Store, name: &Name<T::Resource>) -> Result<T
     waymark_store::resource::<T>(message)
 }
 
-/// The name in a field of a request.
-pub fn name<R: waymark_domain::Resource>(field: &str, text: &str) -> Result<Name<R>, Error> {
-    text.parse().map_err(|error: waymark_domain::name::NameError| Violations::one(field, error.to_string()).into())
-}
-
-/// The workspace in the `parent` field of a request.
-pub fn parent(text: &str) -> Result<waymark_domain::WorkspaceId, Error> {
-    text.parse().map_err(|error: waymark_domain::name::NameError| Violations::one("parent", error.to_string()).into())
+/// The names that a question across workspaces finds: it selects workspace and id, in this order.
+async fn names<T: Table>(store: &Store, sql: &str, values: Vec<Value>) -> Result<Vec<Name<T::Resource>>, Error> {
+    let rows = store.reader().query_all_raw(Statement::from_sql_and_values(store.backend(), sql, values)).await?;
+    let mut names = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (workspace, id): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let damaged =
+            |problem: String| Error::Damaged { table: T::TABLE, column: "id", workspace: workspace.clone(), id: id.clone(), problem };
+        let name_of = WorkspaceId::from_id(&workspace).map_err(|e| damaged(e.to_string()))?;
+        let id_of: ResourceId = id.parse().map_err(|e: waymark_domain::name::NameError| damaged(e.to_string()))?;
+        names.push(Name::new(name_of, id_of));
+    }
+    Ok(names)
 }

@@ -8,6 +8,7 @@ use waymark_domain::roadmap::{ActualOutcome, Initiative};
 use waymark_domain::{AnyName, Evidence, FullName, Name, ResourceId, Risk, Violations};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{common::v1 as common, convert, discovery::v1 as discovery, metrics::v1 as metrics};
+use waymark_rpc::parse;
 use waymark_store::{Error, Received, Store, Write};
 
 use crate::store::{Initiatives, propose};
@@ -146,10 +147,6 @@ async fn free_id(write: &mut Write, id: &ResourceId) -> Result<Option<ResourceId
 fn of_discovery(field: &str, name: &str) -> Result<FullName, Error> {
     let name: AnyName = parse(field, name)?;
     Ok(FullName { service: "discovery".to_owned(), name })
-}
-
-fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Error> {
-    text.parse().map_err(|error: T::Err| Violations::one(field, error.to_string()).into())
 }
 
 fn decode<M: DeserializeOwned>(event: &Received) -> Result<M, Error> {

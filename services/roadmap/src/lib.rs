@@ -10,9 +10,8 @@ mod migrations;
 mod store;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
-use waymark_events::{EventsApi, Subscription, Topic, Transport};
+use waymark_events::{EventsApi, Subscription, Transport};
 use waymark_proto::events::v1::events_service_server::EventsServiceServer;
 use waymark_proto::roadmap::v1::prioritization_service_server::PrioritizationServiceServer;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapServiceServer;
@@ -53,15 +52,8 @@ impl Service {
 
     /// What the service listens to and what it does then.
     pub fn subscription(&self) -> Subscription {
-        let store = self.api.store.clone();
-        Subscription {
-            consumer: NAME,
-            topics: CONSUMES.iter().map(|(source, types)| Topic { source, types }).collect(),
-            handler: Arc::new(move |event| {
-                let store = store.clone();
-                Box::pin(async move { handle(&store, &event).await })
-            }),
-        }
+        let react = |store, event| async move { handle(&store, &event).await };
+        Subscription::new(NAME, CONSUMES, self.store(), react)
     }
 
     /// Starts what runs in the background: events in and out.
@@ -84,10 +76,6 @@ impl Service {
 /// Runs the service as a process of its own.
 pub async fn run(host: Host, args: Args) -> anyhow::Result<Vec<Running>> {
     let service = Service::open(&host, &args.database).await?;
-    let transport = match &args.events.nats_url {
-        Some(url) => Transport::Nats(waymark_events::connect(url, host.name).await?),
-        None => Transport::None,
-    };
-    service.start(&host, &args.events, transport);
+    service.start(&host, &args.events, Transport::configured(&host, &args.events).await?);
     Ok(vec![service.serve(&host, &args.server).await?])
 }

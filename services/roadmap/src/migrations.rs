@@ -1,14 +1,14 @@
-//! The schema of the service, in the order it came to be. A migration that has shipped is never edited.
+//! The service's schema, step by step. A step that has been released is never changed.
 
-mod initial;
+use sea_orm_migration::prelude::*;
 
-use sea_orm_migration::{MigrationTrait, MigratorTrait};
+mod m0001_initial;
 
-/// All migrations.
+/// All steps in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(initial::Initial)]
+        vec![Box::new(m0001_initial::Migration)]
     }
 }

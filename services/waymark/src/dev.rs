@@ -107,7 +107,7 @@ async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Runn
     let metrics = metrics::Service::open(&host, &database, &args.metrics).await?;
 
     let transport = match &broker {
-        Some(url) => Transport::Nats(waymark_events::connect(url, host.name).await?),
+        Some(url) => Transport::Nats(waymark_events::connect(url, &args.events, host.name).await?),
         None => Transport::Bus(vec![
             (discovery::NAME, discovery.store().clone()),
             (roadmap::NAME, roadmap.store().clone()),

@@ -1,5 +1,5 @@
 //! The whole loop once around, through three services, as their clients see it: evidence, a decision, delivery, a measurement with
-//! planted truth, and the answer back where the question came from. One story, told on two sets of parts.
+//! planted truth, the answer back where the question came from, and an alert that asks the next one. One story, told on two sets of parts.
 
 mod discover;
 mod measure;
@@ -44,6 +44,8 @@ async fn the_loop_goes_round(services: Services) -> Result<()> {
     roadmap::the_initiative_knows_what_became_of_it(&services).await?;
     roadmap::the_roadmap_remembers_how_it_stood(&services, before).await?;
     discover::the_opportunity_has_learned(&services).await?;
+    measure::activation_is_found_below_its_threshold(&services).await?;
+    discover::an_opportunity_is_opened_for_it(&services).await?;
     services.stop().await;
     Ok(())
 }

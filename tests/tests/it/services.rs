@@ -36,6 +36,8 @@ pub struct Services {
     pub metrics: Channel,
     /// Where the metrics service listens.
     pub metrics_address: SocketAddr,
+    /// The metrics service itself, for what it does by itself from time to time.
+    measuring: waymark_metrics::Service,
     host: Host,
     running: Vec<Running>,
     /// The database of each, by the service's name, in the order of `running`.
@@ -53,7 +55,7 @@ impl Services {
             Wires::Bus => None,
             Wires::Broker => Some(NatsServer::start().await?),
         };
-        // Predictions are measured when a test says so, not by the real time that has passed.
+        // Predictions are measured and alerts judged when a test says so, not by the real time that has passed.
         let metrics_args = MetricsArgs { measure_every: Duration::from_hours(24), ..MetricsArgs::default() };
         let database = async || database(engine, &data).await;
         let discovery = waymark_discovery::Service::open(&host, &database().await?).await?;
@@ -65,11 +67,11 @@ impl Services {
             (waymark_roadmap::NAME, roadmap.store().clone()),
             (waymark_metrics::NAME, metrics.store().clone()),
         ];
+        let events = EventArgs::default();
         let transport = match &broker {
-            Some(broker) => Transport::Nats(waymark_events::connect(&broker.url(), host.name).await?),
+            Some(broker) => Transport::Nats(waymark_events::connect(&broker.url(), &events, host.name).await?),
             None => Transport::Bus(stores.to_vec()),
         };
-        let events = EventArgs::default();
         discovery.start(&host, &events, transport.clone());
         roadmap.start(&host, &events, transport.clone());
         metrics.start(&host, &events, transport);
@@ -81,9 +83,9 @@ impl Services {
                 Options { actor: Some("users/ada@example.com".to_owned()), deadline: Duration::from_secs(30), ..Options::default() };
             Channel::new(&running[server].address().to_string(), options)
         };
-        let metrics_address = running[2].address();
+        let (metrics_address, measuring) = (running[2].address(), metrics);
         let (discovery, roadmap, metrics) = (channel(0)?, channel(1)?, channel(2)?);
-        Ok(Self { clock, discovery, roadmap, metrics, metrics_address, host, running, stores, _data: data, _broker: broker })
+        Ok(Self { clock, discovery, roadmap, metrics, metrics_address, measuring, host, running, stores, _data: data, _broker: broker })
     }
 
     /// The time of the services.
@@ -101,6 +103,11 @@ impl Services {
         let own = self.addresses().into_iter().filter(|(name, _)| path.starts_with(&format!("/waymark.{name}.")));
         let own: Vec<_> = own.map(|(_, address)| Wire::new(address)).collect();
         if own.is_empty() { self.addresses().map(|(_, address)| Wire::new(address)).into() } else { own }
+    }
+
+    /// Judges all alerts now; tells how many metrics breached or recovered.
+    pub async fn judge_alerts(&self) -> Result<usize> {
+        Ok(waymark_metrics::judge_alerts(self.measuring.store(), &self.measuring.api.lake).await?)
     }
 
     /// Lets the roadmap service forget what happened in a workspace before `revision`.

@@ -2,7 +2,7 @@
 
 use strum::{Display, IntoStaticStr, VariantNames};
 
-use super::{Measure, Prediction};
+use super::{Alert, Breach, Measure, Prediction};
 use crate::{Change, Failure, FailureKind, Meta, Name, Resource};
 
 /// A number that says how the product does.
@@ -20,6 +20,10 @@ pub struct Metric {
     pub direction: MetricDirection,
     /// Where in the user's journey it measures.
     pub stage: Option<MetricStage>,
+    /// The threshold it is watched against.
+    pub alert: Option<Alert>,
+    /// The interval that was found beyond the threshold, until one is found within.
+    pub breach: Option<Breach>,
 }
 
 /// Which way is good.
@@ -56,6 +60,8 @@ pub enum MetricEvent {
     Updated,
     Deleted,
     Undeleted,
+    Breached,
+    Recovered,
 }
 
 /// Why a metric stays as it is.
@@ -86,10 +92,13 @@ impl Failure for MetricError {
 
 impl Metric {
     /// Takes the fields of `new`. What is measured does not change while one of `predictions` is open and about this metric: the goal
-    /// does not move while somebody aims at it.
-    pub fn redefine(&self, new: Self, predictions: &[Prediction]) -> Result<Change<Self>, MetricError> {
+    /// does not move while somebody aims at it. A breach of another alert, or of another measure, says nothing about this one.
+    pub fn redefine(&self, mut new: Self, predictions: &[Prediction]) -> Result<Change<Self>, MetricError> {
         if (&self.measure, self.direction) != (&new.measure, new.direction) {
             self.unused(predictions)?;
+        }
+        if (self.alert, &self.measure) != (new.alert, &new.measure) {
+            new.breach = None;
         }
         Ok(Change::new(new, MetricEvent::Updated))
     }
@@ -119,5 +128,57 @@ impl Resource for Metric {
     }
     fn meta_mut(&mut self) -> &mut Meta<Self> {
         &mut self.meta
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use chrono_tz::Tz;
+
+    use super::super::prediction::tests::at;
+    use super::super::{AlertCondition, Interval, MeasureKind, Period, Threshold};
+    use super::*;
+
+    pub(crate) fn metric() -> Metric {
+        let time = at("2026-01-05T09:00:00Z");
+        Metric {
+            meta: Meta {
+                name: "workspaces/acme/metrics/signups".parse().unwrap(),
+                uid: uuid::Uuid::nil(),
+                display_name: "Signups".into(),
+                labels: std::collections::BTreeMap::new(),
+                version: 1,
+                create_time: time,
+                update_time: time,
+                delete_time: None,
+            },
+            description: String::new(),
+            measure: Measure::new(MeasureKind::Count, vec!["signed_up".into()], vec![]).unwrap(),
+            unit: String::new(),
+            direction: MetricDirection::Increase,
+            stage: None,
+            alert: None,
+            breach: None,
+        }
+    }
+
+    #[test]
+    fn a_breach_goes_with_its_alert_and_its_measure() {
+        let threshold = Threshold::new(20.0).unwrap();
+        let alert = Alert { threshold, condition: AlertCondition::Below, interval: Interval::Day, zone: Tz::UTC };
+        let day = Period::new(at("2026-01-04T00:00:00Z"), at("2026-01-05T00:00:00Z")).unwrap();
+        let breached = Metric { alert: Some(alert), breach: Breach::new(day, 12.0).ok(), ..metric() };
+        let updated = |new: Metric| {
+            let change = breached.redefine(new, &[]).unwrap();
+            assert_eq!(change.events(), [MetricEvent::Updated], "what somebody changed is no recovery");
+            change.into_parts().0
+        };
+        let described = Metric { description: "More".into(), ..breached.clone() };
+        assert_eq!(updated(described).breach, breached.breach);
+        assert_eq!(updated(Metric { alert: None, ..breached.clone() }).breach, None);
+        let weekly = Alert { interval: Interval::Week, ..alert };
+        assert_eq!(updated(Metric { alert: Some(weekly), ..breached.clone() }).breach, None);
+        let measure = Measure::new(MeasureKind::UniqueUsers, vec!["signed_up".into()], vec![]).unwrap();
+        assert_eq!(updated(Metric { measure, ..breached.clone() }).breach, None);
     }
 }

@@ -171,8 +171,9 @@ impl Resource for Outcome {
 
 #[cfg(test)]
 mod tests {
+    use super::super::metric::tests::metric;
     use super::super::prediction::tests::{at, prediction};
-    use super::super::{Measure, MeasureKind, Metric, PredictionState};
+    use super::super::{Metric, PredictionState};
     use super::*;
     use crate::Failure;
     use proptest::prelude::*;
@@ -235,23 +236,7 @@ mod tests {
     #[test]
     fn a_goal_does_not_move_while_somebody_aims_at_it() {
         let open = prediction(PredictionState::Recorded);
-        let metric = Metric {
-            meta: Meta {
-                name: "workspaces/acme/metrics/signups".parse().unwrap(),
-                uid: open.meta.uid,
-                display_name: "Signups".into(),
-                labels: std::collections::BTreeMap::new(),
-                version: 1,
-                create_time: open.meta.create_time,
-                update_time: open.meta.update_time,
-                delete_time: None,
-            },
-            description: String::new(),
-            measure: Measure::new(MeasureKind::Count, vec!["signed_up".into()], vec![]).unwrap(),
-            unit: String::new(),
-            direction: MetricDirection::Increase,
-            stage: None,
-        };
+        let metric = metric();
         let moved = Metric { direction: MetricDirection::Decrease, ..metric.clone() };
         let described = Metric { description: "More".into(), ..metric.clone() };
         let open = [open];

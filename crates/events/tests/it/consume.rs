@@ -105,7 +105,7 @@ async fn over_jetstream() {
         let (source, _a) = store(engine, &source_host).await.unwrap();
         let (target, _b) = store(engine, &target_host).await.unwrap();
         let nats = NatsServer::start().await.unwrap();
-        let client = connect(&nats.url(), "test").await.unwrap();
+        let client = connect(&nats.url(), &EventArgs::default(), "test").await.unwrap();
         start(&source_host, &source, "roadmap", &EventArgs::default(), &nothing(), Transport::Nats(client.clone()));
         exercise(&source_host, &source, &target_host, &target, Transport::Nats(client)).await;
     }

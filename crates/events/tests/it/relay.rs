@@ -69,7 +69,7 @@ async fn outages_of_the_broker_delay_events_and_lose_none() {
         let (host, _) = host(1);
         let (store, _database) = store(engine, &host).await.unwrap();
         let mut nats = NatsServer::start().await.unwrap();
-        let transport = Transport::Nats(connect(&nats.url(), "test").await.unwrap());
+        let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
         start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
         let workspaces = ["alpha", "beta", "gamma"];
         for round in 0..3 {
@@ -109,7 +109,7 @@ async fn a_lost_broker_is_filled_again_from_the_log() {
     let (host, _) = host(2);
     let (store, _database) = store(Engine::Sqlite, &host).await.unwrap();
     let mut nats = NatsServer::start().await.unwrap();
-    let transport = Transport::Nats(connect(&nats.url(), "test").await.unwrap());
+    let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
     start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
     for i in 0..10 {
         create(&store, &format!("p{i}"), "").await;
@@ -131,7 +131,7 @@ async fn two_relays_and_a_repeated_batch_store_each_event_once() {
     let (store, _database) = store(Engine::Postgres, &host).await.unwrap();
     let nats = NatsServer::start().await.unwrap();
     for _ in 0..2 {
-        let transport = Transport::Nats(connect(&nats.url(), "test").await.unwrap());
+        let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
         start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
     }
     let ws = |id: &str| WorkspaceId::from_id(id).unwrap();

@@ -4,13 +4,12 @@ use waymark_domain::{Evidence, Range, Risk, Verdict, Violations, text};
 
 use crate::common::v1 as pb;
 
-const LINKS: usize = 100;
 const NOTE_LENGTH: usize = 500;
 
 /// The evidence of a message, at most 100 links; what is wrong is blamed on `field[index].…`.
 pub fn evidence(violations: &mut Violations, field: &str, messages: Vec<pb::Evidence>) -> Vec<Evidence> {
-    if messages.len() > LINKS {
-        violations.add(field, format!("has {} entries, at most {LINKS} are allowed", messages.len()));
+    if messages.len() > Evidence::LINKS {
+        violations.add(field, format!("has {} entries, at most {} are allowed", messages.len(), Evidence::LINKS));
         return Vec::new();
     }
     let mut links = Vec::with_capacity(messages.len());

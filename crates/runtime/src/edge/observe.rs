@@ -59,6 +59,7 @@ pub(super) fn span(route: Route) -> Span {
             rpc.method = method,
             rpc.grpc.status_code = tracing::field::Empty,
             actor = tracing::field::Empty,
+            trace_id = tracing::field::Empty,
         ),
     }
 }

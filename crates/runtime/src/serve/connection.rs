@@ -22,8 +22,12 @@ use tower::{Service, ServiceExt as _};
 use crate::host::Host;
 use crate::shutdown::Shutdown;
 
-/// How long a new connection may say nothing.
-const FIRST_BYTE: Duration = Duration::from_secs(10);
+/// How long a new connection may take to say how it speaks. After that HTTP's own limits hold: pings, and a time for headers.
+const GREETING: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+/// Bytes that tell: the preface of an HTTP/2 connection (RFC 9113, section 3.4); no request of HTTP/1.1 that we answer is shorter.
+const PREFACE: usize = 24;
+/// A pause before looking again whether the rest of a greeting has come.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How often a silent HTTP/2 connection is asked whether it is alive, and how long it may take to answer.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_ANSWER: Duration = Duration::from_secs(10);
@@ -95,12 +99,11 @@ where
 {
     // Small answers must not wait for more; failing to say so costs time only.
     let _ = stream.set_nodelay(true);
-    let mut first = [0];
-    let spoke = tokio::select! {
-        peeked = tokio::time::timeout(FIRST_BYTE, stream.peek(&mut first)) => matches!(peeked, Ok(Ok(1))),
+    let greeted = tokio::select! {
+        greeted = tokio::time::timeout(GREETING, greeting(&stream)) => greeted.unwrap_or(false),
         () = shutdown.begun() => false,
     };
-    if !spoke {
+    if !greeted {
         return;
     }
     let peer = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: stream.peer_addr().ok() };
@@ -120,5 +123,19 @@ where
     if let Err(error) = ended {
         // Peers break connections all the time; it is theirs to report.
         tracing::debug!(error, "a connection broke");
+    }
+}
+
+/// Waits until the greeting is there, unread; false when the peer went before. A connection that gets stuck in it must not stay, as
+/// nothing else would end it.
+async fn greeting(stream: &TcpStream) -> bool {
+    let mut greeting = [0; PREFACE];
+    loop {
+        match stream.peek(&mut greeting).await {
+            Ok(PREFACE) => return true,
+            Ok(0) | Err(_) => return false,
+            // What has come so far is told again at once.
+            Ok(_) => tokio::time::sleep(LOOK_AGAIN).await,
+        }
     }
 }

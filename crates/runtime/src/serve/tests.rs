@@ -315,6 +315,22 @@ async fn draining_finishes_what_is_in_flight_and_cuts_what_says_nothing() {
 }
 
 #[tokio::test]
+async fn a_connection_that_gets_stuck_in_its_greeting_is_closed() {
+    let fixture = serve(LimitArgs::default()).await;
+    let mut stuck = TcpStream::connect(fixture.running.address()).await.unwrap();
+    let mut slow = TcpStream::connect(fixture.running.address()).await.unwrap();
+    stuck.write_all(b"P").await.unwrap();
+    for part in [&b"PRI * HTTP/2.0\r\n"[..], b"\r\nSM\r\n\r\n"] {
+        slow.write_all(part).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    slow.read_exact(&mut [0; 9]).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(10), stuck.read(&mut [0])).await;
+    assert_eq!(closed.expect("it is closed by itself").unwrap_or(0), 0);
+    assert_eq!(fixture.call("Echo", text("still here")).await.unwrap(), "still here");
+}
+
+#[tokio::test]
 async fn health_follows_readiness() {
     let fixture = serve(LimitArgs::default()).await;
     let mut watch = HealthClient::new(fixture.channel.clone())

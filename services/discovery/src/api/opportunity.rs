@@ -4,10 +4,10 @@ use tonic::{Request, Response, Status};
 use waymark_domain::Change;
 use waymark_domain::discovery::{AssumptionTest, AssumptionTestEvent, OpportunityEvent, Outcome, OutcomeEvent, SolutionEvent};
 use waymark_proto::discovery::v1 as pb;
-use waymark_rpc::{answer, open, or_status, written};
+use waymark_rpc::{answer, batch_rows, open, or_status, written};
 use waymark_store::{Batch, ListQuery, Write};
 
-use super::{Api, batch_rows, change};
+use super::{Api, change};
 use crate::store::{
     AssumptionTests, Opportunities, Outcomes, Solutions, delete, keep_opportunity, keep_solution, keep_test, revise_opportunity,
     revise_solution,

@@ -5,10 +5,10 @@ use waymark_domain::discovery::{InsightEvent, Interview, InterviewEvent, Partici
 use waymark_domain::{Change, Name};
 use waymark_proto::convert::discovery::refresh_strength;
 use waymark_proto::discovery::v1 as pb;
-use waymark_rpc::{answer, open, or_status, written};
+use waymark_rpc::{answer, batch_rows, open, or_status, parse, required, written};
 use waymark_store::{Batch, ListQuery, Write};
 
-use super::{Api, batch_rows, change, parse, required};
+use super::{Api, change};
 use crate::store::{Insights, Interviews, Participants, Studies, delete, keep_insight, keep_interview, update_interview};
 
 #[tonic::async_trait]

@@ -8,10 +8,10 @@ use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::convert;
 use waymark_proto::convert::discovery::{observation, tree_node};
 use waymark_proto::discovery::v1 as pb;
-use waymark_rpc::{Call, Written};
+use waymark_rpc::{Call, Written, parse, required};
 use waymark_store::{Error, Position, Write};
 
-use super::{Api, parse, required};
+use super::Api;
 use crate::store::{AssumptionTests, Opportunities, Outcomes, Solutions, put_node, tree_as_of, tree_of};
 
 const STALE_DAYS: i32 = 90;

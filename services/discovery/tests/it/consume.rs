@@ -1,15 +1,13 @@
 //! What discovery does when metrics has measured an outcome.
 
-use uuid::Uuid;
 use waymark_discovery::handle;
 use waymark_proto::common::v1::{Evidence, Range, Verdict};
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::discovery::v1::tree_node::Node;
 use waymark_proto::metrics::v1 as metrics;
 use waymark_store::Received;
-use waymark_testkit::NOW;
 
-use crate::support::{Discovery, PARENT, days_ago, link, metric, on_both};
+use crate::support::{Discovery, PARENT, days_ago, link, metric, on_both, received};
 
 fn measured(event: u128, verdict: Verdict, summary: &str, evidence: Vec<Evidence>) -> Received {
     let mut outcome = metrics::Outcome {
@@ -24,18 +22,8 @@ fn measured(event: u128, verdict: Verdict, summary: &str, evidence: Vec<Evidence
         ..Default::default()
     };
     outcome.set_verdict(verdict);
-    Received {
-        source: "metrics".into(),
-        workspace: "workspaces/acme".parse().unwrap(),
-        revision: 1,
-        event_id: Uuid::from_u128(event),
-        event_type: "waymark.metrics.v1.OutcomeMeasured".into(),
-        subject: format!("{PARENT}/outcomes/sso"),
-        time: NOW,
-        actor: "services/metrics".into(),
-        traceparent: None,
-        data: serde_json::to_string(&metrics::OutcomeMeasured { outcome: Some(outcome), change: None }).unwrap(),
-    }
+    let data = serde_json::to_string(&metrics::OutcomeMeasured { outcome: Some(outcome), change: None }).unwrap();
+    received(event, "OutcomeMeasured", format!("{PARENT}/outcomes/sso"), data)
 }
 
 async fn opportunity(d: &mut Discovery, id: &str) -> pb::Opportunity {

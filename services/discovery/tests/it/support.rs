@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+use uuid::Uuid;
 use waymark_discovery::{Migrator, Service};
 use waymark_domain::WorkspaceId;
 use waymark_proto::common::v1::Evidence;
@@ -13,6 +14,7 @@ use waymark_proto::discovery::v1::opportunity_service_client::OpportunityService
 use waymark_proto::discovery::v1::research_service_client::ResearchServiceClient;
 use waymark_runtime::config::{DatabaseArgs, ServerArgs};
 use waymark_runtime::{Host, ManualClock};
+use waymark_store::Received;
 use waymark_testkit::{Engine, NOW, TestDatabase, database, host};
 
 pub const PARENT: &str = "workspaces/acme";
@@ -129,6 +131,22 @@ impl Discovery {
     pub async fn tree(&mut self, root: &str) -> pb::TreeNode {
         let request = pb::GetTreeRequest { name: format!("{PARENT}/outcomes/{root}"), ..Default::default() };
         self.trees.get_tree(request).await.unwrap().into_inner().root.unwrap()
+    }
+}
+
+/// An event of the metrics service, as it is delivered.
+pub fn received(event: u128, event_type: &str, subject: String, data: String) -> Received {
+    Received {
+        source: "metrics".into(),
+        workspace: PARENT.parse().unwrap(),
+        revision: 1,
+        event_id: Uuid::from_u128(event),
+        event_type: format!("waymark.metrics.v1.{event_type}"),
+        subject,
+        time: NOW,
+        actor: "services/metrics".into(),
+        traceparent: None,
+        data,
     }
 }
 

@@ -1,7 +1,7 @@
 //! AnalysisService: questions about product events without a stored definition.
 
 use tonic::{Request, Response, Status};
-use waymark_domain::Violations;
+use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::convert::metrics::{measure, settings};
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
@@ -10,7 +10,6 @@ use waymark_rpc as rpc;
 
 use super::Api;
 use crate::analysis::{LakeFailure, trend};
-use crate::store::parent;
 
 const DEFAULT_NAMES: usize = 100;
 const NAMES: i32 = 1_000;
@@ -41,7 +40,7 @@ impl AnalysisService for Api {
 
     async fn list_event_names(&self, request: Request<pb::ListEventNamesRequest>) -> Result<Response<pb::ListEventNamesResponse>, Status> {
         let r = request.into_inner();
-        let workspace = rpc::or_status(parent(&r.parent))?;
+        let workspace: WorkspaceId = rpc::or_status(rpc::parse("parent", &r.parent))?;
         let limit = match r.limit {
             0 => DEFAULT_NAMES,
             limit @ 1..=NAMES => limit as usize,

@@ -1,7 +1,7 @@
 //! IngestionService: product events in.
 
 use tonic::{Request, Response, Status};
-use waymark_domain::Violations;
+use waymark_domain::{Violations, WorkspaceId};
 use waymark_lake::Event;
 use waymark_proto::convert::metrics::{product_event, rejected};
 use waymark_proto::metrics::v1 as pb;
@@ -10,7 +10,6 @@ use waymark_rpc as rpc;
 
 use super::Api;
 use crate::analysis::LakeFailure;
-use crate::store::parent;
 
 const EVENTS: usize = 50_000;
 
@@ -18,7 +17,7 @@ const EVENTS: usize = 50_000;
 impl IngestionService for Api {
     async fn ingest_events(&self, request: Request<pb::IngestEventsRequest>) -> Result<Response<pb::IngestEventsResponse>, Status> {
         let (_, request) = rpc::open(request)?;
-        let workspace = rpc::or_status(parent(&request.parent))?;
+        let workspace: WorkspaceId = rpc::or_status(rpc::parse("parent", &request.parent))?;
         let offered = request.events.len();
         if offered > EVENTS {
             let violation = Violations::one("events", format!("has {offered} events, at most {EVENTS} are allowed: split the batch"));

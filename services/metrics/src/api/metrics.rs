@@ -14,7 +14,7 @@ use waymark_store::{Batch, Error, ListQuery, Write};
 
 use super::Api;
 use crate::analysis::trend;
-use crate::store::{Metrics, Predictions, live, name};
+use crate::store::{Metrics, Predictions, live};
 
 /// All predictions about a metric.
 async fn about(write: &mut Write, metric: &Name<Metric>) -> Result<Vec<Prediction>, Error> {
@@ -52,11 +52,7 @@ impl MetricService for Api {
         request: Request<pb::BatchCreateMetricsRequest>,
     ) -> Result<Response<pb::BatchCreateMetricsResponse>, Status> {
         let (call, r) = rpc::open(request)?;
-        if let Some(index) = r.requests.iter().position(|row| !row.parent.is_empty() && row.parent != r.parent) {
-            let field = format!("requests[{index}].parent");
-            return Err(rpc::status(&Violations::one(field, "must be empty or the parent of the batch")));
-        }
-        let rows = r.requests.into_iter().map(|row| (row.metric_id, row.metric)).collect();
+        let rows = rpc::or_status(rpc::batch_rows(&r.parent, r.requests, |row| (row.parent, (row.metric_id, row.metric))))?;
         let create = async |_: &mut Write, metric| Ok(Change::new(metric, MetricEvent::Created));
         let reply = |batch: Batch<_>| pb::BatchCreateMetricsResponse { metrics: batch.items, failures: batch.failures };
         rpc::written(self.store.batch_create_with::<Metrics, _, _>(&call, &r.parent, rows, r.partial, create, reply).await)
@@ -88,7 +84,7 @@ impl MetricService for Api {
 
     async fn query_metric(&self, request: Request<pb::QueryMetricRequest>) -> Result<Response<pb::QueryMetricResponse>, Status> {
         let r = request.into_inner();
-        let name = rpc::or_status(name("name", &r.name))?;
+        let name: Name<Metric> = rpc::or_status(rpc::parse("name", &r.name))?;
         let mut violations = Violations::new();
         let settings = settings(&mut violations, r.settings);
         let settings = rpc::or_status(settings.ok_or(violations))?;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::float_cmp, reason = "counts and sums of a few decimals are exact")]
 
+mod alerts;
 mod events_in;
 mod loop_closed;
 mod metrics;
@@ -41,4 +42,11 @@ on_both! {
     loop_closed::measuring_waits_for_the_window_and_for_the_events,
     loop_closed::a_late_mark_can_be_corrected,
     loop_closed::a_metric_that_somebody_aims_at_keeps_its_meaning,
+    alerts::a_breach_is_announced_once_and_so_is_its_end,
+    alerts::nothing_is_judged_before_its_events_have_arrived,
+    alerts::an_interval_is_one_of_the_alerts_calendar,
+    alerts::another_alert_is_another_question,
+    alerts::all_that_is_wrong_with_an_alert_is_said_at_once,
+    alerts::every_metric_is_judged_however_many_there_are,
+    alerts::a_metric_that_cannot_be_judged_does_not_hold_up_the_others,
 }

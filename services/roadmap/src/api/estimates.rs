@@ -5,10 +5,10 @@ use waymark_domain::roadmap::{Estimate, EstimateEvent};
 use waymark_domain::{Change, Name};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_server::PrioritizationService;
-use waymark_rpc as rpc;
+use waymark_rpc::{self as rpc, batch_rows, parse, required};
 use waymark_store::{Error, ListQuery, Sheet, Write, resource};
 
-use super::{Api, batch_rows, parse, required};
+use super::Api;
 use crate::store::{Estimates, Initiatives, Order};
 
 type Answer = Result<Response<pb::Estimate>, Status>;
@@ -58,8 +58,8 @@ impl PrioritizationService for Api {
         request: Request<pb::BatchCreateEstimatesRequest>,
     ) -> Result<Response<pb::BatchCreateEstimatesResponse>, Status> {
         let (call, r) = rpc::open(request)?;
-        let rows = batch_rows(&r.parent, r.requests, |row| (row.parent, (row.estimate_id, row.estimate)));
-        let (workspace, rows) = rpc::or_status(rows)?;
+        let workspace = rpc::or_status(parse("parent", &r.parent))?;
+        let rows = rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.estimate_id, row.estimate))))?;
         let create = async move |write: &mut Write| {
             let order = Order::read(write).await?;
             let mut sheet = Sheet::<Estimates>::open(write, rows.iter().map(|(id, _)| id.as_str()), r.partial).await?;

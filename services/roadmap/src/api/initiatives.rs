@@ -8,10 +8,10 @@ use waymark_domain::{Name, Violations, text};
 use waymark_proto::convert;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapService;
-use waymark_rpc as rpc;
+use waymark_rpc::{self as rpc, batch_rows, parse, required};
 use waymark_store::{Error, ListQuery, Sheet, Write};
 
-use super::{Api, batch_rows, parse, required};
+use super::Api;
 use crate::store::{Initiatives, Products, propose};
 
 const REASON: usize = 2_000;
@@ -47,8 +47,8 @@ impl RoadmapService for Api {
         request: Request<pb::BatchCreateInitiativesRequest>,
     ) -> Result<Response<pb::BatchCreateInitiativesResponse>, Status> {
         let (call, r) = rpc::open(request)?;
-        let rows = batch_rows(&r.parent, r.requests, |row| (row.parent, (row.initiative_id, row.initiative)));
-        let (workspace, rows) = rpc::or_status(rows)?;
+        let workspace = rpc::or_status(parse("parent", &r.parent))?;
+        let rows = rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.initiative_id, row.initiative))))?;
         let create = async move |write: &mut Write| {
             let mut sheet = Sheet::<Initiatives>::open(write, rows.iter().map(|(id, _)| id.as_str()), r.partial).await?;
             for (id, message) in rows {

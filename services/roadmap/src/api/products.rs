@@ -7,10 +7,10 @@ use waymark_domain::roadmap::{Product, ProductEvent};
 use waymark_domain::{Change, Name};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::strategy_service_server::StrategyService;
-use waymark_rpc as rpc;
+use waymark_rpc::{self as rpc, batch_rows, parse};
 use waymark_store::{Error, ListQuery};
 
-use super::{Api, batch_rows, parse};
+use super::Api;
 use crate::store::{Initiatives, Products};
 
 #[expect(clippy::unnecessary_wraps, reason = "the store takes decisions, which may fail")]
@@ -41,7 +41,7 @@ impl StrategyService for Api {
         request: Request<pb::BatchCreateProductsRequest>,
     ) -> Result<Response<pb::BatchCreateProductsResponse>, Status> {
         let (call, r) = rpc::open(request)?;
-        let (_, rows) = rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.product_id, row.product))))?;
+        let rows = rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.product_id, row.product))))?;
         let reply = |batch: waymark_store::Batch<_>| pb::BatchCreateProductsResponse { products: batch.items, failures: batch.failures };
         rpc::written(self.store.batch_create::<Products, _, _>(&call, &r.parent, rows, r.partial, created, reply).await)
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use waymark_domain::roadmap::{Ice, Initiative, Ranking, Rice, Wsjf};
 use waymark_domain::{Name, Violations, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
+use waymark_rpc::parse;
 use waymark_store::{Error, ListQuery, resource};
 
-use super::{Api, parse};
+use super::Api;
 use crate::store::{Estimates, Initiatives, open_initiatives};
 
 /// Rows asked for at once; the most a page gives.

@@ -8,9 +8,10 @@ use waymark_domain::{Name, Violations, WorkspaceId};
 use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{ResourceMessage, convert, descriptors};
+use waymark_rpc::{parse, required};
 use waymark_store::{Error, Position, resource};
 
-use super::{Api, parse, required};
+use super::Api;
 use crate::store::{Estimates, Initiatives, open_initiatives};
 
 impl Api {

@@ -208,3 +208,18 @@ pub async fn the_opportunity_has_learned(services: &Services) -> Result<()> {
     assert_eq!(solution.children.len(), 4, "its tests");
     Ok(())
 }
+
+pub async fn an_opportunity_is_opened_for_it(services: &Services) -> Result<()> {
+    let metric = full("metrics", "metrics", "activation");
+    let opened = wait_for("an opportunity that rests on the metric", SOON, async || {
+        let list = pb::ListOpportunitiesRequest { parent: WORKSPACE.to_owned(), ..Default::default() };
+        let all = trees(services).list_opportunities(list).await.ok()?.into_inner().opportunities;
+        all.into_iter().find(|opportunity| opportunity.evidence.iter().any(|evidence| evidence.target == metric))
+    })
+    .await;
+    assert_eq!(opened.parent_node, name("outcomes", "activation"), "the outcome that is bound to the metric");
+    assert_eq!(opened.display_name, "Find out why \"Activation\" went below 100");
+    let [seen] = opened.evidence.as_slice() else { panic!("one piece of evidence, not {:?}", opened.evidence) };
+    assert!(seen.note.starts_with("\"Activation\" was 0 on ") && seen.note.ends_with(", below 100"), "{}", seen.note);
+    Ok(())
+}

@@ -108,3 +108,18 @@ pub async fn the_outcome_meets_the_prediction(services: &Services) -> Result<()>
     once(services, pb::PredictionState::Measured).await;
     Ok(())
 }
+
+/// Users are never heard of again: two days later the first of these days counts as silent.
+pub async fn activation_is_found_below_its_threshold(services: &Services) -> Result<()> {
+    let condition = pb::AlertCondition::Below.into();
+    let alert = pb::MetricAlert { threshold: f64::from(BEFORE), condition, ..Default::default() };
+    let metric = pb::Metric { name: name("metrics", "activation"), alert: Some(alert), ..Default::default() };
+    let update = pb::UpdateMetricRequest { metric: Some(metric), ..Default::default() };
+    MetricServiceClient::new(services.metrics.clone()).update_metric(update).await?;
+    services.clock.advance(std::time::Duration::from_hours(24 * 2));
+    assert_eq!((services.judge_alerts().await?, services.judge_alerts().await?), (1, 0));
+    let get = pb::GetMetricRequest { name: name("metrics", "activation") };
+    let metric = MetricServiceClient::new(services.metrics.clone()).get_metric(get).await?.into_inner();
+    assert_eq!(metric.breach.map(|breach| breach.value), Some(0.0));
+    Ok(())
+}

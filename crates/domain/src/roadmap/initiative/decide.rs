@@ -11,9 +11,6 @@ use crate::{Change, Evidence, Name, Risk};
 
 type Decision = Result<Change<Initiative>, InitiativeError>;
 
-/// At most this many links support one risk; more add nothing to a decision.
-const LINKS: usize = 100;
-
 /// What somebody who declines an initiative has to say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Declining {
@@ -83,7 +80,7 @@ impl Initiative {
         let mut added = false;
         for (risk, evidence) in found {
             let links = &mut self.risks.entry(risk).or_default().evidence;
-            if links.len() < LINKS && links.iter().all(|e| e.target != evidence.target) {
+            if links.len() < Evidence::LINKS && links.iter().all(|e| e.target != evidence.target) {
                 links.push(evidence);
                 added = true;
             }

@@ -1,10 +1,11 @@
-//! Metrics.
+//! Metrics and their alerts.
 
-use waymark_domain::metrics::{Metric, MetricDirection, MetricStage};
+use waymark_domain::metrics::{Alert, AlertCondition, Breach, Metric, MetricDirection, MetricStage, Period, Threshold, zone};
 use waymark_domain::{Violations, text};
 
 use super::measure::{kind_message, measure};
-use crate::convert::{meta, set_meta};
+use super::trend::{interval, interval_message};
+use crate::convert::{meta, set_meta, time, timestamp};
 use crate::metrics::v1 as pb;
 
 impl TryFrom<pb::Metric> for Metric {
@@ -28,9 +29,11 @@ impl TryFrom<pb::Metric> for Metric {
         let description = violations.check("description", text::optional(message.description, 2_000));
         let unit = violations.check("unit", text::optional(message.unit, 30));
         let measure = measure(&mut violations, kind, message.events, message.property, message.filters);
+        let alert = message.alert.and_then(|alert| violations.nested("alert", Alert::try_from(alert)));
+        let breach = message.breach.and_then(|breach| violations.nested("breach", Breach::try_from(breach)));
         match (meta, description, unit, measure) {
             (Some(meta), Some(description), Some(unit), Some(measure)) if violations.is_empty() => {
-                Ok(Self { meta, description, measure, unit, direction, stage })
+                Ok(Self { meta, description, measure, unit, direction, stage, alert, breach })
             }
             _ => Err(violations),
         }
@@ -61,6 +64,8 @@ impl From<&Metric> for pb::Metric {
             unit: metric.unit.clone(),
             direction: direction.into(),
             stage: stage.into(),
+            alert: metric.alert.as_ref().map(Into::into),
+            breach: metric.breach.as_ref().map(Into::into),
             ..Self::default()
         };
         set_meta(&mut message, &metric.meta);
@@ -68,10 +73,73 @@ impl From<&Metric> for pb::Metric {
     }
 }
 
+impl TryFrom<pb::MetricAlert> for Alert {
+    type Error = Violations;
+    fn try_from(message: pb::MetricAlert) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let threshold = violations.check("threshold", Threshold::new(message.threshold));
+        let condition = match message.condition() {
+            pb::AlertCondition::Unspecified => {
+                violations.add("condition", "must be one of BELOW, ABOVE");
+                None
+            }
+            pb::AlertCondition::Below => Some(AlertCondition::Below),
+            pb::AlertCondition::Above => Some(AlertCondition::Above),
+        };
+        let interval = interval(message.interval());
+        let zone = violations.check("time_zone", zone(&message.time_zone));
+        match (threshold, condition, zone) {
+            (Some(threshold), Some(condition), Some(zone)) => Ok(Self { threshold, condition, interval, zone }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl From<&Alert> for pb::MetricAlert {
+    fn from(alert: &Alert) -> Self {
+        let condition = match alert.condition {
+            AlertCondition::Below => pb::AlertCondition::Below,
+            AlertCondition::Above => pb::AlertCondition::Above,
+        };
+        Self {
+            threshold: alert.threshold.value(),
+            condition: condition.into(),
+            interval: interval_message(alert.interval).into(),
+            time_zone: alert.zone.name().to_owned(),
+        }
+    }
+}
+
+impl TryFrom<pb::MetricBreach> for Breach {
+    type Error = Violations;
+    fn try_from(message: pb::MetricBreach) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        for (field, value) in [("start_time", &message.start_time), ("end_time", &message.end_time)] {
+            if value.is_none() {
+                violations.add(field, "must be set");
+            }
+        }
+        let start = time(&mut violations, "start_time", message.start_time);
+        let end = time(&mut violations, "end_time", message.end_time);
+        let period = match (start, end) {
+            (Some(start), Some(end)) => violations.check("end_time", Period::new(start, end)),
+            _ => None,
+        };
+        let breach = period.and_then(|period| violations.check("value", Self::new(period, message.value)));
+        breach.ok_or(violations)
+    }
+}
+
+impl From<&Breach> for pb::MetricBreach {
+    fn from(breach: &Breach) -> Self {
+        let period = breach.period();
+        Self { start_time: Some(timestamp(period.start())), end_time: Some(timestamp(period.end())), value: breach.value() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convert::timestamp;
     use pbjson_types::Value;
     use proptest::prelude::*;
 
@@ -107,18 +175,54 @@ mod tests {
         })
     }
 
+    fn alert() -> impl Strategy<Value = pb::MetricAlert> {
+        let zone = prop::sample::select(vec!["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]);
+        (-1e9..1e9_f64, 1..=2_i32, 1..=3_i32, zone).prop_map(|(threshold, condition, interval, zone)| pb::MetricAlert {
+            threshold,
+            condition,
+            interval,
+            time_zone: zone.to_owned(),
+        })
+    }
+
+    fn breach() -> impl Strategy<Value = pb::MetricBreach> {
+        let at = |seconds| Some(timestamp(chrono::DateTime::from_timestamp(seconds, 0).unwrap()));
+        (0..4_000_000_000_i64, 1..3_000_000_i64, -1e9..1e9_f64).prop_map(move |(start, length, value)| pb::MetricBreach {
+            start_time: at(start),
+            end_time: at(start + length),
+            value,
+        })
+    }
+
     proptest! {
         #[test]
         fn a_metric_prints_what_it_parsed(
             filters in prop::collection::vec(filter(), 0..4),
             (kind, direction, stage) in (1..=3_i32, 1..=2_i32, 0..=5_i32),
             unit in "[a-zA-Z%€]{0,10}",
+            (alert, breach) in (prop::option::of(alert()), prop::option::of(breach())),
         ) {
             let property = if kind == 3 { "amount".to_owned() } else { String::new() };
-            let message = pb::Metric { kind, direction, stage, property, filters, unit, ..message() };
+            let message = pb::Metric { kind, direction, stage, property, filters, unit, alert, breach, ..message() };
             let metric = Metric::try_from(message.clone()).unwrap();
             prop_assert_eq!(pb::Metric::from(&metric), message);
         }
+    }
+
+    #[test]
+    fn an_alert_has_defaults_and_a_row_from_before_there_were_alerts_has_none() {
+        let given = pb::MetricAlert { condition: pb::AlertCondition::Above.into(), ..Default::default() };
+        let metric = Metric::try_from(pb::Metric { alert: Some(given), ..message() }).unwrap();
+        let said = pb::Metric::from(&metric).alert.unwrap();
+        assert_eq!((said.threshold, said.interval(), said.time_zone.as_str()), (0.0, pb::TrendInterval::Day, "UTC"));
+
+        let mut row = serde_json::to_value(message()).unwrap();
+        assert!(row.get("alert").is_none() && row.get("breach").is_none(), "{row}");
+        let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row.clone()).unwrap()).unwrap();
+        assert_eq!((metric.alert, metric.breach), (None, None));
+        row["alert"] = serde_json::json!({ "threshold": 20.0, "condition": "ALERT_CONDITION_BELOW", "timeZone": "Europe/Berlin" });
+        let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row).unwrap()).unwrap();
+        assert_eq!(metric.limit().as_deref(), Some("below 20"));
     }
 
     #[test]
@@ -139,6 +243,8 @@ mod tests {
                 filter("plan", pb::PropertyOperator::Absent, vec![true.into()]),
                 filter("plan", pb::PropertyOperator::Equal, vec![Value { kind: None }]),
             ],
+            alert: Some(pb::MetricAlert { threshold: f64::NAN, time_zone: "Mars".into(), ..Default::default() }),
+            breach: Some(pb::MetricBreach { end_time: Some(timestamp(chrono::DateTime::UNIX_EPOCH)), ..Default::default() }),
             ..message()
         };
         let fields: Vec<_> = Metric::try_from(wrong).unwrap_err().into_vec().into_iter().map(|v| v.field).collect();
@@ -152,7 +258,11 @@ mod tests {
                 "filters[1].values",
                 "filters[2]",
                 "filters[3].values",
-                "filters[4].values[0]"
+                "filters[4].values[0]",
+                "alert.threshold",
+                "alert.condition",
+                "alert.time_zone",
+                "breach.start_time"
             ]
         );
     }

@@ -15,15 +15,29 @@ pub fn settings(violations: &mut Violations, message: Option<pb::TrendSettings>)
     violations.nested("settings", message.try_into())
 }
 
+/// How long an interval is; a day when the message does not say.
+pub(super) fn interval(message: pb::TrendInterval) -> Interval {
+    match message {
+        pb::TrendInterval::Unspecified | pb::TrendInterval::Day => Interval::Day,
+        pb::TrendInterval::Week => Interval::Week,
+        pb::TrendInterval::Month => Interval::Month,
+    }
+}
+
+/// The message of an interval.
+pub(super) fn interval_message(interval: Interval) -> pb::TrendInterval {
+    match interval {
+        Interval::Day => pb::TrendInterval::Day,
+        Interval::Week => pb::TrendInterval::Week,
+        Interval::Month => pb::TrendInterval::Month,
+    }
+}
+
 impl TryFrom<pb::TrendSettings> for TrendSettings {
     type Error = Violations;
     fn try_from(message: pb::TrendSettings) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let interval = match message.interval() {
-            pb::TrendInterval::Unspecified | pb::TrendInterval::Day => Interval::Day,
-            pb::TrendInterval::Week => Interval::Week,
-            pb::TrendInterval::Month => Interval::Month,
-        };
+        let interval = interval(message.interval());
         let week_start = match message.week_start() {
             pb::WeekStart::Unspecified | pb::WeekStart::Monday => WeekStart::Monday,
             pb::WeekStart::Sunday => WeekStart::Sunday,
@@ -62,11 +76,6 @@ impl TryFrom<pb::TrendSettings> for TrendSettings {
 
 impl From<&TrendSettings> for pb::TrendSettings {
     fn from(settings: &TrendSettings) -> Self {
-        let interval = match settings.interval {
-            Interval::Day => pb::TrendInterval::Day,
-            Interval::Week => pb::TrendInterval::Week,
-            Interval::Month => pb::TrendInterval::Month,
-        };
         let week_start = match settings.week_start {
             WeekStart::Monday => pb::WeekStart::Monday,
             WeekStart::Sunday => pb::WeekStart::Sunday,
@@ -75,7 +84,7 @@ impl From<&TrendSettings> for pb::TrendSettings {
         Self {
             start_time: Some(timestamp(settings.start())),
             end_time: Some(timestamp(settings.end())),
-            interval: interval.into(),
+            interval: interval_message(settings.interval).into(),
             time_zone: settings.zone.name().to_owned(),
             week_start: week_start.into(),
             breakdown: breakdown.map(|b| b.property().to_owned()).unwrap_or_default(),

@@ -129,6 +129,10 @@ impl Steps {
         let route = (self.route)(request.uri().path());
         let span = observe::span(route);
         propagation::adopt(&span, request.headers());
+        let given = request.headers().get(propagation::TRACEPARENT).and_then(|value| value.to_str().ok());
+        if let Some(trace) = propagation::trace_id(&span, given) {
+            span.record("trace_id", trace);
+        }
         let completion = self.metrics.start(route, span.clone());
         self.observed(request, inner, route, completion).instrument(span).await
     }

@@ -1,0 +1,117 @@
+//! Group commit: writes that share a transaction succeed and fail each for itself, but are answered only when all of it is committed.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+use sea_orm::ConnectionTrait;
+use waymark_domain::Failure;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_rpc::Call;
+use waymark_runtime::clock::Clock;
+use waymark_store::{Error, Store};
+use waymark_testkit::sample::{Products, call, create, created, product, store, updated, workspace as ws};
+use waymark_testkit::{Engine, TestDatabase, host};
+
+async fn open(engine: Engine) -> (Store, TestDatabase) {
+    let (mut host, _) = host(7);
+    host.clock = Clock::system();
+    store(engine, &host).await.unwrap()
+}
+
+/// The ids of the products, and the revisions of the log.
+async fn stored(store: &Store) -> (BTreeSet<String>, Vec<i64>) {
+    let products = store.all::<Products>(&ws()).await.unwrap();
+    let ids = products.into_iter().map(|p| p.name.rsplit('/').next().unwrap().to_owned()).collect();
+    (ids, store.read_log("acme", 0, 10_000).await.unwrap().into_iter().map(|row| row.revision).collect())
+}
+
+#[tokio::test]
+async fn writes_that_share_a_transaction_fail_each_for_itself() {
+    for engine in Engine::ALL {
+        let (s, _database) = open(engine).await;
+        let make = |call: Call, id: String| {
+            let s = s.clone();
+            async move { s.create::<Products, _>(&call, "workspaces/acme", &id, Some(product("A", "")), created).await }
+        };
+        create(&s, "taken", "").await;
+        let mut expected = BTreeSet::from(["taken".to_owned()]);
+        for round in 0..10 {
+            let plain = call();
+            let rehearsal = Call { validate_only: true, ..call() };
+            let stale = pb::Product { name: "workspaces/acme/products/taken".into(), etag: "9".into(), ..Default::default() };
+            let (first, taken, rehearsed, stale, last) = tokio::join!(
+                make(call(), format!("first{round}")),
+                make(call(), "taken".to_owned()),
+                make(rehearsal, format!("rehearsed{round}")),
+                s.update::<Products, _>(&plain, Some(stale), None, updated),
+                make(call(), format!("last{round}")),
+            );
+            let revision = first.unwrap().revision.unwrap();
+            assert_eq!(taken.unwrap_err().reason(), "RESOURCE_EXISTS");
+            assert_eq!(rehearsed.unwrap().revision, None);
+            assert_eq!(stale.unwrap_err().reason(), "ETAG_MISMATCH");
+            assert_eq!(last.unwrap().revision, Some(revision + 1));
+            expected.extend([format!("first{round}"), format!("last{round}")]);
+        }
+        assert_eq!(stored(&s).await, (expected, (1..=21).collect()), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_abandoned_write_takes_nobody_along() {
+    for engine in Engine::ALL {
+        let (s, _database) = open(engine).await;
+        for round in 0..20 {
+            let writes = (0..16_u64).map(|n| {
+                let s = s.clone();
+                async move {
+                    let id = format!("p{round}-{n}");
+                    let (call, work) = (call(), Some(product("A", "")));
+                    let create = s.create::<Products, _>(&call, "workspaces/acme", &id, work, created);
+                    // Every other caller goes away, each at another moment.
+                    if n % 2 == 0 {
+                        create.await.unwrap();
+                        return Some(id);
+                    }
+                    let patience = Duration::from_micros(n * 211 + round * 97);
+                    tokio::time::timeout(patience, create).await.ok().map(|written| written.map(|_| id).unwrap())
+                }
+            });
+            let acknowledged = join_all(writes).await;
+            let (ids, revisions) = stored(&s).await;
+            for id in acknowledged.into_iter().flatten() {
+                assert!(ids.contains(&id), "{engine:?}: {id} was acknowledged");
+            }
+            assert_eq!(revisions, (1..=ids.len() as i64).collect::<Vec<_>>(), "{engine:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_answered_before_the_commit_they_share() {
+    let (s, _database) = open(Engine::Postgres).await;
+    create(&s, "before", "").await;
+    let (call, acme) = (call(), ws());
+    let make = || s.create::<Products, _>(&call, "workspaces/acme", "", Some(product("A", "")), created);
+    let mut shared = 0;
+    for _ in 0..10 {
+        let killer = s.write(&call, &acme, async |_| {
+            let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'";
+            s.reader().execute_unprepared(kill).await?;
+            Err::<pb::Product, _>(Error::NotFound("what is looked for".into()))
+        });
+        // The first is done, and waits for the commit, when the connection is lost; the last has not begun.
+        let (first, killed, last) = tokio::join!(make(), killer, make());
+        let existing = stored(&s).await.0.len() as i64;
+        assert_eq!(s.revision(&ws()).await.unwrap(), existing, "all that is counted is there");
+        shared += i32::from(matches!(&first, Err(Error::Commit(_))) && first.unwrap_err().is_transient());
+        assert!(killed.is_err());
+        assert!(last.is_ok() || last.is_err_and(|error| error.is_transient()));
+    }
+    // Now and then the first has committed before the second takes its place.
+    assert!(shared > 0, "no transaction was shared");
+}

@@ -1,0 +1,120 @@
+//! Judges metrics against their alerts. Reads the lake outside of transactions; what it found is committed only if the metric is still the
+//! one that was judged.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use waymark_domain::metrics::{Alert, Metric, Period, TrendSettings};
+use waymark_domain::{Name, WorkspaceId};
+use waymark_lake as lake;
+use waymark_rpc::Call;
+use waymark_store::{Error, Store, Write};
+
+use crate::NAME;
+use crate::analysis::{LakeFailure, any, interval, query};
+use crate::store::{Metrics, alerted, live};
+
+/// How long the service waits for a product event from after an interval before it takes silence for the answer.
+const PATIENCE: TimeDelta = TimeDelta::days(1);
+/// Names read from the database at a time.
+const PAGE: u32 = 100;
+
+/// Judges every live metric that has an alert, of all workspaces, by the last interval that may be judged, and tells how many breached or
+/// recovered. A failure of one does not hold up the others.
+///
+/// An interval may be judged once it is over and its events have arrived: the workspace has an event, of any name, at or after its end. A
+/// day after its end it may be judged in any case, and silence is what is judged; but not before the workspace's first event, as nobody is
+/// silent who has never spoken. It is judged anew at every call until the next one may
+/// be, since an event that comes late may still take it beyond the threshold.
+pub async fn judge_alerts(store: &Store, lake: &lake::Lake) -> Result<usize, Error> {
+    let mut arrivals = Arrivals { lake, known: HashMap::new() };
+    let mut changed = 0;
+    let mut last = None;
+    loop {
+        let mut page = alerted(store, last.as_ref(), PAGE).await?;
+        for name in &page {
+            match judge_one(store, &mut arrivals, name).await {
+                Ok(true) => changed += 1,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(metric = %name, error = &error as &dyn std::error::Error, "a metric was not judged"),
+            }
+        }
+        if page.len() < PAGE as usize {
+            return Ok(changed);
+        }
+        last = page.pop();
+    }
+}
+
+async fn judge_one(store: &Store, arrivals: &mut Arrivals<'_>, name: &Name<Metric>) -> Result<bool, Error> {
+    let metric = live::<Metrics>(store, name).await?;
+    let Some(alert) = metric.alert else { return Ok(false) };
+    let Some(period) = arrivals.judgeable(name.workspace(), &alert, store.now()).await? else { return Ok(false) };
+    if metric.breach.is_some_and(|breach| period.end() <= breach.period().end()) {
+        // Announced: no answer of the lake could change anything.
+        return Ok(false);
+    }
+    let value = value(arrivals.lake, &metric, &alert, period).await?;
+    let version = metric.meta.version;
+    if metric.judge(period, value).is_none() {
+        return Ok(false);
+    }
+    let written = store
+        .write(&Call::internal(NAME), name.workspace(), async move |write: &mut Write| {
+            // Whoever changed the metric meanwhile asks another question; the next call answers it.
+            let current = write.find::<Metrics>(name).await?.filter(|current| current.meta.version == version);
+            if let Some(change) = current.and_then(|current| current.judge(period, value)) {
+                write.put::<Metrics>(change).await?;
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(written.revision.is_some())
+}
+
+/// The metric's value in an interval.
+async fn value(lake: &lake::Lake, metric: &Metric, alert: &Alert, period: Period) -> Result<f64, LakeFailure> {
+    let settings = TrendSettings::new(period.start(), period.end(), alert.interval, alert.zone)
+        .map_err(|error| lake::LakeError::InvalidQuery(error.to_string()))?;
+    let answer = lake.total(metric.meta.name.workspace().id(), &query(&metric.measure, &settings)).await?;
+    Ok(answer.series.first().map_or(0.0, |series| series.total))
+}
+
+/// How far the events of workspaces have come, asked of the lake once per workspace and moment however many metrics want to know.
+struct Arrivals<'a> {
+    lake: &'a lake::Lake,
+    known: HashMap<(WorkspaceId, DateTime<Utc>), bool>,
+}
+
+impl Arrivals<'_> {
+    /// The last interval by the alert's calendar that may be judged, if any.
+    async fn judgeable(&mut self, workspace: &WorkspaceId, alert: &Alert, now: DateTime<Utc>) -> Result<Option<Period>, LakeFailure> {
+        let last = last_complete(alert, now)?;
+        if self.since(workspace, last.end(), now).await? {
+            return Ok(Some(last));
+        }
+        if !self.since(workspace, DateTime::UNIX_EPOCH, now).await? {
+            return Ok(None);
+        }
+        // Events of the last interval may still be under way, those of the last one that was over a day ago are waited for no longer.
+        last_complete(alert, now - PATIENCE).map(Some)
+    }
+
+    /// Whether there is an event at or after `start`.
+    async fn since(&mut self, workspace: &WorkspaceId, start: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool, LakeFailure> {
+        let moment = (workspace.clone(), start);
+        if let Some(found) = self.known.get(&moment) {
+            return Ok(*found);
+        }
+        // Clocks of devices run ahead, so the next hours are looked at too.
+        let found = any(self.lake, workspace, lake::TimeRange::new(start, now + PATIENCE)).await?;
+        self.known.insert(moment, found);
+        Ok(found)
+    }
+}
+
+/// The last interval by the alert's calendar that is over at `time`.
+fn last_complete(alert: &Alert, time: DateTime<Utc>) -> Result<Period, LakeFailure> {
+    let bucket = lake::last_complete(time, interval(alert.interval), alert.zone, lake::WeekStart::Monday)?;
+    Period::new(bucket.start, bucket.end).map_err(|error| LakeFailure(lake::LakeError::InvalidQuery(error.to_string())))
+}
