@@ -89,28 +89,15 @@ impl ObjectStore for DurableFileSystem {
             PutMode::Overwrite => false,
             PutMode::Update(_) => return self.inner.put_opts(location, payload, options).await,
         };
-        // A `#` and digits at the end make `LocalFileSystem` hide the file from listings.
-        let staging = PathBuf::from(format!(
-            "{}#{}{:06}",
-            path.display(),
-            std::process::id(),
-            self.uploads.fetch_add(1, Ordering::Relaxed) % 1_000_000
-        ));
+        let first = self.uploads.fetch_add(1, Ordering::Relaxed);
         let location = path.display().to_string();
-        tokio::task::spawn_blocking(move || {
-            let written = put_durably(&path, &staging, &payload, create);
-            if written.is_err() || create {
-                // Either the name is linked to the content by now or the content is of no use: the staging name can go.
-                let _ = fs::remove_file(&staging);
-            }
-            written
-        })
-        .await
-        .map_err(|error| Error::Generic { store: "local", source: Box::new(error) })?
-        .map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Error::AlreadyExists { path: location, source: Box::new(error) },
-            _ => Error::Generic { store: "local", source: format!("{location}: {error}").into() },
-        })?;
+        tokio::task::spawn_blocking(move || put_durably(&path, first, &payload, create))
+            .await
+            .map_err(|error| Error::Generic { store: "local", source: Box::new(error) })?
+            .map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => Error::AlreadyExists { path: location, source: Box::new(error) },
+                _ => Error::Generic { store: "local", source: format!("{location}: {error}").into() },
+            })?;
         Ok(PutResult { e_tag: None, version: None })
     }
 
@@ -147,24 +134,32 @@ impl ObjectStore for DurableFileSystem {
     }
 }
 
-fn put_durably(path: &FilePath, staging: &FilePath, payload: &PutPayload, create: bool) -> std::io::Result<()> {
-    let mut file = match File::create(staging) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            create_folders_durably(path.parent().unwrap_or(path))?;
-            File::create(staging)?
-        }
-        other => other?,
-    };
-    for part in payload {
-        file.write_all(part)?;
+fn put_durably(path: &FilePath, first: u64, payload: &PutPayload, create: bool) -> std::io::Result<()> {
+    let (mut file, staging) = stage(path, first)?;
+    let written = payload.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_data());
+    let written = written.and_then(|()| if create { fs::hard_link(&staging, path) } else { fs::rename(&staging, path) });
+    if written.is_err() || create {
+        // Either the name is linked to the content by now or the content is of no use: the staging name can go.
+        let _ = fs::remove_file(&staging);
     }
-    file.sync_data()?;
-    if create {
-        fs::hard_link(staging, path)?;
-    } else {
-        fs::rename(staging, path)?;
-    }
+    written?;
     sync_folder(path.parent().unwrap_or(path))
+}
+
+/// A new file beside `path` that nobody else writes, be it another lake in this process or a process in another container: both may have
+/// the same id and count alike, so only the file system can tell which name is free. `first` is where to begin looking.
+fn stage(path: &FilePath, first: u64) -> std::io::Result<(File, PathBuf)> {
+    for number in first.. {
+        // A `#` and digits at the end make `LocalFileSystem` hide the file from listings.
+        let staging = PathBuf::from(format!("{}#{number}", path.display()));
+        match File::options().write(true).create_new(true).open(&staging) {
+            Ok(file) => return Ok((file, staging)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => create_folders_durably(path.parent().unwrap_or(path))?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
 }
 
 /// A new folder is durable only when its parent is synced too.
@@ -184,4 +179,36 @@ fn create_folders_durably(folder: &FilePath) -> std::io::Result<()> {
 
 fn sync_folder(folder: &FilePath) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::ObjectStoreExt as _;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn of_two_writers_of_one_name_one_wins_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        // As two processes have them, down to the same count of uploads.
+        let stores = [DurableFileSystem::default(), DurableFileSystem::default()];
+        for round in 0..200 {
+            let location = Path::from_absolute_path(folder.path().join(format!("log/{round}.json"))).unwrap();
+            let content = [vec![b'a'; 10_000], vec![b'b'; 10_000]];
+            let put = |writer: usize| {
+                let payload = PutPayload::from(content[writer].clone());
+                stores[writer].put_opts(&location, payload, PutOptions::from(PutMode::Create))
+            };
+            let (one, other) = tokio::join!(put(0), put(1));
+            let winner = match (one, other) {
+                (Ok(_), Err(Error::AlreadyExists { .. })) => 0,
+                (Err(Error::AlreadyExists { .. }), Ok(_)) => 1,
+                both => panic!("{both:?}"),
+            };
+            let stored = stores[0].get(&location).await.unwrap().bytes().await.unwrap();
+            assert!(stored == content[winner], "round {round}");
+        }
+        let left = std::fs::read_dir(folder.path().join("log")).unwrap().count();
+        assert_eq!(left, 200, "no staging file is left");
+    }
 }

@@ -67,7 +67,10 @@ impl Report {
             eprintln!("… and {untold} more; --rejects FILE writes all of them");
         }
         let rejections: Vec<_> = self.first.iter().map(|broken| json!({"line": broken.line, "reason": broken.reason})).collect();
-        let value = json!({"rows": rows, "stored": stored, "rejected": rejected, "dryRun": self.dry_run, "rejections": rejections});
+        let value = json!({
+            "rows": rows, "stored": stored, "rejected": rejected, "resumedAfter": self.resumed_after, "dryRun": self.dry_run,
+            "rejections": rejections,
+        });
         match format {
             Format::Json => crate::show(format_args!("{}", serde_json::to_string_pretty(&value)?)),
             Format::Yaml => crate::show(format_args!("{}", json::yaml(&value)?.trim_end())),

@@ -5,6 +5,9 @@
 mod files;
 mod server;
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use server::Server;
 
 #[test]
@@ -160,14 +163,31 @@ fn an_import_that_stops_goes_on_where_it_was() {
         "w",
         "--state",
         state.to_str().unwrap(),
-        "--batch",
-        "50",
     ];
-    let server = Server::start(folder.path());
     let away = Server::away();
     let (status, text) = away.run(&[&line[..], &["--timeout", "1"]].concat()).unwrap_err();
     assert!(status == 6 && text.contains("give the same command again"), "{status} {text}");
+
+    let server = Server::start(folder.path());
+    let mut import = server.command(&[&line[..], &["--batch", "1"]].concat()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let done = || {
+        let state = std::fs::read(&state).ok()?;
+        serde_json::from_slice::<serde_json::Value>(&state).ok()?["rows"].as_u64()
+    };
+    while done().is_none_or(|rows| rows < 3) {
+        assert!(import.try_wait().unwrap().is_none(), "it was stopped in the middle");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    import.kill().unwrap();
+    import.wait().unwrap();
+    let before = done().unwrap();
+
     let report = server.json(&line);
-    assert_eq!(report["stored"].as_u64(), Some(files::ROWS));
+    assert_eq!(report["resumedAfter"].as_u64(), Some(before));
+    assert!((3..files::ROWS).contains(&before), "{before}");
+    assert_eq!((report["rows"].as_u64(), report["stored"].as_u64()), (Some(files::ROWS), Some(files::ROWS)), "{report}");
+    let names = server.json(&["analysis", "list-event-names", "-w", "w"]);
+    let counts = names["eventNames"].as_array().unwrap().iter().map(|name| name["count"].as_str().unwrap().parse::<u64>().unwrap());
+    assert_eq!(counts.sum::<u64>(), files::ROWS);
     assert!(!state.exists(), "a finished import keeps no state");
 }

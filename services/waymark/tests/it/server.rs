@@ -48,14 +48,17 @@ impl Server {
         assert!(child.wait().unwrap().success());
     }
 
+    /// A command against it.
+    pub fn command(&self, line: &[&str]) -> Command {
+        let [discovery, roadmap, metrics] = &self.addresses;
+        let mut command = Command::new(WAYMARK);
+        command.args(line).args(["--discovery-address", discovery, "--roadmap-address", roadmap, "--metrics-address", metrics]);
+        command
+    }
+
     /// What a command prints; its exit status and standard error when it fails.
     pub fn run(&self, line: &[&str]) -> Result<String, (i32, String)> {
-        let [discovery, roadmap, metrics] = &self.addresses;
-        let output = Command::new(WAYMARK)
-            .args(line)
-            .args(["--discovery-address", discovery, "--roadmap-address", roadmap, "--metrics-address", metrics])
-            .output()
-            .unwrap();
+        let output = self.command(line).output().unwrap();
         if output.status.success() {
             return Ok(String::from_utf8(output.stdout).unwrap());
         }
