@@ -30,7 +30,7 @@ while read -r file; do
 done < <(grep -E '^(crates|services|tests)/.*\.rs$' <<<"$sources" | grep -v '/migrations/')
 
 # What operators are told to look at exists: Prometheus' form of the instruments' names, without units and kinds.
-instruments=$(git ls-files '*.rs' | xargs grep -ohE '"(waymark|rpc)\.[a-z_]+(\.[a-z_]+)+"' | tr -d '"' | tr . _ | sort -u)
+instruments=$(git ls-files '*.rs' | xargs grep -ohE '"(waymark|rpc)(\.[a-z_]+)+"' | tr -d '"' | tr . _ | sort -u)
 documented=$(grep -ohE '\b(waymark|rpc_server)_[a-z_]+' deploy/README.md deploy/alerts.yaml | sort -u)
 for metric in $documented; do
     name=$(sed -E 's/_(count|bucket|sum)$//; s/_(total|seconds)$//' <<<"$metric")

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use opentelemetry::metrics::Gauge;
+use opentelemetry::metrics::Counter;
 use sea_orm::{ConnectionTrait, Statement, Value};
 use waymark_runtime::Host;
 use waymark_store::{Error, LogRow, Store};
 
+use crate::consumer::Instruments;
 use crate::feed::{ATTEMPTS, backoff, chain, handle, is_outage, wanted};
 use crate::{Subscription, Topic, consumer, dead_letter, envelope};
 
@@ -18,10 +19,10 @@ const BATCH: u64 = 256;
 /// Carries events until shutdown.
 pub(crate) async fn run(host: Host, store: Store, source: Store, subscription: Subscription, topic: Topic) {
     let mut heads = source.heads().subscribe_any();
-    let lag = consumer::lag(&host);
+    let instruments = Instruments::new(&host);
     loop {
         heads.mark_unchanged();
-        match round(&host, &store, &source, &subscription, &topic, &lag).await {
+        match round(&host, &store, &source, &subscription, &topic, &instruments).await {
             Ok(true) if !host.shutdown.is_begun() => continue,
             Ok(true) => return,
             Ok(false) => {}
@@ -42,7 +43,7 @@ async fn round(
     source: &Store,
     subscription: &Subscription,
     topic: &Topic,
-    lag: &Gauge<u64>,
+    instruments: &Instruments,
 ) -> Result<bool, Error> {
     let cursors = cursors(store, topic.source).await?;
     let heads = source.reader().query_all_raw(Statement::from_string(source.backend(), "SELECT id, revision FROM workspaces")).await?;
@@ -55,13 +56,14 @@ async fn round(
             behind.push((workspace, after, revision.abs_diff(after)));
         }
     }
-    lag.record(behind.iter().map(|(.., missing)| missing).sum(), &consumer::labels(subscription, topic));
+    let labels = consumer::labels(subscription, topic);
+    instruments.lag.record(behind.iter().map(|(.., missing)| missing).sum(), &labels);
     let mut moved = false;
     for (workspace, after, _) in behind {
         let rows = source.read_log(&workspace, after, BATCH).await?;
         let Some(last) = rows.last().map(|row| row.revision) else { continue };
         for row in rows.into_iter().filter(|row| wanted.contains(row.event_type.as_str())) {
-            if !deliver(host, store, subscription, topic, row).await {
+            if !deliver(host, store, subscription, topic, row, &instruments.dead_letters).await {
                 return Ok(false);
             }
         }
@@ -72,7 +74,7 @@ async fn round(
 }
 
 /// Handles one row, again and again during an outage; false when shutdown came first.
-async fn deliver(host: &Host, store: &Store, subscription: &Subscription, topic: &Topic, row: LogRow) -> bool {
+async fn deliver(host: &Host, store: &Store, subscription: &Subscription, topic: &Topic, row: LogRow, dead_letters: &Counter<u64>) -> bool {
     let event = match envelope::to_received(topic.source, row) {
         Ok(event) => event,
         Err(error) => {
@@ -87,9 +89,11 @@ async fn deliver(host: &Host, store: &Store, subscription: &Subscription, topic:
         // An outage is not the event's fault.
         failures += u32::from(!is_outage(&error));
         if failures >= ATTEMPTS {
-            tracing::error!(event = %event.event_id, error = %reason, "event set aside as a dead letter");
             let attempts = i32::try_from(failures).unwrap_or(i32::MAX);
             if dead_letter::keep(store, &event, &reason, attempts).await.is_ok() {
+                let (source, workspace, r#type) = (topic.source, event.workspace.id(), event.event_type.as_str());
+                tracing::error!(event = %event.event_id, source, workspace, r#type, error = reason, "event set aside as a dead letter");
+                dead_letters.add(1, &consumer::labels(subscription, topic));
                 return true;
             }
         } else {

@@ -7,7 +7,8 @@ use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::{AckKind, Message};
 use futures::StreamExt as _;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Gauge;
+use opentelemetry::metrics::{Counter, Gauge};
+use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 use waymark_runtime::Host;
 use waymark_store::{Received, Store};
@@ -24,10 +25,10 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Consumes until shutdown, through any outage.
 pub(crate) async fn run(host: Host, store: Store, client: async_nats::Client, subscription: Subscription, topic: Topic) {
-    let lag = lag(&host);
+    let instruments = Instruments::new(&host);
     let mut pause = 1;
     while !host.shutdown.is_begun() {
-        match consume(&host, &store, &client, &subscription, &topic, &lag).await {
+        match consume(&host, &store, &client, &subscription, &topic, &instruments).await {
             Ok(()) => pause = 1,
             Err(error) => {
                 // Before the source service made its stream there is nothing to consume; that is no fault.
@@ -52,7 +53,7 @@ async fn consume(
     client: &async_nats::Client,
     subscription: &Subscription,
     topic: &Topic,
-    lag: &Gauge<u64>,
+    instruments: &Instruments,
 ) -> Result<(), String> {
     let context = async_nats::jetstream::new(client.clone());
     let config = pull::Config {
@@ -71,20 +72,27 @@ async fn consume(
     let mut failures = Failures::default();
     let labels = labels(subscription, topic);
     let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             () = host.shutdown.begun() => return Ok(()),
             message = messages.next() => message,
             // Also while nothing is delivered, as when the broker holds events back.
             _ = look.tick() => {
-                if let Ok(info) = consumer.info().await {
-                    lag.record(info.num_pending + info.num_ack_pending as u64, &labels);
+                tokio::select! {
+                    () = host.shutdown.begun() => return Ok(()),
+                    info = consumer.info() => if let Ok(info) = info {
+                        instruments.lag.record(info.num_pending + info.num_ack_pending as u64, &labels);
+                    }
                 }
                 continue;
             }
         };
         let message = message.ok_or("the subscription ended")?.map_err(|e| e.to_string())?;
-        let answer = receive(store, subscription, &message, &mut failures).await;
+        let (answer, set_aside) = receive(store, subscription, &message, &mut failures).await;
+        if set_aside {
+            instruments.dead_letters.add(1, &labels);
+        }
         // The broker confirms the acknowledgement; if that is lost the event comes again and the inbox knows it.
         if let Err(error) = message.double_ack_with(answer).await {
             tracing::debug!(%error, "acknowledgement lost");
@@ -92,10 +100,21 @@ async fn consume(
     }
 }
 
-/// How far consumers are behind.
-pub(crate) fn lag(host: &Host) -> Gauge<u64> {
-    let description = "Events that wait for this consumer; within one process, revisions";
-    host.telemetry.meter().u64_gauge("waymark.consumer.lag").with_description(description).build()
+/// What consumers count.
+pub(crate) struct Instruments {
+    pub(crate) lag: Gauge<u64>,
+    pub(crate) dead_letters: Counter<u64>,
+}
+
+impl Instruments {
+    pub(crate) fn new(host: &Host) -> Self {
+        let meter = host.telemetry.meter();
+        let waiting = "Events that wait for this consumer; within one process, revisions";
+        Self {
+            lag: meter.u64_gauge("waymark.consumer.lag").with_description(waiting).build(),
+            dead_letters: meter.u64_counter("waymark.dead_letters").with_description("Events set aside as dead letters").build(),
+        }
+    }
 }
 
 /// Which consumer it is.
@@ -120,8 +139,8 @@ impl Failures {
     }
 }
 
-/// Handles a delivery and says what to tell the broker.
-async fn receive(store: &Store, subscription: &Subscription, message: &Message, failures: &mut Failures) -> AckKind {
+/// Handles a delivery and says what to tell the broker, and whether the event was set aside.
+async fn receive(store: &Store, subscription: &Subscription, message: &Message, failures: &mut Failures) -> (AckKind, bool) {
     let headers = message.headers.clone().unwrap_or_default();
     let event = match envelope::from_nats(&headers, &message.payload) {
         Ok((event, None)) => event,
@@ -129,23 +148,28 @@ async fn receive(store: &Store, subscription: &Subscription, message: &Message, 
         Err(error) => {
             // Not an event of Waymark: it cannot be kept as one either, only reported.
             tracing::error!(subject = %message.subject, %error, "not an event; dropped");
-            return AckKind::Term;
+            return (AckKind::Term, false);
         }
     };
-    let Err(error) = handle(subscription, event.clone()).await else { return AckKind::Ack };
+    let Err(error) = handle(subscription, event.clone()).await else { return (AckKind::Ack, false) };
     let outage = is_outage(&error);
     let attempt = if outage { ATTEMPTS } else { failures.another(event.event_id) };
     if !outage && attempt >= ATTEMPTS {
         return set_aside(store, &event, &chain(&error), attempt).await;
     }
-    tracing::warn!(event = %event.event_id, outage, error = %chain(&error), "event not handled; it will be delivered again");
-    AckKind::Nak(Some(backoff(attempt)))
+    let (source, workspace, r#type) = (event.source.as_str(), event.workspace.id(), event.event_type.as_str());
+    let error = chain(&error);
+    tracing::warn!(event = %event.event_id, source, workspace, r#type, outage, error, "event not handled; it will be delivered again");
+    (AckKind::Nak(Some(backoff(attempt))), false)
 }
 
-async fn set_aside(store: &Store, event: &Received, reason: &str, attempt: u32) -> AckKind {
-    tracing::error!(event = %event.event_id, attempt, error = reason, "event set aside as a dead letter");
+async fn set_aside(store: &Store, event: &Received, reason: &str, attempt: u32) -> (AckKind, bool) {
+    let (source, workspace, r#type) = (event.source.as_str(), event.workspace.id(), event.event_type.as_str());
     match dead_letter::keep(store, event, reason, i32::try_from(attempt).unwrap_or(i32::MAX)).await {
-        Ok(()) => AckKind::Ack,
-        Err(_) => AckKind::Nak(Some(backoff(attempt))),
+        Ok(()) => {
+            tracing::error!(event = %event.event_id, source, workspace, r#type, error = reason, "event set aside as a dead letter");
+            (AckKind::Ack, true)
+        }
+        Err(_) => (AckKind::Nak(Some(backoff(attempt))), false),
     }
 }

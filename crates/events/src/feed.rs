@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::AsyncInstrument;
@@ -82,10 +83,12 @@ pub enum Transport {
 impl Transport {
     /// What a service that is a process of its own is configured to use.
     pub async fn configured(host: &Host, args: &EventArgs) -> anyhow::Result<Self> {
-        Ok(match &args.nats_url {
-            Some(url) => Self::Nats(connect(url, args, host.name).await?),
-            None => Self::None,
-        })
+        let Some(url) = &args.nats_url else {
+            tracing::warn!("no NATS server is configured (--nats-url): other services hear nothing of this one's events, nor it of theirs");
+            return Ok(Self::None);
+        };
+        tracing::info!(nats = without_password(url), "events go to other services");
+        Ok(Self::Nats(connect(url, args, host.name).await?))
     }
 }
 
@@ -99,6 +102,11 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
     if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
         anyhow::bail!("the database address of {service} must begin with postgres:// or sqlite://; see --database-url");
     }
+    // Passwords with characters that must be escaped are what usually goes wrong.
+    if !url.starts_with("sqlite:") && url::Url::parse(&url).is_err() {
+        anyhow::bail!("the database address of {service} cannot be read; characters such as / # @ in a password must be percent-encoded");
+    }
+    tracing::info!(service, database = without_password(&url), "opening the database");
     if args.database_url.is_none() {
         std::fs::create_dir_all(&args.data_dir).with_context(|| format!("the data folder {} cannot be made", args.data_dir.display()))?;
     }
@@ -149,13 +157,19 @@ pub async fn connect(url: &str, args: &EventArgs, name: &str) -> anyhow::Result<
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(|attempts| Duration::from_millis((50 * attempts as u64).min(2_000)))
+        .event_callback(|event| async move {
+            match event {
+                async_nats::Event::Connected => tracing::info!("connected to NATS"),
+                event => tracing::warn!(%event, "NATS"),
+            }
+        })
         .connect(url)
         .await
         .with_context(|| format!("{} is not an address of a NATS server", without_password(url)))
 }
 
 /// An address without the user and password that may stand in it.
-fn without_password(url: &str) -> &str {
+pub fn without_password(url: &str) -> &str {
     url.rsplit_once('@').map_or(url, |(_, address)| address)
 }
 
@@ -212,7 +226,7 @@ async fn housekeeping(host: Host, store: Store) {
         if rounds.is_multiple_of(2_400) {
             match store.purge_requests(store.now() - REQUESTS).await {
                 Ok(purged) => tracing::debug!(purged, "old answers forgotten"),
-                Err(error) => tracing::warn!(%error, "old answers are not forgotten"),
+                Err(error) => tracing::warn!(error = %chain(&error), "old answers are not forgotten"),
             }
         }
         rounds += 1;
@@ -227,7 +241,9 @@ pub(crate) async fn handle(subscription: &Subscription, event: Received) -> Resu
     if let Some(traceparent) = &event.traceparent {
         propagation::link(&span, traceparent);
     }
-    (subscription.handler)(event).instrument(span).await
+    // A panic is the event's fault as any other failure is, and must not end the consumer.
+    let handled = std::panic::AssertUnwindSafe((subscription.handler)(event)).catch_unwind().instrument(span).await;
+    handled.unwrap_or_else(|_| Err(sea_orm::DbErr::Custom("the handler of the event panicked".into()).into()))
 }
 
 /// The types a topic asks for.

@@ -1,7 +1,7 @@
 //! Who may relay: a row with a holder and an expiry, the same on both databases.
 //!
-//! The lease only keeps two relays from working at once; that no event is stored twice or out of order is guaranteed by the sequence
-//! numbers the relay publishes with, even if clocks lie and two hold the lease.
+//! The lease only keeps two relays from working at once. Even if clocks lie and two hold it, no event is stored out of order, as each is
+//! published for one place in the stream, nor twice, as the broker knows the message ids of the last hour.
 
 use std::time::{Duration, Instant};
 
@@ -20,28 +20,22 @@ pub(crate) struct Lease {
     since: Option<Instant>,
 }
 
-/// Whether the lease is held.
-pub(crate) enum Held {
-    /// As before.
-    Yes,
-    /// Since now; what was read before may be out of date.
-    Taken,
-    /// By another.
-    No,
-}
-
 impl Lease {
     /// The lease `name` for `holder`, who is told from others by it.
     pub(crate) fn new(name: String, holder: String) -> Self {
         Self { name, holder, since: None }
     }
 
-    /// Makes sure that the lease is held; asks the database only when a third of the term is over.
-    pub(crate) async fn hold(&mut self, store: &Store) -> Result<Held, Error> {
+    /// When the lease was last taken or renewed, while it surely holds.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.since.filter(|since| since.elapsed() < TERM)
+    }
+
+    /// Makes sure that the lease is held, if no other has it; asks the database only when a third of the term is over.
+    pub(crate) async fn hold(&mut self, store: &Store) -> Result<bool, Error> {
         let asked = Instant::now();
-        let held = self.since.is_some_and(|since| asked.duration_since(since) < TERM);
         if self.since.is_some_and(|since| asked.duration_since(since) < TERM / 3) {
-            return Ok(Held::Yes);
+            return Ok(true);
         }
         let now = store.now();
         let expire = (now + TERM).timestamp_micros();
@@ -55,11 +49,7 @@ impl Lease {
         );
         let taken = store.writer().execute_raw(statement).await?.rows_affected() == 1;
         self.since = taken.then_some(asked);
-        Ok(match taken {
-            true if held => Held::Yes,
-            true => Held::Taken,
-            false => Held::No,
-        })
+        Ok(taken)
     }
 
     /// Gives the lease up, so that another replica need not wait for its end.

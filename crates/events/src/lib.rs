@@ -14,6 +14,6 @@ mod service;
 mod watch;
 
 pub use envelope::{stream_name, subject};
-pub use feed::{Handler, Subscription, Topic, Transport, connect, open, start};
+pub use feed::{Handler, Subscription, Topic, Transport, connect, open, start, without_password};
 pub use relay::Relay;
 pub use service::EventsApi;

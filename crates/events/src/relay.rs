@@ -20,10 +20,13 @@ use waymark_runtime::config::{EventArgs, EventFormat};
 use waymark_store::{Error as StoreError, LogRow, Store};
 
 use crate::envelope;
-use crate::lease::{Held, Lease};
+use crate::feed::chain;
+use crate::lease::Lease;
 
 /// Messages in flight at most, about.
 const BATCH: usize = 2_048;
+/// Bytes of events in one batch, about.
+const BATCH_BYTES: usize = 8 << 20;
 /// Workspaces that one batch takes events from.
 const WORKSPACES: u64 = 512;
 /// Rounds without progress before the relay pauses.
@@ -63,6 +66,13 @@ struct Batch {
     rows: Vec<LogRow>,
     /// The cursors they follow.
     cursors: BTreeMap<String, i64>,
+    /// Revisions committed but not published, in all workspaces.
+    depth: i64,
+}
+
+/// Workspaces with events to publish, and the cursors these follow.
+struct Behind {
+    workspaces: Vec<(String, i64)>,
     /// Revisions committed but not published, in all workspaces.
     depth: i64,
 }
@@ -129,10 +139,15 @@ impl Relay {
                 }
             }
             heads.mark_unchanged();
-            let done = self.round(next.take()).await;
+            // At the end what was read ahead is read again, with what was committed since.
+            let done = self.round(next.take().filter(|_| !ending)).await;
             if let Err(error) = &done {
-                tracing::warn!(service = self.service, %error, "the relay pauses; events stay in the log");
+                tracing::warn!(service = self.service, error = %chain(error), "the relay pauses; events stay in the log");
                 self.sequence = None;
+                // Another replica may reach the broker.
+                if let Err(error) = self.lease.release(&self.store).await {
+                    tracing::debug!(error = %chain(&error), "the relay's lease runs out by itself");
+                }
             }
             if ending {
                 break;
@@ -161,25 +176,37 @@ impl Relay {
 
     /// Publishes one batch: `batch`, or what the log has.
     async fn round(&mut self, batch: Option<Batch>) -> Result<Round, RelayError> {
-        let batch = match batch {
-            Some(batch) => batch,
-            None => pending(&self.store, &BTreeMap::new()).await?,
+        let batch = match (batch, self.lease.since()) {
+            (Some(batch), Some(_)) => batch,
+            (_, since) => {
+                let mut behind = behind(&self.store, &BTreeMap::new()).await?;
+                self.observe(behind.depth, None);
+                // Nobody reads events but who may publish them.
+                if behind.depth == 0 || !self.lease.hold(&self.store).await? {
+                    return Ok(Round::Idle);
+                }
+                if since.is_none() {
+                    // The cursors were read before the lease was taken: they may be those of the holder before.
+                    behind = self::behind(&self.store, &BTreeMap::new()).await?;
+                }
+                read(&self.store, behind).await?
+            }
         };
-        self.observe(batch.depth, None);
         if batch.rows.is_empty() {
             return Ok(Round::Idle);
         }
-        match self.lease.hold(&self.store).await? {
-            Held::Yes => {}
-            // The cursors were read before the lease was taken: they may be those of the holder before.
-            Held::Taken => return Ok(Round::Published(None)),
-            Held::No => return Ok(Round::Idle),
-        }
         self.observe(batch.depth, batch.rows.iter().map(|row| row.time).min());
-        // The next batch is read while the broker stores this one.
-        let ends = batch.rows.iter().map(|row| (row.workspace.clone(), row.revision)).collect();
+        // The next batch, if there is one, is read while the broker stores this one.
+        let ends: BTreeMap<_, _> = batch.rows.iter().map(|row| (row.workspace.clone(), row.revision)).collect();
+        let revisions: i64 = ends.iter().map(|(workspace, end)| end - batch.cursors.get(workspace).copied().unwrap_or(0)).sum();
         let store = self.store.clone();
-        let (published, following) = tokio::join!(self.publish(&batch.rows), pending(&store, &ends));
+        let following = async {
+            if batch.depth <= revisions {
+                return Ok(None);
+            }
+            read(&store, behind(&store, &ends).await?).await.map(|batch| Some(batch).filter(|batch| !batch.rows.is_empty()))
+        };
+        let (published, following) = tokio::join!(self.publish(&batch.rows), following);
         let (count, failure) = match published {
             Ok(()) => (batch.rows.len(), None),
             Err((count, error)) => (count, Some(error)),
@@ -190,7 +217,7 @@ impl Relay {
             Some(error) => Err(error),
             // Somebody else set a cursor, as a republish does: what was read from the old one is void.
             None if !moved => Ok(Round::Published(None)),
-            None => Ok(Round::Published(Some(following?).filter(|batch| !batch.rows.is_empty()))),
+            None => Ok(Round::Published(following?)),
         }
     }
 
@@ -201,8 +228,8 @@ impl Relay {
         while done < rows.len() {
             let before = done;
             match self.lease.hold(&self.store).await {
-                Ok(Held::Yes) => {}
-                Ok(Held::Taken | Held::No) => return Err((done, RelayError::Broker("another relay has taken over".into()))),
+                Ok(true) => {}
+                Ok(false) => return Err((done, RelayError::Broker("another relay has taken over".into()))),
                 Err(error) => return Err((done, error.into())),
             }
             match self.attempt(&rows[done..]).await {
@@ -293,8 +320,16 @@ impl Relay {
             ..stream::Config::default()
         };
         let broker = |e: String| RelayError::Broker(e);
-        let stream = self.context.get_or_create_stream(config).await.map_err(|e| broker(e.to_string()))?;
-        Ok(stream.get_info().await.map_err(|e| broker(e.to_string()))?.state.last_sequence)
+        let stream = self.context.get_or_create_stream(&config).await.map_err(|e| broker(e.to_string()))?;
+        let info = stream.get_info().await.map_err(|e| broker(e.to_string()))?;
+        if info.config.num_replicas != self.replicas {
+            // The number was changed after the stream was made.
+            match self.context.update_stream(&config).await {
+                Ok(_) => tracing::info!(stream = config.name, replicas = self.replicas, "the stream's copies were changed"),
+                Err(error) => tracing::warn!(stream = config.name, %error, "the stream keeps its number of copies"),
+            }
+        }
+        Ok(info.state.last_sequence)
     }
 
     /// Remembers what is published, unless the cursor was moved meanwhile, as by a republish. `next` is the first row that is not
@@ -344,30 +379,38 @@ impl Relay {
     }
 }
 
-/// About one batch of the log behind the cursors; behind `ahead` in the workspaces it names.
-async fn pending(store: &Store, ahead: &BTreeMap<String, i64>) -> Result<Batch, StoreError> {
+/// What is behind the cursors; behind `ahead` in the workspaces it names.
+async fn behind(store: &Store, ahead: &BTreeMap<String, i64>) -> Result<Behind, StoreError> {
     let sql = format!(
         "SELECT w.id, coalesce(c.revision, 0), w.revision, CAST(sum(w.revision - coalesce(c.revision, 0)) OVER () AS bigint) FROM workspaces w
          LEFT JOIN relay_cursors c ON c.workspace = w.id
          WHERE w.revision > coalesce(c.revision, 0) ORDER BY coalesce(c.revision, 0) LIMIT {WORKSPACES}"
     );
-    let mut behind = Vec::new();
-    let mut depth = 0;
+    let (mut workspaces, mut depth, mut in_flight) = (Vec::new(), 0, 0);
     for row in store.reader().query_all_raw(Statement::from_string(store.backend(), sql)).await? {
         let (workspace, cursor, head): (String, i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
         depth = row.try_get_by_index(3)?;
         let after = ahead.get(&workspace).copied().unwrap_or(0).max(cursor);
+        in_flight += after - cursor;
         if head > after {
-            behind.push((workspace, after));
+            workspaces.push((workspace, after));
         }
     }
-    // Every workspace gets its share, so that a busy one cannot starve the others.
-    let share = (BATCH / behind.len().max(1)).max(1);
-    let (mut cursors, mut rows) = (BTreeMap::new(), Vec::new());
-    for (workspace, after) in behind {
-        rows.extend(store.read_log(&workspace, after, share as u64).await?);
+    Ok(Behind { workspaces, depth: depth - in_flight })
+}
+
+/// About one batch of the log.
+async fn read(store: &Store, behind: Behind) -> Result<Batch, StoreError> {
+    let Behind { workspaces, depth } = behind;
+    // Each of these workspaces gets its share, so that a busy one cannot starve them.
+    let share = (BATCH / workspaces.len().max(1)).max(1);
+    let (mut cursors, mut rows, mut bytes) = (BTreeMap::new(), Vec::new(), 0);
+    for (workspace, after) in workspaces {
+        let found = store.read_log(&workspace, after, share as u64).await?;
+        bytes += found.iter().map(|row| row.data.len()).sum::<usize>();
+        rows.extend(found);
         cursors.insert(workspace, after);
-        if rows.len() >= BATCH {
+        if rows.len() >= BATCH || bytes >= BATCH_BYTES {
             break;
         }
     }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::UpDownCounter;
 use sea_orm::{ConnectionTrait, Statement, Value};
@@ -129,9 +129,11 @@ impl EventsService for EventsApi {
         let (streams, service) = (self.streams.clone(), [KeyValue::new("service", self.subscription.consumer)]);
         self.host.tasks.spawn(format!("watch {parent}"), async move {
             streams.add(1, &service);
-            let reason = watch.run(position, snapshot, announce).await;
-            // A reader that left does not want to know.
-            let _ = ended.send(reason);
+            // A watch that panics ends its own stream, not the process.
+            if let Ok(reason) = std::panic::AssertUnwindSafe(watch.run(position, snapshot, announce)).catch_unwind().await {
+                // A reader that left does not want to know.
+                let _ = ended.send(reason);
+            }
             streams.add(-1, &service);
         });
         // What is buffered is read first, then why it ended.

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Our own lines at info; of libraries only what somebody should look into.
 const QUIET: &str = "info,async_nats=error,buoyant_kernel=warn,opentelemetry_sdk=warn,sea_orm_migration=warn";
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 
 /// Options of a process, whichever services run in it.
 #[derive(Debug, Clone, clap::Args)]
@@ -47,11 +47,11 @@ pub struct TelemetryArgs {
     /// Form of the log lines on standard error
     #[arg(long, env = "WAYMARK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Which log lines are kept: a level, or directives such as `info,waymark_store=debug`
+    /// Which log lines are kept: a level, or directives such as `info,waymark_store=debug`. It takes the place of the whole default
     #[arg(long, env = "WAYMARK_LOG", value_name = "FILTER", default_value = QUIET)]
     pub log: String,
-    /// OpenTelemetry collector (OTLP over gRPC) that traces and metrics are sent to, such as http://localhost:4317. Off when not given;
-    /// /metrics works either way
+    /// OpenTelemetry collector (OTLP over gRPC without TLS) that traces and metrics are sent to, such as http://localhost:4317. Off when
+    /// not given; /metrics works either way
     #[arg(long, env = "WAYMARK_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
     /// Share of traces that are kept, 0 to 1, when the caller has not decided already
@@ -101,7 +101,7 @@ pub struct LimitArgs {
     #[arg(long, env = "WAYMARK_MAX_CONCURRENCY", value_name = "CALLS", default_value_t = 512)]
     pub max_concurrency: usize,
     /// Streams (calls) open at once on one connection
-    #[arg(long, env = "WAYMARK_MAX_STREAMS", value_name = "STREAMS", default_value_t = 128)]
+    #[arg(long, env = "WAYMARK_MAX_STREAMS", value_name = "STREAMS", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_streams: u32,
     /// Longest time a call is worked on, also when the caller set a later deadline or none, such as 30s. A stream, once started, is only
     /// bound by the caller's own deadline
@@ -126,11 +126,11 @@ impl Default for LimitArgs {
 #[command(next_help_heading = "Data")]
 pub struct DatabaseArgs {
     /// Database of the service: postgres://user:password@host/name, or sqlite://path?mode=rwc. The default is an SQLite file named after
-    /// the service in the data folder
-    #[arg(long, env = "WAYMARK_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    /// the service in the data folder. Give a password by the variable: flags show in process lists
+    #[arg(long, env = "WAYMARK_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub database_url: Option<String>,
-    /// Connections kept to PostgreSQL, or readers of an SQLite file
-    #[arg(long, env = "WAYMARK_DATABASE_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = 16)]
+    /// Connections to PostgreSQL at most, half for writes, half for reads; or readers of an SQLite file
+    #[arg(long, env = "WAYMARK_DATABASE_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..))]
     pub database_connections: u32,
     /// Folder for SQLite files and product events; made when it is absent
     #[arg(long, env = "WAYMARK_DATA_DIR", value_name = "FOLDER", default_value = "./.waymark")]
@@ -159,10 +159,10 @@ impl Default for DatabaseArgs {
 pub struct EventArgs {
     /// NATS server with JetStream, such as nats://localhost:4222 or, over TLS, tls://nats.example.com. Without it events stay in the database: Watch works, other teams' streams
     /// do not
-    #[arg(long, env = "WAYMARK_NATS_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(long, env = "WAYMARK_NATS_URL", value_name = "URL", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub nats_url: Option<String>,
     /// Credentials file (user JWT and seed, as `nsc` writes it) for that server. A user and password may also stand in its address
-    #[arg(long, env = "WAYMARK_NATS_CREDENTIALS", value_name = "FILE")]
+    #[arg(long, env = "WAYMARK_NATS_CREDENTIALS", value_name = "FILE", requires = "nats_url")]
     pub nats_credentials: Option<PathBuf>,
     /// Copies JetStream keeps of each event: 1 on a single server, 3 on a cluster
     #[arg(long, env = "WAYMARK_NATS_REPLICAS", value_name = "COPIES", default_value_t = 1)]

@@ -13,6 +13,8 @@ use crate::shutdown::Shutdown;
 use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
 
+/// What a collector gets to take the last telemetry: a supervisor's patience has an end.
+const FLUSH: Duration = Duration::from_secs(3);
 /// What tasks get when the servers used up the time to drain.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
@@ -123,7 +125,10 @@ where
     host.drain(servers).await;
     drop(not_ready);
     let telemetry = host.telemetry.clone();
-    tokio::task::spawn_blocking(move || telemetry.flush()).await?;
+    let flushed = tokio::task::spawn_blocking(move || telemetry.flush());
+    if tokio::time::timeout(FLUSH, flushed).await.is_err() {
+        tracing::warn!("the collector does not take the last telemetry; it is lost");
+    }
     tracing::info!("ended");
     Ok(())
 }

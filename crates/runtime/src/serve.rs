@@ -29,7 +29,7 @@ pub enum Error {
     #[error(transparent)]
     Exposed(#[from] Exposed),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    #[error("cannot listen on {address}; choose another address with --listen, or in waymark dev with --<service>-listen")]
     Listen {
         /// The address asked for.
         address: SocketAddr,

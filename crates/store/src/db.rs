@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult};
 use uuid::Uuid;
@@ -16,6 +17,11 @@ use crate::{Error, Heads};
 
 /// Which database it is.
 pub use sea_orm::DbBackend as Backend;
+
+/// Bounds of the times that are counted.
+const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+/// What a write may take beyond the longest statement.
+const SPARE: Duration = Duration::from_secs(5);
 
 /// Where the time and new identities come from; tests give fixed ones.
 #[derive(Clone)]
@@ -31,7 +37,7 @@ pub struct Clock {
 pub struct StoreOptions {
     /// `sqlite://path/to/file.db` or `postgres://user:password@host:port/database`.
     pub url: String,
-    /// Connections at most: a quarter for reads, the rest for writes; on SQLite the readers beside the one writer.
+    /// Connections at most: half for writes, half for reads; on SQLite the readers beside the one writer.
     pub max_connections: u32,
     /// How long a request waits for a free connection.
     pub acquire_timeout: Duration,
@@ -56,7 +62,9 @@ pub struct Store {
     heads: Heads,
     pub(crate) groups: Groups,
     pub(crate) acquire_timeout: Duration,
-    /// How long writes waited for a connection and for BEGIN, with the label that tells the services of a process apart.
+    /// How long a write may take, and its commit: longer than any single statement may.
+    pub(crate) patience: Duration,
+    /// How long writes waited for their turn, a connection and BEGIN, with the label that tells the services of a process apart.
     wait: Option<(Histogram<f64>, KeyValue)>,
 }
 
@@ -88,7 +96,19 @@ impl Store {
                 });
                 connect
             };
-            let writer = Database::connect(sqlite(1)).await?;
+            let mut writer = sqlite(1);
+            // After a full disk or an input-output error SQLite has ended the transaction by itself and the driver has not noticed: later
+            // "commits" would only release savepoints. A connection that believes itself in a transaction is not used again. The ping
+            // waits for a rollback that is under way.
+            writer.map_sqlx_sqlite_pool_opts(|o| {
+                o.after_release(|connection, _| {
+                    Box::pin(async move {
+                        connection.ping().await?;
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
+            });
+            let writer = Database::connect(writer).await?;
             (writer, Database::connect(sqlite(options.max_connections)).await?)
         } else {
             let mut connect = base();
@@ -98,10 +118,8 @@ impl Store {
             connect.map_sqlx_postgres_opts(|o| o.options([("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s")]));
             // Reads have connections of their own, so that writers that wait for one workspace do not stop them.
             let (mut writes, mut reads) = (connect.clone(), connect);
-            // A write holds its connection while the disk syncs; a read is gone at once.
-            let readers = (options.max_connections / 4).max(1);
-            writes.max_connections(options.max_connections.saturating_sub(readers).max(1));
-            reads.max_connections(readers);
+            writes.max_connections((options.max_connections / 2).max(1));
+            reads.max_connections(options.max_connections.div_ceil(2).max(1));
             (Database::connect(writes).await?, Database::connect(reads).await?)
         };
         Ok(Self {
@@ -110,6 +128,7 @@ impl Store {
             clock,
             heads: Heads::default(),
             groups: Groups::default(),
+            patience: options.statement_timeout + SPARE,
             acquire_timeout: options.acquire_timeout,
             wait: None,
         })
@@ -118,7 +137,11 @@ impl Store {
     /// The same, measuring how long the writes of `service` wait for a connection.
     #[must_use]
     pub fn measured(mut self, meter: &Meter, service: &'static str) -> Self {
-        let wait = meter.f64_histogram("waymark.db.wait").with_unit("s").with_description("Time a write waits for a connection and BEGIN");
+        let wait = meter
+            .f64_histogram("waymark.db.wait")
+            .with_unit("s")
+            .with_boundaries(SECONDS.to_vec())
+            .with_description("Time a write waits for its turn, a connection and BEGIN");
         self.wait = Some((wait.build(), KeyValue::new("service", service)));
         self
     }

@@ -118,8 +118,8 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
-    /// The transaction that this write shared with others was not committed.
-    #[error("the database did not commit")]
+    /// The commit of the transaction that this write shared with others was not confirmed: another's failure, or an outage.
+    #[error("the database did not confirm the commit")]
     Commit(#[source] Arc<DbErr>),
     /// The write's turn did not come, or no connection was free, in time.
     #[error("the database was too busy to begin within {0:?}")]
@@ -156,7 +156,6 @@ impl Failure for Error {
             Self::Expired { .. } => FailureKind::OutOfRange,
             Self::Damaged { .. } | Self::UnknownEvent(_) => FailureKind::Bug,
             Self::Database(error) if is_bug(error) => FailureKind::Bug,
-            Self::Commit(error) if is_bug(error) => FailureKind::Bug,
             Self::Database(_) | Self::Commit(_) | Self::Busy(_) | Self::Schema(_) => FailureKind::Unavailable,
         }
     }
@@ -181,7 +180,6 @@ impl Failure for Error {
             Self::Future { .. } => "REVISION_IN_FUTURE",
             Self::Damaged { .. } | Self::UnknownEvent(_) => "INTERNAL",
             Self::Database(error) if is_bug(error) => "INTERNAL",
-            Self::Commit(error) if is_bug(error) => "INTERNAL",
             Self::Database(_) | Self::Commit(_) | Self::Busy(_) | Self::Schema(_) => "UNAVAILABLE",
         }
     }

@@ -1,24 +1,28 @@
 //! Group commit: writes that wait for the same lock share one transaction, hence one sync of the disk.
 //!
 //! A workspace's writes run one after another, on SQLite those of all workspaces. The first begins a transaction. When its work is
-//! done it hands the open transaction to the next that waits, which sets a savepoint and does its work behind it; the last commits for
-//! all. A write that fails, changes nothing or is abandoned by its caller is undone to its savepoint, and the others go on. Nobody is
+//! done it hands the open transaction to the next that waits, which sets a savepoint and does its work behind it; after the last it is
+//! committed for all. A write that fails, changes nothing or is abandoned by its caller is undone to its savepoint, and the others go on. Nobody is
 //! answered before the commit, since what a write found may be another's that is not committed yet.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
+use crate::sql::Sql;
 use crate::{Error, Heads, Store};
 
 /// Writes of one transaction at most.
 const WRITES: u32 = 32;
-/// A transaction this old is not handed on, so that a slow write delays few others.
-const AGE: Duration = Duration::from_millis(10);
+/// A transaction this old is not handed on, lest writes that are done wait long for those that come.
+const AGE: Duration = Duration::from_millis(50);
 
 /// Whether the commit that an answer waits for succeeded.
 pub(crate) type Outcome = Result<(), Arc<DbErr>>;
@@ -32,9 +36,18 @@ pub(crate) struct Seat {
     groups: Groups,
     heads: Heads,
     key: String,
+    /// How long the database may take to commit.
+    patience: Duration,
     /// Dropping hands on; false once that is done.
     held: bool,
     group: Option<Group>,
+}
+
+/// An open transaction, as one write uses it.
+pub(crate) struct Transaction {
+    inner: Arc<DatabaseTransaction>,
+    backend: DbBackend,
+    failed: bool,
 }
 
 /// An open transaction and those who wait for its commit.
@@ -56,7 +69,14 @@ impl Store {
         let key = if self.backend() == DbBackend::Postgres { workspace } else { "" };
         let turn = self.groups.enter(key);
         match turn {
-            None => Ok(Seat { groups: self.groups.clone(), heads: self.heads().clone(), key: key.to_owned(), held: true, group: None }),
+            None => Ok(Seat {
+                groups: self.groups.clone(),
+                heads: self.heads().clone(),
+                key: key.to_owned(),
+                patience: self.patience,
+                held: true,
+                group: None,
+            }),
             Some(turn) => match tokio::time::timeout(self.acquire_timeout, turn).await {
                 Ok(Ok(seat)) => Ok(seat),
                 Ok(Err(_)) | Err(_) => Err(Error::Busy(self.acquire_timeout)),
@@ -65,11 +85,12 @@ impl Store {
     }
 
     /// The transaction to work in: begun, or as the writes before left it, behind a savepoint.
-    pub(crate) async fn take_transaction(&self, seat: &mut Seat) -> Result<Arc<DatabaseTransaction>, Error> {
+    pub(crate) async fn take_transaction(&self, seat: &mut Seat) -> Result<Transaction, Error> {
+        let using = |inner| Transaction { inner, backend: self.backend(), failed: false };
         // The group stays in its seat meanwhile: were this write abandoned here, the others would go on without it.
         if let Some(group) = &mut seat.group {
             match group.prepare().await {
-                Ok(()) => return Ok(group.transaction.clone()),
+                Ok(()) => return Ok(using(group.transaction.clone())),
                 Err(error) => {
                     // Nothing of that transaction can be saved any more; this write begins another.
                     let waiting = seat.group.take().map(|group| group.waiting).unwrap_or_default();
@@ -78,7 +99,13 @@ impl Store {
             }
         }
         let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
-        let transaction = Arc::new(self.writer.begin_with_options(options).await.map_err(|e| self.error(e))?);
+        let writer = self.writer.clone();
+        // In a task of its own: were the caller to go while BEGIN is under way, the driver would give the connection back with the
+        // transaction open and unnoticed. What the task returns to nobody is rolled back.
+        #[expect(clippy::disallowed_methods, reason = "it ends with BEGIN or the time limit of a connection")]
+        let begun = tokio::spawn(async move { writer.begin_with_options(options).await }.in_current_span()).await;
+        let transaction = begun.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?.map_err(|e| self.error(e))?;
+        let transaction = Arc::new(transaction);
         seat.group = Some(Group {
             transaction: transaction.clone(),
             began: Instant::now(),
@@ -87,7 +114,33 @@ impl Store {
             kept: Vec::new(),
             waiting: Vec::new(),
         });
-        Ok(transaction)
+        Ok(using(transaction))
+    }
+}
+
+impl Transaction {
+    pub(crate) async fn one(&mut self, sql: Sql) -> Result<Option<QueryResult>, DbErr> {
+        self.noting(self.inner.query_one_raw(sql.statement(self.backend)).await)
+    }
+
+    pub(crate) async fn all(&mut self, sql: Sql) -> Result<Vec<QueryResult>, DbErr> {
+        self.noting(self.inner.query_all_raw(sql.statement(self.backend)).await)
+    }
+
+    /// How many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: Sql) -> Result<u64, DbErr> {
+        self.noting(self.inner.execute_raw(sql.statement(self.backend)).await.map(|done| done.rows_affected()))
+    }
+
+    /// Refuses a write that went on after a statement of it failed: PostgreSQL takes the COMMIT of such a transaction, rolls back and
+    /// reports no error.
+    pub(crate) fn check(&self) -> Result<(), DbErr> {
+        if self.failed { Err(DbErr::Custom("a statement failed and the write went on".into())) } else { Ok(()) }
+    }
+
+    fn noting<T>(&mut self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        self.failed |= result.is_err();
+        result
     }
 }
 
@@ -133,14 +186,18 @@ impl Seat {
         Some(receiver)
     }
 
+    fn successor(&self, group: Option<Group>) -> Self {
+        let Self { groups, heads, key, patience, .. } = self;
+        Self { groups: groups.clone(), heads: heads.clone(), key: key.clone(), patience: *patience, held: true, group }
+    }
+
     /// Hands the seat on, with the open transaction while there is room in it.
     fn pass(&mut self) {
         // A transaction in which nothing is kept is rolled back by being dropped.
         let mut group = self.group.take().filter(|group| !group.kept.is_empty());
         if !group.as_ref().is_some_and(Group::is_full) {
             while let Some(next) = self.groups.next(&self.key, group.is_some()) {
-                let seat = Seat { groups: self.groups.clone(), heads: self.heads.clone(), key: self.key.clone(), held: true, group };
-                let Err(mut back) = next.send(seat) else { return };
+                let Err(mut back) = next.send(self.successor(group)) else { return };
                 // That one has given up waiting.
                 back.held = false;
                 group = back.group.take();
@@ -149,7 +206,7 @@ impl Seat {
         let Some(group) = group else { return };
         // Without a runtime nobody waits for an answer any more.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let seat = Seat { groups: self.groups.clone(), heads: self.heads.clone(), key: self.key.clone(), held: true, group: None };
+        let seat = self.successor(None);
         // Not in the task of the last write: were that abandoned, the others would not learn what became of theirs.
         runtime.spawn(commit(seat, group).in_current_span());
     }
@@ -168,24 +225,27 @@ impl Group {
         self.savepoint + 1 >= WRITES || self.began.elapsed() > AGE
     }
 
-    /// Sets a savepoint of a name of its own: undoing to it cannot undo to another by mistake.
-    async fn set_savepoint(&mut self) -> Result<(), DbErr> {
-        // Counted before it is sent: if this is abandoned half-way, undoing fails rather than undo too little.
+    /// Makes the transaction ready for the next write: what the last one left is undone, or stays behind a savepoint.
+    async fn prepare(&mut self) -> Result<(), DbErr> {
+        if self.undo {
+            return self.undo().await;
+        }
+        // Each has a name of its own: undoing to it cannot undo to another by mistake. Counted before it is sent: if this is abandoned
+        // half-way, undoing fails rather than undo too much.
         self.savepoint += 1;
         self.undo = true;
         self.transaction.execute_unprepared(&format!("SAVEPOINT write_{}", self.savepoint)).await.map(|_| ())
     }
 
-    async fn prepare(&mut self) -> Result<(), DbErr> {
-        self.undo().await?;
-        self.set_savepoint().await
-    }
-
-    /// Undoes what the last write did, if it is not to be kept.
+    /// Undoes what the last write did, if it is not to be kept. The savepoint stays.
     async fn undo(&mut self) -> Result<(), DbErr> {
-        if self.undo {
-            self.transaction.execute_unprepared(&format!("ROLLBACK TO SAVEPOINT write_{}", self.savepoint)).await?;
-            self.undo = false;
+        if !self.undo {
+            return Ok(());
+        }
+        let undo = format!("ROLLBACK TO SAVEPOINT write_{}", self.savepoint);
+        if self.transaction.execute_unprepared(&undo).await.is_err() {
+            // On PostgreSQL that may be the late answer to the statement in which the last write was abandoned; nothing was sent then.
+            self.transaction.execute_unprepared(&undo).await?;
         }
         Ok(())
     }
@@ -193,18 +253,21 @@ impl Group {
 
 /// Commits for all who wait, and frees the seat.
 async fn commit(seat: Seat, mut group: Group) {
-    let outcome = group.undo().await;
-    let Group { transaction, kept, waiting, .. } = group;
-    let outcome = match (outcome, Arc::into_inner(transaction)) {
-        (Ok(()), Some(transaction)) => {
-            fail::fail_point!("store-before-commit", |_| std::process::abort());
-            transaction.commit().await.map_err(Arc::new)
-        }
+    let (kept, waiting) = (std::mem::take(&mut group.kept), std::mem::take(&mut group.waiting));
+    let committed = async {
+        group.undo().await?;
+        let Group { transaction, .. } = group;
         // A write that still holds the transaction has not ended, though it handed its seat on.
-        (Ok(()), None) => Err(Arc::new(DbErr::Custom("the transaction is in use at its commit".into()))),
-        (Err(error), _) => Err(Arc::new(error)),
+        let transaction = Arc::into_inner(transaction).ok_or_else(|| DbErr::Custom("the transaction is in use at its commit".into()))?;
+        fail::fail_point!("store-before-commit", |_| std::process::abort());
+        transaction.commit().await
     };
-    if outcome.is_ok() {
+    // A network that swallows packets must not keep the seat taken.
+    let outcome = tokio::time::timeout(seat.patience, committed).await;
+    let outcome = outcome.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))).map_err(Arc::new);
+    if let Err(error) = &outcome {
+        tracing::warn!(error = error as &dyn std::error::Error, writes = kept.len(), "the database did not confirm a commit");
+    } else {
         fail::fail_point!("store-after-commit", |_| std::process::abort());
         for (workspace, revision) in kept {
             seat.heads.observe(&workspace, revision);

@@ -1,7 +1,7 @@
 //! State and log commit together. A [`Store`] is a service's database; a [`Write`] is one change of one workspace; nothing is saved
 //! but through [`Write::put`], which takes a [`Change`](waymark_domain::Change) and writes state and log rows alike.
 //!
-//! The workspace's revision row is locked first and bumped once per transaction, so revisions are in commit order without gaps, and
+//! The workspace's revision row is locked first and bumped once per write, so revisions are in commit order without gaps, and
 //! whatever a write reads cannot change before it commits. There is no retry loop, because there is nothing to conflict with.
 //!
 //! This crate knows tables and columns, never what the resources mean.

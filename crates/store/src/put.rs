@@ -1,7 +1,7 @@
 //! Saving: what a change becomes in its table and in the log, and how it is sent.
 
 use prost::Message;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqlErr};
+use sea_orm::{DbBackend, DbErr, SqlErr};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use waymark_domain::{Change, Resource};
@@ -144,7 +144,7 @@ impl Write {
         }
     }
 
-    async fn send_together(&self, pending: Vec<Pending>) -> Result<i64, DbErr> {
+    async fn send_together(&mut self, pending: Vec<Pending>) -> Result<i64, DbErr> {
         let mut sql = Sql::default();
         let mut counts = String::new();
         for (i, Pending { sql: statement, .. }) in pending.into_iter().enumerate() {
@@ -152,16 +152,16 @@ impl Write {
             counts.extend([if i == 0 { "" } else { " + " }.to_owned(), format!("(SELECT count(*) FROM p{i})")]);
         }
         sql.push(" SELECT ").push(&counts);
-        match self.transaction.query_one_raw(sql.statement(self.backend)).await? {
+        match self.transaction.one(sql).await? {
             Some(row) => row.try_get_by_index(0),
             None => Ok(0),
         }
     }
 
-    async fn send_each(&self, pending: Vec<Pending>) -> Result<i64, DbErr> {
+    async fn send_each(&mut self, pending: Vec<Pending>) -> Result<i64, DbErr> {
         let mut written = 0;
         for Pending { sql, .. } in pending {
-            written += self.transaction.execute_raw(sql.statement(self.backend)).await?.rows_affected().cast_signed();
+            written += self.transaction.execute(sql).await?.cast_signed();
         }
         Ok(written)
     }

@@ -1,4 +1,4 @@
-//! One transaction of one workspace: bump the revision, load, decide, save state and log, commit.
+//! One write of one workspace: bump the revision, load, decide, save state and log, commit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,20 +6,21 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use prost::Message;
-use sea_orm::{ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use sea_orm::{ConnAcquireErr, DbBackend, DbErr};
 use uuid::Uuid;
 use waymark_domain::{Change, Name, WorkspaceId};
 use waymark_proto::{ResourceMessage, Standard};
 use waymark_rpc::{Call, Written};
 
+use crate::group::Transaction;
 use crate::put::Pending;
 use crate::reaction::inbox;
 use crate::sql::{Sql, json_text};
 use crate::{Error, Store, Table, repository};
 
-/// An open transaction. Everything it reads is as it will be at commit, since it holds the workspace's lock.
+/// A write at work in an open transaction. Everything it reads is as it will be at commit, since it holds the workspace's lock.
 pub struct Write {
-    pub(crate) transaction: Arc<DatabaseTransaction>,
+    pub(crate) transaction: Transaction,
     pub(crate) backend: DbBackend,
     pub(crate) workspace: WorkspaceId,
     pub(crate) revision: i64,
@@ -37,6 +38,8 @@ impl Store {
     ///
     /// A repeated request id gets the first answer without running `work`. With `validate_only` everything is checked and nothing
     /// committed. Work that puts nothing commits nothing and makes no revision. An error rolls everything back.
+    ///
+    /// Others wait meanwhile, so `work` must wait for nothing but this database.
     pub async fn write<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Written<R>, Error>
     where
         R: Message + Default,
@@ -44,10 +47,15 @@ impl Store {
     {
         let asked = Instant::now();
         // Before the write, hence dropped after it: the seat is handed on when nothing uses the transaction any more.
-        let mut seat = self.seat(workspace.id()).await?;
-        let transaction = self.take_transaction(&mut seat).await?;
-        self.waited(asked.elapsed());
-        let done = self.work(transaction, call, workspace, work).await;
+        let seat = self.seat(workspace.id()).await;
+        let mut seat = seat.inspect_err(|_| self.waited(asked.elapsed()))?;
+        let done = async {
+            let transaction = self.take_transaction(&mut seat).await;
+            // Also when it was in vain: that is the wait to know about.
+            self.waited(asked.elapsed());
+            self.work(transaction?, call, workspace, work).await
+        };
+        let done = tokio::time::timeout(self.patience, done).await.unwrap_or(Err(Error::Busy(self.patience)));
         if let Ok((_, Some(revision))) = done {
             seat.keep(workspace.id(), revision);
         }
@@ -72,7 +80,7 @@ impl Store {
     /// What happens between taking the transaction and handing it on; the revision that is to be kept, if any.
     async fn work<R, F>(
         &self,
-        transaction: Arc<DatabaseTransaction>,
+        transaction: Transaction,
         call: &Call,
         workspace: &WorkspaceId,
         work: F,
@@ -85,29 +93,24 @@ impl Store {
         if let Some(answer) = answered {
             return Ok((Self::repeat(call, &answer)?, None));
         }
-        if let Some(causation) = &call.causation {
-            let noted = write.transaction.execute_raw(inbox(causation, write.now).statement(write.backend)).await?;
-            if noted.rows_affected() == 0 {
-                return Ok((Written { message: R::default(), revision: None }, None));
-            }
+        if let Some(causation) = &call.causation
+            && write.transaction.execute(inbox(causation, write.now)).await? == 0
+        {
+            return Ok((Written { message: R::default(), revision: None }, None));
         }
         let message = work(&mut write).await?;
         if let (Some(request_id), true) = (call.request_id, write.ordinal > 0) {
             write.remember(request_id, &message);
         }
         write.flush().await?;
+        write.transaction.check()?;
         // No revision without an event.
         let revision = (write.ordinal > 0 && !call.validate_only).then_some(write.revision);
         Ok((Written { message, revision }, revision))
     }
 
     /// Takes the workspace's lock by bumping its revision; tells what the request id was answered, if it was. One round trip.
-    async fn begin(
-        &self,
-        transaction: Arc<DatabaseTransaction>,
-        call: &Call,
-        workspace: &WorkspaceId,
-    ) -> Result<(Write, Option<Vec<u8>>), Error> {
+    async fn begin(&self, mut transaction: Transaction, call: &Call, workspace: &WorkspaceId) -> Result<(Write, Option<Vec<u8>>), Error> {
         let backend = self.backend();
         let mut sql = Sql::new("INSERT INTO workspaces (id, revision, last_time) VALUES (");
         sql.bind(workspace.id()).push(", 1, ").bind(self.now().timestamp_micros());
@@ -119,7 +122,7 @@ impl Store {
             sql.push(", (SELECT answer FROM requests WHERE workspace = ").bind(workspace.id());
             sql.push(" AND request_id = ").bind(request_id.to_string()).push(")");
         }
-        let row = transaction.query_one_raw(sql.statement(backend)).await?;
+        let row = transaction.one(sql).await?;
         let row = row.ok_or_else(|| DbErr::RecordNotFound("the workspace's revision".into()))?;
         let answered = if call.request_id.is_some() { row.try_get_by_index(2)? } else { None };
         let time: i64 = row.try_get_by_index(1)?;
@@ -204,7 +207,7 @@ impl Write {
         let mut sql = Sql::new("SELECT 1 FROM ");
         sql.push(T::TABLE).push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(name.id().as_str());
         sql.push(" AND delete_time IS NULL");
-        Ok(self.transaction.query_one_raw(sql.statement(self.backend)).await?.is_some())
+        Ok(self.transaction.one(sql).await?.is_some())
     }
 
     /// Whether no resource has this name, not even a deleted one.
@@ -240,7 +243,7 @@ impl Write {
     }
 
     async fn resources<T: Table>(&mut self, sql: Sql) -> Result<Vec<T::Resource>, Error> {
-        let rows = self.transaction.query_all_raw(sql.statement(self.backend)).await?;
+        let rows = self.transaction.all(sql).await?;
         let mut resources = Vec::with_capacity(rows.len());
         for row in rows {
             let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
@@ -259,7 +262,7 @@ impl Write {
         let mut sql = Sql::new("SELECT ");
         sql.push(&json_text(self.backend, "body")).push(" FROM ").push(T::TABLE);
         sql.push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(name.id().as_str());
-        let row = self.transaction.query_one_raw(sql.statement(self.backend)).await?;
+        let row = self.transaction.one(sql).await?;
         let row = row.ok_or_else(|| Error::NotFound(name.to_string()))?;
         let message = self.decode::<T>(name.id().as_str().to_owned(), &row.try_get_by_index::<String>(0)?)?;
         let current = message.standard().etag;
@@ -288,7 +291,7 @@ impl Write {
             sql.push(", ").bind(id.clone());
         }
         sql.push(")");
-        let rows = self.transaction.query_all_raw(sql.statement(self.backend)).await?;
+        let rows = self.transaction.all(sql).await?;
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
     }
 

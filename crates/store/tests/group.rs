@@ -115,3 +115,71 @@ async fn nobody_is_answered_before_the_commit_they_share() {
     // Now and then the first has committed before the second takes its place.
     assert!(shared > 0, "no transaction was shared");
 }
+
+#[tokio::test]
+async fn a_write_that_goes_on_after_a_failed_statement_is_refused() {
+    for engine in Engine::ALL {
+        let (s, _database) = open(engine).await;
+        create(&s, "taken", "").await;
+        let (call, acme) = (call(), ws());
+        let careless = s.write(&call, &acme, async |write| {
+            let new = write.create::<Products, _>("new", product("A", ""), created).await?;
+            assert!(write.exists::<Products>(&"workspaces/acme/products/new".parse().unwrap()).await?);
+            // The name is taken, which shows when the next read sends it.
+            write.create::<Products, _>("taken", product("A", ""), created).await?;
+            assert!(write.exists::<Products>(&"workspaces/acme/products/new".parse().unwrap()).await.is_err());
+            Ok::<pb::Product, Error>(new)
+        });
+        assert_eq!(careless.await.unwrap_err().reason(), "INTERNAL");
+        assert_eq!(stored(&s).await, (BTreeSet::from(["taken".to_owned()]), vec![1]), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_keeps_those_it_confirms_later() {
+    let (s, database) = open(Engine::Sqlite).await;
+    create(&s, "before", "").await;
+    // A limit of this connection stands in for the disk; the one that follows it has none.
+    s.writer().execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
+    let long = "v".repeat(2_000);
+    let mut refused = 0;
+    for number in 0..500 {
+        let full = s.create::<Products, _>(&call(), "workspaces/acme", &format!("p{number}"), Some(product("A", &long)), created).await;
+        if let Err(error) = full {
+            assert!(error.is_transient(), "{error:?}");
+            refused += 1;
+            break;
+        }
+    }
+    assert_eq!(refused, 1, "the disk is full");
+    // What fails after it must not leave a transaction open in which later ones are confirmed and never committed.
+    let again = s.create::<Products, _>(&call(), "workspaces/acme", "before", Some(product("A", "")), created).await;
+    assert!(again.is_err());
+    create(&s, "after", "").await;
+    let (ids, revisions) = stored(&s).await;
+    assert!(ids.contains("before") && ids.contains("after"), "{ids:?}");
+    assert_eq!(revisions.len(), ids.len());
+    // As another process sees the file.
+    let (mut host, _) = host(8);
+    host.clock = Clock::system();
+    let other = Store::connect(&waymark_store::StoreOptions::new(database.url()), waymark_testkit::sample::clock(&host)).await.unwrap();
+    assert_eq!(stored(&other).await, (ids, revisions));
+}
+
+#[tokio::test]
+async fn a_write_abandoned_in_a_statement_that_fails_takes_nobody_along() {
+    let (s, _database) = open(Engine::Postgres).await;
+    create(&s, "taken", "").await;
+    let mut kept = 1;
+    for round in 0..30_u64 {
+        let made = |id: String| {
+            let s = s.clone();
+            async move { s.create::<Products, _>(&call(), "workspaces/acme", &id, Some(product("A", "")), created).await }
+        };
+        let abandoned = tokio::time::timeout(Duration::from_micros(400 + 40 * round), made("taken".to_owned()));
+        let (first, _, last) = tokio::join!(made(format!("first{round}")), abandoned, made(format!("last{round}")));
+        assert!(first.is_ok() && last.is_ok(), "round {round}: {first:?} {last:?}");
+        kept += 2;
+    }
+    assert_eq!(s.revision(&ws()).await.unwrap(), kept);
+}

@@ -167,7 +167,7 @@ The whole loop as a story: {program} demo{flags}
         addresses[2],
         args.process.admin_listen,
         data.display(),
-        broker.unwrap_or("within this process (no nats-server is configured or on the PATH)"),
+        broker.map_or("within this process (no nats-server is configured or on the PATH)", waymark_events::without_password),
     )
 }
 
