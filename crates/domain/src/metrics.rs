@@ -1,6 +1,7 @@
-//! Measure: product events, metrics over them, predictions made of them and outcomes.
+//! Measure: product events, metrics over them, predictions made of them and outcomes, and where users leave a path.
 
 pub mod alert;
+pub mod friction;
 pub mod intake;
 pub mod measure;
 pub mod metric;
@@ -9,6 +10,10 @@ pub mod prediction;
 pub mod trend;
 
 pub use alert::{Alert, AlertCondition, AlertError, Breach, Period, Threshold};
+pub use friction::{
+    Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question, QuestionError, Step,
+    Window,
+};
 pub use intake::{IntakePolicy, ProductEvent, Rejection};
 pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter, Scalar};
 pub use metric::{Metric, MetricDirection, MetricError, MetricEvent, MetricStage};

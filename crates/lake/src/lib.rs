@@ -3,7 +3,8 @@
 //! - [`Lake::ingest`] commits batches in groups and answers when the rows are durable and visible.
 //! - An event's identity is `(user, time, event_id)`; every answer counts an event once, however often it was sent and wherever its
 //!   copies lie, before compaction as after.
-//! - [`Lake::trend`], [`Lake::total`] and [`Lake::catalogue`] read a snapshot: what was committed before the call is in the answer.
+//! - [`Lake::trend`], [`Lake::total`], [`Lake::path`] and [`Lake::catalogue`] read a snapshot: what was committed before the call is in
+//!   the answer.
 //! - [`Lake::maintain`] merges small files and deletes unused ones; any Delta reader can open the tables meanwhile.
 //!
 //! The lake knows nothing of metrics, products, protos or databases.
@@ -19,6 +20,7 @@ mod ingest;
 mod maintain;
 mod metrics;
 mod options;
+mod path;
 mod property;
 mod query;
 mod scan;
@@ -41,6 +43,7 @@ pub use event::{Event, user_hash};
 pub use ingest::IngestReceipt;
 pub use metrics::LakeMetrics;
 pub use options::{Clock, LakeOptions, UniqueIds};
+pub use path::{PathAnswer, PathQuery, PathStep, PathValue};
 pub use property::{PropertyFilter, PropertyTest, PropertyValue};
 pub use query::{Breakdown, Bucket, Interval, Measure, Series, TimeRange, TrendAnswer, TrendQuery, Watermark, WeekStart};
 pub use schema::REVENUE;
@@ -119,6 +122,12 @@ impl Lake {
     /// The same as [`Lake::trend`] over the whole range as one bucket.
     pub async fn total(&self, workspace: &str, query: &TrendQuery) -> Result<TrendAnswer> {
         self.trend(workspace, &TrendQuery { interval: Interval::Whole, ..query.clone() }).await
+    }
+
+    /// How far users get on a path of events, and what goes with not getting to its worst step. A workspace without events answers zeros.
+    pub async fn path(&self, workspace: &str, query: &PathQuery) -> Result<PathAnswer> {
+        let snapshot = self.read(workspace).await?;
+        path::answer(&self.shared, snapshot, query).await
     }
 
     /// The event names of a workspace with their counts and first and last times, and the number of its users.

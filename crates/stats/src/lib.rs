@@ -26,6 +26,6 @@ pub use compare::{Effect, difference, relative_difference};
 pub use error::StatsError;
 pub use interval::{Interval, Level, normal_interval, normal_quantile, t_interval, t_quantile};
 pub use prepost::{PrePost, lag_one_autocorrelation, pre_post};
-pub use proportion::adjusted_wald;
+pub use proportion::{adjusted_wald, proportion_difference, wilson};
 pub use ratio::{RatioMismatch, sample_ratio_mismatch};
 pub use sample::Sample;

@@ -54,6 +54,35 @@ fn four_of_five_participants() {
 }
 
 #[test]
+fn score_intervals_of_single_proportions() {
+    // Newcombe (1998), Two-sided confidence intervals for the single proportion, table I, method 3.
+    for (successes, size, low, high) in
+        [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
+    {
+        let interval = wilson(successes, size, Level::P95).unwrap();
+        near(interval.low, low, 5e-5);
+        near(interval.high, high, 5e-5);
+    }
+    assert!(wilson(0, 0, Level::P95).is_err() && wilson(2, 1, Level::P95).is_err());
+}
+
+#[test]
+fn hybrid_score_intervals_of_differences() {
+    // Newcombe (1998), Interval estimation for the difference between independent proportions, table II, method 10.
+    for (treatment, control, low, high) in [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((10, 10), (0, 20), 0.6791, 1.0),
+    ] {
+        let interval = proportion_difference(control, treatment, Level::P95).unwrap();
+        near(interval.low, low, 5e-5);
+        near(interval.high, high, 5e-5);
+    }
+    assert!(proportion_difference((0, 0), (1, 2), Level::P95).is_err());
+}
+
+#[test]
 fn uneven_split_is_a_mismatch() {
     let mismatch = sample_ratio_mismatch(&[1000, 1200], &[0.5, 0.5]).unwrap();
     near(mismatch.p_value, 2.0079e-5, 5e-10);

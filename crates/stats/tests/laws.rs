@@ -63,6 +63,20 @@ proptest! {
     }
 
     #[test]
+    fn score_intervals_contain_what_was_observed_and_mirror(a in (1u64..500, 0.0..=1.0f64), b in (1u64..500, 0.0..=1.0f64)) {
+        let observed = |(size, share): (u64, f64)| ((size as f64 * share).round() as u64, size);
+        let (a, b) = (observed(a), observed(b));
+        let share = |(successes, size): (u64, u64)| successes as f64 / size as f64;
+        let one = wilson(a.0, a.1, Level::P95).unwrap();
+        prop_assert!(0.0 <= one.low && one.low <= share(a) && share(a) <= one.high && one.high <= 1.0 && one.low < one.high);
+        let forth = proportion_difference(a, b, Level::P95).unwrap();
+        let back = proportion_difference(b, a, Level::P95).unwrap();
+        prop_assert!(forth.low <= share(b) - share(a) && share(b) - share(a) <= forth.high);
+        prop_assert!(-1.0 - 1e-9 <= forth.low && forth.high <= 1.0 + 1e-9);
+        prop_assert!((forth.low + back.high).abs() < 1e-9);
+    }
+
+    #[test]
     fn ratio_mismatch_ignores_the_scale_of_weights(a in 1u64..10_000, b in 1u64..10_000, scale in 0.1..10.0f64) {
         let one = sample_ratio_mismatch(&[a, b], &[0.3, 0.7]).unwrap();
         let other = sample_ratio_mismatch(&[a, b], &[0.3 * scale, 0.7 * scale]).unwrap();

@@ -2,7 +2,9 @@
 //! was handled.
 
 mod breached;
+mod found;
 mod measured;
+mod seen;
 
 use std::convert::Infallible;
 
@@ -18,9 +20,10 @@ use crate::store::Outcomes;
 
 const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
 const METRIC_BREACHED: &str = "waymark.metrics.v1.MetricBreached";
+const FRICTION_FOUND: &str = "waymark.metrics.v1.FrictionFound";
 
 /// What the service reacts to: source service and event types.
-pub const CONSUMES: &[(&str, &[&str])] = &[("metrics", &[OUTCOME_MEASURED, METRIC_BREACHED])];
+pub const CONSUMES: &[(&str, &[&str])] = &[("metrics", &[OUTCOME_MEASURED, METRIC_BREACHED, FRICTION_FOUND])];
 
 /// Reacts to an event. Events of other types are left alone.
 pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
@@ -38,6 +41,11 @@ pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
             let alarm = breached::alarm(metric.unwrap_or_default())?;
             store.react(&reaction, async move |write: &mut Write| breached::breached(write, alarm).await).await
         }
+        FRICTION_FOUND => {
+            let metrics::FrictionFound { friction, .. } = serde_json::from_str(&event.data).map_err(unreadable)?;
+            let leak = found::leak(friction.unwrap_or_default())?;
+            store.react(&reaction, async move |write: &mut Write| found::found(write, leak).await).await
+        }
         _ => Ok(()),
     }
 }
@@ -48,7 +56,12 @@ async fn root(write: &mut Write, metric: &str, called: &str) -> Result<String, E
     if let Some(root) = write.all_where::<Outcomes>("metric", metric, 1).await?.into_iter().next() {
         return Ok(root.meta.name.to_string());
     }
-    let message = pb::Outcome { display_name: cut(&format!("Move {called}")), metric: metric.to_owned(), ..Default::default() };
+    create_root(write, pb::Outcome { display_name: format!("Move {called}"), metric: metric.to_owned(), ..Default::default() }).await
+}
+
+/// Makes an outcome; of its name as much is kept as a name may have.
+async fn create_root(write: &mut Write, mut message: pb::Outcome) -> Result<String, Error> {
+    message.display_name = cut(&message.display_name);
     let created = |outcome: Outcome| Ok::<_, Infallible>(Change::new(outcome, OutcomeEvent::Created));
     Ok(write.create::<Outcomes, _>("", message, created).await?.name)
 }

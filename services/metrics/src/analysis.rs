@@ -2,7 +2,7 @@
 //! nothing itself.
 
 use chrono::{DateTime, Utc};
-use waymark_domain::metrics::{Condition, Interval, Measure, MeasureKind, NumberOrder, Scalar, TrendSettings, WeekStart};
+use waymark_domain::metrics::{Condition, Interval, Measure, MeasureKind, NumberOrder, PropertyFilter, Scalar, TrendSettings, WeekStart};
 use waymark_domain::{Failure, FailureKind, Violation, WorkspaceId};
 use waymark_lake as lake;
 use waymark_proto::convert::timestamp;
@@ -117,12 +117,14 @@ pub fn query(measure: &Measure, settings: &TrendSettings) -> lake::TrendQuery {
         query.breakdown = lake::Breakdown::Property(breakdown.property().to_owned());
         query.max_series = breakdown.limit() as usize;
     }
-    query.filters = measure
-        .filters()
-        .iter()
-        .map(|filter| lake::PropertyFilter { property: filter.property().to_owned(), test: test(filter.condition()) })
-        .collect();
+    query.filters = filters(measure.filters());
     query
+}
+
+/// The lake's conditions for filters.
+pub fn filters(filters: &[PropertyFilter]) -> Vec<lake::PropertyFilter> {
+    let filter = |filter: &PropertyFilter| lake::PropertyFilter { property: filter.property().to_owned(), test: test(filter.condition()) };
+    filters.iter().map(filter).collect()
 }
 
 /// The lake's name for an interval.

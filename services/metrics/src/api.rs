@@ -12,7 +12,7 @@ use waymark_store::Store;
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
-    /// Metrics, predictions, outcomes and the log.
+    /// Metrics, predictions, outcomes, frictions and the log.
     pub store: Store,
     /// Product events.
     pub lake: Lake,

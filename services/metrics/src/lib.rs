@@ -8,6 +8,7 @@ mod analysis;
 mod api;
 pub mod config;
 mod consume;
+mod frictions;
 mod measuring;
 pub mod migrations;
 mod store;

@@ -1,5 +1,6 @@
 //! The service's tables, and the one place where a stored message becomes a domain value outside of a write.
 
+mod frictions;
 mod metrics;
 mod outcomes;
 mod predictions;
@@ -9,6 +10,7 @@ use waymark_domain::{Name, ResourceId, WorkspaceId};
 use waymark_proto::ResourceMessage;
 use waymark_store::{Error, Store, Table};
 
+pub use frictions::Frictions;
 pub use metrics::{Metrics, alerted};
 pub use outcomes::Outcomes;
 pub use predictions::{Predictions, due};

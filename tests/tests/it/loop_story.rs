@@ -1,5 +1,6 @@
 //! The whole loop once around, through three services, as their clients see it: evidence, a decision, delivery, a measurement with
-//! planted truth, the answer back where the question came from, and an alert that asks the next one. One story, told on two sets of parts.
+//! planted truth, the answer back where the question came from, and an alert and a friction that ask the next ones. One story, told on two
+//! sets of parts.
 
 mod discover;
 mod measure;
@@ -46,6 +47,8 @@ async fn the_loop_goes_round(services: Services) -> Result<()> {
     discover::the_opportunity_has_learned(&services).await?;
     measure::activation_is_found_below_its_threshold(&services).await?;
     discover::an_opportunity_is_opened_for_it(&services).await?;
+    measure::users_are_found_to_leave_before_they_activate(&services).await?;
+    discover::an_opportunity_is_opened_for_those_who_leave(&services).await?;
     services.stop().await;
     Ok(())
 }

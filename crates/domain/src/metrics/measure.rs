@@ -3,7 +3,7 @@
 use crate::text;
 
 const EVENTS: usize = 20;
-const FILTERS: usize = 10;
+pub(super) const FILTERS: usize = 10;
 const VALUES: usize = 100;
 const NAME_LENGTH: usize = 200;
 

@@ -4,5 +4,6 @@
 
 mod durability;
 mod laws;
+mod paths;
 mod support;
 mod trends;

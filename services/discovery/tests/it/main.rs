@@ -4,6 +4,7 @@
 
 mod breached;
 mod consume;
+mod found;
 mod research;
 mod standard;
 mod support;

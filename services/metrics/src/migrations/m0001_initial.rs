@@ -1,9 +1,9 @@
-//! Metrics, predictions and outcomes.
+//! Metrics, predictions, outcomes and frictions.
 
 use sea_orm_migration::prelude::*;
 use waymark_store::migrate::{foundation, table};
 
-use crate::store::{Metrics, Outcomes, Predictions};
+use crate::store::{Frictions, Metrics, Outcomes, Predictions};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -15,6 +15,7 @@ impl MigrationTrait for Migration {
         foundation(manager).await?;
         table::<Metrics>(manager).await?;
         table::<Predictions>(manager).await?;
-        table::<Outcomes>(manager).await
+        table::<Outcomes>(manager).await?;
+        table::<Frictions>(manager).await
     }
 }

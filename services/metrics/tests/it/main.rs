@@ -5,6 +5,7 @@
 
 mod alerts;
 mod events_in;
+mod frictions;
 mod loop_closed;
 mod metrics;
 mod world;
@@ -49,4 +50,11 @@ on_both! {
     alerts::all_that_is_wrong_with_an_alert_is_said_at_once,
     alerts::every_metric_is_judged_however_many_there_are,
     alerts::a_metric_that_cannot_be_judged_does_not_hold_up_the_others,
+    frictions::what_was_planted_is_found,
+    frictions::who_may_still_get_there_is_not_lost,
+    frictions::the_same_question_finds_the_same_friction,
+    frictions::little_is_kept_but_not_announced,
+    frictions::all_that_is_wrong_with_a_question_is_said_at_once,
+    frictions::a_property_that_tells_everybody_apart_is_refused,
+    frictions::a_repeated_request_has_the_first_answer,
 }

@@ -209,17 +209,33 @@ pub async fn the_opportunity_has_learned(services: &Services) -> Result<()> {
     Ok(())
 }
 
-pub async fn an_opportunity_is_opened_for_it(services: &Services) -> Result<()> {
-    let metric = full("metrics", "metrics", "activation");
-    let opened = wait_for("an opportunity that rests on the metric", SOON, async || {
+/// The first opportunity that has `target` among its evidence.
+async fn resting_on(services: &Services, target: &str) -> pb::Opportunity {
+    wait_for("an opportunity that rests on what was found", SOON, async || {
         let list = pb::ListOpportunitiesRequest { parent: WORKSPACE.to_owned(), ..Default::default() };
         let all = trees(services).list_opportunities(list).await.ok()?.into_inner().opportunities;
-        all.into_iter().find(|opportunity| opportunity.evidence.iter().any(|evidence| evidence.target == metric))
+        all.into_iter().find(|opportunity| opportunity.evidence.iter().any(|evidence| evidence.target == target))
     })
-    .await;
+    .await
+}
+
+pub async fn an_opportunity_is_opened_for_it(services: &Services) -> Result<()> {
+    let opened = resting_on(services, &full("metrics", "metrics", "activation")).await;
     assert_eq!(opened.parent_node, name("outcomes", "activation"), "the outcome that is bound to the metric");
     assert_eq!(opened.display_name, "Find out why \"Activation\" went below 100");
     let [seen] = opened.evidence.as_slice() else { panic!("one piece of evidence, not {:?}", opened.evidence) };
     assert!(seen.note.starts_with("\"Activation\" was 0 on ") && seen.note.ends_with(", below 100"), "{}", seen.note);
+    Ok(())
+}
+
+pub async fn an_opportunity_is_opened_for_those_who_leave(services: &Services) -> Result<()> {
+    let opened = resting_on(services, &full("metrics", "frictions", "activation")).await;
+    assert_eq!(opened.display_name, "Find out why users do not get from \"sign_up\" to \"activate\"");
+    let [seen] = opened.evidence.as_slice() else { panic!("one piece of evidence, not {:?}", opened.evidence) };
+    let numbers = "75 % of 40 users who did \"sign_up\" did not get to \"activate\" within 7 days (";
+    assert!(seen.note.starts_with(numbers), "{}", seen.note);
+    let get = pb::GetOutcomeRequest { name: opened.parent_node };
+    let root = trees(services).get_outcome(get).await?.into_inner();
+    assert_eq!(root.display_name, "More users get from \"sign_up\" to \"activate\"");
     Ok(())
 }

@@ -6,6 +6,7 @@ use tonic::Code;
 use waymark_proto::common::v1::Verdict;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
+use waymark_proto::metrics::v1::analysis_service_client::AnalysisServiceClient;
 use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
 use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
 use waymark_proto::metrics::v1::outcome_service_client::OutcomeServiceClient;
@@ -121,5 +122,37 @@ pub async fn activation_is_found_below_its_threshold(services: &Services) -> Res
     let get = pb::GetMetricRequest { name: name("metrics", "activation") };
     let metric = MetricServiceClient::new(services.metrics.clone()).get_metric(get).await?.into_inner();
     assert_eq!(metric.breach.map(|breach| breach.value), Some(0.0));
+    Ok(())
+}
+
+/// Forty newcomers sign up, ten of whom activate a day later.
+pub async fn users_are_found_to_leave_before_they_activate(services: &Services) -> Result<()> {
+    let signed_up = services.now() - TimeDelta::days(9);
+    let event = |user: i32, event: &str, time| pb::ProductEvent {
+        event_id: event.to_owned(),
+        user: format!("newcomer-{user}"),
+        event: event.to_owned(),
+        time: Some(timestamp(time)),
+        ..Default::default()
+    };
+    let mut events: Vec<_> = (0..40).map(|user| event(user, "sign_up", signed_up)).collect();
+    events.extend((0..10).map(|user| event(user, "activate", signed_up + TimeDelta::days(1))));
+    let ingest = pb::IngestEventsRequest { parent: WORKSPACE.to_owned(), events, ..Default::default() };
+    IngestionServiceClient::new(services.metrics.clone()).ingest_events(ingest).await?;
+    let step = |event: &str| pb::FrictionStep { event: event.to_owned(), ..Default::default() };
+    let friction = pb::Friction {
+        steps: vec![step("sign_up"), step("activate")],
+        start_time: Some(timestamp(signed_up)),
+        end_time: Some(timestamp(signed_up + TimeDelta::days(1))),
+        ..Default::default()
+    };
+    let find = pb::FindFrictionRequest {
+        parent: WORKSPACE.to_owned(),
+        friction_id: "activation".to_owned(),
+        friction: Some(friction),
+        ..Default::default()
+    };
+    let friction = AnalysisServiceClient::new(services.metrics.clone()).find_friction(find).await?.into_inner();
+    assert_eq!(friction.steps.iter().map(|step| step.users).collect::<Vec<_>>(), [40, 10]);
     Ok(())
 }

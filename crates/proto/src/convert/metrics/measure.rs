@@ -31,16 +31,19 @@ pub fn measure(
         pb::MetricKind::Sum if property.trim().is_empty() => None,
         pb::MetricKind::Sum => Some(MeasureKind::Sum(property)),
     };
-    let wanted = filters.len();
-    let filters: Vec<_> = filters
+    let filters = filters_of(violations, filters)?;
+    violations.check("events", Measure::new(kind?, events, filters))
+}
+
+/// The filters of a message, if all are right; each is blamed under its index in `filters`.
+pub(super) fn filters_of(violations: &mut Violations, messages: Vec<pb::PropertyFilter>) -> Option<Vec<PropertyFilter>> {
+    let wanted = messages.len();
+    let filters: Vec<_> = messages
         .into_iter()
         .enumerate()
         .filter_map(|(index, message)| violations.nested(&format!("filters[{index}]"), filter(message)))
         .collect();
-    if filters.len() < wanted {
-        return None;
-    }
-    violations.check("events", Measure::new(kind?, events, filters))
+    (filters.len() == wanted).then_some(filters)
 }
 
 fn filter(message: pb::PropertyFilter) -> Result<PropertyFilter, Violations> {

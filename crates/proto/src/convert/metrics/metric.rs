@@ -138,7 +138,7 @@ impl From<&Breach> for pb::MetricBreach {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use pbjson_types::Value;
     use proptest::prelude::*;
@@ -164,7 +164,7 @@ mod tests {
         prop_oneof!["[a-z]{0,8}".prop_map(Value::from), (-1e9..1e9_f64).prop_map(Value::from), any::<bool>().prop_map(Value::from)]
     }
 
-    fn filter() -> impl Strategy<Value = pb::PropertyFilter> {
+    pub(in crate::convert::metrics) fn filter() -> impl Strategy<Value = pb::PropertyFilter> {
         let several = (1..=2_i32, prop::collection::vec(value(), 1..5));
         let number = (3..=6_i32, (-1e9..1e9_f64).prop_map(|number| vec![Value::from(number)]));
         let none = (7..=8_i32, Just(Vec::new()));

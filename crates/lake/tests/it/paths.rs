@@ -1,0 +1,245 @@
+//! Random walks, with events at one moment, sent again, in any order and cut into files anywhere, against a reference that keeps
+//! everything in memory and asks for each step anew.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use waymark_lake::*;
+
+use crate::support::{open, open_with, options, time};
+
+fn minute(minutes: i64) -> DateTime<Utc> {
+    time("2024-03-01T00:00:00Z") + TimeDelta::minutes(minutes)
+}
+
+fn step(event: &str, filter: Option<PropertyTest>) -> PathStep {
+    let filters = filter.map(|test| PropertyFilter { property: "amount".into(), test }).into_iter().collect();
+    PathStep { event: event.into(), filters }
+}
+
+/// From one of the names to the next within so many minutes, entered in the first hour, asked long after.
+fn query(steps: &[&str], window: i64) -> PathQuery {
+    PathQuery {
+        steps: steps.iter().map(|event| step(event, None)).collect(),
+        entries: TimeRange::new(minute(0), minute(60)),
+        window: TimeDelta::minutes(window),
+        now: minute(10_000),
+        properties: vec!["group".into()],
+    }
+}
+
+fn value(property: &str, value: Option<&str>, users: u64, lost: u64) -> PathValue {
+    PathValue { property: property.into(), value: value.map(str::to_owned), users, lost }
+}
+
+/// The answer by brute force.
+fn reference(batches: &[Vec<Event>], query: &PathQuery) -> (Vec<u64>, u64, Vec<PathValue>) {
+    // What was received first comes first, and within one batch the smaller id.
+    let mut all: Vec<(DateTime<Utc>, usize, &Event)> =
+        batches.iter().enumerate().flat_map(|(batch, events)| events.iter().map(move |event| (event.time, batch, event))).collect();
+    all.sort_by(|a, b| (a.0, a.1, &a.2.event_id).cmp(&(b.0, b.1, &b.2.event_id)));
+    let mut seen = HashSet::new();
+    all.retain(|(time, _, event)| seen.insert((event.user.as_str(), *time, event.event_id.as_str())));
+    let mut users: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    for (_, _, event) in all {
+        users.entry(&event.user).or_default().push(event);
+    }
+    let meets = |event: &Event, step: &PathStep| {
+        let amount = event.properties.get("amount").and_then(serde_json::Value::as_f64);
+        event.event == step.event
+            && step.filters.iter().all(|filter| match filter.test {
+                PropertyTest::Present => amount.is_some(),
+                _ => amount.is_some_and(|amount| amount >= 1.0),
+            })
+    };
+    let mut left_out = 0;
+    let mut walks = Vec::new();
+    for events in users.into_values() {
+        let enters = |e: &&&Event| meets(e, &query.steps[0]) && query.entries.start <= e.time && e.time < query.entries.end;
+        let Some(entry) = events.iter().find(enters) else { continue };
+        if entry.time + query.window >= query.now {
+            left_out += 1;
+            continue;
+        }
+        let mut walk = vec![*entry];
+        for step in &query.steps[1..] {
+            let last = walk[walk.len() - 1].time;
+            let reaches = |e: &&&Event| meets(e, step) && e.time > last && e.time - entry.time <= query.window;
+            let Some(next) = events.iter().find(reaches) else { break };
+            walk.push(next);
+        }
+        walks.push(walk);
+    }
+    let users: Vec<u64> = (0..query.steps.len()).map(|step| walks.iter().filter(|walk| walk.len() > step).count() as u64).collect();
+    let mut values = BTreeMap::new();
+    // `max_by_key` takes the last of several, so the order is turned round.
+    let worst = (1..users.len()).rev().max_by_key(|step| users[step - 1] - users[*step]);
+    if let Some(step) = worst.filter(|step| users[step - 1] > users[*step]) {
+        for walk in walks.iter().filter(|walk| walk.len() >= step) {
+            for (order, property) in query.properties.iter().enumerate() {
+                let text =
+                    walk[step - 1].properties.get(property).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                let counts: &mut (u64, u64) = values.entry((order, text)).or_default();
+                counts.0 += 1;
+                counts.1 += u64::from(walk.len() == step);
+            }
+        }
+    }
+    let values = values.into_iter().map(|((order, text), (users, lost))| value(&query.properties[order], text.as_deref(), users, lost));
+    (users, left_out, values.collect())
+}
+
+fn check(answer: &PathAnswer, batches: &[Vec<Event>], query: &PathQuery) {
+    let (users, left_out, values) = reference(batches, query);
+    assert_eq!((&answer.users, answer.entries_left_out, &answer.values), (&users, left_out, &values));
+}
+
+/// Few users, times and ids, so that events repeat and meet at one moment; name and properties follow from the id, as on a retry.
+fn event() -> impl Strategy<Value = Event> {
+    (0..8_u8, 0..9_i32, -3..30_i64).prop_map(|(user, id, at)| {
+        let event = Event::new(format!("e{id}"), format!("n{}", id % 3), format!("u{user}"), minute(at * 5));
+        if id == 0 { event } else { event.with("amount", id % 4).with("group", format!("g{}", id % 2)) }
+    })
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    batches: Vec<Vec<Event>>,
+    compact_after: usize,
+    query: PathQuery,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let filter = prop::sample::select(vec![None, None, Some(PropertyTest::Present), Some(PropertyTest::AtLeast(1.0))]);
+    let steps = prop::collection::vec((0..3_u8, filter).prop_map(|(name, filter)| step(&format!("n{name}"), filter)), 2..5);
+    let batches = prop::collection::vec(prop::collection::vec(event(), 1..40), 1..6);
+    let properties = prop::sample::subsequence(vec!["group".to_owned(), "amount".to_owned(), "missing".to_owned()], 0..=3);
+    (batches, 0..6_usize, steps, 1..20_i64, 0..100_i64, 0..200_i64, properties).prop_map(
+        |(batches, compact_after, steps, window, length, now, properties)| {
+            let query = PathQuery {
+                steps,
+                entries: TimeRange::new(minute(-2), minute(length)),
+                window: TimeDelta::minutes(window * 5),
+                now: minute(now),
+                properties,
+            };
+            Case { batches, compact_after, query }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn walks_are_those_of_the_reference_whatever_is_sent_twice_and_whenever_files_are_merged(case in case()) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            // Files of seven rows, so that compaction has to cut between users.
+            let lake = open_with(&folder, LakeOptions { target_file_rows: 7, ..options() });
+            for (index, batch) in case.batches.iter().enumerate() {
+                lake.ingest("acme", batch.clone()).await.unwrap();
+                if case.compact_after == index {
+                    lake.compact("acme").await.unwrap();
+                }
+            }
+            check(&lake.path("acme", &case.query).await.unwrap(), &case.batches, &case.query);
+            lake.compact("acme").await.unwrap();
+            check(&lake.path("acme", &case.query).await.unwrap(), &case.batches, &case.query);
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_step_comes_after_the_one_before_and_within_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let at = |user: &str, name: &str, minutes| Event::new(format!("{name}-{minutes}"), name, user, minute(minutes));
+    let events = vec![
+        at("straight", "a", 0),
+        at("straight", "b", 1),
+        at("straight", "c", 2),
+        // The window's last moment is in it, the moment after is not.
+        at("last-moment", "a", 10),
+        at("last-moment", "b", 40),
+        Event { time: minute(40) + TimeDelta::microseconds(1), ..at("too-late", "b", 40) },
+        at("too-late", "a", 10),
+        // At the same moment is not after.
+        at("at-once", "a", 5),
+        at("at-once", "b", 5),
+        // Before does not count, and what comes again does.
+        at("detour", "b", 1),
+        at("detour", "a", 2),
+        at("detour", "a", 3),
+        at("detour", "c", 4),
+        at("detour", "b", 5),
+        at("detour", "c", 6),
+        // The first entry counts, however much later another one is.
+        at("again", "a", 0),
+        at("again", "a", 20),
+        at("again", "b", 45),
+        // Entered at the end, which is not included; and before the start.
+        at("late", "a", 60),
+        at("late", "b", 61),
+        at("early", "a", -1),
+        at("early", "b", 1),
+    ];
+    lake.ingest("acme", events).await.unwrap();
+    let answer = lake.path("acme", &query(&["a", "b", "c"], 30)).await.unwrap();
+    assert_eq!((answer.users.as_slice(), answer.worst()), ([6, 3, 2].as_slice(), Some((1, 3))));
+    assert_eq!((answer.entries_left_out, answer.values), (0, vec![value("group", None, 6, 3)]));
+
+    // Repeated steps need repeated events.
+    let twice = lake.path("acme", &query(&["a", "a"], 30)).await.unwrap();
+    assert_eq!(twice.users, [6, 2]);
+
+    // A window is over when its last moment has passed: the walk that began at minute 10 ends with minute 40.
+    let asked = |now| PathQuery { now, ..query(&["a", "b", "c"], 30) };
+    let then = lake.path("acme", &asked(minute(40))).await.unwrap();
+    assert_eq!((then.users.as_slice(), then.entries_left_out), ([4, 2, 2].as_slice(), 2));
+    let after = lake.path("acme", &asked(minute(40) + TimeDelta::microseconds(1))).await.unwrap();
+    assert_eq!((after.users.as_slice(), after.entries_left_out), ([6, 3, 2].as_slice(), 0));
+}
+
+#[tokio::test]
+async fn values_are_those_of_the_event_before_the_worst_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let mut events = Vec::new();
+    for user in 0..10_i64 {
+        let name = format!("user-{user}");
+        events.push(Event::new("a", "a", &name, minute(0)).with("group", "entry"));
+        let b = Event::new("b", "b", &name, minute(1));
+        events.push(if user == 9 { b } else { b.with("group", if user < 4 { "even" } else { "odd" }).with("seats", user % 2) });
+        if user < 3 || user == 7 {
+            events.push(Event::new("c", "c", &name, minute(2)));
+        }
+    }
+    lake.ingest("acme", events).await.unwrap();
+    let asked = PathQuery { properties: vec!["seats".into(), "group".into()], ..query(&["a", "b", "c"], 30) };
+    let answer = lake.path("acme", &asked).await.unwrap();
+    assert_eq!((answer.users.as_slice(), answer.worst()), ([10, 10, 4].as_slice(), Some((2, 6))));
+    let expected = [
+        value("seats", None, 1, 1),
+        value("seats", Some("0"), 5, 3),
+        value("seats", Some("1"), 4, 2),
+        value("group", None, 1, 1),
+        value("group", Some("even"), 4, 1),
+        value("group", Some("odd"), 5, 4),
+    ];
+    assert_eq!(answer.values, expected);
+}
+
+#[tokio::test]
+async fn a_path_that_makes_no_sense_is_refused_and_an_unknown_workspace_answers_zeros() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let answer = lake.path("acme", &query(&["a", "b"], 30)).await.unwrap();
+    assert_eq!((answer.users, answer.entries_left_out, answer.values, answer.watermark.version), (vec![0, 0], 0, vec![], 0));
+    let backwards = TimeRange::new(minute(60), minute(0));
+    for wrong in [query(&["a"], 30), query(&["a", "b"], 0), PathQuery { entries: backwards, ..query(&["a", "b"], 30) }] {
+        assert!(matches!(lake.path("acme", &wrong).await, Err(LakeError::InvalidQuery(_))), "{wrong:?}");
+    }
+}

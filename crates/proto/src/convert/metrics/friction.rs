@@ -1,0 +1,343 @@
+//! Frictions: the question, and the answer to it.
+
+use waymark_domain::Violations;
+use waymark_domain::metrics::{Answer, Correlate, Entries, Friction, MinUsers, Path, Properties, Question, QuestionError, Step, Window};
+
+use super::measure::filters_of;
+use crate::convert::{meta, range, set_meta, time, timestamp};
+use crate::metrics::v1 as pb;
+use crate::{ResourceMessage, Standard};
+
+impl TryFrom<pb::Friction> for Friction {
+    type Error = Violations;
+    fn try_from(message: pb::Friction) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let meta = meta(&mut violations, &message);
+        let users = users(&mut violations, &message.steps);
+        let question = question(
+            &mut violations,
+            message.steps,
+            message.window_days,
+            (message.start_time, message.end_time),
+            message.properties,
+            message.min_users,
+        );
+        let lost_share = range(&mut violations, "lost_share", message.lost_share);
+        let mut correlates = Vec::with_capacity(message.correlates.len());
+        for (index, message) in message.correlates.into_iter().enumerate() {
+            correlates.extend(violations.nested(&format!("correlates[{index}]"), Correlate::try_from(message)));
+        }
+        let left_out = count(&mut violations, "entries_left_out", message.entries_left_out);
+        let watermark = time(&mut violations, "watermark", message.watermark);
+        match (meta, question) {
+            (Some(meta), Some(question)) if violations.is_empty() => {
+                Ok(Self { meta, question, answer: Answer { users, lost_share, correlates, left_out, watermark } })
+            }
+            _ => Err(violations),
+        }
+    }
+}
+
+impl From<&Friction> for pb::Friction {
+    fn from(friction: &Friction) -> Self {
+        let Friction { meta, question, answer } = friction;
+        let Question { path, entries, properties, min_users } = question;
+        let step = |(index, step): (usize, &Step)| pb::FrictionStep {
+            event: step.event().to_owned(),
+            filters: step.filters().iter().map(Into::into).collect(),
+            users: answer.users.get(index).copied().unwrap_or_default().cast_signed(),
+            lost: answer.loss(index).lost.cast_signed(),
+        };
+        let mut message = Self {
+            steps: path.steps().iter().enumerate().map(step).collect(),
+            window_days: path.window().days().into(),
+            start_time: Some(timestamp(entries.start())),
+            end_time: Some(timestamp(entries.end())),
+            properties: properties.names().to_vec(),
+            // At most a million; and a step's index is less than ten.
+            min_users: min_users.get().cast_signed(),
+            worst_step: answer.worst().map_or(0, |loss| loss.step as i32),
+            lost_share: answer.lost_share.as_ref().map(Into::into),
+            correlates: answer.correlates.iter().map(Into::into).collect(),
+            entries_left_out: answer.left_out.cast_signed(),
+            watermark: answer.watermark.map(timestamp),
+            ..Self::default()
+        };
+        set_meta(&mut message, meta);
+        message
+    }
+}
+
+/// The question that a caller's message asks, as a friction that nobody has answered: what only the service sets is ignored, and a name for
+/// people is made when there is none. Of the standard fields only that and the labels are the caller's; the others stand in until the store
+/// completes them.
+pub fn asked(mut message: pb::Friction) -> Result<Friction, Violations> {
+    message.clear_output_only();
+    for step in &mut message.steps {
+        (step.users, step.lost) = (0, 0);
+    }
+    let named = !message.display_name.is_empty();
+    let epoch = Some(pbjson_types::Timestamp::default());
+    let given = message.standard();
+    message.set_standard(Standard {
+        name: "workspaces/x/frictions/x".to_owned(),
+        uid: uuid::Uuid::nil().to_string(),
+        display_name: if named { given.display_name } else { "x".to_owned() },
+        etag: "0".to_owned(),
+        create_time: epoch,
+        update_time: epoch,
+        delete_time: None,
+        labels: given.labels,
+    });
+    let mut friction = Friction::try_from(message)?;
+    if !named {
+        friction.meta.display_name = friction.question.path.title();
+    }
+    Ok(friction)
+}
+
+fn question(
+    violations: &mut Violations,
+    steps: Vec<pb::FrictionStep>,
+    window_days: i32,
+    (start, end): (Option<pbjson_types::Timestamp>, Option<pbjson_types::Timestamp>),
+    properties: Vec<String>,
+    min_users: i32,
+) -> Option<Question> {
+    let wanted = steps.len();
+    let steps: Vec<Step> = steps
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, message)| violations.nested(&format!("steps[{index}]"), Step::try_from(message)))
+        .collect();
+    let window = violations.check("window_days", Window::new(window_days.into()));
+    // Steps that are wrong by themselves were blamed; whether they are too few or too many is another question.
+    let path = match window {
+        Some(window) if steps.len() == wanted => violations.check("steps", Path::new(steps, window)),
+        _ => {
+            violations.check("steps", Path::check(wanted));
+            None
+        }
+    };
+    for (field, value) in [("start_time", &start), ("end_time", &end)] {
+        if value.is_none() {
+            violations.add(field, "must be set");
+        }
+    }
+    let start = time(violations, "start_time", start);
+    let end = time(violations, "end_time", end);
+    let entries = match (start, end) {
+        (Some(start), Some(end)) => violations.check("end_time", Entries::new(start, end)),
+        _ => None,
+    };
+    let properties = violations.check("properties", Properties::new(properties));
+    let min_users = violations.check("min_users", MinUsers::new(min_users.into()));
+    Some(Question { path: path?, entries: entries?, properties: properties?, min_users: min_users? })
+}
+
+impl TryFrom<pb::FrictionStep> for Step {
+    type Error = Violations;
+    fn try_from(message: pb::FrictionStep) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let filters = filters_of(&mut violations, message.filters);
+        let step = match Self::new(message.event, filters.unwrap_or_default()) {
+            Ok(step) => Some(step),
+            Err(error @ QuestionError::Filters(_)) => violations.check("filters", Err::<Self, _>(error)),
+            Err(error) => violations.check("event", Err::<Self, _>(error)),
+        };
+        step.filter(|_| violations.is_empty()).ok_or(violations)
+    }
+}
+
+impl TryFrom<pb::FrictionCorrelate> for Correlate {
+    type Error = Violations;
+    fn try_from(message: pb::FrictionCorrelate) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let users = count(&mut violations, "users", message.users);
+        let lost = count(&mut violations, "lost", message.lost);
+        if lost > users {
+            violations.add("lost", "must be at most users");
+        }
+        let difference = range(&mut violations, "difference", message.difference);
+        if difference.is_none() && violations.is_empty() {
+            violations.add("difference", "must be set");
+        }
+        let value = (!message.absent).then_some(message.value);
+        match difference {
+            Some(difference) if violations.is_empty() => Ok(Self { property: message.property, value, users, lost, difference }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl From<&Correlate> for pb::FrictionCorrelate {
+    fn from(correlate: &Correlate) -> Self {
+        let Correlate { property, value, users, lost, difference } = correlate;
+        Self {
+            property: property.clone(),
+            value: value.clone().unwrap_or_default(),
+            absent: value.is_none(),
+            users: users.cast_signed(),
+            lost: lost.cast_signed(),
+            lost_share: if *users == 0 { 0.0 } else { *lost as f64 / *users as f64 },
+            difference: Some(difference.into()),
+        }
+    }
+}
+
+/// The users of the steps, which do not become more on the way.
+fn users(violations: &mut Violations, steps: &[pb::FrictionStep]) -> Vec<u64> {
+    let mut most = u64::MAX;
+    let mut users = Vec::with_capacity(steps.len());
+    for (index, step) in steps.iter().enumerate() {
+        let reached = count(violations, &format!("steps[{index}].users"), step.users);
+        if reached > most {
+            violations.add(format!("steps[{index}].users"), "must be at most those of the step before");
+        }
+        most = reached;
+        users.push(reached);
+    }
+    users
+}
+
+fn count(violations: &mut Violations, field: &str, number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_else(|_| {
+        violations.add(field, format!("must be 0 or more, is {number}"));
+        0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::v1::Range;
+    use crate::convert::metrics::metric::tests::filter;
+    use proptest::prelude::*;
+
+    #[expect(clippy::unnecessary_wraps, reason = "a time in a message may be unset")]
+    fn at(seconds: i64) -> Option<pbjson_types::Timestamp> {
+        Some(pbjson_types::Timestamp { seconds, nanos: 0 })
+    }
+
+    fn asking(events: &[&str]) -> pb::Friction {
+        let step = |&event: &&str| pb::FrictionStep { event: event.to_owned(), ..Default::default() };
+        pb::Friction { steps: events.iter().map(step).collect(), start_time: at(0), end_time: at(86_400), ..Default::default() }
+    }
+
+    fn correlate() -> impl Strategy<Value = pb::FrictionCorrelate> {
+        ("[a-z]{1,9}", prop::option::of("[a-z]{0,9}"), 1..1_000_i64, 0..1_000_i64, -1.0..1.0_f64).prop_map(
+            |(property, value, users, lost, likely)| {
+                let lost = lost.min(users);
+                pb::FrictionCorrelate {
+                    property,
+                    absent: value.is_none(),
+                    value: value.unwrap_or_default(),
+                    users,
+                    lost,
+                    lost_share: lost as f64 / users as f64,
+                    difference: Some(Range { low: likely - 0.1, likely, high: likely + 0.1 }),
+                }
+            },
+        )
+    }
+
+    fn answered() -> impl Strategy<Value = pb::Friction> {
+        let step = ("[a-z]{1,9}", prop::collection::vec(filter(), 0..4), 0..1_000_i64);
+        let steps = prop::collection::vec(step, 2..=10);
+        let settings = (1..=90_i32, 1..=366_i64, 1..=1_000_000_i32, prop::collection::btree_set("[a-z]{1,9}", 0..10));
+        let results = (prop::option::of(0.0..1.0_f64), prop::collection::vec(correlate(), 0..10), 0..1_000_i64, any::<bool>());
+        (steps, settings, results).prop_map(|(mut steps, (window_days, days, min_users, properties), (share, correlates, left, known))| {
+            steps.sort_by_key(|(_, _, users)| -users);
+            let mut before = None;
+            let steps: Vec<_> = steps
+                .into_iter()
+                .map(|(event, filters, users)| {
+                    let lost = before.replace(users).map_or(0, |before| before - users);
+                    pb::FrictionStep { event, filters, users, lost }
+                })
+                .collect();
+            let most = steps.iter().map(|step| step.lost).max().unwrap_or_default();
+            let worst_step = steps.iter().position(|step| step.lost == most).filter(|_| most > 0).unwrap_or_default() as i32;
+            pb::Friction {
+                name: "workspaces/acme/frictions/activation".into(),
+                uid: uuid::Uuid::nil().to_string(),
+                display_name: "Activation".into(),
+                etag: "1".into(),
+                create_time: at(1_770_000_000),
+                update_time: at(1_770_000_000),
+                steps,
+                window_days,
+                start_time: at(1_770_000_000),
+                end_time: at(1_770_000_000 + 86_400 * days),
+                properties: properties.into_iter().collect(),
+                min_users,
+                worst_step,
+                lost_share: share.map(|likely| Range { low: 0.0, likely, high: 1.0 }),
+                correlates,
+                entries_left_out: left,
+                watermark: at(1_780_000_000).filter(|_| known),
+                ..Default::default()
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_friction_prints_what_it_parsed(message in answered()) {
+            let parsed = Friction::try_from(message.clone()).unwrap();
+            prop_assert_eq!(pb::Friction::from(&parsed), message);
+        }
+    }
+
+    fn fields(result: Result<Friction, Violations>) -> Vec<String> {
+        result.unwrap_err().into_vec().into_iter().map(|violation| violation.field).collect()
+    }
+
+    #[test]
+    fn a_caller_asks_and_does_not_answer() {
+        let mut message = asking(&["a", "b"]);
+        message.steps[1].users = -3;
+        message.worst_step = 7;
+        message.entries_left_out = -1;
+        message.watermark = at(i64::MAX);
+        message.correlates.push(pb::FrictionCorrelate::default());
+        let asked = asked(message).unwrap();
+        assert_eq!(asked.answer, Answer::none(&asked.question.path));
+        assert_eq!(asked.meta.display_name, "From a to b");
+        let printed = pb::Friction::from(&asked);
+        assert_eq!((printed.window_days, printed.min_users), (7, 30), "the defaults are said");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_blamed() {
+        let unstated = pb::PropertyFilter { property: "plan".into(), ..Default::default() };
+        let mut message = asking(&["a", " "]);
+        message.steps[0].filters = vec![unstated];
+        message.window_days = 91;
+        message.end_time = message.start_time;
+        message.properties = vec!["plan".into(), "plan".into()];
+        message.min_users = -1;
+        let wrong = ["steps[0].filters[0].operator", "steps[1].event", "window_days", "end_time", "properties", "min_users"];
+        assert_eq!(fields(asked(message)), wrong);
+        let nothing = pb::Friction { window_days: -1, ..Default::default() };
+        assert_eq!(fields(asked(nothing)), ["window_days", "steps", "start_time", "end_time"]);
+        let present = pb::PropertyFilter { operator: pb::PropertyOperator::Present.into(), property: "plan".into(), values: vec![] };
+        let mut many = asking(&["a"; 11]);
+        many.steps[3].filters = vec![present; 11];
+        assert_eq!(fields(asked(many)), ["steps[3].filters", "steps"]);
+    }
+
+    #[test]
+    fn an_answer_that_contradicts_itself_is_refused() {
+        let answered = |change: fn(&mut pb::Friction)| {
+            let whole = asked(asking(&["a", "b"])).unwrap();
+            let mut message = pb::Friction::from(&whole);
+            change(&mut message);
+            fields(Friction::try_from(message))
+        };
+        assert_eq!(answered(|message| message.steps[1].users = 1), ["steps[1].users"]);
+        assert_eq!(answered(|message| message.steps[0].users = -1), ["steps[0].users"]);
+        let more = |message: &mut pb::Friction| message.correlates.push(pb::FrictionCorrelate { lost: 1, ..Default::default() });
+        assert_eq!(answered(more), ["correlates[0].lost"]);
+    }
+}
