@@ -2,13 +2,16 @@
 //!
 //! A workspace's writes run one after another, on SQLite those of all workspaces. The first begins a transaction. When its work is
 //! done it hands the open transaction to the next that waits, which sets a savepoint and does its work behind it; after the last it is
-//! committed for all. A write that fails, changes nothing or is abandoned by its caller is undone to its savepoint, and the others go on. Nobody is
-//! answered before the commit, since what a write found may be another's that is not committed yet.
+//! committed for all. A write that fails, changes nothing or is abandoned by its caller is undone to its savepoint, and the others go on.
+//! Nobody is answered before the commit, since what a write found may be another's that is not committed yet.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
@@ -27,9 +30,17 @@ const AGE: Duration = Duration::from_millis(50);
 /// Whether the commit that an answer waits for succeeded.
 pub(crate) type Outcome = Result<(), Arc<DbErr>>;
 
-/// Who waits for which lock. A key is there while somebody holds its seat or commits.
+/// Who waits for which lock.
 #[derive(Clone, Default)]
-pub(crate) struct Groups(Arc<Mutex<HashMap<String, VecDeque<oneshot::Sender<Seat>>>>>);
+pub(crate) struct Groups(Arc<Mutex<Queues>>);
+
+#[derive(Default)]
+struct Queues {
+    /// A key is there while somebody holds its seat or commits.
+    waiting: HashMap<String, VecDeque<oneshot::Sender<Seat>>>,
+    /// Keys that somebody waited for since their seat was last asked for by [`Groups::enter_alone`].
+    crowded: HashSet<String>,
+}
 
 /// The right to write: held by one at a time for each key. Dropping it hands it on, or commits.
 pub(crate) struct Seat {
@@ -66,21 +77,35 @@ struct Group {
 impl Store {
     /// Waits for the turn of a write of `workspace`.
     pub(crate) async fn seat(&self, workspace: &str) -> Result<Seat, Error> {
-        let key = if self.backend() == DbBackend::Postgres { workspace } else { "" };
-        let turn = self.groups.enter(key);
-        match turn {
-            None => Ok(Seat {
-                groups: self.groups.clone(),
-                heads: self.heads().clone(),
-                key: key.to_owned(),
-                patience: self.patience,
-                held: true,
-                group: None,
-            }),
+        let key = self.key(workspace);
+        match self.groups.enter(key) {
+            None => Ok(self.taken_seat(key)),
             Some(turn) => match tokio::time::timeout(self.acquire_timeout, turn).await {
                 Ok(Ok(seat)) => Ok(seat),
                 Ok(Err(_)) | Err(_) => Err(Error::Busy(self.acquire_timeout)),
             },
+        }
+    }
+
+    /// The same for a write that keeps its transaction to itself. `None` where writes meet: they do better in one transaction.
+    pub(crate) fn lone_seat(&self, workspace: &str) -> Option<Seat> {
+        let key = self.key(workspace);
+        self.groups.enter_alone(key).then(|| self.taken_seat(key))
+    }
+
+    /// What writes of `workspace` wait for.
+    fn key<'a>(&self, workspace: &'a str) -> &'a str {
+        if self.backend() == DbBackend::Postgres { workspace } else { "" }
+    }
+
+    fn taken_seat(&self, key: &str) -> Seat {
+        Seat {
+            groups: self.groups.clone(),
+            heads: self.heads().clone(),
+            key: key.to_owned(),
+            patience: self.patience,
+            held: true,
+            group: None,
         }
     }
 
@@ -100,12 +125,8 @@ impl Store {
         }
         let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
         let writer = self.writer.clone();
-        // In a task of its own: were the caller to go while BEGIN is under way, the driver would give the connection back with the
-        // transaction open and unnoticed. What the task returns to nobody is rolled back.
-        #[expect(clippy::disallowed_methods, reason = "it ends with BEGIN or the time limit of a connection")]
-        let begun = tokio::spawn(async move { writer.begin_with_options(options).await }.in_current_span()).await;
-        let transaction = begun.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?.map_err(|e| self.error(e))?;
-        let transaction = Arc::new(transaction);
+        let begin = Begin(Some(Box::pin(async move { writer.begin_with_options(options).await })));
+        let transaction = Arc::new(begin.await.map_err(|e| self.error(e))?);
         seat.group = Some(Group {
             transaction: transaction.clone(),
             began: Instant::now(),
@@ -115,6 +136,30 @@ impl Store {
             waiting: Vec::new(),
         });
         Ok(using(transaction))
+    }
+}
+
+/// BEGIN under way. Were it dropped half-way, the driver would give the connection back with the transaction open and unnoticed; so it is
+/// finished in the background instead, and what it returns to nobody is rolled back.
+struct Begin(Option<BoxFuture<'static, Result<DatabaseTransaction, DbErr>>>);
+
+impl Future for Begin {
+    type Output = Result<DatabaseTransaction, DbErr>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // Never polled again once it is done.
+        let Some(begin) = &mut self.0 else { return Poll::Pending };
+        let begun = ready!(begin.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(begun)
+    }
+}
+
+impl Drop for Begin {
+    fn drop(&mut self) {
+        if let (Some(begin), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(begin);
+        }
     }
 }
 
@@ -147,24 +192,42 @@ impl Transaction {
 impl Groups {
     /// Takes the seat if it is free, else a place in the queue.
     fn enter(&self, key: &str) -> Option<oneshot::Receiver<Seat>> {
-        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(queue) = queues.get_mut(key) {
+        let mut queues = self.queues();
+        if let Some(queue) = queues.waiting.get_mut(key) {
             let (sender, receiver) = oneshot::channel();
             queue.push_back(sender);
+            if !queues.crowded.contains(key) {
+                queues.crowded.insert(key.to_owned());
+            }
             return Some(receiver);
         }
-        queues.insert(key.to_owned(), VecDeque::new());
+        queues.waiting.insert(key.to_owned(), VecDeque::new());
         None
+    }
+
+    /// Takes the seat if it is free and nobody is likely to want it meanwhile.
+    fn enter_alone(&self, key: &str) -> bool {
+        let mut queues = self.queues();
+        let alone = !queues.waiting.contains_key(key) && !queues.crowded.remove(key);
+        if alone {
+            queues.waiting.insert(key.to_owned(), VecDeque::new());
+        }
+        alone
     }
 
     /// The next in the queue. Frees the seat when there is none, unless it is still needed to commit.
     fn next(&self, key: &str, to_commit: bool) -> Option<oneshot::Sender<Seat>> {
-        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = queues.get_mut(key).and_then(VecDeque::pop_front);
+        let mut queues = self.queues();
+        let next = queues.waiting.get_mut(key).and_then(VecDeque::pop_front);
         if next.is_none() && !to_commit {
-            queues.remove(key);
+            queues.waiting.remove(key);
         }
         next
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        // A panic while holding the lock leaves usable queues: every step keeps them whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -205,7 +268,10 @@ impl Seat {
         }
         let Some(group) = group else { return };
         // Without a runtime nobody waits for an answer any more.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            self.groups.next(&self.key, false);
+            return;
+        };
         let seat = self.successor(None);
         // Not in the task of the last write: were that abandoned, the others would not learn what became of theirs.
         runtime.spawn(commit(seat, group).in_current_span());

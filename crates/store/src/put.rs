@@ -8,6 +8,7 @@ use waymark_domain::{Change, Resource};
 use waymark_proto::ResourceMessage;
 
 use crate::sql::Sql;
+use crate::write::bump;
 use crate::{Error, Table, Write};
 
 /// Statements are sent together up to this many; databases limit the values of one statement.
@@ -39,6 +40,10 @@ impl Write {
         if self.pending.len() >= BATCH || self.pending.iter().any(|p| p.table == T::TABLE && p.id == id) {
             self.flush().await?;
         }
+        if previous > 0 {
+            // Who updates without having read does not know what it overwrites.
+            self.transaction()?;
+        }
         let sql = if previous == 0 { self.insert::<T>(&resource, &body) } else { self.update::<T>(&resource, previous, &body) };
         self.pending.push(Pending { table: T::TABLE, collection: T::Resource::COLLECTION, id: id.clone(), sql });
         let changed = self.loaded.get(&(T::TABLE, id.clone())).map(|before| changed_fields(before, &body)).unwrap_or_default();
@@ -56,7 +61,8 @@ impl Write {
         for column in T::COLUMNS {
             sql.push(", ").push(column.name);
         }
-        sql.push(") VALUES (").bind(self.workspace.id()).push(", ").bind(meta.name.id().as_str());
+        let (open, close) = self.row();
+        sql.push(open).bind(self.workspace.id()).push(", ").bind(meta.name.id().as_str());
         sql.push(", ").bind(meta.uid.to_string()).push(", ").bind(meta.version.cast_signed());
         sql.push(", ").bind(meta.display_name.clone()).push(", ").bind(meta.create_time.timestamp_micros());
         sql.push(", ").bind(meta.update_time.timestamp_micros()).push(", ").bind(meta.delete_time.map(|t| t.timestamp_micros()));
@@ -64,7 +70,7 @@ impl Write {
         for column in T::COLUMNS {
             sql.push(", ").bind(column.value_of(resource));
         }
-        sql.push(")");
+        sql.push(close);
         sql
     }
 
@@ -101,35 +107,47 @@ impl Write {
         }
         let data = format!(r#"{{"{}":{body},"change":{}}}"#, json_name(T::Message::SINGULAR), Value::Object(change));
         let mut sql = Sql::new(
-            "INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, request_id, causation_id, traceparent, data) VALUES (",
+            "INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, request_id, causation_id, traceparent, data",
         );
-        sql.bind(self.workspace.id()).push(", ").bind(self.revision).push(", ").bind(self.ordinal);
+        let (open, close) = self.row();
+        sql.push(open).bind(self.workspace.id()).push(", ");
+        self.bind_revision(&mut sql);
+        sql.push(", ").bind(self.ordinal);
         sql.push(", ").bind((self.new_id)().to_string()).push(", ").bind(event_type);
         sql.push(", ").bind(T::Resource::COLLECTION).push(", ").bind(id).push(", ").bind(self.now.timestamp_micros());
         sql.push(", ").bind(self.call.actor.subject.clone()).push(", ").bind(self.call.request_id.map(|id| id.to_string()));
         sql.push(", ").bind(causation).push(", ").bind(self.call.traceparent.clone());
-        sql.push(", ").bind_json(self.backend, data).push(")");
+        sql.push(", ").bind_json(self.backend, data).push(close);
         self.pending.push(Pending { table: "log", collection: "events", id: self.ordinal.to_string(), sql });
         self.ordinal += 1;
         Ok(())
     }
 
     pub(crate) fn remember(&mut self, request_id: Uuid, answer: &impl Message) {
-        let mut bytes = self.call.digest.to_vec();
-        bytes.extend(self.revision.to_be_bytes());
-        bytes.extend(answer.encode_to_vec());
-        let mut sql = Sql::new("INSERT INTO requests (workspace, request_id, revision, time, answer) VALUES (");
-        sql.bind(self.workspace.id()).push(", ").bind(request_id.to_string()).push(", ").bind(self.revision);
-        sql.push(", ").bind(self.now.timestamp_micros()).push(", ").bind(bytes).push(")");
+        let (open, close) = self.row();
+        let mut sql = Sql::new("INSERT INTO requests (workspace, request_id, revision, time, answer");
+        sql.push(open).bind(self.workspace.id()).push(", ").bind(request_id.to_string()).push(", ");
+        self.bind_revision(&mut sql);
+        sql.push(", ").bind(self.now.timestamp_micros()).push(", ");
+        // The digest, the revision in eight bytes, the answer.
+        let (mut bytes, answer) = (self.call.digest.to_vec(), answer.encode_to_vec());
+        if self.is_blind() {
+            sql.bind(bytes).push(" || int8send(bump.revision) || ").bind(answer).push(close);
+        } else {
+            bytes.extend(self.revision.to_be_bytes());
+            bytes.extend(answer);
+            sql.bind(bytes).push(close);
+        }
         self.pending.push(Pending { table: "requests", collection: "requests", id: request_id.to_string(), sql });
     }
 
     /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip to save.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
-        let pending = std::mem::take(&mut self.pending);
-        if pending.is_empty() {
+        if self.pending.is_empty() {
             return Ok(());
         }
+        self.transaction()?;
+        let pending = std::mem::take(&mut self.pending);
         let expected = pending.len() as i64;
         let keys: Vec<_> = pending.iter().map(|p| (p.table, p.collection, p.id.clone())).collect();
         let written = if self.backend == DbBackend::Postgres { self.send_together(pending).await } else { self.send_each(pending).await };
@@ -137,14 +155,15 @@ impl Write {
             Ok(written) if written == expected => Ok(()),
             // A row that was loaded under the lock was changed by somebody who does not take it.
             Ok(_) => Err(DbErr::RecordNotUpdated.into()),
-            Err(error) => match error.sql_err() {
+            Err(Error::Database(error)) => match error.sql_err() {
                 Some(SqlErr::UniqueConstraintViolation(constraint)) => Err(self.taken_by(&constraint, &keys, error)),
                 _ => Err(error.into()),
             },
+            Err(error) => Err(error),
         }
     }
 
-    async fn send_together(&mut self, pending: Vec<Pending>) -> Result<i64, DbErr> {
+    async fn send_together(&mut self, pending: Vec<Pending>) -> Result<i64, Error> {
         let mut sql = Sql::default();
         let mut counts = String::new();
         for (i, Pending { sql: statement, .. }) in pending.into_iter().enumerate() {
@@ -152,18 +171,40 @@ impl Write {
             counts.extend([if i == 0 { "" } else { " + " }.to_owned(), format!("(SELECT count(*) FROM p{i})")]);
         }
         sql.push(" SELECT ").push(&counts);
-        match self.transaction.one(sql).await? {
-            Some(row) => row.try_get_by_index(0),
-            None => Ok(0),
-        }
+        Ok(match self.transaction()?.one(sql).await? {
+            Some(row) => row.try_get_by_index(0)?,
+            None => 0,
+        })
     }
 
-    async fn send_each(&mut self, pending: Vec<Pending>) -> Result<i64, DbErr> {
+    async fn send_each(&mut self, pending: Vec<Pending>) -> Result<i64, Error> {
         let mut written = 0;
         for Pending { sql, .. } in pending {
-            written += self.transaction.execute(sql).await?.cast_signed();
+            written += self.transaction()?.execute(sql).await?.cast_signed();
         }
         Ok(written)
+    }
+
+    /// What a blind write put, and the bump, as one statement. It answers the revision, or nothing when the workspace's time is ahead of
+    /// this write's: then it has changed nothing.
+    pub(crate) fn into_statement(self) -> Sql {
+        let mut sql = Sql::new("WITH bump AS (");
+        sql.append(bump(&self.workspace, self.now));
+        sql.push("excluded.last_time WHERE workspaces.last_time <= excluded.last_time RETURNING revision)");
+        for (i, Pending { sql: statement, .. }) in self.pending.into_iter().enumerate() {
+            sql.push(&format!(", p{i} AS (")).append(statement).push(")");
+        }
+        sql.push(" SELECT revision FROM bump");
+        sql
+    }
+
+    /// What stands around the values of a row that is inserted.
+    fn row(&self) -> (&'static str, &'static str) {
+        if self.is_blind() { (") SELECT ", " FROM bump") } else { (") VALUES (", ")") }
+    }
+
+    fn bind_revision(&self, sql: &mut Sql) {
+        if self.is_blind() { sql.push("bump.revision") } else { sql.bind(self.revision) };
     }
 
     /// Which name or request id was taken, from the constraint that the database names.

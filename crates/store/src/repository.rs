@@ -56,11 +56,11 @@ impl Store {
         parent: &str,
         id: &str,
         message: Option<T::Message>,
-        decide: impl FnOnce(T::Resource) -> Result<Change<T::Resource>, E> + Send,
+        decide: impl Fn(T::Resource) -> Result<Change<T::Resource>, E> + Send + Sync,
     ) -> Result<Written<T::Message>, Error> {
         let workspace = parse_workspace("parent", parent)?;
-        let message = message.ok_or_else(missing::<T>)?;
-        self.write(call, &workspace, async move |write| write.create::<T, E>(id, message, decide).await).await
+        let (id, message) = (id.to_owned(), message.ok_or_else(missing::<T>)?);
+        self.write_blind(call, &workspace, async move |write: &mut Write| write.create::<T, E>(&id, message.clone(), &decide).await).await
     }
 
     /// Updates the fields that the mask names; `decide` sees the resource before and after.

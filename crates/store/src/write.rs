@@ -20,9 +20,13 @@ use crate::{Error, Store, Table, repository};
 
 /// A write at work in an open transaction. Everything it reads is as it will be at commit, since it holds the workspace's lock.
 pub struct Write {
-    pub(crate) transaction: Transaction,
+    /// None when it is blind: it may put, but not read.
+    transaction: Option<Transaction>,
+    /// It was blind and would have read.
+    pub(crate) looked: bool,
     pub(crate) backend: DbBackend,
     pub(crate) workspace: WorkspaceId,
+    /// Not known yet while it is blind.
     pub(crate) revision: i64,
     pub(crate) ordinal: i32,
     pub(crate) now: DateTime<Utc>,
@@ -68,12 +72,19 @@ impl Store {
         }
         match done {
             Ok((written, _)) => Ok(written),
-            // On PostgreSQL a request that waited for the lock did not see what the same request, which held it, was answered: it then
-            // fails on the other's effect. The other's answer is the answer.
-            Err(error) => match call.request_id {
-                Some(id) => self.find_answer(workspace, id).await?.map_or(Err(error), |answer| Self::repeat(call, &answer)),
-                None => Err(error),
-            },
+            Err(error) => self.repeat_or(call, workspace, error).await,
+        }
+    }
+
+    /// What the request was answered before; `error` if it was not. On PostgreSQL a request that waited for the lock did not see what the
+    /// same request, which held it, was answered: it then fails on the other's effect. The other's answer is the answer.
+    pub(crate) async fn repeat_or<R>(&self, call: &Call, workspace: &WorkspaceId, error: Error) -> Result<Written<R>, Error>
+    where
+        R: Message + Default,
+    {
+        match call.request_id {
+            Some(id) => self.find_answer(workspace, id).await?.map_or(Err(error), |answer| Self::repeat(call, &answer)),
+            None => Err(error),
         }
     }
 
@@ -93,8 +104,9 @@ impl Store {
         if let Some(answer) = answered {
             return Ok((Self::repeat(call, &answer)?, None));
         }
-        if let Some(causation) = &call.causation
-            && write.transaction.execute(inbox(causation, write.now)).await? == 0
+        let inbox = call.causation.as_ref().map(|causation| inbox(causation, write.now));
+        if let Some(inbox) = inbox
+            && write.transaction()?.execute(inbox).await? == 0
         {
             return Ok((Written { message: R::default(), revision: None }, None));
         }
@@ -103,7 +115,7 @@ impl Store {
             write.remember(request_id, &message);
         }
         write.flush().await?;
-        write.transaction.check()?;
+        write.transaction()?.check()?;
         // No revision without an event.
         let revision = (write.ordinal > 0 && !call.validate_only).then_some(write.revision);
         Ok((Written { message, revision }, revision))
@@ -111,12 +123,9 @@ impl Store {
 
     /// Takes the workspace's lock by bumping its revision; tells what the request id was answered, if it was. One round trip.
     async fn begin(&self, mut transaction: Transaction, call: &Call, workspace: &WorkspaceId) -> Result<(Write, Option<Vec<u8>>), Error> {
-        let backend = self.backend();
-        let mut sql = Sql::new("INSERT INTO workspaces (id, revision, last_time) VALUES (");
-        sql.bind(workspace.id()).push(", 1, ").bind(self.now().timestamp_micros());
-        sql.push(") ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1, last_time = ");
+        let mut sql = bump(workspace, self.now());
         // Clocks of replicas differ and step back; the times of a workspace do not.
-        sql.push(if backend == DbBackend::Postgres { "greatest" } else { "max" });
+        sql.push(if self.backend() == DbBackend::Postgres { "greatest" } else { "max" });
         sql.push("(workspaces.last_time, excluded.last_time) RETURNING revision, last_time");
         if let Some(request_id) = call.request_id {
             sql.push(", (SELECT answer FROM requests WHERE workspace = ").bind(workspace.id());
@@ -126,18 +135,10 @@ impl Store {
         let row = row.ok_or_else(|| DbErr::RecordNotFound("the workspace's revision".into()))?;
         let answered = if call.request_id.is_some() { row.try_get_by_index(2)? } else { None };
         let time: i64 = row.try_get_by_index(1)?;
-        let write = Write {
-            transaction,
-            backend,
-            workspace: workspace.clone(),
-            revision: row.try_get_by_index(0)?,
-            ordinal: 0,
-            now: DateTime::from_timestamp_micros(time).unwrap_or_else(|| self.now()),
-            new_id: self.clock.new_id.clone(),
-            call: call.clone(),
-            loaded: BTreeMap::new(),
-            pending: Vec::new(),
-        };
+        let now = DateTime::from_timestamp_micros(time).unwrap_or_else(|| self.now());
+        let mut write = Write::new(self, call, workspace, now);
+        write.transaction = Some(transaction);
+        write.revision = row.try_get_by_index(0)?;
         Ok((write, answered))
     }
 
@@ -159,7 +160,42 @@ impl Store {
     }
 }
 
+/// The beginning of the statement that bumps a workspace's revision, up to the value of its last time.
+pub(crate) fn bump(workspace: &WorkspaceId, now: DateTime<Utc>) -> Sql {
+    let mut sql = Sql::new("INSERT INTO workspaces (id, revision, last_time) VALUES (");
+    sql.bind(workspace.id()).push(", 1, ").bind(now.timestamp_micros());
+    sql.push(") ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1, last_time = ");
+    sql
+}
+
 impl Write {
+    /// A blind one.
+    pub(crate) fn new(store: &Store, call: &Call, workspace: &WorkspaceId, now: DateTime<Utc>) -> Self {
+        Self {
+            transaction: None,
+            looked: false,
+            backend: store.backend(),
+            workspace: workspace.clone(),
+            revision: 0,
+            ordinal: 0,
+            now,
+            new_id: store.clock.new_id.clone(),
+            call: call.clone(),
+            loaded: BTreeMap::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_blind(&self) -> bool {
+        self.transaction.is_none()
+    }
+
+    /// The transaction to work in. A blind write that asks for it is given up, and done again with one.
+    pub(crate) fn transaction(&mut self) -> Result<&mut Transaction, Error> {
+        self.looked |= self.is_blind();
+        self.transaction.as_mut().ok_or_else(|| DbErr::Custom("a blind write reads".into()).into())
+    }
+
     /// The time of this write.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
@@ -207,7 +243,7 @@ impl Write {
         let mut sql = Sql::new("SELECT 1 FROM ");
         sql.push(T::TABLE).push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(name.id().as_str());
         sql.push(" AND delete_time IS NULL");
-        Ok(self.transaction.one(sql).await?.is_some())
+        Ok(self.transaction()?.one(sql).await?.is_some())
     }
 
     /// Whether no resource has this name, not even a deleted one.
@@ -243,7 +279,7 @@ impl Write {
     }
 
     async fn resources<T: Table>(&mut self, sql: Sql) -> Result<Vec<T::Resource>, Error> {
-        let rows = self.transaction.all(sql).await?;
+        let rows = self.transaction()?.all(sql).await?;
         let mut resources = Vec::with_capacity(rows.len());
         for row in rows {
             let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
@@ -262,7 +298,7 @@ impl Write {
         let mut sql = Sql::new("SELECT ");
         sql.push(&json_text(self.backend, "body")).push(" FROM ").push(T::TABLE);
         sql.push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(name.id().as_str());
-        let row = self.transaction.one(sql).await?;
+        let row = self.transaction()?.one(sql).await?;
         let row = row.ok_or_else(|| Error::NotFound(name.to_string()))?;
         let message = self.decode::<T>(name.id().as_str().to_owned(), &row.try_get_by_index::<String>(0)?)?;
         let current = message.standard().etag;
@@ -291,7 +327,7 @@ impl Write {
             sql.push(", ").bind(id.clone());
         }
         sql.push(")");
-        let rows = self.transaction.all(sql).await?;
+        let rows = self.transaction()?.all(sql).await?;
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
     }
 

@@ -38,8 +38,8 @@ impl RoadmapService for Api {
         let (call, r) = rpc::open(request)?;
         let workspace = rpc::or_status(parse("parent", &r.parent))?;
         let message = rpc::or_status(required("initiative", r.initiative))?;
-        let create = async move |write: &mut Write| propose(write, &r.initiative_id, message).await;
-        rpc::written(self.store.write(&call, &workspace, create).await)
+        let create = async move |write: &mut Write| propose(write, &r.initiative_id, message.clone()).await;
+        rpc::written(self.store.write_blind(&call, &workspace, create).await)
     }
 
     async fn batch_create_initiatives(

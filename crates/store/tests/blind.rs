@@ -1,0 +1,102 @@
+//! Blind writes: those that read nothing and take no lock before they decide. What is promised of writes holds for them, too.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use uuid::Uuid;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_rpc::Call;
+use waymark_runtime::clock::Clock;
+use waymark_store::{Store, StoreOptions, Write};
+use waymark_testkit::sample::{self, Products, call, create, created, product, store, workspace as ws};
+use waymark_testkit::{Engine, TestDatabase, host};
+
+/// Two replicas on one database; the second's clock is behind by some milliseconds.
+async fn replicas(engine: Engine) -> ([Store; 2], TestDatabase) {
+    let (mut first, _) = host(7);
+    first.clock = Clock::system();
+    let (mut second, _) = host(8);
+    second.clock = Clock::system();
+    let (store, database) = store(engine, &first).await.unwrap();
+    let mut late = sample::clock(&second);
+    let now = late.now.clone();
+    late.now = Arc::new(move || now() - Duration::from_millis(20));
+    let behind = Store::connect(&StoreOptions::new(database.url()), late).await.unwrap();
+    ([store, behind], database)
+}
+
+async fn make(store: &Store, call: Call, id: String) -> Result<waymark_rpc::Written<pb::Product>, waymark_store::Error> {
+    store.create::<Products, _>(&call, "workspaces/acme", &id, Some(product("A", "")), created).await
+}
+
+#[tokio::test]
+async fn replicas_whose_clocks_differ_leave_no_gap_and_no_time_runs_back() {
+    for engine in Engine::ALL {
+        let (replicas, _database) = replicas(engine).await;
+        let mut answered = Vec::new();
+        for round in 0..30 {
+            // Now one at a time, now all at once.
+            let writes = replicas.iter().enumerate().map(|(n, s)| make(s, call(), format!("p{round}-{n}")));
+            if round % 2 == 0 {
+                answered.extend(join_all(writes).await);
+            } else {
+                for write in writes {
+                    answered.push(write.await);
+                }
+            }
+        }
+        let mut answered: Vec<_> = answered.into_iter().map(|w| w.unwrap()).map(|w| (w.revision.unwrap(), w.message)).collect();
+        answered.sort_by_key(|(revision, _)| *revision);
+        let log = replicas[0].read_log("acme", 0, 1_000).await.unwrap();
+        assert_eq!(log.iter().map(|row| row.revision).collect::<Vec<_>>(), (1..=60).collect::<Vec<_>>(), "{engine:?}");
+        assert!(log.is_sorted_by_key(|row| row.time), "{engine:?}: times run back");
+        for (row, (revision, message)) in log.iter().zip(answered) {
+            assert_eq!((row.revision, &row.resource_id), (revision, &message.name.rsplit('/').next().unwrap().to_owned()));
+            let event: pb::ProductCreated = serde_json::from_str(&row.data).unwrap();
+            let updated = event.product.as_ref().and_then(|p| p.update_time.as_ref()).unwrap();
+            let micros = updated.seconds * 1_000_000 + i64::from(updated.nanos / 1_000);
+            assert_eq!(micros, row.time.timestamp_micros(), "the resource and its event tell one time");
+            assert_eq!(event.product.unwrap(), message);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_reaches_two_replicas_is_done_once() {
+    for engine in Engine::ALL {
+        let (replicas, _database) = replicas(engine).await;
+        for round in 0..20_i64 {
+            let once = Call { request_id: Some(Uuid::from_u128(round as u128 + 1)), digest: [1; 32], ..call() };
+            // With an id of the service's making nothing but the request id can tell that it is the same.
+            let id = if round % 2 == 0 { String::new() } else { format!("p{round}") };
+            let answers = join_all(replicas.iter().map(|s| make(s, once.clone(), id.clone()))).await;
+            let answers: Vec<_> = answers.into_iter().map(|w| w.unwrap()).collect();
+            assert_eq!(answers[0], answers[1], "{engine:?}");
+            assert_eq!(make(&replicas[1], once, id).await.unwrap(), answers[0], "{engine:?}: later");
+            assert_eq!(replicas[0].revision(&ws()).await.unwrap(), round + 1, "{engine:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn work_that_reads_is_done_again_under_the_lock() {
+    for engine in Engine::ALL {
+        let (replicas, _database) = replicas(engine).await;
+        create(&replicas[0], "there", "").await;
+        let runs = Cell::new(0);
+        let careless = async |write: &mut Write| {
+            runs.set(runs.get() + 1);
+            // It takes any failure for an answer; that must not make it decide without having read.
+            let there = write.exists::<Products>(&"workspaces/acme/products/there".parse().unwrap()).await.unwrap_or(false);
+            write.create::<Products, _>(if there { "seen" } else { "missed" }, product("A", ""), created).await
+        };
+        let written = replicas[0].write_blind(&call(), &ws(), careless).await.unwrap();
+        assert_eq!((written.revision, written.message.name.as_str()), (Some(2), "workspaces/acme/products/seen"));
+        assert_eq!(runs.get(), if engine == Engine::Postgres { 2 } else { 1 }, "{engine:?}");
+        assert_eq!(replicas[0].all::<Products>(&ws()).await.unwrap().len(), 2);
+    }
+}
