@@ -2,16 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use sea_orm::ConnectionTrait;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use waymark_domain::Failure;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_rpc::Call;
 use waymark_runtime::clock::Clock;
-use waymark_store::{Error, Store};
+use waymark_store::{Error, Store, StoreOptions};
 use waymark_testkit::sample::{Products, call, create, created, product, store, updated, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host};
 
@@ -26,6 +30,19 @@ async fn stored(store: &Store) -> (BTreeSet<String>, Vec<i64>) {
     let products = store.all::<Products>(&ws()).await.unwrap();
     let ids = products.into_iter().map(|p| p.name.rsplit('/').next().unwrap().to_owned()).collect();
     (ids, store.read_log("acme", 0, 10_000).await.unwrap().into_iter().map(|row| row.revision).collect())
+}
+
+/// Drops a future that is not done in time, to the microsecond: the runtime's timer knows milliseconds.
+async fn abandon_after<F: Future>(patience: Duration, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let start = Instant::now();
+    while start.elapsed() < patience {
+        if let Poll::Ready(output) = futures::poll!(&mut future) {
+            return Some(output);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
 }
 
 #[tokio::test]
@@ -162,8 +179,64 @@ async fn a_full_disk_refuses_writes_and_keeps_those_it_confirms_later() {
     // As another process sees the file.
     let (mut host, _) = host(8);
     host.clock = Clock::system();
-    let other = Store::connect(&waymark_store::StoreOptions::new(database.url()), waymark_testkit::sample::clock(&host)).await.unwrap();
+    let other = Store::connect(&StoreOptions::new(database.url()), waymark_testkit::sample::clock(&host)).await.unwrap();
     assert_eq!(stored(&other).await, (ids, revisions));
+}
+
+#[tokio::test]
+async fn a_write_abandoned_while_it_begins_leaves_no_transaction_open() {
+    let (_, database) = open(Engine::Postgres).await;
+    let (mut host, _) = host(8);
+    host.clock = Clock::system();
+    // One connection for all writes: the one that was abandoned is the next one's.
+    let options = StoreOptions { max_connections: 2, ..StoreOptions::new(database.url()) };
+    let s = Store::connect(&options, waymark_testkit::sample::clock(&host)).await.unwrap();
+    for round in 0..100_u64 {
+        let (call, acme, patience) = (call(), ws(), Duration::from_micros(10 * round));
+        let begin = s.write(&call, &acme, async |write| write.create::<Products, _>("", product("A", ""), created).await);
+        abandon_after(patience, begin).await;
+        let blind = s.create::<Products, _>(&call, "workspaces/acme", "", Some(product("A", "")), created);
+        abandon_after(patience, blind).await;
+        // One statement, committed by itself unless a transaction is open.
+        create(&s, &format!("p{round}"), "").await;
+        assert!(s.get::<Products>(&format!("workspaces/acme/products/p{round}")).await.is_ok(), "round {round} was answered, not committed");
+    }
+    let (ids, revisions) = stored(&s).await;
+    assert_eq!(revisions, (1..=ids.len() as i64).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_commit_that_is_not_confirmed_ends_and_frees_the_turn() {
+    let (_, database) = open(Engine::Postgres).await;
+    let (mut host, _) = host(8);
+    host.clock = Clock::system();
+    let options = StoreOptions { statement_timeout: Duration::from_millis(100), ..StoreOptions::new(database.url()) };
+    let s = Store::connect(&options, waymark_testkit::sample::clock(&host)).await.unwrap();
+    create(&s, "before", "").await;
+    let (call, acme) = (call(), ws());
+    let first = s.write(&call, &acme, async |write| write.create::<Products, _>("first", product("A", ""), created).await);
+    // Takes the transaction over when the first is done, and stops its server process: what comes next is the commit.
+    let stopped = Cell::new(None);
+    let second = s.write(&call, &acme, async |_| {
+        let find = "SELECT pid FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'";
+        let row = s.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, find)).await?;
+        stopped.set(row.map(|row| Pid::from_raw(row.try_get_by_index(0).unwrap())));
+        kill(stopped.get().unwrap(), Signal::SIGSTOP).unwrap();
+        Ok::<_, Error>(pb::Product::default())
+    });
+    let both = tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(first, second) }).await;
+    kill(stopped.get().unwrap(), Signal::SIGCONT).unwrap();
+    let (first, second) = both.expect("the writes wait for ever");
+    assert!(first.is_err_and(|error| error.is_transient()) && second.is_err_and(|error| error.is_transient()));
+    // The server undoes it when it finds that nobody is there.
+    waymark_testkit::wait_for("the workspace to be writable", Duration::from_secs(20), async || {
+        s.create::<Products, _>(&call, "workspaces/acme", "after", Some(product("A", "")), created).await.ok()
+    })
+    .await;
+    let (ids, revisions) = stored(&s).await;
+    assert!(ids.contains("before") && ids.contains("after"), "{ids:?}");
+    assert_eq!(revisions.len(), ids.len());
 }
 
 #[tokio::test]
