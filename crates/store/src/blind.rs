@@ -1,10 +1,11 @@
 //! A blind write: one that reads nothing, so that nothing must be locked before it decides. Its bump, state, log and answer are one
 //! statement, which is a transaction by itself: one round trip instead of four. Only on PostgreSQL; on SQLite there is no trip to save.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use prost::Message;
-use sea_orm::{ConnectionTrait as _, DbBackend, SqlErr};
+use sea_orm::{ConnAcquireErr, ConnectionTrait as _, DbBackend, DbErr, SqlErr};
 use waymark_domain::WorkspaceId;
 use waymark_rpc::{Call, Written};
 
@@ -12,13 +13,14 @@ use crate::{Error, Store, Write};
 
 impl Store {
     /// As [`Store::write`], for work that usually reads nothing, as most creates do. It is tried without the lock, and done again under
-    /// it when it did want to read, was refused, or could not be saved so: work may run twice.
+    /// it when it did want to read, was refused, or could not be saved so. So work may run twice, also for a request that was answered
+    /// before, and what it decides may depend on nothing that changes but what it is told by its [`Write`].
     pub async fn write_blind<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Written<R>, Error>
     where
         R: Message + Default,
         F: AsyncFn(&mut Write) -> Result<R, Error>,
     {
-        match self.at_once(call, workspace, &work).await {
+        match self.try_blind(call, workspace, &work).await {
             Ok(Some(written)) => Ok(written),
             Ok(None) => self.write(call, workspace, work).await,
             Err(error) => self.repeat_or(call, workspace, error).await,
@@ -26,7 +28,7 @@ impl Store {
     }
 
     /// `None` when nothing was written and the lock is needed to do or to refuse it.
-    async fn at_once<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: &F) -> Result<Option<Written<R>>, Error>
+    async fn try_blind<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: &F) -> Result<Option<Written<R>>, Error>
     where
         R: Message + Default,
         F: AsyncFn(&mut Write) -> Result<R, Error>,
@@ -47,15 +49,19 @@ impl Store {
         fail::fail_point!("store-before-commit", |_| std::process::abort());
         let statement = write.into_statement().statement(DbBackend::Postgres);
         let sent = tokio::time::timeout(self.patience, self.writer.query_one_raw(statement)).await;
-        self.waited(asked.elapsed());
+        // The driver answers when the server is ready for the next statement, which is after this one's commit.
         let revision: i64 = match sent {
             Ok(Ok(Some(row))) => row.try_get_by_index(0)?,
             Ok(Ok(None)) => return Ok(None),
             // The name is taken, or the request was answered before.
             Ok(Err(error)) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => return Ok(None),
-            Ok(Err(error)) => return Err(self.error(error)),
-            Err(_) => return Err(Error::Busy(self.patience)),
+            Ok(Err(error)) => {
+                self.waited(asked.elapsed());
+                return Err(self.error(error));
+            }
+            Err(_) => return Err(Error::Commit(Arc::new(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))),
         };
+        self.waited(asked.elapsed());
         fail::fail_point!("store-after-commit", |_| std::process::abort());
         self.heads().observe(workspace.id(), revision);
         drop(seat);

@@ -64,7 +64,7 @@ pub struct Store {
     pub(crate) acquire_timeout: Duration,
     /// How long a write may take, and its commit: longer than any single statement may.
     pub(crate) patience: Duration,
-    /// How long writes waited for their turn, a connection and BEGIN, with the label that tells the services of a process apart.
+    /// How long writes waited for their turn, a connection and BEGIN, or took as one statement, with the label that tells the services of a process apart.
     wait: Option<(Histogram<f64>, KeyValue)>,
 }
 
@@ -141,7 +141,7 @@ impl Store {
             .f64_histogram("waymark.db.wait")
             .with_unit("s")
             .with_boundaries(SECONDS.to_vec())
-            .with_description("Time a write waits for its turn, a connection and BEGIN");
+            .with_description("Time a write waits for its turn, a connection and BEGIN; of a write that is one statement all its time");
         self.wait = Some((wait.build(), KeyValue::new("service", service)));
         self
     }

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
@@ -141,7 +140,7 @@ impl Store {
 
 /// BEGIN under way. Were it dropped half-way, the driver would give the connection back with the transaction open and unnoticed; so it is
 /// finished in the background instead, and what it returns to nobody is rolled back.
-struct Begin(Option<BoxFuture<'static, Result<DatabaseTransaction, DbErr>>>);
+struct Begin(Option<Pin<Box<dyn Future<Output = Result<DatabaseTransaction, DbErr>> + Send>>>);
 
 impl Future for Begin {
     type Output = Result<DatabaseTransaction, DbErr>;
@@ -158,7 +157,7 @@ impl Future for Begin {
 impl Drop for Begin {
     fn drop(&mut self) {
         if let (Some(begin), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(begin);
+            runtime.spawn(begin.in_current_span());
         }
     }
 }
@@ -269,7 +268,7 @@ impl Seat {
         let Some(group) = group else { return };
         // Without a runtime nobody waits for an answer any more.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            self.groups.next(&self.key, false);
+            self.groups.queues().waiting.remove(&self.key);
             return;
         };
         let seat = self.successor(None);

@@ -61,7 +61,7 @@ impl Write {
         for column in T::COLUMNS {
             sql.push(", ").push(column.name);
         }
-        let (open, close) = self.row();
+        let (open, close) = self.around_values();
         sql.push(open).bind(self.workspace.id()).push(", ").bind(meta.name.id().as_str());
         sql.push(", ").bind(meta.uid.to_string()).push(", ").bind(meta.version.cast_signed());
         sql.push(", ").bind(meta.display_name.clone()).push(", ").bind(meta.create_time.timestamp_micros());
@@ -109,7 +109,7 @@ impl Write {
         let mut sql = Sql::new(
             "INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, request_id, causation_id, traceparent, data",
         );
-        let (open, close) = self.row();
+        let (open, close) = self.around_values();
         sql.push(open).bind(self.workspace.id()).push(", ");
         self.bind_revision(&mut sql);
         sql.push(", ").bind(self.ordinal);
@@ -124,7 +124,7 @@ impl Write {
     }
 
     pub(crate) fn remember(&mut self, request_id: Uuid, answer: &impl Message) {
-        let (open, close) = self.row();
+        let (open, close) = self.around_values();
         let mut sql = Sql::new("INSERT INTO requests (workspace, request_id, revision, time, answer");
         sql.push(open).bind(self.workspace.id()).push(", ").bind(request_id.to_string()).push(", ");
         self.bind_revision(&mut sql);
@@ -189,8 +189,8 @@ impl Write {
     /// this write's: then it has changed nothing.
     pub(crate) fn into_statement(self) -> Sql {
         let mut sql = Sql::new("WITH bump AS (");
-        sql.append(bump(&self.workspace, self.now));
-        sql.push("excluded.last_time WHERE workspaces.last_time <= excluded.last_time RETURNING revision)");
+        sql.append(bump(self.backend, &self.workspace, self.now));
+        sql.push(" WHERE workspaces.last_time <= excluded.last_time RETURNING revision)");
         for (i, Pending { sql: statement, .. }) in self.pending.into_iter().enumerate() {
             sql.push(&format!(", p{i} AS (")).append(statement).push(")");
         }
@@ -199,7 +199,7 @@ impl Write {
     }
 
     /// What stands around the values of a row that is inserted.
-    fn row(&self) -> (&'static str, &'static str) {
+    fn around_values(&self) -> (&'static str, &'static str) {
         if self.is_blind() { (") SELECT ", " FROM bump") } else { (") VALUES (", ")") }
     }
 

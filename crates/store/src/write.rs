@@ -18,7 +18,7 @@ use crate::reaction::inbox;
 use crate::sql::{Sql, json_text};
 use crate::{Error, Store, Table, repository};
 
-/// A write at work in an open transaction. Everything it reads is as it will be at commit, since it holds the workspace's lock.
+/// A write at work. It reads in an open transaction, which holds the workspace's lock: everything it reads is as it will be at commit.
 pub struct Write {
     /// None when it is blind: it may put, but not read.
     transaction: Option<Transaction>,
@@ -123,10 +123,8 @@ impl Store {
 
     /// Takes the workspace's lock by bumping its revision; tells what the request id was answered, if it was. One round trip.
     async fn begin(&self, mut transaction: Transaction, call: &Call, workspace: &WorkspaceId) -> Result<(Write, Option<Vec<u8>>), Error> {
-        let mut sql = bump(workspace, self.now());
-        // Clocks of replicas differ and step back; the times of a workspace do not.
-        sql.push(if self.backend() == DbBackend::Postgres { "greatest" } else { "max" });
-        sql.push("(workspaces.last_time, excluded.last_time) RETURNING revision, last_time");
+        let mut sql = bump(self.backend(), workspace, self.now());
+        sql.push(" RETURNING revision, last_time");
         if let Some(request_id) = call.request_id {
             sql.push(", (SELECT answer FROM requests WHERE workspace = ").bind(workspace.id());
             sql.push(" AND request_id = ").bind(request_id.to_string()).push(")");
@@ -160,11 +158,13 @@ impl Store {
     }
 }
 
-/// The beginning of the statement that bumps a workspace's revision, up to the value of its last time.
-pub(crate) fn bump(workspace: &WorkspaceId, now: DateTime<Utc>) -> Sql {
+/// Bumps the revision of a workspace, and its last time.
+pub(crate) fn bump(backend: DbBackend, workspace: &WorkspaceId, now: DateTime<Utc>) -> Sql {
     let mut sql = Sql::new("INSERT INTO workspaces (id, revision, last_time) VALUES (");
     sql.bind(workspace.id()).push(", 1, ").bind(now.timestamp_micros());
     sql.push(") ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1, last_time = ");
+    // Clocks of replicas differ and step back; the times of a workspace do not.
+    sql.push(if backend == DbBackend::Postgres { "greatest" } else { "max" }).push("(workspaces.last_time, excluded.last_time)");
     sql
 }
 

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use uuid::Uuid;
+use waymark_domain::Change;
+use waymark_domain::roadmap::ProductEvent;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_rpc::Call;
+use waymark_rpc::{Call, Written};
 use waymark_runtime::clock::Clock;
-use waymark_store::{Store, StoreOptions, Write};
+use waymark_store::{Error, Store, StoreOptions, Write, resource};
 use waymark_testkit::sample::{self, Products, call, create, created, product, store, workspace as ws};
-use waymark_testkit::{Engine, TestDatabase, host};
+use waymark_testkit::{Engine, TestDatabase, host, wait_for};
 
 /// Two replicas on one database; the second's clock is behind by some milliseconds.
 async fn replicas(engine: Engine) -> ([Store; 2], TestDatabase) {
@@ -29,7 +32,7 @@ async fn replicas(engine: Engine) -> ([Store; 2], TestDatabase) {
     ([store, behind], database)
 }
 
-async fn make(store: &Store, call: Call, id: String) -> Result<waymark_rpc::Written<pb::Product>, waymark_store::Error> {
+async fn make(store: &Store, call: Call, id: String) -> Result<Written<pb::Product>, Error> {
     store.create::<Products, _>(&call, "workspaces/acme", &id, Some(product("A", "")), created).await
 }
 
@@ -83,20 +86,61 @@ async fn a_request_that_reaches_two_replicas_is_done_once() {
 }
 
 #[tokio::test]
-async fn work_that_reads_is_done_again_under_the_lock() {
+async fn work_is_done_again_under_the_lock_only_where_it_must() {
     for engine in Engine::ALL {
         let (replicas, _database) = replicas(engine).await;
-        create(&replicas[0], "there", "").await;
+        let s = &replicas[0];
         let runs = Cell::new(0);
+        let counted = || runs.set(runs.get() + 1);
+        let twice = if engine == Engine::Postgres { 2 } else { 1 };
+        let make = async |write: &mut Write| {
+            counted();
+            write.create::<Products, _>("there", product("A", ""), created).await
+        };
+        s.write_blind(&call(), &ws(), make).await.unwrap();
+        assert_eq!(runs.take(), 1, "{engine:?}: nothing stood against it");
+        assert!(matches!(s.write_blind(&call(), &ws(), make).await, Err(Error::Exists(_))), "{engine:?}");
+        assert_eq!(runs.take(), twice, "{engine:?}: the name is taken");
+
         let careless = async |write: &mut Write| {
-            runs.set(runs.get() + 1);
+            counted();
             // It takes any failure for an answer; that must not make it decide without having read.
             let there = write.exists::<Products>(&"workspaces/acme/products/there".parse().unwrap()).await.unwrap_or(false);
             write.create::<Products, _>(if there { "seen" } else { "missed" }, product("A", ""), created).await
         };
-        let written = replicas[0].write_blind(&call(), &ws(), careless).await.unwrap();
+        let written = s.write_blind(&call(), &ws(), careless).await.unwrap();
         assert_eq!((written.revision, written.message.name.as_str()), (Some(2), "workspaces/acme/products/seen"));
-        assert_eq!(runs.get(), if engine == Engine::Postgres { 2 } else { 1 }, "{engine:?}");
-        assert_eq!(replicas[0].all::<Products>(&ws()).await.unwrap().len(), 2);
+        assert_eq!(runs.take(), twice, "{engine:?}: it reads");
+
+        let there = resource::<Products>(s.get::<Products>("workspaces/acme/products/there").await.unwrap()).unwrap();
+        let update = async |write: &mut Write| {
+            counted();
+            write.put::<Products>(Change::new(there.clone(), ProductEvent::Updated)).await
+        };
+        assert_eq!(s.write_blind(&call(), &ws(), update).await.unwrap().revision, Some(3));
+        assert_eq!(runs.take(), twice, "{engine:?}: it updates");
+        assert_eq!(s.all::<Products>(&ws()).await.unwrap().len(), 2);
     }
+}
+
+#[tokio::test]
+async fn a_connection_lost_in_the_statement_leaves_nothing_behind() {
+    let (replicas, _database) = replicas(Engine::Postgres).await;
+    let s = &replicas[0];
+    create(s, "before", "").await;
+    let once = Call { request_id: Some(Uuid::from_u128(7)), digest: [1; 32], ..call() };
+    // Another holds the workspace, so that the statement waits.
+    let other = s.writer().begin().await.unwrap();
+    other.execute_unprepared("SELECT 1 FROM workspaces FOR UPDATE").await.unwrap();
+    let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH bump%'";
+    let lost = wait_for("the statement to wait", Duration::from_secs(10), async || {
+        let row = s.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, terminate)).await.unwrap().unwrap();
+        (row.try_get_by_index::<i64>(0).unwrap() == 1).then_some(())
+    });
+    let (failed, ()) = tokio::join!(make(s, once.clone(), "p".into()), lost);
+    assert!(failed.is_err_and(|error| error.is_transient()));
+    other.rollback().await.unwrap();
+    assert_eq!(s.revision(&ws()).await.unwrap(), 1);
+    assert_eq!(make(s, once, "p".into()).await.unwrap().revision, Some(2));
 }
