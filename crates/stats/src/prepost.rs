@@ -65,8 +65,12 @@ pub fn pre_post(pre: &[f64], post: &[f64], level: Level) -> Result<PrePost, Stat
     })
 }
 
-/// The lag-one autocorrelation pooled over `windows`, each about its own mean, with the first-order bias `−(1 + 3r)/n` removed
-/// (Marriott and Pope, 1954). Zero when the windows are constant or hold fewer than four values together.
+/// The lag-one autocorrelation pooled over `windows`, each about its own mean, with its first-order bias removed. Zero when the windows
+/// are constant or hold no more than `2k + 2` values together, `k` being how many they are.
+///
+/// For one window of `n` values the bias is `−(1 + 4r)/n` (Marriott and Pope, 1954; Shaman and Stine, 1988): `−(1 + 2r)/n` since the
+/// window has a mean to be estimated and one pair fewer than values, `−2r/n` since a ratio is not linear. The former comes once per window,
+/// the latter once: over `n` values in all it is `−(k (1 + 2r) + 2r)/n`, which is solved for `r`.
 pub fn lag_one_autocorrelation(windows: &[&[f64]]) -> f64 {
     let (mut products, mut squares, mut count) = (0.0, 0.0, 0.0);
     for window in windows {
@@ -75,8 +79,10 @@ pub fn lag_one_autocorrelation(windows: &[&[f64]]) -> f64 {
         products += window.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum::<f64>();
         count += window.len() as f64;
     }
-    if squares == 0.0 || count < 4.0 {
+    let k = windows.len() as f64;
+    let divisor = count - 2.0 * k - 2.0;
+    if squares == 0.0 || divisor <= 0.0 {
         return 0.0;
     }
-    (((products / squares) * count + 1.0) / (count - 3.0)).clamp(-1.0, 1.0)
+    (((products / squares) * count + k) / divisor).clamp(-1.0, 1.0)
 }

@@ -4,7 +4,8 @@ use crate::error::finite;
 use crate::interval::t_interval;
 use crate::{Interval, Level, StatsError};
 
-/// Size, mean and unbiased variance of independent observations.
+/// Size, mean and variance of independent observations. The variance is the unbiased one, divided by `size − 1`, except for yes-or-no
+/// observations ([`Sample::proportion`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
     size: f64,
@@ -32,7 +33,8 @@ impl Sample {
         Ok(Self { size: n, mean, variance })
     }
 
-    /// `successes` out of `size` yes-or-no observations; the variance is `p (1 − p)`.
+    /// `successes` out of `size` yes-or-no observations. The variance is `p (1 − p)`, the likeliest rather than the unbiased one (which is
+    /// `n / (n − 1)` times as large), as is usual for proportions.
     pub fn proportion(successes: u64, size: u64) -> Result<Self, StatsError> {
         at_least_two(size)?;
         if successes > size {

@@ -83,6 +83,43 @@ fn hybrid_score_intervals_of_differences() {
 }
 
 #[test]
+fn exact_tests_of_two_proportions() {
+    // Fisher (1935), convicts among criminals' dizygotic and monozygotic twins: one tail is 619 / 1330665. And his lady tasting tea: 17 / 70.
+    near(fisher_exact((10, 13), (2, 17)).unwrap(), 2.0 * 619.0 / 1_330_665.0, 1e-12);
+    near(fisher_exact((1, 4), (3, 4)).unwrap(), 2.0 * 17.0 / 70.0, 1e-12);
+    near(fisher_exact((5, 10), (5, 10)).unwrap(), 1.0, 0.0);
+    // Millions of users are no matter: the odds are those of the normal curve, 2 Q(2) with a correction for steps of one.
+    near(fisher_exact((2_500_000, 5_000_000), (2_503_162, 5_000_000)).unwrap(), 0.0455, 1e-3);
+    assert!(fisher_exact((0, 0), (1, 2)).is_err() && fisher_exact((1, 2), (3, 2)).is_err());
+}
+
+/// Benjamini and Hochberg (1995), section 4.1: the comparisons of two treatments of infarction, by Neuhaus et al. (1992).
+const INFARCTION: [f64; 15] =
+    [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0];
+
+#[test]
+fn four_of_fifteen_comparisons_are_findings() {
+    let adjusted = benjamini_hochberg(&INFARCTION).unwrap();
+    // The published answer: the first four, where Bonferroni's bound leaves three and none would leave nine.
+    assert_eq!(adjusted.iter().filter(|q| **q <= 0.05).count(), 4);
+    // The values of R's p.adjust(…, "BH"). The sixth alone would be 0.0695, more than the seventh.
+    let expected = [0.0015, 0.003, 0.0095, 0.035_625, 0.0603, 0.063_857, 0.063_857, 0.0645, 0.0765, 0.486, 0.581_182];
+    for (adjusted, expected) in adjusted.iter().zip(expected) {
+        near(*adjusted, expected, 1e-6);
+    }
+    assert!(benjamini_hochberg(&[]).unwrap().is_empty());
+    assert!(benjamini_hochberg(&[0.5, f64::NAN]).is_err() && benjamini_hochberg(&[1.1]).is_err());
+}
+
+#[test]
+fn intervals_of_the_selected_are_wider() {
+    // The level at which the four findings above have intervals: 1 - 4 · 0.05 / 15.
+    near(selected_level(Level::P95, 4, 15).unwrap().get(), 0.986_667, 1e-6);
+    near(selected_level(Level::P90, 7, 7).unwrap().get(), 0.9, 1e-12);
+    assert!(selected_level(Level::P95, 0, 5).is_err() && selected_level(Level::P95, 6, 5).is_err());
+}
+
+#[test]
 fn uneven_split_is_a_mismatch() {
     let mismatch = sample_ratio_mismatch(&[1000, 1200], &[0.5, 0.5]).unwrap();
     near(mismatch.p_value, 2.0079e-5, 5e-10);

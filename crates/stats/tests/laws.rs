@@ -77,6 +77,39 @@ proptest! {
     }
 
     #[test]
+    fn exact_tests_add_up_all_tables_that_are_further(a in (1u64..30, 0.0..=1.0f64), b in (1u64..30, 0.0..=1.0f64)) {
+        let observed = |(size, share): (u64, f64)| ((size as f64 * share).round() as u64, size);
+        let (a, b) = (observed(a), observed(b));
+        let choose = |size: u64, some: u64| (0..some).fold(1.0, |ways, i| ways * (size - i) as f64 / (i + 1) as f64);
+        let all = a.0 + b.0;
+        let tables = all.saturating_sub(a.1)..=all.min(b.1);
+        let chance = |successes: u64| choose(b.1, successes) * choose(a.1, all - successes) / choose(a.1 + b.1, all);
+        let less: f64 = tables.clone().filter(|successes| *successes <= b.0).map(chance).sum();
+        let more: f64 = tables.filter(|successes| *successes >= b.0).map(chance).sum();
+        let p = fisher_exact(a, b).unwrap();
+        prop_assert!((p - (2.0 * less.min(more)).min(1.0)).abs() < 1e-9, "{} instead of {} or {}", p, less, more);
+        prop_assert!((p - fisher_exact(b, a).unwrap()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn adjusted_p_values_find_what_stepping_up_finds(
+        p_values in prop::collection::vec(prop_oneof![0.0..=1.0f64, 0.0..0.01f64, Just(0.004)], 0..40),
+        rate in 0.001..0.5f64,
+    ) {
+        let adjusted = benjamini_hochberg(&p_values).unwrap();
+        // The procedure as published: the largest k such that the k-th smallest is at most k · rate / m; it and all smaller are found.
+        let mut sorted = p_values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let bound = |below: usize| (below + 1) as f64 * rate / sorted.len() as f64;
+        let last = sorted.iter().enumerate().rev().find(|(below, p)| **p <= bound(*below)).map(|(_, p)| *p);
+        for (p, q) in p_values.iter().zip(&adjusted) {
+            prop_assert_eq!(*q <= rate, last.is_some_and(|last| *p <= last));
+            prop_assert!(p <= q && *q <= 1.0);
+            prop_assert!(p_values.iter().zip(&adjusted).all(|(other_p, other_q)| other_p > p || other_q <= q), "the order changed");
+        }
+    }
+
+    #[test]
     fn ratio_mismatch_ignores_the_scale_of_weights(a in 1u64..10_000, b in 1u64..10_000, scale in 0.1..10.0f64) {
         let one = sample_ratio_mismatch(&[a, b], &[0.3, 0.7]).unwrap();
         let other = sample_ratio_mismatch(&[a, b], &[0.3 * scale, 0.7 * scale]).unwrap();

@@ -9,7 +9,7 @@ use waymark_lake as lake;
 use waymark_proto::convert::metrics::asked;
 use waymark_proto::metrics::v1 as pb;
 use waymark_rpc::{Call, Written};
-use waymark_stats::{Level, StatsError, proportion_difference, wilson};
+use waymark_stats::{Level, benjamini_hochberg, fisher_exact, proportion_difference, selected_level, wilson};
 use waymark_store::{Error, Store, Write};
 
 use crate::analysis::{LakeFailure, filters};
@@ -77,7 +77,7 @@ async fn answer(lake: &lake::Lake, workspace: &WorkspaceId, question: &Question,
         let (lost, users) = (worst.lost, worst.users);
         answer.lost_share = share(lost, users);
         let comparable = answered.values.into_iter().filter(|value| question.min_users.compare(value.users, users));
-        answer.correlates = Correlate::surest(comparable.filter_map(|value| correlate(value, lost, users)).collect());
+        answer.correlates = Correlate::surest(found(comparable.collect(), lost, users));
     }
     Ok(answer)
 }
@@ -99,13 +99,94 @@ fn share(lost: u64, users: u64) -> Option<Range> {
     Range::new(interval.low, lost as f64 / users as f64, interval.high).ok()
 }
 
-/// A value compared with all other users of the step.
-fn correlate(value: lake::PathValue, lost: u64, users: u64) -> Option<Correlate> {
-    let lake::PathValue { property, value, users: with, lost: lost_with } = value;
-    let (others, lost_others) = (users.checked_sub(with)?, lost.checked_sub(lost_with)?);
-    let interval: Result<_, StatsError> = proportion_difference((lost_others, others), (lost_with, with), Level::P95);
-    let interval = interval.ok()?;
-    let likely = lost_with as f64 / with as f64 - lost_others as f64 / others as f64;
-    let difference = Range::new(interval.low, likely, interval.high).ok()?;
-    Some(Correlate { property, value, users: with, lost: lost_with, difference })
+/// The values whose users are lost more or less often than all others of the step, by more than chance explains. Among thousands of values
+/// that mean nothing some always look as if they did, so both the tests and the intervals allow for how many there are.
+fn found(values: Vec<lake::PathValue>, lost: u64, users: u64) -> Vec<Correlate> {
+    let mut compared: Vec<Comparison> = values.into_iter().filter_map(|value| Comparison::new(value, lost, users)).collect();
+    let tested = compared.len();
+    let p_values: Vec<f64> = compared.iter().map(|comparison| comparison.p_value).collect();
+    // A test's p-values are probabilities, which is all that adjusting them takes.
+    let mut adjusted = benjamini_hochberg(&p_values).unwrap_or_default().into_iter();
+    compared.retain(|_| adjusted.next().is_some_and(|adjusted| adjusted <= 1.0 - Level::P95.get()));
+    // There is no level when nothing was found, and nothing that needs one.
+    let Ok(level) = selected_level(Level::P95, compared.len(), tested) else { return Vec::new() };
+    compared.into_iter().filter_map(|comparison| comparison.correlate(level)).collect()
+}
+
+/// A value's users beside all others of the step: of each how many were lost, and how many there are.
+struct Comparison {
+    value: lake::PathValue,
+    with: (u64, u64),
+    others: (u64, u64),
+    /// Against no difference.
+    p_value: f64,
+}
+
+impl Comparison {
+    fn new(value: lake::PathValue, lost: u64, users: u64) -> Option<Self> {
+        let with = (value.lost, value.users);
+        let others = (lost.checked_sub(value.lost)?, users.checked_sub(value.users)?);
+        let p_value = fisher_exact(others, with).ok()?;
+        Some(Self { value, with, others, p_value })
+    }
+
+    fn correlate(self, level: Level) -> Option<Correlate> {
+        let Self { value: lake::PathValue { property, value, users, lost }, with, others, .. } = self;
+        let interval = proportion_difference(others, with, level).ok()?;
+        let share = |(lost, users): (u64, u64)| lost as f64 / users as f64;
+        let difference = Range::new(interval.low, share(with) - share(others), interval.high).ok()?;
+        Some(Correlate { property, value, users, lost, difference })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of 40 users each, of whom about half were lost, at random but the same every time.
+    fn unrelated(count: u64) -> Vec<lake::PathValue> {
+        let value = |number: u64| {
+            // SplitMix64 (Steele, Lea and Flood, 2014): each bit is a user.
+            let mut bits = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            let lost = (bits >> 24).count_ones().into();
+            lake::PathValue { property: "city".into(), value: Some(number.to_string()), users: 40, lost }
+        };
+        (1..=count).map(value).collect()
+    }
+
+    fn found_among(values: &[lake::PathValue]) -> Vec<(String, Option<String>)> {
+        let total = |count: fn(&lake::PathValue) -> u64| values.iter().map(count).sum();
+        let found = found(values.to_vec(), total(|value| value.lost), total(|value| value.users));
+        Correlate::surest(found).into_iter().map(|correlate| (correlate.property, correlate.value)).collect()
+    }
+
+    #[test]
+    fn among_many_values_only_the_planted_one_is_found() {
+        let mut values = unrelated(1000);
+        assert_eq!(found_among(&values), []);
+        values.push(lake::PathValue { property: "city".into(), value: Some("planted".into()), users: 40, lost: 36 });
+        assert_eq!(found_among(&values), [("city".to_owned(), Some("planted".to_owned()))]);
+    }
+
+    #[test]
+    fn rare_losses_of_small_groups_are_not_found_for_being_many() {
+        // One user in a hundred is lost. Three in 30 are to be expected for some of a thousand values, though far out on a normal curve.
+        let values: Vec<_> = (0..1000_u64)
+            .map(|number| lake::PathValue {
+                property: "city".into(),
+                value: Some(number.to_string()),
+                users: 30,
+                // As many values of each number of losses as the binomial distribution has: 740, 224, 33 and 3.
+                lost: match number {
+                    0..=2 => 3,
+                    3..=35 => 2,
+                    36..=259 => 1,
+                    _ => 0,
+                },
+            })
+            .collect();
+        assert_eq!(found_among(&values), []);
+    }
 }

@@ -52,7 +52,7 @@ pub struct Correlate {
     pub users: u64,
     /// How many of them were lost.
     pub lost: u64,
-    /// Their share of lost users minus that of all others, with the ends of its 95 % interval.
+    /// Their share of lost users minus that of all others, with the ends of its interval: 95 %, widened for being found among many.
     pub difference: Range,
 }
 
@@ -130,7 +130,8 @@ impl Correlate {
         self.difference.low().max(-self.difference.high()).max(0.0)
     }
 
-    /// Those of the candidates that differ for sure and can be shown, the surest first, at most 10.
+    /// Those of the candidates that differ for sure and can be shown, the surest first, at most 10. How many values the candidates were
+    /// found among is for their intervals to allow for.
     pub fn surest(mut candidates: Vec<Self>) -> Vec<Self> {
         let shown = |value: &str| !value.contains('\0') && value.chars().count() <= VALUE_LENGTH;
         candidates.retain(|correlate| correlate.sure() > 0.0 && correlate.value.as_deref().is_none_or(shown));
