@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::max;
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Utc};
 
 use crate::Shared;
 use crate::error::Result;
+use crate::file::Span;
 use crate::query::Watermark;
 use crate::scan::{Scan, Source};
 use crate::schema::column;
@@ -72,6 +74,22 @@ pub(crate) async fn answer(shared: &Shared, source: Source) -> Result<Catalogue>
         last_seen: time(last),
     });
     Ok(Catalogue { events: events.collect(), users: all.users, rows: all.rows, watermark: source.watermark() })
+}
+
+/// The time of the latest event. The log tells it; only files of which it does not, as foreign writers may leave them, are read.
+pub(crate) async fn latest(shared: &Shared, source: &Source) -> Result<Option<DateTime<Utc>>> {
+    let Source::Table { snapshot, .. } = source else { return Ok(None) };
+    let mut latest = snapshot.files.iter().filter(|file| file.times != Span::ANY).map(|file| file.times.max).max();
+    if snapshot.files.iter().any(|file| file.times == Span::ANY) {
+        let later = Span { min: latest.map_or(i64::MIN, |known| known.saturating_add(1)), max: i64::MAX };
+        let scan = Scan { columns: vec![column::TIME], times: Some(later) };
+        let step = |latest: &mut Option<i64>, batch: &RecordBatch| {
+            *latest = (*latest).max(max(batch.column(0).as_primitive::<TimestampMicrosecondType>()));
+            Ok(())
+        };
+        latest = latest.max(shared.engine.fold(source, &scan, || None, step).await?.into_iter().flatten().max());
+    }
+    Ok(latest.and_then(DateTime::from_timestamp_micros))
 }
 
 fn add(tally: &mut Tally, batch: &RecordBatch) {

@@ -136,8 +136,9 @@ fn depth(files: &[Arc<DataFile>]) -> usize {
 async fn rewrite(shared: &Arc<Shared>, table: &Arc<Table>, job: &[Arc<DataFile>]) -> Result<Rewritten> {
     let mut written = Vec::new();
     let outcome = write_merged(shared, table, job, &mut written).await;
-    let read: u64 = job.iter().map(|file| file.rows).sum();
     let kept: u64 = written.iter().map(|file| file.rows).sum();
+    // The log does not tell the rows of a foreign writer's files; at least what was kept has been read.
+    let read = job.iter().map(|file| file.rows).sum::<u64>().max(kept);
     if let Err(error) = outcome {
         table.discard(&written).await;
         return Err(error);

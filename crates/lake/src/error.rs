@@ -31,12 +31,14 @@ pub enum LakeError {
     /// A query that has no answer.
     #[error("{0}")]
     InvalidQuery(String),
-    /// More rows wait to be committed than the lake keeps in memory.
-    #[error("{queued} rows wait to be committed and {offered} more would exceed the limit of {limit}: retry after a moment")]
+    /// More waits to be committed than the lake keeps in memory.
+    #[error("{queued} {unit} wait to be committed and {offered} more would exceed the limit of {limit}: retry after a moment")]
     Overloaded {
-        /// Rows already waiting.
+        /// `rows` or `bytes`: what there is too much of.
+        unit: &'static str,
+        /// How many already wait.
         queued: usize,
-        /// Rows of the refused batch.
+        /// How many the refused batch has.
         offered: usize,
         /// The configured limit.
         limit: usize,

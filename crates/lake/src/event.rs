@@ -45,6 +45,12 @@ impl Event {
         self
     }
 
+    /// About how many bytes of memory it takes: itself, its texts, its properties.
+    pub(crate) fn memory(&self) -> usize {
+        let texts = [&self.event_id, &self.event, &self.user].into_iter().chain(&self.device).chain(&self.session);
+        size_of::<Self>() + texts.map(String::len).sum::<usize>() + memory_of(&self.properties)
+    }
+
     /// Refuses what would break a table: callers check meaning (names, future times) before.
     pub(crate) fn check(&self, index: usize) -> Result<()> {
         let reason = if self.user.is_empty() {
@@ -62,6 +68,19 @@ impl Event {
     }
 }
 
+fn memory_of(properties: &Map<String, Value>) -> usize {
+    fn of(value: &Value) -> usize {
+        size_of::<Value>()
+            + match value {
+                Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+                Value::String(text) => text.len(),
+                Value::Array(values) => values.iter().map(of).sum(),
+                Value::Object(properties) => memory_of(properties),
+            }
+    }
+    properties.iter().map(|(name, value)| size_of::<String>() + name.len() + of(value)).sum()
+}
+
 /// The sort key of users: xxHash64 (Collet, 2014) with seed 0 of the user's bytes, its bits read as a signed integer because Delta
 /// has no unsigned type. Other engines compute the same, for instance ClickHouse `reinterpretAsInt64(xxHash64(user))`.
 pub fn user_hash(user: &str) -> i64 {
@@ -71,6 +90,15 @@ pub fn user_hash(user: &str) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_that_grows_counts_as_memory() {
+        let plain = Event::new("1", "visit", "ann", DateTime::UNIX_EPOCH);
+        let text = "x".repeat(1000);
+        let nested = serde_json::json!({ "list": [text, { "deep": text }] });
+        let wide = Event { device: Some(text.clone()), session: Some(text.clone()), user: text, ..plain.clone() }.with("nested", nested);
+        assert!((5_000..6_000).contains(&(wide.memory() - plain.memory())), "{}", wide.memory());
+    }
 
     #[test]
     fn the_hash_is_the_published_one() {

@@ -29,7 +29,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// The span of a file whose statistics are unknown.
-    const ANY: Self = Self { min: i64::MIN, max: i64::MAX };
+    pub(crate) const ANY: Self = Self { min: i64::MIN, max: i64::MAX };
 
     fn join(self, other: Self) -> Self {
         Self { min: self.min.min(other.min), max: self.max.max(other.max) }

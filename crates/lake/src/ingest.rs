@@ -1,7 +1,8 @@
 //! Group commit: batches of concurrent callers become one file and one commit. Never acknowledges a row before it is committed.
 //!
 //! Each workspace has one gathering task. It waits for company up to `max_wait`, hands the group to a commit task and gathers on, so
-//! encoding the next group overlaps with the disk's wait for the last. Rows that wait are bounded by a semaphore over all workspaces.
+//! encoding the next group overlaps with the disk's wait for the last. Rows that wait, and their bytes, are bounded by semaphores over
+//! all workspaces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ const GROUPS_IN_FLIGHT: usize = 2;
 /// A batch on its way, with the memory it was granted.
 pub(crate) struct Offer {
     events: Vec<Event>,
-    granted: OwnedSemaphorePermit,
+    granted: [OwnedSemaphorePermit; 2],
     reply: oneshot::Sender<Result<IngestReceipt>>,
 }
 
@@ -42,18 +43,22 @@ pub(crate) type Gate = mpsc::UnboundedSender<Offer>;
 
 /// Queues a batch and waits for its commit.
 pub(crate) async fn offer(shared: &Shared, gate: Gate, events: Vec<Event>) -> Result<IngestReceipt> {
-    let limit = shared.options.max_queued_rows;
-    let permits = u32::try_from(events.len()).unwrap_or(u32::MAX);
-    let granted = shared.queue.clone().try_acquire_many_owned(permits).map_err(|_| LakeError::Overloaded {
-        queued: limit.saturating_sub(shared.queue.available_permits()),
-        offered: events.len(),
-        limit,
-    })?;
+    let bytes = events.iter().map(Event::memory).sum();
+    let granted = [
+        grant(&shared.queue, "rows", events.len(), shared.options.max_queued_rows)?,
+        grant(&shared.queue_bytes, "bytes", bytes, shared.options.max_queued_bytes)?,
+    ];
     let (reply, answer) = oneshot::channel();
     gate.send(Offer { events, granted, reply }).map_err(|_| LakeError::Closed)?;
     // A gate that is kept would keep the gathering task waiting for company after the lake is closed.
     drop(gate);
     answer.await.map_err(|_| LakeError::Closed)?
+}
+
+fn grant(queue: &Arc<Semaphore>, unit: &'static str, offered: usize, limit: usize) -> Result<OwnedSemaphorePermit> {
+    let permits = u32::try_from(offered).unwrap_or(u32::MAX);
+    let refused = |_| LakeError::Overloaded { unit, queued: limit.saturating_sub(queue.available_permits()), offered, limit };
+    queue.clone().try_acquire_many_owned(permits).map_err(refused)
 }
 
 /// Starts the gathering task of a workspace; it ends when every gate is dropped and its groups are committed.

@@ -3,8 +3,8 @@
 //! - [`Lake::ingest`] commits batches in groups and answers when the rows are durable and visible.
 //! - An event's identity is `(user, time, event_id)`; every answer counts an event once, however often it was sent and wherever its
 //!   copies lie, before compaction as after.
-//! - [`Lake::trend`], [`Lake::total`], [`Lake::path`] and [`Lake::catalogue`] read a snapshot: what was committed before the call is in
-//!   the answer.
+//! - [`Lake::trend`], [`Lake::total`], [`Lake::path`], [`Lake::catalogue`] and [`Lake::latest_event_time`] read a snapshot: what was
+//!   committed before the call, by whichever process, is in the answer.
 //! - [`Lake::maintain`] merges small files and deletes unused ones; any Delta reader can open the tables meanwhile.
 //!
 //! The lake knows nothing of metrics, products, protos or databases.
@@ -32,6 +32,7 @@ mod trend;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub counters: Counters,
     /// One permit per row that may wait.
     pub queue: Arc<Semaphore>,
+    /// One permit per byte that may wait.
+    pub queue_bytes: Arc<Semaphore>,
     pub tasks: TaskTracker,
     /// Told after every commit, for maintenance.
     pub committed: Notify,
@@ -92,6 +95,7 @@ impl Lake {
             root,
             counters: Counters::default(),
             queue: Arc::new(Semaphore::new(options.max_queued_rows.min(Semaphore::MAX_PERMITS))),
+            queue_bytes: Arc::new(Semaphore::new(options.max_queued_bytes.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),
             committed: Notify::new(),
             options,
@@ -134,6 +138,12 @@ impl Lake {
     pub async fn catalogue(&self, workspace: &str) -> Result<Catalogue> {
         let snapshot = self.read(workspace).await?;
         catalogue::answer(&self.shared, snapshot).await
+    }
+
+    /// The time of a workspace's latest event, of any name; `None` when it has none. Costs a look at the log, however many events there are.
+    pub async fn latest_event_time(&self, workspace: &str) -> Result<Option<DateTime<Utc>>> {
+        let snapshot = self.read(workspace).await?;
+        catalogue::latest(&self.shared, &snapshot).await
     }
 
     /// Merges files until none overlap, dropping duplicates. Safe beside ingest and queries; a second call changes nothing.
@@ -184,7 +194,7 @@ impl Lake {
         let slot = self.workspaces().tables.entry(workspace.to_owned()).or_default().clone();
         let mut slot = slot.lock().await;
         if slot.is_none() {
-            *slot = Table::open(&self.shared.root, workspace, create).await?.map(Arc::new);
+            *slot = Table::open(&self.shared.root, &self.shared.options, workspace, create).await?.map(Arc::new);
         }
         Ok(slot.clone())
     }

@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_secs(5);
 /// Runs until dropped. A failure is logged and met again at the next round: maintenance never stops ingest.
 pub(crate) async fn run(lake: &Lake) {
     let shared = lake.shared.clone();
-    let mut seen: HashMap<String, (u64, Instant)> = HashMap::new();
+    let mut seen: HashMap<String, Watched> = HashMap::new();
     let mut vacuumed = Instant::now();
     loop {
         tokio::select! {
@@ -32,13 +32,8 @@ pub(crate) async fn run(lake: &Lake) {
             vacuumed = Instant::now();
         }
         for (workspace, table) in lake.tables().await {
-            let version = table.snapshot().version;
-            let since = seen.entry(workspace.clone()).or_insert((version, Instant::now()));
-            if since.0 != version {
-                *since = (version, Instant::now());
-            }
-            let idle = since.1.elapsed() >= shared.options.idle_before_full_compaction;
-            if let Err(error) = care(&shared, &table, idle, vacuum_now).await
+            let watched = seen.entry(workspace.clone()).or_insert_with(|| Watched::new(&table));
+            if let Err(error) = care(&shared, &table, watched, vacuum_now).await
                 && !matches!(error, LakeError::Conflict)
             {
                 tracing::warn!(workspace, error = %error, "the event table could not be maintained");
@@ -47,10 +42,33 @@ pub(crate) async fn run(lake: &Lake) {
     }
 }
 
-async fn care(shared: &Arc<Shared>, table: &Arc<Table>, idle: bool, vacuum_now: bool) -> Result<()> {
-    while compact_tier(shared, table).await? {}
-    if idle {
-        compact_fully(shared, table).await?;
+/// What is remembered of a table from one round to the next.
+struct Watched {
+    version: u64,
+    /// When it was first seen at this version.
+    since: Instant,
+    /// The version at which full compaction found nothing to do: until there is another, nothing is looked at.
+    settled: Option<u64>,
+}
+
+impl Watched {
+    fn new(table: &Table) -> Self {
+        Self { version: table.snapshot().version, since: Instant::now(), settled: None }
+    }
+}
+
+async fn care(shared: &Arc<Shared>, table: &Arc<Table>, watched: &mut Watched, vacuum_now: bool) -> Result<()> {
+    if watched.version != table.snapshot().version {
+        *watched = Watched { settled: watched.settled, ..Watched::new(table) };
+    }
+    if watched.settled != Some(watched.version) {
+        while compact_tier(shared, table).await? {}
+        if watched.since.elapsed() >= shared.options.idle_before_full_compaction {
+            let before = table.snapshot().version;
+            // Files committed meanwhile were left alone, so only a compaction that nothing happened beside has seen all there are.
+            let after = compact_fully(shared, table).await?.version;
+            watched.settled = (after == before).then_some(after);
+        }
     }
     table.checkpoint().await?;
     if vacuum_now {
@@ -65,4 +83,45 @@ pub(crate) async fn vacuum(shared: &Shared, table: &Table) -> Result<u64> {
     let deleted = table.vacuum((shared.options.clock)().timestamp_millis(), grace).await?;
     count(&shared.counters.files_vacuumed, deleted);
     Ok(deleted)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Event, LakeOptions};
+
+    #[tokio::test]
+    async fn a_settled_table_is_not_looked_at_until_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = std::sync::atomic::AtomicU64::new(0);
+        let ids = move || Uuid::from_u64_pair(0, ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let options = LakeOptions {
+            max_wait: Duration::ZERO,
+            idle_before_full_compaction: Duration::ZERO,
+            ..LakeOptions::new(Arc::new(|| DateTime::UNIX_EPOCH), Arc::new(ids))
+        };
+        let lake = Lake::open(folder.path().to_str().unwrap(), options).unwrap();
+        let visit = |id: &str| vec![Event::new(id, "visit", "ann", DateTime::UNIX_EPOCH)];
+        lake.ingest("acme", visit("1")).await.unwrap();
+        lake.ingest("acme", visit("2")).await.unwrap();
+        let table = lake.table("acme", false).await.unwrap().unwrap();
+        let mut watched = Watched::new(&table);
+        care(&lake.shared, &table, &mut watched, false).await.unwrap();
+        assert_eq!((table.snapshot().files.len(), watched.settled), (1, None), "it was merged, and by now others may have committed");
+        care(&lake.shared, &table, &mut watched, false).await.unwrap();
+        assert_eq!(watched.settled, Some(table.snapshot().version));
+
+        // Whoever looks at the log now fails.
+        let next = folder.path().join(format!("acme/events/_delta_log/{:020}.json", table.snapshot().version + 1));
+        std::fs::write(&next, "not a commit").unwrap();
+        care(&lake.shared, &table, &mut watched, false).await.unwrap();
+        std::fs::remove_file(&next).unwrap();
+
+        lake.ingest("acme", visit("3")).await.unwrap();
+        care(&lake.shared, &table, &mut watched, false).await.unwrap();
+        assert_eq!(table.snapshot().files.len(), 1, "a commit ends the rest");
+    }
 }

@@ -31,6 +31,8 @@ pub struct LakeOptions {
     pub max_group_rows: usize,
     /// Rows that may wait in memory over all workspaces before batches are refused as overloaded.
     pub max_queued_rows: usize,
+    /// About as many bytes of memory may wait, counted alike: wide events are few rows and much memory.
+    pub max_queued_bytes: usize,
     /// Rows of a compacted file.
     pub target_file_rows: u64,
     /// Files of similar size that trigger a merge.
@@ -41,6 +43,9 @@ pub struct LakeOptions {
     pub vacuum_grace: Duration,
     /// Time between vacuums.
     pub vacuum_every: Duration,
+    /// How long entries of a table's log stay after a checkpoint has made them unnecessary. Must exceed the longest opening of a table; a
+    /// process that has not looked at a table for half of it loads the table anew.
+    pub log_retention: Duration,
     /// Streams a query is read in.
     pub parallelism: usize,
     /// Settings of a remote store, such as `aws_access_key_id`, `aws_region`, `aws_endpoint` and `aws_allow_http`. Upper case works too, so
@@ -60,11 +65,13 @@ impl LakeOptions {
             flush_rows: 20_000,
             max_group_rows: 500_000,
             max_queued_rows: 2_000_000,
+            max_queued_bytes: 512 << 20,
             target_file_rows: 1_000_000,
             merge_files: 8,
             idle_before_full_compaction: Duration::from_secs(30),
             vacuum_grace: Duration::from_mins(15),
             vacuum_every: Duration::from_mins(5),
+            log_retention: Duration::from_hours(1),
             parallelism: std::thread::available_parallelism().map_or(2, usize::from),
             storage_options: HashMap::new(),
             store: None,
@@ -83,8 +90,10 @@ impl fmt::Debug for LakeOptions {
             .field("max_wait", &self.max_wait)
             .field("flush_rows", &self.flush_rows)
             .field("max_queued_rows", &self.max_queued_rows)
+            .field("max_queued_bytes", &self.max_queued_bytes)
             .field("target_file_rows", &self.target_file_rows)
             .field("vacuum_grace", &self.vacuum_grace)
+            .field("log_retention", &self.log_retention)
             .finish_non_exhaustive()
     }
 }

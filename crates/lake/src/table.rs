@@ -4,8 +4,10 @@
 //! actions: a commit costs the same whether the table has ten files or ten thousand, where deltalake's builders replay the file list.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use deltalake::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
 use deltalake::kernel::transaction::{CommitData, TransactionError};
 use deltalake::kernel::{Action, EagerSnapshot, Version};
 use deltalake::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, default_logstore, get_actions};
@@ -21,6 +23,7 @@ use uuid::Uuid;
 
 use crate::error::{LakeError, Result};
 use crate::file::DataFile;
+use crate::options::{Clock, LakeOptions};
 use crate::schema::delta_columns;
 use crate::storage::Root;
 
@@ -33,6 +36,21 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
+    /// The newest table that storage has, from its last checkpoint on.
+    async fn load(log: &LogStoreRef) -> Result<Self> {
+        let loaded = EagerSnapshot::try_new(log.as_ref(), None).await.map_err(LakeError::failed("load the event table"))?;
+        let mut files: Vec<_> = loaded
+            .log_data()
+            .iter()
+            .map(|view| {
+                let file = DataFile::from_log(view.path().into_owned(), view.size().cast_unsigned(), view.stats().as_deref());
+                (file.received.min, Arc::new(file))
+            })
+            .collect();
+        files.sort_by_key(|(received, _)| *received);
+        Ok(Self { version: loaded.version(), files: files.into_iter().map(|(_, file)| file).collect() })
+    }
+
     /// Applies one commit's actions. Idempotent: a file that is there already is not added twice.
     fn advance(&self, version: Version, actions: &[Action]) -> Self {
         let mut removed = HashSet::new();
@@ -75,11 +93,15 @@ pub(crate) struct Table {
     folder: Path,
     store: Arc<dyn ObjectStore>,
     snapshot: RwLock<Arc<Snapshot>>,
-    /// Held while the log is written or read ahead, so versions are taken one at a time.
+    /// Held while a commit is written, so that those of this process do not race for a version.
     committing: tokio::sync::Mutex<()>,
     /// Files seen in the folder that the table does not use, and since when (milliseconds).
     unused_since: Mutex<HashMap<Path, i64>>,
     checkpointed: Mutex<Version>,
+    clock: Clock,
+    log_retention_millis: i64,
+    /// When the log was last known to its end (milliseconds).
+    current_at: AtomicI64,
 }
 
 /// Commits between checkpoints: opening a table replays at most this many log entries.
@@ -87,7 +109,7 @@ const CHECKPOINT_EVERY: Version = 100;
 
 impl Table {
     /// Opens the table of `workspace`; `None` when it has none yet and `create` is false.
-    pub(crate) async fn open(root: &Root, workspace: &str, create: bool) -> Result<Option<Self>> {
+    pub(crate) async fn open(root: &Root, options: &LakeOptions, workspace: &str, create: bool) -> Result<Option<Self>> {
         let url = table_url(root, workspace)?;
         let folder = Path::from_url_path(url.path()).map_err(LakeError::failed("read the table's path"))?;
         let within = Arc::new(PrefixStore::new(root.store.clone(), folder.clone()));
@@ -114,17 +136,8 @@ impl Table {
                 }
             }
         }
-        let loaded = EagerSnapshot::try_new(log.as_ref(), None).await.map_err(LakeError::failed("load the event table"))?;
-        let mut files: Vec<_> = loaded
-            .log_data()
-            .iter()
-            .map(|view| {
-                let file = DataFile::from_log(view.path().into_owned(), view.size().cast_unsigned(), view.stats().as_deref());
-                (file.received.min, Arc::new(file))
-            })
-            .collect();
-        files.sort_by_key(|(received, _)| *received);
-        let snapshot = Snapshot { version: loaded.version(), files: files.into_iter().map(|(_, file)| file).collect() };
+        let opened_at = (options.clock)().timestamp_millis();
+        let snapshot = Snapshot::load(&log).await?;
         Ok(Some(Self {
             folder,
             store: root.store.clone(),
@@ -132,6 +145,9 @@ impl Table {
             snapshot: RwLock::new(Arc::new(snapshot)),
             committing: tokio::sync::Mutex::new(()),
             unused_since: Mutex::new(HashMap::new()),
+            clock: options.clock.clone(),
+            log_retention_millis: i64::try_from(options.log_retention.as_millis()).unwrap_or(i64::MAX),
+            current_at: AtomicI64::new(opened_at),
             log,
         }))
     }
@@ -143,24 +159,39 @@ impl Table {
 
     /// The table as it is, commits of other processes included.
     pub(crate) async fn refresh(&self) -> Result<Arc<Snapshot>> {
-        // While this process commits, its own snapshot is the newest there is; waiting would only add latency.
-        if let Ok(_turn) = self.committing.try_lock() {
-            self.catch_up().await?;
-        }
+        self.catch_up().await?;
         Ok(self.snapshot())
     }
 
+    /// Moves on to `snapshot`, unless that version or a later one is known: a commit and readers of the log may get there side by side.
     fn publish(&self, snapshot: Snapshot) {
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        let mut known = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        if known.version < snapshot.version {
+            *known = Arc::new(snapshot);
+        }
     }
 
-    /// Applies log entries that others wrote. The caller holds `committing`.
+    /// Whether others may have expired log entries that this process does not know yet. The end of what is known would then look like the
+    /// end of the log, and a commit there would be lost. Half the retention is left for clocks that differ.
+    fn is_stale(&self) -> bool {
+        let age = (self.clock)().timestamp_millis().saturating_sub(self.current_at.load(Ordering::Relaxed));
+        age >= self.log_retention_millis / 2
+    }
+
+    /// Applies log entries that are not known yet. Waits for no commit: an entry never changes, so all who read it publish the same.
     async fn catch_up(&self) -> Result<()> {
+        let now = (self.clock)().timestamp_millis();
+        if self.is_stale() {
+            self.publish(Snapshot::load(&self.log).await?);
+        }
         loop {
             let snapshot = self.snapshot();
             let next = snapshot.version + 1;
             let entry = self.log.read_commit_entry(next).await.map_err(LakeError::failed("read the table's log"))?;
-            let Some(entry) = entry else { return Ok(()) };
+            let Some(entry) = entry else {
+                self.current_at.fetch_max(now, Ordering::Relaxed);
+                return Ok(());
+            };
             let actions = get_actions(next, &entry).map_err(LakeError::failed("understand the table's log"))?;
             self.publish(snapshot.advance(next, &actions));
         }
@@ -180,6 +211,9 @@ impl Table {
         let entry = data.get_bytes().map_err(LakeError::failed("write the commit"))?;
 
         let _turn = self.committing.lock().await;
+        if self.is_stale() {
+            self.catch_up().await?;
+        }
         loop {
             let current = self.snapshot();
             let live: HashSet<_> = current.files.iter().map(|file| file.path.as_str()).collect();
@@ -222,7 +256,8 @@ impl Table {
         }
     }
 
-    /// Writes a checkpoint when enough commits have passed since the last, so that opening stays quick.
+    /// Writes a checkpoint when enough commits have passed since the last, so that opening stays quick, and deletes the log entries that
+    /// neither a checkpoint nor a reader within the retention needs.
     pub(crate) async fn checkpoint(&self) -> Result<()> {
         let version = self.snapshot().version;
         if version < *self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner) + CHECKPOINT_EVERY {
@@ -230,8 +265,11 @@ impl Table {
         }
         let mut table = DeltaTable::new(self.log.clone());
         table.load().await.map_err(LakeError::failed("load the table for a checkpoint"))?;
-        deltalake::checkpoints::create_checkpoint(&table, None).await.map_err(LakeError::failed("write a checkpoint"))?;
+        create_checkpoint(&table, None).await.map_err(LakeError::failed("write a checkpoint"))?;
         *self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner) = version;
+        let expired = (self.clock)().timestamp_millis().saturating_sub(self.log_retention_millis).max(0);
+        // Keeps every entry of the retention and all since the last checkpoint before them.
+        cleanup_expired_logs_for(version, self.log.as_ref(), expired, None).await.map_err(LakeError::failed("expire log entries"))?;
         Ok(())
     }
 
@@ -242,14 +280,10 @@ impl Table {
     pub(crate) async fn vacuum(&self, now_millis: i64, grace_millis: i64) -> Result<u64> {
         self.refresh().await?;
         let live: HashSet<Path> = self.snapshot().files.iter().map(|file| self.location(file)).collect();
-        let listed: Vec<Path> = self
-            .store
-            .list(Some(&self.folder))
-            .map_ok(|meta| meta.location)
-            .try_filter(|path| std::future::ready(self.is_data_file(path) && !live.contains(path)))
-            .try_collect()
-            .await
-            .map_err(LakeError::failed("list data files"))?;
+        // With the delimiter the log beside the data files is not listed.
+        let listed = self.store.list_with_delimiter(Some(&self.folder)).await.map_err(LakeError::failed("list data files"))?;
+        let listed: HashSet<Path> =
+            listed.objects.into_iter().map(|meta| meta.location).filter(|path| self.is_data_file(path) && !live.contains(path)).collect();
         let expired: Vec<Path> = {
             let mut unused = self.unused_since.lock().unwrap_or_else(PoisonError::into_inner);
             unused.retain(|path, _| listed.contains(path));

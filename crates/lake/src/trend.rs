@@ -20,6 +20,8 @@ use crate::schema::{REVENUE, column};
 
 /// Distinct values of a breakdown beyond this are a mistake (an id, a time), not a chart.
 const MOST_SERIES: usize = 10_000;
+/// Numbers of all series together: each takes 16 bytes in every stream, so a wide breakdown over many buckets would take gigabytes.
+const MOST_NUMBERS: usize = 2_000_000;
 
 pub(crate) async fn answer(shared: &Shared, source: Source, query: &TrendQuery) -> Result<TrendAnswer> {
     let axis = buckets(query.range, query.interval, query.time_zone, query.week_start)?;
@@ -30,7 +32,7 @@ pub(crate) async fn answer(shared: &Shared, source: Source, query: &TrendQuery) 
         let step = move |tally: &mut Tally, batch: &RecordBatch| plan.add(tally, batch);
         shared.engine.fold(&source, &scan, Tally::default, step).await?
     };
-    let mut series = plan.merge(tallies);
+    let mut series = plan.merge(tallies)?;
     if series.is_empty() && query.breakdown == Breakdown::None {
         series.push(Series { key: None, values: vec![0.0; axis.len()], total: 0.0 });
     }
@@ -228,14 +230,18 @@ impl Plan {
         if self.starts[near] <= time && time < after { near } else { self.starts.partition_point(|start| *start <= time) - 1 }
     }
 
-    /// Adds up the streams: their users are different, so unique counts add too.
-    fn merge(&self, tallies: Vec<Tally>) -> Vec<Series> {
+    /// Adds up the streams: their users are different, so unique counts add too. Their values may be different too, so what is too much
+    /// for a stream is also refused here, however the rows were shared out.
+    fn merge(&self, tallies: Vec<Tally>) -> Result<Vec<Series>> {
         let mut merged: HashMap<Option<String>, Series> = HashMap::new();
         for tally in tallies {
             for (key, index) in tally.index {
                 let cells = &tally.groups[index as usize];
                 if !cells.touched {
                     continue;
+                }
+                if !merged.contains_key(&key) {
+                    one_more(merged.len(), self.starts.len())?;
                 }
                 let series = merged.entry(key).or_insert_with_key(|key| Series {
                     key: key.clone(),
@@ -248,8 +254,24 @@ impl Plan {
                 series.total += cells.total;
             }
         }
-        merged.into_values().collect()
+        Ok(merged.into_values().collect())
     }
+}
+
+/// Refuses a further series beside `series` others when that is more than an answer may have.
+fn one_more(series: usize, buckets: usize) -> Result<()> {
+    if series == MOST_SERIES {
+        return Err(LakeError::InvalidQuery(format!(
+            "the breakdown has more than {MOST_SERIES} values: filter the events or break down by another property"
+        )));
+    }
+    if (series + 1) * buckets > MOST_NUMBERS {
+        return Err(LakeError::InvalidQuery(format!(
+            "the breakdown has more than {series} values in each of {buckets} buckets, beyond {MOST_NUMBERS} numbers: choose a wider \
+             interval or a shorter range, filter the events or break down by another property"
+        )));
+    }
+    Ok(())
 }
 
 /// What one stream has added up so far.
@@ -269,11 +291,7 @@ impl Tally {
         if let Some(index) = self.index.get(&key) {
             return Ok(*index);
         }
-        if self.groups.len() == MOST_SERIES {
-            return Err(LakeError::InvalidQuery(format!(
-                "the breakdown has more than {MOST_SERIES} values: filter the events or break down by another property"
-            )));
-        }
+        one_more(self.groups.len(), buckets)?;
         let index = self.groups.len() as u32;
         self.groups.push(Cells::new(buckets));
         self.index.insert(key, index);

@@ -1,17 +1,15 @@
 //! Judges metrics against their alerts. Reads the lake outside of transactions; what it found is committed only if the metric is still the
 //! one that was judged.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
+use waymark_domain::Name;
 use waymark_domain::metrics::{Alert, Metric, Period, TrendSettings};
-use waymark_domain::{Name, WorkspaceId};
 use waymark_lake as lake;
 use waymark_rpc::Call;
 use waymark_store::{Error, Store, Write};
 
 use crate::NAME;
-use crate::analysis::{LakeFailure, any, interval, query};
+use crate::analysis::{Arrivals, LakeFailure, interval, query};
 use crate::store::{Metrics, alerted, live};
 
 /// How long the service waits for a product event from after an interval before it takes silence for the answer.
@@ -27,13 +25,13 @@ const PAGE: u32 = 100;
 /// silent who has never spoken. It is judged anew at every call until the next one may
 /// be, since an event that comes late may still take it beyond the threshold.
 pub async fn judge_alerts(store: &Store, lake: &lake::Lake) -> Result<usize, Error> {
-    let mut arrivals = Arrivals { lake, known: HashMap::new() };
+    let mut arrivals = Arrivals::new(lake);
     let mut changed = 0;
     let mut last = None;
     loop {
         let mut page = alerted(store, last.as_ref(), PAGE).await?;
         for name in &page {
-            match judge_one(store, &mut arrivals, name).await {
+            match judge_one(store, lake, &mut arrivals, name).await {
                 Ok(true) => changed += 1,
                 Ok(false) => {}
                 Err(error) => tracing::warn!(metric = %name, error = &error as &dyn std::error::Error, "a metric was not judged"),
@@ -46,15 +44,17 @@ pub async fn judge_alerts(store: &Store, lake: &lake::Lake) -> Result<usize, Err
     }
 }
 
-async fn judge_one(store: &Store, arrivals: &mut Arrivals<'_>, name: &Name<Metric>) -> Result<bool, Error> {
+async fn judge_one(store: &Store, lake: &lake::Lake, arrivals: &mut Arrivals<'_>, name: &Name<Metric>) -> Result<bool, Error> {
     let metric = live::<Metrics>(store, name).await?;
     let Some(alert) = metric.alert else { return Ok(false) };
-    let Some(period) = arrivals.judgeable(name.workspace(), &alert, store.now()).await? else { return Ok(false) };
+    // Nobody is silent who has never spoken.
+    let Some(latest) = arrivals.latest(name.workspace()).await? else { return Ok(false) };
+    let period = judgeable(&alert, latest, store.now())?;
     if metric.breach.is_some_and(|breach| period.end() <= breach.period().end()) {
         // Announced: no answer of the lake could change anything.
         return Ok(false);
     }
-    let value = value(arrivals.lake, &metric, &alert, period).await?;
+    let value = value(lake, &metric, &alert, period).await?;
     let version = metric.meta.version;
     if metric.judge(period, value).is_none() {
         return Ok(false);
@@ -80,37 +80,11 @@ async fn value(lake: &lake::Lake, metric: &Metric, alert: &Alert, period: Period
     Ok(answer.series.first().map_or(0.0, |series| series.total))
 }
 
-/// How far the events of workspaces have come, asked of the lake once per workspace and moment however many metrics want to know.
-struct Arrivals<'a> {
-    lake: &'a lake::Lake,
-    known: HashMap<(WorkspaceId, DateTime<Utc>), bool>,
-}
-
-impl Arrivals<'_> {
-    /// The last interval by the alert's calendar that may be judged, if any.
-    async fn judgeable(&mut self, workspace: &WorkspaceId, alert: &Alert, now: DateTime<Utc>) -> Result<Option<Period>, LakeFailure> {
-        let last = last_complete(alert, now)?;
-        if self.since(workspace, last.end(), now).await? {
-            return Ok(Some(last));
-        }
-        if !self.since(workspace, DateTime::UNIX_EPOCH, now).await? {
-            return Ok(None);
-        }
-        // Events of the last interval may still be under way, those of the last one that was over a day ago are waited for no longer.
-        last_complete(alert, now - PATIENCE).map(Some)
-    }
-
-    /// Whether there is an event at or after `start`.
-    async fn since(&mut self, workspace: &WorkspaceId, start: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool, LakeFailure> {
-        let moment = (workspace.clone(), start);
-        if let Some(found) = self.known.get(&moment) {
-            return Ok(*found);
-        }
-        // Clocks of devices run ahead, so the next hours are looked at too.
-        let found = any(self.lake, workspace, lake::TimeRange::new(start, now + PATIENCE)).await?;
-        self.known.insert(moment, found);
-        Ok(found)
-    }
+/// The last interval by the alert's calendar that may be judged, where the latest event was at `latest`.
+fn judgeable(alert: &Alert, latest: DateTime<Utc>, now: DateTime<Utc>) -> Result<Period, LakeFailure> {
+    let last = last_complete(alert, now)?;
+    // Events of the last interval may still be under way, those of the last one that was over a day ago are waited for no longer.
+    if latest >= last.end() { Ok(last) } else { last_complete(alert, now - PATIENCE) }
 }
 
 /// The last interval by the alert's calendar that is over at `time`.

@@ -1,6 +1,8 @@
 //! Between the contract's questions and the lake's: translates a measure and settings into a query, and an answer into series. Computes
 //! nothing itself.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use waymark_domain::metrics::{Condition, Interval, Measure, MeasureKind, NumberOrder, PropertyFilter, Scalar, TrendSettings, WeekStart};
 use waymark_domain::{Failure, FailureKind, Violation, WorkspaceId};
@@ -92,10 +94,27 @@ pub async fn trend(
     })
 }
 
-/// Whether the workspace has events, of any name, in a range of time.
-pub async fn any(lake: &lake::Lake, workspace: &WorkspaceId, range: lake::TimeRange) -> Result<bool, LakeFailure> {
-    let answer = lake.total(workspace.id(), &lake::TrendQuery::new(range)).await?;
-    Ok(answer.series.iter().any(|series| series.total > 0.0))
+/// How far the events of workspaces have come, asked of the lake once per workspace however many want to know.
+pub struct Arrivals<'a> {
+    lake: &'a lake::Lake,
+    known: HashMap<WorkspaceId, Option<DateTime<Utc>>>,
+}
+
+impl<'a> Arrivals<'a> {
+    /// Nothing is known yet.
+    pub fn new(lake: &'a lake::Lake) -> Self {
+        Self { lake, known: HashMap::new() }
+    }
+
+    /// The time of the workspace's latest event, of any name, if it has one.
+    pub async fn latest(&mut self, workspace: &WorkspaceId) -> Result<Option<DateTime<Utc>>, LakeFailure> {
+        if let Some(latest) = self.known.get(workspace) {
+            return Ok(*latest);
+        }
+        let latest = self.lake.latest_event_time(workspace.id()).await?;
+        self.known.insert(workspace.clone(), latest);
+        Ok(latest)
+    }
 }
 
 /// The lake's question for a measure and settings.

@@ -17,11 +17,13 @@ use waymark_stats::{Level, pre_post};
 use waymark_store::{Error, Store, Write};
 
 use crate::NAME;
-use crate::analysis::{LakeFailure, any, query};
+use crate::analysis::{Arrivals, LakeFailure, query};
 use crate::store::{Metrics, Outcomes, Predictions, due, live};
 
 /// How long the service waits for product events that reach the end of the window before it measures without them.
 const PATIENCE: TimeDelta = TimeDelta::days(7);
+/// Names read from the database at a time.
+const PAGE: u32 = 100;
 
 /// Measures `name` now and commits the outcome.
 pub async fn measure(
@@ -72,35 +74,41 @@ async fn conclude(
 
 /// Measures all predictions that are due and whose product events have arrived. A failure of one does not hold up the others.
 pub async fn measure_due(store: &Store, lake: &lake::Lake) -> Result<usize, Error> {
+    let mut arrivals = Arrivals::new(lake);
     let mut measured = 0;
-    for name in due(store).await? {
-        match measure_one(store, lake, &name).await {
-            Ok(true) => measured += 1,
-            Ok(false) => {}
-            Err(error) => tracing::warn!(prediction = %name, error = &error as &dyn std::error::Error, "a due prediction was not measured"),
+    let mut last = None;
+    loop {
+        let mut page = due(store, last.as_ref(), PAGE).await?;
+        for name in &page {
+            match measure_one(store, lake, &mut arrivals, name).await {
+                Ok(true) => measured += 1,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(prediction = %name, error = &error as &dyn std::error::Error, "a due prediction was not measured");
+                }
+            }
         }
+        if page.len() < PAGE as usize {
+            return Ok(measured);
+        }
+        last = page.pop();
     }
-    Ok(measured)
 }
 
-async fn measure_one(store: &Store, lake: &lake::Lake, name: &Name<Prediction>) -> Result<bool, Error> {
+async fn measure_one(store: &Store, lake: &lake::Lake, arrivals: &mut Arrivals<'_>, name: &Name<Prediction>) -> Result<bool, Error> {
     let prediction = live::<Predictions>(store, name).await?;
     let Some(due) = prediction.due_time() else { return Ok(false) };
-    if store.now() < due + PATIENCE && !arrived(lake, name, due).await? {
+    // Events from the last day of the window on have arrived, or are waited for no longer.
+    let reached = due - TimeDelta::days(1);
+    if store.now() < due + PATIENCE && arrivals.latest(name.workspace()).await?.is_none_or(|latest| latest < reached) {
         return Ok(false);
     }
     measure(store, lake, &Call::internal(NAME), name, &prediction.meta.version.to_string(), None).await?;
     Ok(true)
 }
 
-/// Whether there are events from the last day of the window on.
-async fn arrived(lake: &lake::Lake, name: &Name<Prediction>, end: DateTime<Utc>) -> Result<bool, LakeFailure> {
-    any(lake, name.workspace(), lake::TimeRange::new(end - TimeDelta::days(1), end + PATIENCE)).await
-}
-
 async fn find(store: &Store, lake: &lake::Lake, prediction: &Prediction, windows: &Windows) -> Result<Finding, Error> {
-    let catalogue = lake.catalogue(prediction.meta.name.workspace().id()).await.map_err(LakeFailure)?;
-    let latest_event = catalogue.events.iter().map(|event| event.last_seen).max();
+    let latest_event = lake.latest_event_time(prediction.meta.name.workspace().id()).await.map_err(LakeFailure)?;
     let measurement = match metric(store, prediction).await? {
         Some(metric) => compare(lake, &metric, windows, latest_event).await?,
         None => Measurement {

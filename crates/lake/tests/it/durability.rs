@@ -15,7 +15,8 @@ use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::*;
-use waymark_lake::{Event, Lake, LakeError, LakeOptions, TimeRange, TrendQuery};
+use tokio::sync::Notify;
+use waymark_lake::{Event, Lake, LakeError, LakeOptions};
 
 use crate::support::{open, open_with, options, spawn, stream, time};
 
@@ -115,9 +116,42 @@ async fn callers_share_commits_and_the_queue_is_bounded() {
     let offer = |prefix: &'static str| lake.ingest("acme", stream(prefix, 10));
     let (a, b, c) = tokio::join!(offer("a"), offer("b"), offer("c"));
     assert_eq!(a.unwrap().version, b.unwrap().version);
-    assert!(matches!(c, Err(LakeError::Overloaded { queued: 20, offered: 10, limit: 25 })));
+    assert!(matches!(c, Err(LakeError::Overloaded { unit: "rows", queued: 20, offered: 10, limit: 25 })));
     assert_eq!((lake.metrics().commits, rows(&lake).await), (1, 20));
     assert_eq!(lake.ingest("acme", stream("c", 10)).await.unwrap().accepted, 10);
+}
+
+#[tokio::test]
+async fn wide_events_are_refused_by_their_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open_with(&folder, LakeOptions { max_queued_bytes: 20_000, ..options() });
+    let offer = |id: &str| lake.ingest("acme", vec![event(id).with("note", "x".repeat(10_000))]);
+    let (a, b) = tokio::join!(offer("a"), offer("b"));
+    assert_eq!(a.unwrap().accepted, 1);
+    let error = b.unwrap_err();
+    assert!(matches!(error, LakeError::Overloaded { unit: "bytes", queued: 10_000.., offered: 10_000.., limit: 20_000 }), "{error}");
+    assert_eq!(offer("b").await.unwrap().accepted, 1);
+}
+
+#[tokio::test]
+async fn a_query_sees_what_others_committed_while_this_process_commits() {
+    let shared = Arc::new(InMemory::new());
+    let store = Arc::new(Flaky { inner: shared.clone(), ..Flaky::default() });
+    let open = |store| Lake::open("memory:///lake", LakeOptions { store: Some(store), ..options() }).unwrap();
+    let (one, other) = (open(store.clone() as Arc<dyn ObjectStore>), open(shared));
+    one.ingest("acme", stream("a", 10)).await.unwrap();
+    other.ingest("acme", stream("b", 10)).await.unwrap();
+    store.stuck.store(true, Ordering::Relaxed);
+    let committing = spawn({
+        let one = one.clone();
+        async move { one.ingest("acme", stream("c", 10)).await }
+    });
+    store.reached.notified().await;
+    other.ingest("acme", stream("d", 10)).await.unwrap();
+    assert_eq!(rows(&one).await, 30);
+    store.released.notify_one();
+    committing.await.unwrap().unwrap();
+    assert_eq!((rows(&one).await, rows(&other).await), (40, 40));
 }
 
 #[tokio::test]
@@ -134,56 +168,6 @@ async fn closing_commits_what_was_accepted_and_refuses_the_rest() {
     lake.close().await;
     assert_eq!(accepted.await.unwrap().unwrap().accepted, 10);
     assert!(matches!(lake.ingest("acme", stream("b", 1)).await, Err(LakeError::Closed)));
-}
-
-#[tokio::test]
-async fn many_commits_are_checkpointed_and_reopen() {
-    let folder = tempfile::tempdir().unwrap();
-    let lake = open(&folder);
-    for batch in 0..105 {
-        lake.ingest("acme", stream(&format!("b{batch}"), 3)).await.unwrap();
-    }
-    let log = folder.path().join("acme/events/_delta_log");
-    let checkpoints = || {
-        std::fs::read_dir(&log)
-            .unwrap()
-            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains(".checkpoint."))
-            .count()
-    };
-    assert_eq!(checkpoints(), 0);
-    // Maintenance merges the small files, then writes the checkpoint; it never ends by itself.
-    let _ = tokio::time::timeout(Duration::from_mins(1), async {
-        tokio::select! {
-            () = lake.maintain() => {}
-            () = async { while checkpoints() == 0 { tokio::time::sleep(Duration::from_millis(20)).await } } => {}
-        }
-    })
-    .await;
-    assert_eq!(checkpoints(), 1);
-    assert!(lake.metrics().compactions > 0);
-    let query = TrendQuery::new(TimeRange::new(time("2024-03-01T00:00:00Z"), time("2024-03-02T00:00:00Z")));
-    let reopened = open(&folder);
-    assert_eq!(rows(&reopened).await, 315);
-    assert_eq!(reopened.trend("acme", &query).await.unwrap().series, lake.trend("acme", &query).await.unwrap().series);
-}
-
-#[tokio::test]
-async fn vacuum_deletes_replaced_files_after_the_grace_period_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let lake = open_with(&folder, LakeOptions { vacuum_grace: Duration::from_millis(3), ..options() });
-    lake.ingest("acme", stream("a", 10)).await.unwrap();
-    lake.ingest("acme", stream("b", 10)).await.unwrap();
-    lake.compact("acme").await.unwrap();
-    // The clock of the tests advances a millisecond each time it is read, once a vacuum.
-    assert_eq!(lake.vacuum("acme").await.unwrap(), 0);
-    let deleted: u64 = {
-        let mut sum = 0;
-        for _ in 0..5 {
-            sum += lake.vacuum("acme").await.unwrap();
-        }
-        sum
-    };
-    assert_eq!((deleted, rows(&lake).await), (2, 20));
 }
 
 /// The process that `acknowledged_batches_survive_a_kill` kills; does nothing when run by hand.
@@ -247,7 +231,7 @@ async fn a_log_that_cannot_be_written_fails_the_group_and_recovers() {
 
 #[tokio::test]
 async fn a_full_disk_fails_exactly_the_callers_of_the_group() {
-    let store = Arc::new(Flaky { inner: InMemory::new(), full: AtomicBool::new(false) });
+    let store = Arc::new(Flaky::default());
     let options = LakeOptions { store: Some(store.clone()), max_wait: Duration::from_millis(50), ..options() };
     let lake = Lake::open("memory:///lake", options).unwrap();
     lake.ingest("acme", stream("a", 10)).await.unwrap();
@@ -286,11 +270,14 @@ fn event(id: &str) -> Event {
     Event::new(id, "visit", "ann", time("2024-03-01T00:00:00Z"))
 }
 
-/// A store whose disk can be full.
-#[derive(Debug)]
+/// A store whose disk can be full, and whose next log entry can be stuck on its way.
+#[derive(Debug, Default)]
 struct Flaky {
-    inner: InMemory,
+    inner: Arc<InMemory>,
     full: AtomicBool,
+    stuck: AtomicBool,
+    reached: Notify,
+    released: Notify,
 }
 
 impl fmt::Display for Flaky {
@@ -304,6 +291,10 @@ impl ObjectStore for Flaky {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         if self.full.load(Ordering::Relaxed) {
             return Err(Error::Generic { store: "flaky", source: "no space left on device".into() });
+        }
+        if location.as_ref().contains("_delta_log") && self.stuck.swap(false, Ordering::Relaxed) {
+            self.reached.notify_one();
+            self.released.notified().await;
         }
         self.inner.put_opts(location, payload, options).await
     }

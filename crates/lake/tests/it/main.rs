@@ -7,3 +7,4 @@ mod laws;
 mod paths;
 mod support;
 mod trends;
+mod upkeep;

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use serde_json::json;
 use waymark_lake::*;
 
-use crate::support::{open, stream, time};
+use crate::support::{open, open_with, options, stream, time};
 
 fn march() -> TimeRange {
     TimeRange::new(time("2024-03-01T00:00:00Z"), time("2024-03-04T00:00:00Z"))
@@ -99,6 +99,28 @@ async fn sums_breakdowns_and_filters_read_properties() {
 }
 
 #[tokio::test]
+async fn a_wide_breakdown_over_many_buckets_is_refused_however_the_rows_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open_with(&folder, LakeOptions { parallelism: 2, target_file_rows: 120, ..options() });
+    let at = time("2024-03-01T08:00:00Z");
+    let pages = (0..201).map(|page| Event::new(format!("{page}"), "visit", format!("user-{page}"), at).with("page", page));
+    lake.ingest("acme", pages.collect()).await.unwrap();
+    let hours = |hours| TrendQuery {
+        interval: Interval::Hour,
+        breakdown: Breakdown::Property("page".into()),
+        ..TrendQuery::new(TimeRange::new(time("2024-01-01T00:00:00Z"), time("2024-01-01T00:00:00Z") + chrono::TimeDelta::hours(hours)))
+    };
+    for files in [1, 2] {
+        let refused = lake.trend("acme", &hours(10_000)).await.unwrap_err();
+        assert!(matches!(&refused, LakeError::InvalidQuery(problem) if problem.contains("choose a wider interval")), "{files}: {refused}");
+        assert_eq!(lake.trend("acme", &hours(9_900)).await.unwrap().series_left_out, 101, "{files}");
+        // One more event, so that there is something to merge, into files of which each alone is within the limit.
+        lake.ingest("acme", vec![Event::new("more", "visit", "user-0", at).with("page", 0)]).await.unwrap();
+        assert_eq!(lake.compact("acme").await.unwrap().files_after, 2);
+    }
+}
+
+#[tokio::test]
 async fn buckets_follow_the_zone() {
     let folder = tempfile::tempdir().unwrap();
     let lake = open(&folder);
@@ -140,5 +162,5 @@ async fn refusals_say_what_to_do() {
     assert!(matches!(lake.ingest("../acme", stream("a", 1)).await, Err(LakeError::InvalidWorkspace(_))));
     let backwards = TrendQuery::new(TimeRange::new(time("2024-03-10T00:00:00Z"), time("2024-03-10T00:00:00Z")));
     assert!(matches!(lake.trend("acme", &backwards).await, Err(LakeError::InvalidQuery(_))));
-    assert!(matches!(Lake::open("gopher://bucket/lake", crate::support::options()), Err(LakeError::InvalidLocation { .. })));
+    assert!(matches!(Lake::open("gopher://bucket/lake", options()), Err(LakeError::InvalidLocation { .. })));
 }

@@ -11,7 +11,7 @@ use crate::world::{WORKSPACE, World, at, event, refusal};
 
 /// Fewer than `threshold` a day, by UTC, is a breach.
 fn below(threshold: f64) -> pb::MetricAlert {
-    pb::MetricAlert { threshold, condition: pb::AlertCondition::Below.into(), ..Default::default() }
+    pb::MetricAlert { threshold: Some(threshold), condition: pb::AlertCondition::Below.into(), ..Default::default() }
 }
 
 /// A metric that counts `ordered`.
@@ -139,7 +139,7 @@ pub async fn an_interval_is_one_of_the_alerts_calendar(world: World) {
     order(&world, at("2026-02-28T23:00:00Z"), 5).await;
     order(&world, at("2026-03-01T23:00:00Z"), 7).await;
     let given = |condition: pb::AlertCondition, threshold, interval: pb::TrendInterval| pb::MetricAlert {
-        threshold,
+        threshold: Some(threshold),
         condition: condition.into(),
         interval: interval.into(),
         time_zone: "Europe/Berlin".into(),
@@ -189,10 +189,15 @@ pub async fn another_alert_is_another_question(world: World) {
 }
 
 pub async fn all_that_is_wrong_with_an_alert_is_said_at_once(world: World) {
-    let wrong = pb::MetricAlert { threshold: f64::INFINITY, time_zone: "Mars/Olympus".into(), ..Default::default() };
+    let wrong = pb::MetricAlert { threshold: Some(f64::INFINITY), time_zone: "Mars/Olympus".into(), ..Default::default() };
     let (code, reason, fields) = refusal(world.metrics().create_metric(create(WORKSPACE, "orders", Some(wrong))).await);
     assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
     assert_eq!(fields, ["metric.alert.threshold", "metric.alert.condition", "metric.alert.time_zone"]);
+    // Nobody can tell a threshold that was left out from a zero that was meant.
+    let without = pb::MetricAlert { threshold: None, ..below(20.0) };
+    let (code, _, fields) = refusal(world.metrics().create_metric(create(WORKSPACE, "orders", Some(without))).await);
+    assert_eq!((code, fields), (Code::InvalidArgument, vec!["metric.alert.threshold".to_owned()]));
+    assert_eq!(created(&world, Some(below(0.0))).await.alert.unwrap().threshold, Some(0.0));
 }
 
 pub async fn every_metric_is_judged_however_many_there_are(world: World) {

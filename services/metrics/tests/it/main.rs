@@ -41,6 +41,7 @@ on_both! {
     loop_closed::a_promise_is_missed_or_nobody_can_tell,
     loop_closed::predictions_follow_their_initiatives,
     loop_closed::measuring_waits_for_the_window_and_for_the_events,
+    loop_closed::every_due_prediction_is_measured_however_many_there_are,
     loop_closed::a_late_mark_can_be_corrected,
     loop_closed::a_metric_that_somebody_aims_at_keeps_its_meaning,
     alerts::a_breach_is_announced_once_and_so_is_its_end,

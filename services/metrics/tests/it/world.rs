@@ -103,10 +103,10 @@ impl World {
         self.metrics().create_metric(request).await.unwrap().into_inner()
     }
 
-    /// Delivers an event of the roadmap under a new id, twice: the second delivery must change nothing.
-    pub async fn deliver<M: serde::Serialize>(&mut self, verb: &str, message: &M) {
+    /// An event of the roadmap under a new id.
+    pub fn received<M: serde::Serialize>(&mut self, verb: &str, message: &M) -> Received {
         self.deliveries += 1;
-        let event = Received {
+        Received {
             source: "roadmap".into(),
             workspace: WORKSPACE.parse().unwrap(),
             revision: self.deliveries.cast_signed(),
@@ -117,7 +117,12 @@ impl World {
             actor: "users/ada@example.com".into(),
             traceparent: None,
             data: serde_json::to_string(message).unwrap(),
-        };
+        }
+    }
+
+    /// Delivers an event of the roadmap, twice: the second delivery must change nothing.
+    pub async fn deliver<M: serde::Serialize>(&mut self, verb: &str, message: &M) {
+        let event = self.received(verb, message);
         handle(self.service.store(), &event).await.unwrap();
         let before = self.announced().await.len();
         handle(self.service.store(), &event).await.unwrap();
