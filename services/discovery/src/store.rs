@@ -20,4 +20,4 @@ pub use participants::Participants;
 pub use references::delete;
 pub use solutions::{Solutions, keep_solution, revise_solution};
 pub use studies::Studies;
-pub use trees::{put_node, tree_as_of, tree_of};
+pub use trees::{put_node, tests_of, tree_as_of, tree_of};

@@ -149,22 +149,21 @@ impl Insight {
         of_interview.filter_map(|e| e.highlight.as_ref()).map(|id| (id, &self.meta.name))
     }
 
-    /// Keeps the insight with its strength worked out, given the interviews it cites and what else of this service exists.
+    /// Keeps the insight with its strength worked out, given the interviews it cites, among others, and what else of this service exists.
     pub fn keep(
         self,
-        interviews: &[Interview],
+        interviews: &BTreeMap<Name<Interview>, Interview>,
         existing: &BTreeSet<AnyName>,
         event: InsightEvent,
         now: DateTime<Utc>,
     ) -> Result<Change<Self>, InsightError> {
-        let by_name: BTreeMap<_, _> = interviews.iter().map(|i| (&i.meta.name, i)).collect();
         for evidence in &self.evidence {
             let missing = |resource| ReferenceError::Missing { field: "evidence", resource };
             let Some(name) = evidence.interview().filter(|name| name.workspace() == self.meta.name.workspace()) else {
                 check_targets("evidence", self.meta.name.workspace(), [&evidence.target], existing)?;
                 continue;
             };
-            let interview = by_name.get(&name).ok_or_else(|| missing(evidence.target.to_string()))?;
+            let interview = interviews.get(&name).ok_or_else(|| missing(evidence.target.to_string()))?;
             if let Some(id) = evidence.highlight.as_ref().filter(|id| interview.highlights.get(id).is_none()) {
                 return Err(missing(format!("{} highlight {id}", evidence.target)));
             }
@@ -174,15 +173,14 @@ impl Insight {
     }
 
     /// Works the strength out again after an interview changed; `None` when its support is as before.
-    pub fn reassess(self, interviews: &[Interview], now: DateTime<Utc>) -> Option<Change<Self>> {
+    pub fn reassess(self, interviews: &BTreeMap<Name<Interview>, Interview>, now: DateTime<Utc>) -> Option<Change<Self>> {
         let support = self.support(interviews);
         (support != self.strength.support)
             .then(|| Change::new(Self { strength: Strength::of(support, now), ..self }, InsightEvent::Reassessed))
     }
 
-    fn support(&self, interviews: &[Interview]) -> Support {
-        let cited = self.interviews();
-        let cited: Vec<&Interview> = interviews.iter().filter(|i| cited.contains(&i.meta.name)).collect();
+    fn support(&self, interviews: &BTreeMap<Name<Interview>, Interview>) -> Support {
+        let cited: Vec<&Interview> = self.interviews().iter().filter_map(|name| interviews.get(name)).collect();
         let participants: BTreeSet<&Name<Participant>> = cited.iter().map(|i| &i.participant).collect();
         let kinds: BTreeSet<_> = self.evidence.iter().map(|e| (&e.target.service, &e.target.name.collection)).collect();
         // At most 200 evidences, so both counts fit.

@@ -266,6 +266,11 @@ impl Interview {
         }
     }
 
+    /// Whether it supports what cites it just as `other` does: strength is made from who spoke and when, not from what was said.
+    pub fn supports_as(&self, other: &Self) -> bool {
+        self.participant == other.participant && self.conduct_time == other.conduct_time
+    }
+
     /// Refuses to lose a highlight that something cites: `cited` are highlight ids with who cites them.
     pub fn keep_cited<'a, R: Resource>(
         &self,

@@ -1,12 +1,12 @@
 //! Advice on a tree: what is not compared, not supported, not looked at, or said twice. Advice changes nothing and refuses nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::opportunity::Opportunity;
 use super::outcome::Outcome;
-use super::tree::{NodeName, Tree};
+use super::tree::{Branches, NodeName, Tree};
 use crate::Name;
 
 /// Solutions that make a comparison (Torres, 2021: compare and contrast three).
@@ -45,12 +45,15 @@ pub enum LintRule {
 /// Advice on the tree below `root`, in the order of the tree; pruned nodes are left out. A node is stale when neither it nor anything
 /// below it changed for `stale_after`.
 pub fn lint(tree: &Tree, root: &Name<Outcome>, now: DateTime<Utc>, stale_after: TimeDelta) -> Vec<Finding> {
+    let branches = tree.branches();
+    let nodes = branches.subtree(&NodeName::Outcome(root.clone()));
+    let changes = last_changes(tree, &branches, &nodes);
+    let words: BTreeMap<_, _> = nodes.iter().filter_map(|node| Some((node, words(standing(tree, node)?)))).collect();
     let mut findings = Vec::new();
-    for node in tree.subtree(&NodeName::Outcome(root.clone())) {
-        let NodeName::Opportunity(name) = &node else { continue };
-        let Some(opportunity) = tree.opportunities.get(name).filter(|o| o.pruning.is_none()) else { continue };
+    for node in &nodes {
+        let Some(opportunity) = standing(tree, node) else { continue };
         let mut add = |rule, message: String, related| findings.push(Finding { node: node.clone(), rule, message, related });
-        let solutions = tree.solutions.values().filter(|s| s.opportunity == *name && s.pruning.is_none()).count();
+        let solutions = branches.below(node).iter().filter(|n| matches!(n, NodeName::Solution(_)) && tree.pruning(n).is_none()).count();
         if (1..COMPARED).contains(&solutions) {
             let plural = if solutions == 1 { "solution" } else { "solutions" };
             let message = format!("has {solutions} {plural}; compare at least {COMPARED} before you choose");
@@ -59,16 +62,39 @@ pub fn lint(tree: &Tree, root: &Name<Outcome>, now: DateTime<Utc>, stale_after: 
         if opportunity.evidence.is_empty() {
             add(LintRule::NoEvidence, "has no evidence; link the insights that show it, or find out".to_owned(), Vec::new());
         }
-        let changed = tree.subtree(&node).iter().filter_map(|n| update_time(tree, n)).max();
-        if let Some(days) = changed.map(|t| now - t).filter(|age| *age > stale_after).map(|age| age.num_days()) {
+        let age = changes.get(node).map(|changed| now - *changed);
+        if let Some(days) = age.filter(|age| *age > stale_after).map(|age| age.num_days()) {
             add(LintRule::Stale, format!("did not change for {days} days; learn something about it or prune it"), Vec::new());
         }
-        for sibling in later_siblings(tree, opportunity).filter(|s| overlap(opportunity, s) >= OVERLAP) {
-            let message = format!("reads much like its sibling {:?}; merge them or say how they differ", sibling.meta.display_name);
-            add(LintRule::SiblingOverlap, message, vec![NodeName::Opportunity(sibling.meta.name.clone())]);
+        // Only those after the node, so that each pair is looked at once.
+        let siblings = branches.below(&NodeName::from(&opportunity.parent_node)).iter().skip_while(|n| *n != node).skip(1);
+        for (sibling, same) in siblings.filter_map(|n| Some((standing(tree, n)?, overlap(words.get(node)?, words.get(n)?)))) {
+            if same >= OVERLAP {
+                let message = format!("reads much like its sibling {:?}; merge them or say how they differ", sibling.meta.display_name);
+                add(LintRule::SiblingOverlap, message, vec![NodeName::Opportunity(sibling.meta.name.clone())]);
+            }
         }
     }
     findings
+}
+
+/// The opportunity of this name, unless it was given up.
+fn standing<'a>(tree: &'a Tree, node: &NodeName) -> Option<&'a Opportunity> {
+    let NodeName::Opportunity(name) = node else { return None };
+    tree.opportunities.get(name).filter(|o| o.pruning.is_none())
+}
+
+/// When each of the nodes, or anything below it, last changed. `nodes` are in the order of the tree.
+fn last_changes<'a>(tree: &Tree, branches: &Branches, nodes: &'a [NodeName]) -> BTreeMap<&'a NodeName, DateTime<Utc>> {
+    let mut changes = BTreeMap::new();
+    // From below: what stands below a node is known before the node.
+    for node in nodes.iter().rev() {
+        let below = branches.below(node).iter().filter_map(|child| changes.get(child).copied());
+        if let Some(changed) = below.chain(update_time(tree, node)).max() {
+            changes.insert(node, changed);
+        }
+    }
+    changes
 }
 
 fn update_time(tree: &Tree, node: &NodeName) -> Option<DateTime<Utc>> {
@@ -80,19 +106,16 @@ fn update_time(tree: &Tree, node: &NodeName) -> Option<DateTime<Utc>> {
     }
 }
 
-/// Siblings with a greater name, so that each pair is looked at once.
-fn later_siblings<'a>(tree: &'a Tree, one: &'a Opportunity) -> impl Iterator<Item = &'a Opportunity> {
-    let siblings = tree.opportunities.values().filter(|o| o.parent_node == one.parent_node && o.pruning.is_none());
-    siblings.filter(|o| o.meta.name > one.meta.name)
+/// The words of a name that carry meaning.
+fn words(opportunity: &Opportunity) -> BTreeSet<String> {
+    let lower = opportunity.meta.display_name.to_lowercase();
+    lower.split(|c: char| !c.is_alphanumeric()).filter(|w| w.chars().count() >= WORD).map(str::to_owned).collect()
 }
 
 /// Words in common as a share of all words of both names (Jaccard, 1901).
-fn overlap(a: &Opportunity, b: &Opportunity) -> f64 {
-    let words = |o: &Opportunity| -> BTreeSet<String> {
-        let lower = o.meta.display_name.to_lowercase();
-        lower.split(|c: char| !c.is_alphanumeric()).filter(|w| w.chars().count() >= WORD).map(str::to_owned).collect()
-    };
-    let (a, b) = (words(a), words(b));
-    let all = a.union(&b).count();
-    if all == 0 { 0.0 } else { a.intersection(&b).count() as f64 / all as f64 }
+fn overlap(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
+    let common = a.intersection(b).count();
+    // Names without a word have nothing in common.
+    let all = (a.len() + b.len() - common).max(1);
+    common as f64 / all as f64
 }

@@ -3,7 +3,9 @@
 //! Each outcome is the root of one tree. Because every other node names exactly one node above it, a tree cannot have two roots and a
 //! node cannot be in two places; what is left to check is that the node above exists, is of the right kind and is not below itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod branches;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,7 +18,10 @@ use super::solution::{Solution, SolutionEvent};
 use crate::name::NameError;
 use crate::{AnyName, Change, Failure, FailureKind, Name, Resource, Violation};
 
-/// Levels of opportunities below an outcome, at most.
+pub use branches::Branches;
+
+/// Levels of opportunities below an outcome, at most. It also bounds how deep a tree nests as a message: decoders of protobuf refuse one
+/// of more than 100 levels, and a tree has three more than its opportunities.
 pub const LEVELS: usize = 20;
 
 /// Why a node was given up.
@@ -187,34 +192,9 @@ impl Tree {
         Self { outcomes: by_name(outcomes), opportunities: by_name(opportunities), solutions: by_name(solutions), tests: by_name(tests) }
     }
 
-    /// What stands directly below a node: opportunities, then solutions, then tests, each in order of name.
-    pub fn children(&self, node: &NodeName) -> Vec<NodeName> {
-        let opportunities = self.opportunities.values().filter(|o| NodeName::from(&o.parent_node) == *node);
-        let mut children: Vec<_> = opportunities.map(|o| NodeName::Opportunity(o.meta.name.clone())).collect();
-        match node {
-            NodeName::Opportunity(name) => {
-                let solutions = self.solutions.values().filter(|s| s.opportunity == *name);
-                children.extend(solutions.map(|s| NodeName::Solution(s.meta.name.clone())));
-            }
-            NodeName::Solution(name) => {
-                let tests = self.tests.values().filter(|t| t.solution == *name);
-                children.extend(tests.map(|t| NodeName::AssumptionTest(t.meta.name.clone())));
-            }
-            NodeName::Outcome(_) | NodeName::AssumptionTest(_) => {}
-        }
-        children
-    }
-
-    /// The node and all below it, a node before what is below it. Ends even on a damaged tree: no node is visited twice.
-    pub fn subtree(&self, root: &NodeName) -> Vec<NodeName> {
-        let mut found = Vec::new();
-        let mut seen = BTreeSet::from([root.clone()]);
-        let mut next = vec![root.clone()];
-        while let Some(node) = next.pop() {
-            next.extend(self.children(&node).into_iter().rev().filter(|child| seen.insert(child.clone())));
-            found.push(node);
-        }
-        found
+    /// What stands below what.
+    pub fn branches(&self) -> Branches {
+        Branches::of(self)
     }
 
     /// Why a node was given up; `None` when it was not, or does not exist.
@@ -280,17 +260,18 @@ impl Tree {
 
     /// Levels of opportunities below one, itself not counted.
     fn levels_below(&self, name: &Name<Opportunity>) -> usize {
+        let branches = self.branches();
+        let start = NodeName::Opportunity(name.clone());
+        let mut row = vec![&start];
         let mut levels = 0;
-        let mut row = BTreeSet::from([name.clone()]);
-        let mut seen = row.clone();
         loop {
-            let below = self.opportunities.values().filter(|o| matches!(&o.parent_node, ParentNode::Opportunity(p) if row.contains(p)));
-            let below: BTreeSet<_> = below.map(|o| o.meta.name.clone()).filter(|n| seen.insert(n.clone())).collect();
-            if below.is_empty() {
+            let below = row.iter().flat_map(|node| branches.below(node));
+            // As in `Branches::subtree`: ends even on a damaged tree.
+            row = below.filter(|node| matches!(node, NodeName::Opportunity(_)) && **node != start).collect();
+            if row.is_empty() {
                 return levels;
             }
             levels += 1;
-            row = below;
         }
     }
 
@@ -371,7 +352,7 @@ impl Tree {
                 }
             }
         };
-        Ok(self.subtree(node).into_iter().filter(|name| self.pruning(name).is_none()).filter_map(pruned).collect())
+        Ok(self.branches().subtree(node).into_iter().filter(|name| self.pruning(name).is_none()).filter_map(pruned).collect())
     }
 }
 

@@ -22,9 +22,10 @@ impl Api {
     pub(super) async fn trace(&self, name: &str) -> Result<pb::TraceEvidenceResponse, Error> {
         let message = self.insight(name).await?;
         let insight: Insight = resource::<Insights>(message.clone())?;
-        let mut interviews = Known::<Interviews>::default();
-        let mut participants = Known::<Participants>::default();
-        let mut studies = Known::<Studies>::default();
+        // A transcript is long, not shown, and would be copied for each evidence.
+        let mut interviews = Known::<Interviews>::new(|interview| interview.transcript.clear());
+        let mut participants = Known::<Participants>::new(|_| {});
+        let mut studies = Known::<Studies>::new(|_| {});
         let mut traces = Vec::with_capacity(insight.evidence.len());
         for (evidence, cited) in message.evidence.iter().zip(&insight.evidence) {
             let mut trace = pb::EvidenceTrace { evidence: Some(evidence.clone()), ..Default::default() };
@@ -34,7 +35,6 @@ impl Api {
                 trace.highlight = interview.highlights.iter().find(|h| h.id == evidence.highlight).cloned();
                 trace.participant = participants.get(&self.store, &interview.participant).await?;
                 trace.study = studies.get(&self.store, &interview.study).await?;
-                interview.transcript.clear();
                 interview.highlights.clear();
                 trace.interview = Some(interview);
             }
@@ -45,25 +45,30 @@ impl Api {
 }
 
 /// Resources read so far: many evidences lead to the same ones.
-struct Known<T: Table>(BTreeMap<String, Option<T::Message>>);
-
-impl<T: Table> Default for Known<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
+struct Known<T: Table> {
+    read: BTreeMap<String, Option<T::Message>>,
+    /// Takes away what is not needed of one.
+    trim: fn(&mut T::Message),
 }
 
 impl<T: Table> Known<T> {
+    fn new(trim: fn(&mut T::Message)) -> Self {
+        Self { read: BTreeMap::new(), trim }
+    }
+
     async fn get(&mut self, store: &Store, name: &str) -> Result<Option<T::Message>, Error> {
-        if let Some(known) = self.0.get(name) {
+        if let Some(known) = self.read.get(name) {
             return Ok(known.clone());
         }
         let found = match store.get::<T>(name).await {
-            Ok(message) => Some(message),
+            Ok(mut message) => {
+                (self.trim)(&mut message);
+                Some(message)
+            }
             Err(Error::NotFound(_)) => None,
             Err(error) => return Err(error),
         };
-        self.0.insert(name.to_owned(), found.clone());
+        self.read.insert(name.to_owned(), found.clone());
         Ok(found)
     }
 }

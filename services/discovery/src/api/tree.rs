@@ -2,17 +2,17 @@
 
 use chrono::TimeDelta;
 use waymark_domain::discovery::lint::lint;
-use waymark_domain::discovery::{AssumptionTest, NodeName, Outcome, Solution, risks};
+use waymark_domain::discovery::{AssumptionTest, NodeName, Outcome, Solution, Tree, risks};
 use waymark_domain::{Name, Violations, WorkspaceId, text};
 use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::convert;
 use waymark_proto::convert::discovery::{observation, tree_node};
 use waymark_proto::discovery::v1 as pb;
 use waymark_rpc::{Call, Written, parse, required};
-use waymark_store::{Error, Position, Write};
+use waymark_store::{Error, Position, Write, resource};
 
 use super::Api;
-use crate::store::{AssumptionTests, Opportunities, Outcomes, Solutions, put_node, tree_as_of, tree_of};
+use crate::store::{AssumptionTests, Opportunities, Outcomes, Solutions, put_node, tests_of, tree_as_of, tree_of};
 
 const STALE_DAYS: i32 = 90;
 const REASON_LENGTH: usize = 2_000;
@@ -43,10 +43,11 @@ impl Api {
 
     pub(super) async fn risks(&self, request: pb::AssessRisksRequest) -> Result<pb::AssessRisksResponse, Error> {
         let name: Name<Solution> = parse("name", &request.name)?;
-        let (_, tree) = tree_as_of(&self.store, name.workspace(), None).await?;
-        let solution = tree.solutions.get(&name).ok_or(Error::NotFound(request.name))?;
-        let tests: Vec<AssumptionTest> = tree.tests.values().cloned().collect();
-        let standings = risks::assess(solution, &tests);
+        let solution = resource::<Solutions>(self.store.get::<Solutions>(&request.name).await?)?;
+        if solution.meta.delete_time.is_some() {
+            return Err(Error::NotFound(request.name));
+        }
+        let standings = risks::assess(&solution, &tests_of(&self.store, &name).await?);
         Ok(pb::AssessRisksResponse {
             solution: name.to_string(),
             risks: standings.iter().map(Into::into).collect(),
@@ -86,9 +87,10 @@ impl Api {
         let (node, destination) = (required("name", node)?, required("destination", destination)?);
         let work = async |write: &mut Write| {
             check_etag(write, &node, &request.etag).await?;
-            let change = tree_of(write).await?.relocate(&node, &destination).map_err(Error::rule)?;
-            put_node(write, change).await?;
-            subtree(write, &node).await
+            let mut tree = tree_of(write).await?;
+            let change = tree.relocate(&node, &destination).map_err(Error::rule)?;
+            put_node(write, &mut tree, change).await?;
+            subtree(&tree, &node)
         };
         self.store.write(call, &workspace(&node), work).await
     }
@@ -101,11 +103,11 @@ impl Api {
         let (node, reason) = (required("name", node)?, required("reason", reason)?);
         let work = async |write: &mut Write| {
             check_etag(write, &node, &request.etag).await?;
-            let changes = tree_of(write).await?.prune(&node, &reason, write.now()).map_err(Error::rule)?;
-            for change in changes {
-                put_node(write, change).await?;
+            let mut tree = tree_of(write).await?;
+            for change in tree.prune(&node, &reason, write.now()).map_err(Error::rule)? {
+                put_node(write, &mut tree, change).await?;
             }
-            subtree(write, &node).await
+            subtree(&tree, &node)
         };
         self.store.write(call, &workspace(&node), work).await
     }
@@ -125,9 +127,9 @@ async fn check_etag(write: &mut Write, node: &NodeName, etag: &str) -> Result<()
     }
 }
 
-/// A node and all below it as they are after the write's changes.
-async fn subtree(write: &mut Write, node: &NodeName) -> Result<pb::TreeNode, Error> {
-    tree_node(&tree_of(write).await?, node, true).ok_or_else(|| Error::NotFound(node.to_string()))
+/// A node and all below it, pruned ones too.
+fn subtree(tree: &Tree, node: &NodeName) -> Result<pb::TreeNode, Error> {
+    tree_node(tree, node, true).ok_or_else(|| Error::NotFound(node.to_string()))
 }
 
 fn position(as_of: AsOf) -> Result<Position, Violations> {

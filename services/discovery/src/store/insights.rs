@@ -1,7 +1,9 @@
 //! Insights: kept only on evidence that exists, their strength worked out from the interviews they cite.
 
-use waymark_domain::Change;
+use std::collections::BTreeMap;
+
 use waymark_domain::discovery::{Insight, InsightEvent, Interview};
+use waymark_domain::{Change, Name};
 use waymark_proto::discovery::v1 as pb;
 use waymark_store::{Column, Columns, Error, Table, Write};
 
@@ -20,24 +22,33 @@ impl Table for Insights {
 
 /// Keeps an insight, with its evidence looked up.
 pub async fn keep_insight(write: &mut Write, insight: Insight, event: InsightEvent) -> Result<Change<Insight>, Error> {
-    let interviews = interviews(write, &insight).await?;
-    let existing = existing(write, insight.evidence.iter().map(|e| &e.target)).await?;
+    let mut interviews = BTreeMap::new();
+    read_cited(write, &insight, &mut interviews).await?;
+    let others = insight.evidence.iter().filter(|e| e.interview().is_none());
+    let existing = existing(write, others.map(|e| &e.target)).await?;
     insight.keep(&interviews, &existing, event, write.now()).map_err(Error::rule)
 }
 
-/// Works the strength of an insight out again after an interview it cites changed.
-pub async fn reassess(write: &mut Write, insight: Insight) -> Result<(), Error> {
-    let interviews = interviews(write, &insight).await?;
-    if let Some(change) = insight.reassess(&interviews, write.now()) {
-        write.put::<Insights>(change).await?;
+/// Works the strength of insights out again after an interview that they cite was revised.
+pub async fn reassess(write: &mut Write, insights: Vec<Insight>, revised: Interview) -> Result<(), Error> {
+    let mut interviews = BTreeMap::from([(revised.meta.name.clone(), revised)]);
+    for insight in &insights {
+        read_cited(write, insight, &mut interviews).await?;
+    }
+    for insight in insights {
+        if let Some(change) = insight.reassess(&interviews, write.now()) {
+            write.put::<Insights>(change).await?;
+        }
     }
     Ok(())
 }
 
-async fn interviews(write: &mut Write, insight: &Insight) -> Result<Vec<Interview>, Error> {
-    let mut interviews = Vec::new();
+/// Adds the interviews that an insight cites to those `known`. They come with their transcripts, so none is read twice.
+async fn read_cited(write: &mut Write, insight: &Insight, known: &mut BTreeMap<Name<Interview>, Interview>) -> Result<(), Error> {
     for name in insight.interviews() {
-        interviews.extend(write.find::<Interviews>(&name).await?);
+        if !known.contains_key(&name) {
+            known.extend(write.find::<Interviews>(&name).await?.map(|interview| (name, interview)));
+        }
     }
-    Ok(interviews)
+    Ok(())
 }

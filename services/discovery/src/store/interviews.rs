@@ -36,15 +36,16 @@ pub async fn update_interview(
     patch: pb::Interview,
     update_mask: Option<&FieldMask>,
 ) -> Result<pb::Interview, Error> {
-    let (_, revised) = write.patched::<Interviews>(name, patch, update_mask).await?;
+    let (old, revised) = write.patched::<Interviews>(name, patch, update_mask).await?;
     let target = name.full();
     let citing = write.all::<Insights>().await?.into_iter().filter(|insight| insight.evidence.iter().any(|e| e.target == target));
     let citing: Vec<_> = citing.collect();
     revised.keep_cited(citing.iter().flat_map(|insight| insight.citations_of(name))).map_err(Error::rule)?;
     let change = keep_interview(write, revised, InterviewEvent::Updated).await?;
+    let revised = change.state().clone();
     let message = write.put::<Interviews>(change).await?;
-    for insight in citing {
-        reassess(write, insight).await?;
+    if !revised.supports_as(&old) {
+        reassess(write, citing, revised).await?;
     }
     Ok(message)
 }

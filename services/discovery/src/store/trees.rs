@@ -1,8 +1,10 @@
 //! Whole trees: read in a write, or as they stood at a position of the log, and changed node by node.
 
-use waymark_domain::WorkspaceId;
-use waymark_domain::discovery::{NodeChange, Tree};
-use waymark_store::{Error, Position, Store, Table, Write, resource};
+use std::collections::BTreeMap;
+
+use waymark_domain::discovery::{AssumptionTest, NodeChange, Solution, Tree};
+use waymark_domain::{Change, Name, Resource, WorkspaceId};
+use waymark_store::{Error, ListQuery, Position, Store, Table, Write, resource};
 
 use super::{AssumptionTests, Opportunities, Outcomes, Solutions};
 
@@ -35,11 +37,38 @@ async fn read<T: Table>(store: &Store, workspace: &WorkspaceId, revision: i64) -
     messages.into_iter().map(resource::<T>).collect()
 }
 
-/// Saves the change of a node of any kind.
-pub async fn put_node(write: &mut Write, change: NodeChange) -> Result<(), Error> {
-    match change {
-        NodeChange::Opportunity(change) => write.put::<Opportunities>(change).await.map(|_| ()),
-        NodeChange::Solution(change) => write.put::<Solutions>(change).await.map(|_| ()),
-        NodeChange::AssumptionTest(change) => write.put::<AssumptionTests>(change).await.map(|_| ()),
+/// All live tests of a solution, as of now.
+pub async fn tests_of(store: &Store, solution: &Name<Solution>) -> Result<Vec<AssumptionTest>, Error> {
+    let (parent, filter) = (solution.workspace().to_string(), format!("solution = \"{solution}\""));
+    let (mut tests, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let query = ListQuery { parent: &parent, filter: &filter, page_token: &page_token, ..Default::default() };
+        let page = store.list::<AssumptionTests>(query).await?;
+        for test in page.items {
+            tests.push(resource::<AssumptionTests>(test)?);
+        }
+        if page.next_page_token.is_empty() {
+            return Ok(tests);
+        }
+        page_token = page.next_page_token;
     }
+}
+
+/// Saves the change of a node of any kind, in the tree too: it need not be read again to be shown.
+pub async fn put_node(write: &mut Write, tree: &mut Tree, change: NodeChange) -> Result<(), Error> {
+    match change {
+        NodeChange::Opportunity(change) => put::<Opportunities>(write, &mut tree.opportunities, change).await,
+        NodeChange::Solution(change) => put::<Solutions>(write, &mut tree.solutions, change).await,
+        NodeChange::AssumptionTest(change) => put::<AssumptionTests>(write, &mut tree.tests, change).await,
+    }
+}
+
+async fn put<T: Table>(
+    write: &mut Write,
+    nodes: &mut BTreeMap<Name<T::Resource>, T::Resource>,
+    change: Change<T::Resource>,
+) -> Result<(), Error> {
+    let node = resource::<T>(write.put::<T>(change).await?)?;
+    nodes.insert(node.meta().name.clone(), node);
+    Ok(())
 }

@@ -131,6 +131,35 @@ async fn an_insight_is_as_strong_as_its_interviews() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_insight_is_assessed_again_when_who_spoke_or_when_changes() {
+    on_both(async |mut d: Discovery| {
+        d.study("s").await;
+        d.participant("p", None).await;
+        d.participant("q", None).await;
+        d.interview("i", interview_of("p", 3)).await.unwrap();
+        d.interview("j", interview_of("q", 4)).await.unwrap();
+        for id in ["one", "two"] {
+            d.insight(id, vec![cite("i", "invites"), cite("j", "invites")]).await.unwrap();
+        }
+        let before = d.events().await.len();
+        let changed = pb::Interview { display_name: "Renamed".into(), name: format!("{PARENT}/interviews/i"), ..interview_of("p", 5) };
+        for path in ["display_name", "conduct_time"] {
+            let update_mask = Some(FieldMask { paths: vec![path.into()] });
+            let update = pb::UpdateInterviewRequest { interview: Some(changed.clone()), update_mask, ..Default::default() };
+            d.research.update_interview(update).await.unwrap();
+        }
+        let events: Vec<String> = d.events().await.into_iter().skip(before).map(|(_, event)| event).collect();
+        assert_eq!(events, ["InterviewUpdated", "InterviewUpdated", "InsightReassessed", "InsightReassessed"]);
+        for id in ["one", "two"] {
+            let get = pb::GetInsightRequest { name: format!("{PARENT}/insights/{id}") };
+            let strength = d.research.get_insight(get).await.unwrap().into_inner().strength.unwrap();
+            assert_eq!((strength.participants, strength.newest_time), (2, Some(days_ago(4))));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn evidence_is_traced_to_people_in_one_call() {
     on_both(async |mut d: Discovery| {
         d.study("s").await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tonic::Code;
 use tonic_types::StatusExt as _;
+use waymark_domain::discovery::tree::LEVELS;
 use waymark_proto::common::v1::{AsOf, Risk, as_of};
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::discovery::v1::tree_node::Node;
@@ -64,7 +65,10 @@ async fn nodes_stand_and_move_only_where_the_tree_has_a_place() {
         assert_eq!(d.revision().await, before);
         let moved = d.trees.move_node(move_to("solutions/s", "opportunities/b")).await.unwrap().into_inner();
         assert_eq!(sketch(&moved), "s(t)");
-        assert_eq!(sketch(&d.tree("root").await), "root(a(b(s(t))))");
+        let tree = d.tree("root").await;
+        assert_eq!(sketch(&tree), "root(a(b(s(t))))");
+        // The answer is what is read afterwards, etags and times included.
+        assert_eq!(moved, tree.children[0].children[0].children[0]);
         // An update does not move.
         let patch =
             pb::Solution { name: format!("{PARENT}/solutions/s"), opportunity: format!("{PARENT}/opportunities/a"), ..Default::default() };
@@ -94,6 +98,7 @@ async fn pruning_is_one_revision_and_the_past_stays() {
         assert_eq!(sketch(&d.tree("root").await), "root");
         let shown = d.trees.get_tree(get(None, true)).await.unwrap().into_inner().root.unwrap();
         assert_eq!(sketch(&shown), "root(a(b s(t)))");
+        assert_eq!(shown.children, [pruned]);
         let Some(Node::Opportunity(b)) = &shown.children[0].children[0].node else { panic!("{shown:?}") };
         let pruning = b.pruning.as_ref().unwrap();
         assert_eq!((pruning.reason.as_str(), pruning.node.as_str()), ("too small", "workspaces/acme/opportunities/a"));
@@ -112,9 +117,80 @@ async fn pruning_is_one_revision_and_the_past_stays() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deepest_tree_can_be_read() {
+    on_both(async |mut d: Discovery| {
+        d.outcome("root").await;
+        let mut above = "outcomes/root".to_owned();
+        for level in 1..=LEVELS {
+            d.opportunity(&format!("o{level}"), &above).await.unwrap();
+            above = format!("opportunities/o{level}");
+        }
+        assert_eq!(refusal(d.opportunity("deeper", &above).await).2["rule"], "depth");
+        d.solution("s", &format!("o{LEVELS}")).await.unwrap();
+        d.test("t", "s", Risk::Value.into()).await.unwrap();
+        assert!(sketch(&d.tree("root").await).contains(&format!("o{LEVELS}(s(t))")));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn risks_are_assessed_by_all_tests_of_the_solution_and_no_others() {
+    on_both(async |mut d: Discovery| {
+        grow(&mut d).await;
+        d.solution("other", "a").await.unwrap();
+        d.test("elsewhere", "other", Risk::Value.into()).await.unwrap();
+        // With `t` more than the database gives out at once.
+        let row = |i| pb::CreateAssumptionTestRequest {
+            parent: PARENT.into(),
+            assumption_test_id: format!("t{i}"),
+            assumption_test: Some(crate::support::test_of("s")),
+            ..Default::default()
+        };
+        let rows = (0..60).map(row).collect();
+        let batch = pb::BatchCreateAssumptionTestsRequest { parent: PARENT.into(), requests: rows, ..Default::default() };
+        d.trees.batch_create_assumption_tests(batch).await.unwrap();
+        let assess = |id: &str| pb::AssessRisksRequest { name: format!("{PARENT}/solutions/{id}") };
+        let standing = d.trees.assess_risks(assess("s")).await.unwrap().into_inner();
+        assert_eq!(standing.risks[0].open_tests.len(), 61);
+        assert_eq!(reason(d.trees.assess_risks(assess("unknown")).await).0, Code::NotFound);
+        let empty = d.solution("empty", "a").await.unwrap();
+        let delete = pb::DeleteSolutionRequest { name: empty.name, ..Default::default() };
+        d.trees.delete_solution(delete).await.unwrap();
+        assert_eq!(reason(d.trees.assess_risks(assess("empty")).await).0, Code::NotFound);
+    })
+    .await;
+}
+
 fn conclude(test: &str, value: f64) -> pb::ConcludeAssumptionTestRequest {
-    let result = Some(pb::TestResult { value, sample_size: 8, ..Default::default() });
+    let result = Some(pb::TestResult { value: Some(value), sample_size: 8, ..Default::default() });
     pb::ConcludeAssumptionTestRequest { name: format!("{PARENT}/assumptionTests/{test}"), result, ..Default::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_is_left_out_is_no_zero() {
+    on_both(async |mut d: Discovery| {
+        grow(&mut d).await;
+        let result = Some(pb::TestResult { note: "went well".into(), ..Default::default() });
+        let without = pb::ConcludeAssumptionTestRequest { result, ..conclude("t", 0.9) };
+        let status = d.trees.conclude_assumption_test(without).await.unwrap_err();
+        assert_eq!((status.code(), fields::<()>(Err(status))), (Code::InvalidArgument, vec!["result.value".to_owned()]));
+        assert_eq!(d.trees.conclude_assumption_test(conclude("t", 0.9)).await.unwrap().into_inner().verdict(), pb::TestVerdict::Passed);
+
+        let mut test = crate::support::test_of("s");
+        test.threshold.as_mut().unwrap().value = None;
+        let create = |test| pb::CreateAssumptionTestRequest { parent: PARENT.into(), assumption_test: Some(test), ..Default::default() };
+        let refused = d.trees.create_assumption_test(create(test.clone())).await;
+        assert_eq!(fields(refused), ["assumption_test.threshold.value"]);
+        // A zero that is said is one.
+        test.threshold.as_mut().unwrap().value = Some(0.0);
+        let created = d.trees.create_assumption_test(create(test)).await.unwrap().into_inner();
+        assert_eq!(created.threshold.unwrap().value, Some(0.0));
+        let id = created.name.rsplit('/').next().unwrap();
+        let concluded = d.trees.conclude_assumption_test(conclude(id, 0.0)).await.unwrap().into_inner();
+        assert_eq!((concluded.result.as_ref().unwrap().value, concluded.verdict()), (Some(0.0), pb::TestVerdict::Passed));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +212,7 @@ async fn a_solution_is_validated_when_its_four_risks_are_answered() {
         assert_eq!(fields(d.trees.conclude_assumption_test(conclude("t2", f64::NAN)).await), ["result.value"]);
         let mut lower = crate::support::test_of("s");
         lower.name = format!("{PARENT}/assumptionTests/t2");
-        lower.threshold.as_mut().unwrap().value = 0.5;
+        lower.threshold.as_mut().unwrap().value = Some(0.5);
         let update = pb::UpdateAssumptionTestRequest {
             assumption_test: Some(lower),
             update_mask: Some(pbjson_types::FieldMask { paths: vec!["threshold".into()] }),

@@ -99,8 +99,27 @@ fn reason<T: std::fmt::Debug>(result: Result<T, TreeError>) -> &'static str {
 
 #[test]
 fn a_subtree_is_listed_top_down() {
-    let names: Vec<String> = tree().subtree(&node("outcomes/root")).iter().map(|n| n.any().id.to_string()).collect();
+    let names: Vec<String> = tree().branches().subtree(&node("outcomes/root")).iter().map(|n| n.any().id.to_string()).collect();
     assert_eq!(names, ["root", "a", "b", "c", "s", "t"]);
+}
+
+/// A walk that looked at every node for each of them would take minutes here; one that recursed would overflow the stack.
+#[test]
+fn a_walk_is_as_long_as_the_tree() {
+    let wide = (0..50_000).map(|i| opportunity(&format!("o{i}"), root()));
+    assert_eq!(Tree::new([outcome("root")], wide, [], []).branches().subtree(&node("outcomes/root")).len(), 50_001);
+    let deep = (1..50_000).map(|i| opportunity(&format!("o{i}"), below(&format!("o{}", i - 1))));
+    let deep = Tree::new([outcome("root")], deep.chain([opportunity("o0", root())]), [], []);
+    assert_eq!(lint(&deep, &name("root"), now(), TimeDelta::days(1)).len(), 50_000);
+    assert_eq!(deep.prune(&node("opportunities/o0"), "too deep", now()).unwrap().len(), 50_000);
+    assert_eq!(reason(deep.place_opportunity(&opportunity("o0", root()))), "RULE_VIOLATED");
+}
+
+#[test]
+fn a_walk_ends_on_a_damaged_tree() {
+    let tree = Tree::new([], [opportunity("a", below("b")), opportunity("b", below("a")), opportunity("c", below("a"))], [], []);
+    let names: Vec<String> = tree.branches().subtree(&node("opportunities/a")).iter().map(|n| n.any().id.to_string()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
 }
 
 #[test]
@@ -226,6 +245,21 @@ fn lint_speaks_of_what_is_wrong_and_only_of_that() {
     assert_eq!(lint(&tree, &name("root"), now(), TimeDelta::days(100)).len(), 3);
 }
 
+/// root > (a > s > t, b > c): what is old is stale unless something below it, however far, is not.
+#[test]
+fn news_far_below_keeps_all_above_from_being_stale() {
+    let old = |id: &str, above| {
+        let old = opportunity(id, above);
+        Opportunity { meta: Meta { update_time: now() - TimeDelta::days(91), ..old.meta }, ..old }
+    };
+    let old_solution = Solution { meta: Meta { update_time: now() - TimeDelta::days(91), ..meta("s") }, ..solution("s", "a") };
+    let opportunities = [old("a", root()), old("b", root()), old("c", below("b"))];
+    let tree = Tree::new([outcome("root")], opportunities, [old_solution], [test("t", "s", Risk::Value)]);
+    let findings = lint(&tree, &name("root"), now(), TimeDelta::days(90));
+    let stale: Vec<_> = findings.iter().filter(|f| f.rule == LintRule::Stale).map(|f| f.node.any().id.to_string()).collect();
+    assert_eq!(stale, ["b", "c"]);
+}
+
 #[test]
 fn learnings_are_kept_once_per_outcome() {
     let learning = |id: &str, summary: &str| Learning {
@@ -257,7 +291,7 @@ proptest! {
                 tree.opportunities.insert(state.meta.name.clone(), state);
             }
         }
-        prop_assert_eq!(tree.subtree(&node("outcomes/root")).len(), 13);
+        prop_assert_eq!(tree.branches().subtree(&node("outcomes/root")).len(), 13);
         for opportunity in tree.opportunities.values() {
             prop_assert_eq!(tree.place_opportunity(opportunity), Ok(()));
         }
