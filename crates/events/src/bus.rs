@@ -19,7 +19,7 @@ const BATCH: u64 = 256;
 /// Carries events until shutdown.
 pub(crate) async fn run(host: Host, store: Store, source: Store, subscription: Subscription, topic: Topic) {
     let mut heads = source.heads().subscribe_any();
-    let instruments = Instruments::new(&host);
+    let instruments = Instruments::new(&host, &consumer::labels(&subscription, &topic));
     loop {
         heads.mark_unchanged();
         match round(&host, &store, &source, &subscription, &topic, &instruments).await {

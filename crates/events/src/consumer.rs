@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Consumes until shutdown, through any outage.
 pub(crate) async fn run(host: Host, store: Store, client: async_nats::Client, subscription: Subscription, topic: Topic) {
-    let instruments = Instruments::new(&host);
+    let instruments = Instruments::new(&host, &labels(&subscription, &topic));
     let mut pause = 1;
     while !host.shutdown.is_begun() {
         match consume(&host, &store, &client, &subscription, &topic, &instruments).await {
@@ -107,13 +107,13 @@ pub(crate) struct Instruments {
 }
 
 impl Instruments {
-    pub(crate) fn new(host: &Host) -> Self {
+    pub(crate) fn new(host: &Host, labels: &[KeyValue; 2]) -> Self {
         let meter = host.telemetry.meter();
         let waiting = "Events that wait for this consumer; within one process, revisions";
-        Self {
-            lag: meter.u64_gauge("waymark.consumer.lag").with_description(waiting).build(),
-            dead_letters: meter.u64_counter("waymark.dead_letters").with_description("Events set aside as dead letters").build(),
-        }
+        let dead_letters = meter.u64_counter("waymark.dead_letters").with_description("Events set aside as dead letters").build();
+        // A series that is born at 1 never increased, so no alert would tell of the first dead letter.
+        dead_letters.add(0, labels);
+        Self { lag: meter.u64_gauge("waymark.consumer.lag").with_description(waiting).build(), dead_letters }
     }
 }
 

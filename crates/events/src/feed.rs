@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,7 +12,6 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::AsyncInstrument;
 use sea_orm_migration::MigratorTrait;
 use tracing::Instrument as _;
-use waymark_domain::Failure as _;
 use waymark_runtime::config::{DatabaseArgs, EventArgs};
 use waymark_runtime::{Host, propagation};
 use waymark_store::{Clock, Error, Received, Store, StoreOptions};
@@ -125,7 +125,9 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
             Ok(store) => return Ok(store.measured(&host.telemetry.meter(), service)),
             // A file that cannot be opened now cannot be opened later either.
             Err(error) if error.is_transient() && !options.url.starts_with("sqlite:") => {
-                tracing::warn!(service, error = %chain(&error), "the database does not answer; trying again");
+                // A refused connection, too, comes as the pool's timeout.
+                let (database, error) = (without_password(&options.url), chain(&error));
+                tracing::warn!(service, database, error, "the database does not answer, or it refuses connections; trying again");
             }
             Err(error) => return Err(error).with_context(|| format!("the database of {service} cannot be used")),
         }
@@ -152,25 +154,42 @@ pub async fn connect(url: &str, args: &EventArgs, name: &str) -> anyhow::Result<
             .with_context(|| format!("the credentials file {} cannot be used", file.display()))?,
         None => async_nats::ConnectOptions::new(),
     };
+    let (told, address) = (Arc::new(AtomicBool::new(false)), without_password(url).to_owned());
     options
         .name(name)
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(|attempts| Duration::from_millis((50 * attempts as u64).min(2_000)))
-        .event_callback(|event| async move {
-            match event {
-                async_nats::Event::Connected => tracing::info!("connected to NATS"),
-                event => tracing::warn!(%event, "NATS"),
-            }
+        .event_callback(move |event| {
+            let (told, address) = (Arc::clone(&told), address.clone());
+            async move { report(&event, &told, &address) }
         })
         .connect(url)
         .await
         .with_context(|| format!("{} is not an address of a NATS server", without_password(url)))
 }
 
-/// An address without the user and password that may stand in it.
+/// Logs what happens to the connection: an outage once, with its cause, however many attempts fail in it; `told` says that it was.
+fn report(event: &async_nats::Event, told: &AtomicBool, nats: &str) {
+    match event {
+        async_nats::Event::Connected => {
+            told.store(false, Ordering::Relaxed);
+            tracing::info!(nats, "connected to NATS");
+        }
+        // Without a cause as yet; the first attempt that fails has one.
+        async_nats::Event::Disconnected => tracing::info!(nats, "the connection to NATS was lost; trying again"),
+        async_nats::Event::ClientError(cause) if told.swap(true, Ordering::Relaxed) => {
+            tracing::debug!(nats, %cause, "NATS still cannot be reached");
+        }
+        async_nats::Event::ClientError(cause) => tracing::warn!(nats, %cause, "NATS cannot be reached; events wait, trying again"),
+        event => tracing::warn!(nats, %event, "NATS"),
+    }
+}
+
+/// An address without what may hold a password: the user before it, the parameters behind it.
 pub fn without_password(url: &str) -> &str {
-    url.rsplit_once('@').map_or(url, |(_, address)| address)
+    let address = url.rsplit_once('@').map_or(url, |(_, address)| address);
+    address.split_once('?').map_or(address, |(address, _)| address)
 }
 
 /// Starts what reads the log of `service` and what brings others' events to it.
@@ -264,7 +283,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// Whether trying again may help: an outage, in contrast to an event that cannot be handled.
 pub(crate) fn is_outage(error: &Error) -> bool {
-    error.is_transient() || error.kind() == waymark_domain::FailureKind::Overloaded
+    error.is_transient()
 }
 
 /// The wait before attempt `attempt` (from 1), doubling from 100 ms to 10 s.

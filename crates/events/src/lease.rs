@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use sea_orm::{Statement, Value};
 use waymark_store::{Error, Store};
@@ -38,13 +39,16 @@ impl Lease {
             return Ok(true);
         }
         let now = store.now();
-        let expire = (now + TERM).timestamp_micros();
-        let values: [Value; 4] = [self.name.as_str().into(), self.holder.as_str().into(), expire.into(), now.timestamp_micros().into()];
+        let micros = |time: DateTime<Utc>| Value::from(time.timestamp_micros());
+        let (name, holder) = (self.name.as_str().into(), self.holder.as_str().into());
+        // One that ends later than a clock like ours could have said was taken by a clock that is ahead: if its holder is dead, nobody
+        // would relay until our time has come there.
+        let values: [Value; 5] = [name, holder, micros(now + TERM), micros(now), micros(now + 2 * TERM)];
         let statement = Statement::from_sql_and_values(
             store.backend(),
             "INSERT INTO leases (name, holder, expire_time) VALUES ($1, $2, $3)
              ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expire_time = excluded.expire_time
-             WHERE leases.holder = excluded.holder OR leases.expire_time < $4",
+             WHERE leases.holder = excluded.holder OR leases.expire_time < $4 OR leases.expire_time > $5",
             values,
         );
         let taken = store.writer().execute_raw(statement).await?.rows_affected() == 1;

@@ -4,6 +4,8 @@
 //! refused rather than stored out of order, and the relay starts again from the lost one; what was stored already is recognised by its
 //! message id. Nothing is dropped while the broker is away: the log is the queue.
 
+mod gauges;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,10 +13,9 @@ use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{self, StorageType};
 use async_nats::jetstream::{self, Context};
-use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
-use opentelemetry::metrics::{Counter, Gauge, Meter};
+use opentelemetry::metrics::Meter;
 use sea_orm::{ConnectionTrait, Statement, Value};
 use waymark_runtime::config::{EventArgs, EventFormat};
 use waymark_store::{Error as StoreError, LogRow, Store};
@@ -22,6 +23,8 @@ use waymark_store::{Error as StoreError, LogRow, Store};
 use crate::envelope;
 use crate::feed::chain;
 use crate::lease::Lease;
+
+use gauges::Gauges;
 
 /// Messages in flight at most, about.
 const BATCH: usize = 2_048;
@@ -58,6 +61,8 @@ pub struct Relay {
     sequence: Option<u64>,
     /// The last message was a repeat; more may follow.
     probing: bool,
+    /// The stream was found lost, and this was said.
+    lost: bool,
     gauges: Gauges,
 }
 
@@ -85,30 +90,12 @@ enum Round {
     Idle,
 }
 
-struct Gauges {
-    depth: Gauge<u64>,
-    age: Gauge<f64>,
-    ack_age: Gauge<f64>,
-    published: Counter<u64>,
-    last_ack: DateTime<Utc>,
-}
-
 impl Relay {
     /// A relay that publishes when [`Relay::run`] is polled. `holder` tells this process from other replicas.
     pub fn new(store: Store, service: &'static str, client: async_nats::Client, args: &EventArgs, holder: String, meter: &Meter) -> Self {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(Duration::from_secs(5));
-        let gauges = Gauges {
-            depth: meter.u64_gauge("waymark.outbox.depth").with_description("Revisions committed but not yet published").build(),
-            age: meter.f64_gauge("waymark.outbox.age").with_unit("s").with_description("Age of the oldest unpublished event").build(),
-            ack_age: meter
-                .f64_gauge("waymark.relay.ack_age")
-                .with_unit("s")
-                .with_description("Time since the broker last acknowledged, while there was something to acknowledge")
-                .build(),
-            published: meter.u64_counter("waymark.relay.published").with_description("Events acknowledged by the broker").build(),
-            last_ack: store.now(),
-        };
+        let gauges = Gauges::new(service, meter, store.now());
         Self {
             store,
             service,
@@ -119,6 +106,7 @@ impl Relay {
             lease: Lease::new(format!("relay/{service}"), holder),
             sequence: None,
             probing: false,
+            lost: false,
             gauges,
         }
     }
@@ -180,7 +168,7 @@ impl Relay {
             (Some(batch), Some(_)) => batch,
             (_, since) => {
                 let mut behind = behind(&self.store, &BTreeMap::new()).await?;
-                self.observe(behind.depth, None);
+                self.gauges.waiting(behind.depth, behind.workspaces.first(), self.store.now());
                 // Nobody reads events but who may publish them.
                 if behind.depth == 0 || !self.lease.hold(&self.store).await? {
                     return Ok(Round::Idle);
@@ -195,7 +183,9 @@ impl Relay {
         if batch.rows.is_empty() {
             return Ok(Round::Idle);
         }
-        self.observe(batch.depth, batch.rows.iter().map(|row| row.time).min());
+        if let Some(oldest) = batch.rows.iter().map(|row| row.time).min() {
+            self.gauges.relaying(batch.depth, oldest, self.store.now());
+        }
         // The next batch, if there is one, is read while the broker stores this one.
         let ends: BTreeMap<_, _> = batch.rows.iter().map(|row| (row.workspace.clone(), row.revision)).collect();
         let revisions: i64 = ends.iter().map(|(workspace, end)| end - batch.cursors.get(workspace).copied().unwrap_or(0)).sum();
@@ -300,15 +290,12 @@ impl Relay {
         // The rest answers too, mostly with refusals; none may be in flight when the next attempt is sent.
         while acks.next().await.is_some() {}
         self.sequence = (!moved).then_some(last);
-        if stored > 0 {
-            self.gauges.last_ack = self.store.now();
-        }
-        self.gauges.published.add(stored as u64, &[opentelemetry::KeyValue::new("service", self.service)]);
+        self.gauges.acknowledged(stored, self.store.now());
         Ok(stored)
     }
 
     /// Makes sure the stream exists and tells its last sequence.
-    async fn ensure_stream(&self) -> Result<u64, RelayError> {
+    async fn ensure_stream(&mut self) -> Result<u64, RelayError> {
         let config = stream::Config {
             name: crate::stream_name(self.service),
             description: Some(format!("events of the {} service", self.service)),
@@ -329,7 +316,25 @@ impl Relay {
                 Err(error) => tracing::warn!(stream = config.name, %error, "the stream keeps its number of copies"),
             }
         }
+        let lost = info.state.last_sequence == 0 && self.published().await? > 0;
+        if lost && !std::mem::replace(&mut self.lost, lost) {
+            self.gauges.lost();
+            let cure = format!("waymark events republish --service {} -w WORKSPACE", self.service);
+            tracing::error!(
+                stream = config.name,
+                cure,
+                "the stream is empty though events were published: NATS lost its store; publish them again, for each workspace"
+            );
+        }
+        self.lost = lost;
         Ok(info.state.last_sequence)
+    }
+
+    /// Workspaces that have events in the stream, as far as the cursors know.
+    async fn published(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT count(*) FROM relay_cursors WHERE revision > 0";
+        let row = self.store.reader().query_one_raw(Statement::from_string(self.store.backend(), sql)).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
     }
 
     /// Remembers what is published, unless the cursor was moved meanwhile, as by a republish. `next` is the first row that is not
@@ -364,19 +369,6 @@ impl Relay {
         let statement = Statement::from_sql_and_values(self.store.backend(), sql, values);
         Ok(self.store.writer().execute_raw(statement).await?.rows_affected() == expected)
     }
-
-    fn observe(&self, depth: i64, oldest: Option<DateTime<Utc>>) {
-        let now = self.store.now();
-        let seconds = |since: DateTime<Utc>| (now - since).num_milliseconds().max(0) as f64 / 1e3;
-        let service = [opentelemetry::KeyValue::new("service", self.service)];
-        self.gauges.depth.record(depth.unsigned_abs(), &service);
-        if depth == 0 || oldest.is_some() {
-            self.gauges.age.record(oldest.map_or(0.0, seconds), &service);
-        }
-        self.gauges
-            .ack_age
-            .record(if depth == 0 { 0.0 } else { seconds(oldest.map_or(now, |oldest| oldest.max(self.gauges.last_ack))) }, &service);
-    }
 }
 
 /// What is behind the cursors; behind `ahead` in the workspaces it names.
@@ -384,7 +376,7 @@ async fn behind(store: &Store, ahead: &BTreeMap<String, i64>) -> Result<Behind, 
     let sql = format!(
         "SELECT w.id, coalesce(c.revision, 0), w.revision, CAST(sum(w.revision - coalesce(c.revision, 0)) OVER () AS bigint) FROM workspaces w
          LEFT JOIN relay_cursors c ON c.workspace = w.id
-         WHERE w.revision > coalesce(c.revision, 0) ORDER BY coalesce(c.revision, 0) LIMIT {WORKSPACES}"
+         WHERE w.revision > coalesce(c.revision, 0) ORDER BY coalesce(c.revision, 0), w.id LIMIT {WORKSPACES}"
     );
     let (mut workspaces, mut depth, mut in_flight) = (Vec::new(), 0, 0);
     for row in store.reader().query_all_raw(Statement::from_string(store.backend(), sql)).await? {

@@ -9,14 +9,14 @@ use std::time::Duration;
 /// Our own lines at info; of libraries only what somebody should look into.
 const QUIET: &str = "info,async_nats=error,buoyant_kernel=warn,object_store=warn,opentelemetry_sdk=warn,sea_orm_migration=warn,sqlx=warn";
 
-use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser};
 
 /// Options of a process, whichever services run in it.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Process")]
 pub struct ProcessArgs {
     /// Address of the admin port: /metrics, /livez, /readyz and /version in plain HTTP. Keep it off the public network
-    #[arg(long, env = "WAYMARK_ADMIN_LISTEN", value_name = "HOST:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 7400)))]
+    #[arg(long, env = "WAYMARK_ADMIN_LISTEN", value_name = "IP:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 7400)))]
     pub admin_listen: SocketAddr,
     /// How long requests in flight may take to finish after SIGTERM before they are cut, such as 20s
     #[arg(long, env = "WAYMARK_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "20s", value_parser = duration)]
@@ -48,7 +48,7 @@ pub struct TelemetryArgs {
     #[arg(long, env = "WAYMARK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// Which log lines are kept: a level, or directives such as `info,waymark_store=debug`. It takes the place of the whole default
-    #[arg(long, env = "WAYMARK_LOG", value_name = "FILTER", default_value = QUIET)]
+    #[arg(long, env = "WAYMARK_LOG", value_name = "FILTER", default_value = QUIET, value_parser = log_filter)]
     pub log: String,
     /// OpenTelemetry collector (OTLP over gRPC without TLS) that traces and metrics are sent to, such as http://localhost:4317. Off when
     /// not given; /metrics works either way
@@ -79,7 +79,7 @@ pub enum LogFormat {
 #[command(next_help_heading = "Server")]
 pub struct ServerArgs {
     /// Address the gRPC API listens on; port 0 takes a free one. The default is the service's own port on loopback
-    #[arg(long, env = "WAYMARK_LISTEN", value_name = "HOST:PORT")]
+    #[arg(long, env = "WAYMARK_LISTEN", value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
     /// Allow the development authenticator, which believes whatever a caller says of itself, on an address other hosts can reach
     #[arg(long, env = "WAYMARK_INSECURE", value_parser = BoolishValueParser::new())]
@@ -98,20 +98,20 @@ pub struct ServerArgs {
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
     /// Calls being worked on at once; more are refused with a delay to retry after. Open streams are not counted once they have started
-    #[arg(long, env = "WAYMARK_MAX_CONCURRENCY", value_name = "CALLS", default_value_t = 512)]
+    #[arg(long, env = "WAYMARK_MAX_CONCURRENCY", value_name = "CALLS", default_value_t = 512, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_concurrency: usize,
     /// Streams (calls) open at once on one connection
     #[arg(long, env = "WAYMARK_MAX_STREAMS", value_name = "STREAMS", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_streams: u32,
     /// Longest time a call is worked on, also when the caller set a later deadline or none, such as 30s. A stream, once started, is only
     /// bound by the caller's own deadline
-    #[arg(long, env = "WAYMARK_MAX_DEADLINE", value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    #[arg(long, env = "WAYMARK_MAX_DEADLINE", value_name = "DURATION", default_value = "30s", value_parser = positive_duration)]
     pub max_deadline: Duration,
     /// Calls a second one principal may make on average; 0 for no limit
     #[arg(long, env = "WAYMARK_RATE_LIMIT", value_name = "CALLS", default_value_t = 0)]
     pub rate_limit: u32,
     /// Calls one principal may make at once after a pause, when there is a rate limit
-    #[arg(long, env = "WAYMARK_RATE_BURST", value_name = "CALLS", default_value_t = 100)]
+    #[arg(long, env = "WAYMARK_RATE_BURST", value_name = "CALLS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub rate_burst: u32,
 }
 
@@ -164,8 +164,8 @@ pub struct EventArgs {
     /// Credentials file (user JWT and seed, as `nsc` writes it) for that server. A user and password may also stand in its address
     #[arg(long, env = "WAYMARK_NATS_CREDENTIALS", value_name = "FILE", requires = "nats_url")]
     pub nats_credentials: Option<PathBuf>,
-    /// Copies JetStream keeps of each event: 1 on a single server, 3 on a cluster
-    #[arg(long, env = "WAYMARK_NATS_REPLICAS", value_name = "COPIES", default_value_t = 1)]
+    /// Copies JetStream keeps of each event: 1 on a single server, 3 on a cluster, at most 5
+    #[arg(long, env = "WAYMARK_NATS_REPLICAS", value_name = "COPIES", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=5))]
     pub nats_replicas: usize,
     /// Encoding of event payloads on NATS
     #[arg(long, env = "WAYMARK_EVENT_FORMAT", value_enum, default_value_t = EventFormat::Protobuf)]
@@ -205,6 +205,24 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(millis).map(Duration::from_millis).ok_or_else(refused)
 }
 
+/// Reads a duration that must not be zero, such as a time limit or an interval.
+///
+/// # Errors
+/// Those of [`duration`], and a sentence that says that zero is none.
+pub fn positive_duration(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|read| if read.is_zero() { Err("it must be longer than zero".to_owned()) } else { Ok(read) })
+}
+
+/// Reads a log filter. A lone word is by the syntax a target, so a mistyped level would silence everything, errors included: it is refused.
+fn log_filter(text: &str) -> Result<String, String> {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let wrong = |part: &&str| !part.contains(['=', '[', ']', '{', '}']) && !levels.iter().any(|level| level.eq_ignore_ascii_case(part));
+    match text.split(',').find(wrong) {
+        None => Ok(text.to_owned()),
+        Some(part) => Err(format!("{part:?} is no level ({}) and no directive such as waymark_store=debug", levels.join(", "))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory as _, Parser};
@@ -240,6 +258,33 @@ mod tests {
         assert_eq!(format!("{:?}", parsed.database), format!("{:?}", DatabaseArgs::default()));
         assert_eq!(format!("{:?}", parsed.events), format!("{:?}", EventArgs::default()));
         assert_eq!(parsed.database.url("roadmap"), "sqlite://./.waymark/roadmap.db?mode=rwc");
+    }
+
+    #[test]
+    fn a_mistyped_level_is_refused_rather_than_silencing_everything() {
+        for good in ["info", "WARN", "off", QUIET, "info,waymark_store=debug", "warn,[rpc]=debug,[{actor=ada}]=trace"] {
+            assert!(All::try_parse_from(["test", "--log", good]).is_ok(), "{good}");
+        }
+        for wrong in ["", "verbose", "info,", "inf,waymark_store=debug", "waymark_store"] {
+            let refused = All::try_parse_from(["test", "--log", wrong]).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(refused.contains("is no level (off, error"), "{wrong}: {refused}");
+        }
+    }
+
+    #[test]
+    fn what_would_do_nothing_is_refused() {
+        let wrong = [
+            ("--max-deadline", "0s"),
+            ("--max-concurrency", "0"),
+            ("--max-streams", "0"),
+            ("--rate-burst", "0"),
+            ("--nats-replicas", "0"),
+            ("--nats-replicas", "6"),
+        ];
+        for (flag, value) in wrong {
+            assert!(All::try_parse_from(["test", flag, value]).is_err(), "{flag} {value}");
+        }
+        assert!(All::try_parse_from(["test", "--drain-delay", "0s", "--drain-timeout", "0s", "--rate-limit", "0"]).is_ok());
     }
 
     #[test]

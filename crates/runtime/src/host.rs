@@ -90,10 +90,22 @@ where
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: {error:#}");
+            // Where lines are collected they are parsed; before logging is installed, or when the filter keeps no errors, it is said plainly.
+            if tracing::enabled!(tracing::Level::ERROR) {
+                tracing::error!(error = %format_args!("{error:#}"), "the process cannot run");
+            } else {
+                eprintln!("{name}: {error:#}");
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+/// Shows readiness as a metric: what watches for a replica that waits for its database is not what asks `/readyz`.
+fn observe_readiness(host: &Host) {
+    let (ready, meter) = (host.readiness.watch(), host.telemetry.meter());
+    let gauge = meter.u64_observable_gauge("waymark.ready").with_description("1 while the process may be sent traffic");
+    gauge.with_callback(move |gauge| gauge.observe((*ready.borrow()).into(), &[])).build();
 }
 
 async fn live<F, S>(name: &'static str, args: &ProcessArgs, start: S) -> anyhow::Result<()>
@@ -101,9 +113,11 @@ where
     S: FnOnce(Host) -> F,
     F: Future<Output = anyhow::Result<Vec<Running>>>,
 {
-    let telemetry = Telemetry::init(&args.telemetry, name)?;
-    let host = Host::new(name, Clock::system(), Ids::system(), telemetry, args.drain_timeout);
+    let ids = Ids::system();
+    let telemetry = Telemetry::init(&args.telemetry, name, ids.opaque().to_string())?;
+    let host = Host::new(name, Clock::system(), ids, telemetry, args.drain_timeout);
     let starting = host.readiness.latch("start-up");
+    observe_readiness(&host);
     let admin = admin::serve(args.admin_listen, &host).await.map_err(|error| {
         anyhow::anyhow!("the admin port cannot listen on {}: {error}; choose another with --admin-listen", args.admin_listen)
     })?;

@@ -87,12 +87,21 @@ impl Server {
         self
     }
 
+    /// Whether its options can be used: asked before a database is opened and migrated for a server that will never serve.
+    ///
+    /// # Errors
+    /// [`Error::Exposed`] and [`Error::Origin`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.authenticator.check_exposure(self.address, self.args.insecure)?;
+        origins(&self.args.web_origins).map(|_| ())
+    }
+
     /// Listens and serves until the host shuts down.
     ///
     /// # Errors
     /// [`Error`], before anything is served.
     pub async fn start(mut self) -> Result<Running, Error> {
-        self.authenticator.check_exposure(self.address, self.args.insecure)?;
+        self.check()?;
         let origins = origins(&self.args.web_origins)?;
         let listener = TcpListener::bind(self.address).await.map_err(|source| Error::Listen { address: self.address, source })?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address: self.address, source })?;

@@ -34,14 +34,23 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Installs logging and, when a collector is configured, export to it, for the process `name` such as `waymark-roadmap`. Panics are
-    /// logged like everything else. Call it within the async runtime, which the exporters use.
+    /// Installs logging and, when a collector is configured, export to it, for the process `name` such as `waymark-roadmap`, told from its
+    /// other replicas by `instance`. Panics are logged like everything else. Call it within the async runtime, which the exporters use.
     ///
     /// # Errors
     /// A filter, ratio or endpoint that cannot be used, or a subscriber installed before.
-    pub fn init(args: &TelemetryArgs, name: &'static str) -> anyhow::Result<Self> {
-        let resource = Resource::builder().with_service_name(name).with_attribute(KeyValue::new("service.version", VERSION)).build();
+    pub fn init(args: &TelemetryArgs, name: &'static str, instance: String) -> anyhow::Result<Self> {
+        // Without an instance a collector would take the counters of all replicas for one series that jumps.
+        let attributes = [KeyValue::new("service.version", VERSION), KeyValue::new("service.instance.id", instance)];
+        let resource = Resource::builder().with_service_name(name).with_attributes(attributes).build();
         anyhow::ensure!((0.0..=1.0).contains(&args.trace_ratio), "--trace-ratio is {}, but must be from 0 to 1", args.trace_ratio);
+        if let Some(endpoint) = &args.otlp_endpoint {
+            let uri = endpoint.parse::<http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
+            anyhow::ensure!(
+                uri.is_some(),
+                "--otlp-endpoint {endpoint:?} is not a collector's address; write it like http://localhost:4317"
+            );
+        }
         let traces = args.otlp_endpoint.as_ref().map(|endpoint| traces(endpoint, args.trace_ratio, resource.clone())).transpose()?;
         let telemetry = Self::with(resource, args.otlp_endpoint.as_deref(), traces)?;
 
@@ -121,6 +130,15 @@ fn log_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_collector_s_address_that_cannot_be_one_is_refused_with_the_flag() {
+        for wrong in ["localhost:4317", "https://collector:4317", "", "http://"] {
+            let args = TelemetryArgs { otlp_endpoint: Some(wrong.to_owned()), ..TelemetryArgs::default() };
+            let refused = Telemetry::init(&args, "waymark-test", String::new()).unwrap_err().to_string();
+            assert!(refused.contains("--otlp-endpoint") && refused.contains("http://localhost:4317"), "{wrong}: {refused}");
+        }
+    }
 
     #[test]
     fn instruments_appear_in_the_prometheus_text() {

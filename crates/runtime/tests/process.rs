@@ -43,6 +43,7 @@ fn a_process_from_start_to_end() {
     let (server, schema) = address.recv_timeout(LIMIT).unwrap();
 
     until(admin, "/readyz", "503", "waiting for: test: schema");
+    until(admin, "/metrics", "200", "\nwaymark_ready{otel_scope_name=\"waymark\"} 0\n");
     drop(schema);
     until(admin, "/readyz", "200", "ready");
     until(admin, "/livez", "200", "alive");
@@ -54,6 +55,7 @@ fn a_process_from_start_to_end() {
     });
     assert_eq!(health, 1);
     until(admin, "/metrics", "200", "rpc_server_duration_seconds_count{");
+    until(admin, "/metrics", "200", "\nwaymark_ready{otel_scope_name=\"waymark\"} 1\n");
 
     raise(Signal::SIGTERM).unwrap();
     until(admin, "/readyz", "503", "waiting for: shutdown");

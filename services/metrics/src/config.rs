@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use waymark_domain::metrics::IntakePolicy;
-use waymark_runtime::config::duration;
+use waymark_runtime::config::{duration, positive_duration};
 use waymark_runtime::{DatabaseArgs, EventArgs, ProcessArgs, ServerArgs};
 
 /// Options of the metrics service as a process of its own.
@@ -43,10 +43,10 @@ pub struct MetricsArgs {
     #[arg(long, env = "WAYMARK_EVENT_HOURS_AHEAD", value_name = "HOURS", default_value_t = 24)]
     pub event_hours_ahead: u16,
     /// How old an event may be, in days
-    #[arg(long, env = "WAYMARK_EVENT_DAYS_BEHIND", value_name = "DAYS", default_value_t = 14_610)]
+    #[arg(long, env = "WAYMARK_EVENT_DAYS_BEHIND", value_name = "DAYS", default_value_t = 14_610, value_parser = clap::value_parser!(u16).range(1..))]
     pub event_days_behind: u16,
     /// How often to look for predictions that are due to be measured and for metrics beyond their alert's threshold, such as 1m
-    #[arg(long, env = "WAYMARK_MEASURE_EVERY", value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    #[arg(long, env = "WAYMARK_MEASURE_EVERY", value_name = "DURATION", default_value = "1m", value_parser = positive_duration)]
     pub measure_every: Duration,
 }
 

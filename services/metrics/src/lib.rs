@@ -54,13 +54,14 @@ pub struct Service {
 impl Service {
     /// Opens the database, bringing its schema up to date, and the lake.
     pub async fn open(host: &Host, database: &DatabaseArgs, args: &MetricsArgs) -> anyhow::Result<Self> {
-        let store = waymark_events::open::<migrations::Migrator>(host, NAME, database).await?;
         let (time, ids, id_time) = (host.clock.clone(), host.ids.clone(), host.clock.clone());
         let mut options = LakeOptions::new(Arc::new(move || time.now()), Arc::new(move || ids.at(id_time.now())));
         options.max_wait = args.ingest_wait;
         options.storage_options = storage_options();
         let location = args.lake(database);
+        // Before the database: a location that cannot be used is refused before the schema is migrated.
         let lake = Lake::open(&location, options).with_context(|| format!("product events cannot be kept in {location}"))?;
+        let store = waymark_events::open::<migrations::Migrator>(host, NAME, database).await?;
         telemetry::observe(&host.telemetry.meter(), &lake);
         Ok(Self { api: Api { store, lake, intake: args.intake() }, measure_every: args.measure_every })
     }
@@ -104,8 +105,11 @@ fn storage_options() -> HashMap<String, String> {
 
 /// Runs the service as a process of its own.
 pub async fn run(host: Host, args: Args) -> anyhow::Result<Vec<Running>> {
+    // What is wrong with the options is said before the schema is migrated.
+    Server::new(&host, &args.server, ADDRESS).check()?;
+    let transport = Transport::configured(&host, &args.events).await?;
     let service = Service::open(&host, &args.database, &args.metrics).await?;
-    service.start(&host, &args.events, Transport::configured(&host, &args.events).await?);
+    service.start(&host, &args.events, transport);
     Ok(vec![service.serve(&host, &args.server).await?])
 }
 
@@ -116,16 +120,25 @@ async fn measuring(host: Host, service: Service) {
             () = host.shutdown.begun() => return,
             () = tokio::time::sleep(service.measure_every) => {}
         }
-        match measure_due(&service.api.store, &service.api.lake).await {
-            Ok(0) => {}
-            Ok(measured) => tracing::info!(measured, "due predictions were measured"),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for"),
+        // A pass over many metrics may take long; what it has not committed yet is found again after the next start.
+        tokio::select! {
+            () = host.shutdown.begun() => return,
+            () = pass(&service.api) => {}
         }
-        match judge_alerts(&service.api.store, &service.api.lake).await {
-            Ok(0) => {}
-            Ok(changed) => tracing::info!(changed, "metrics went beyond their thresholds or came back"),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "metrics with alerts could not be looked for"),
-        }
+    }
+}
+
+/// Measures and judges once.
+async fn pass(api: &Api) {
+    match measure_due(&api.store, &api.lake).await {
+        Ok(0) => {}
+        Ok(measured) => tracing::info!(measured, "due predictions were measured"),
+        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for"),
+    }
+    match judge_alerts(&api.store, &api.lake).await {
+        Ok(0) => {}
+        Ok(changed) => tracing::info!(changed, "metrics went beyond their thresholds or came back"),
+        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "metrics with alerts could not be looked for"),
     }
 }
 

@@ -75,7 +75,10 @@ impl Service {
 
 /// Runs the service as a process of its own.
 pub async fn run(host: Host, args: Args) -> anyhow::Result<Vec<Running>> {
+    // What is wrong with the options is said before the schema is migrated.
+    Server::new(&host, &args.server, ADDRESS).check()?;
+    let transport = Transport::configured(&host, &args.events).await?;
     let service = Service::open(&host, &args.database).await?;
-    service.start(&host, &args.events, Transport::configured(&host, &args.events).await?);
+    service.start(&host, &args.events, transport);
     Ok(vec![service.serve(&host, &args.server).await?])
 }

@@ -19,7 +19,7 @@ use waymark_metrics as metrics;
 use waymark_metrics::MetricsArgs;
 use waymark_roadmap as roadmap;
 use waymark_runtime::config::{DatabaseArgs, EventArgs, LimitArgs, ProcessArgs, ServerArgs};
-use waymark_runtime::{Host, Running};
+use waymark_runtime::{Host, Running, Server};
 
 use broker::Broker;
 
@@ -27,13 +27,13 @@ use broker::Broker;
 #[derive(Debug, Clone, Args)]
 pub struct Dev {
     /// Address of the discovery service
-    #[arg(long, env = "WAYMARK_DISCOVERY_LISTEN", value_name = "HOST:PORT", default_value_t = local(7401))]
+    #[arg(long, env = "WAYMARK_DISCOVERY_LISTEN", value_name = "IP:PORT", default_value_t = local(7401))]
     discovery_listen: SocketAddr,
     /// Address of the roadmap service
-    #[arg(long, env = "WAYMARK_ROADMAP_LISTEN", value_name = "HOST:PORT", default_value_t = local(7402))]
+    #[arg(long, env = "WAYMARK_ROADMAP_LISTEN", value_name = "IP:PORT", default_value_t = local(7402))]
     roadmap_listen: SocketAddr,
     /// Address of the metrics service
-    #[arg(long, env = "WAYMARK_METRICS_LISTEN", value_name = "HOST:PORT", default_value_t = local(7403))]
+    #[arg(long, env = "WAYMARK_METRICS_LISTEN", value_name = "IP:PORT", default_value_t = local(7403))]
     metrics_listen: SocketAddr,
     /// Folder for SQLite files, product events and the broker's store; made when it is absent, found again by the next start
     #[arg(long, env = "WAYMARK_DATA_DIR", value_name = "FOLDER", default_value = "./.waymark")]
@@ -101,13 +101,27 @@ fn broker(args: &Dev) -> Result<Option<Broker>> {
 }
 
 async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Running>> {
+    let server = |listen| ServerArgs {
+        listen: Some(listen),
+        insecure: args.insecure,
+        web_origins: args.web_origins.clone(),
+        limits: args.limits.clone(),
+    };
+    // What is wrong with the options is said before a schema is migrated; the lake's location with metrics, which therefore goes first.
+    for address in [args.discovery_listen, args.roadmap_listen, args.metrics_listen] {
+        Server::new(&host, &server(address), address).check()?;
+    }
+    let nats = match &broker {
+        Some(url) => Some(waymark_events::connect(url, &args.events, host.name).await?),
+        None => None,
+    };
     let database = DatabaseArgs { data_dir: args.data_dir.clone(), ..DatabaseArgs::default() };
+    let metrics = metrics::Service::open(&host, &database, &args.metrics).await?;
     let discovery = discovery::Service::open(&host, &database).await?;
     let roadmap = roadmap::Service::open(&host, &database).await?;
-    let metrics = metrics::Service::open(&host, &database, &args.metrics).await?;
 
-    let transport = match &broker {
-        Some(url) => Transport::Nats(waymark_events::connect(url, &args.events, host.name).await?),
+    let transport = match nats {
+        Some(client) => Transport::Nats(client),
         None => Transport::Bus(vec![
             (discovery::NAME, discovery.store().clone()),
             (roadmap::NAME, roadmap.store().clone()),
@@ -118,12 +132,6 @@ async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Runn
     roadmap.start(&host, &args.events, transport.clone());
     metrics.start(&host, &args.events, transport);
 
-    let server = |listen| ServerArgs {
-        listen: Some(listen),
-        insecure: args.insecure,
-        web_origins: args.web_origins.clone(),
-        limits: args.limits.clone(),
-    };
     let servers = vec![
         discovery.serve(&host, &server(args.discovery_listen)).await?,
         roadmap.serve(&host, &server(args.roadmap_listen)).await?,

@@ -68,6 +68,11 @@ async fn exercise(source_host: &Host, source: &Store, target_host: &Host, target
     let deliveries = Arc::new(AtomicU32::new(0));
     let subscription = copier(target, Arc::clone(&poisoned), Arc::clone(&deliveries));
     start(target_host, target, "copier", &EventArgs::default(), &subscription, transport);
+    wait_until("the count of dead letters begins at 0, so that the first is an increase", LIMIT, async || {
+        let metrics = target_host.telemetry.prometheus().unwrap();
+        metrics.lines().any(|line| line.starts_with("waymark_dead_letters_total{consumer=\"copier\"") && line.ends_with(" 0"))
+    })
+    .await;
     for i in 0..12 {
         create(source, &format!("p{i}"), "").await;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use futures::StreamExt as _;
+use sea_orm::ConnectionTrait as _;
 use tonic::Request;
 use waymark_domain::WorkspaceId;
 use waymark_events::{EventsApi, Transport, connect, start, stream_name};
@@ -123,6 +124,48 @@ async fn a_lost_broker_is_filled_again_from_the_log() {
     relayed(&store, &nats, &["acme"], "the events are published again").await;
     assert_eq!(published(&nats, "roadmap").await, before, "the same events, with the same ids");
     host.stop(Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_was_lost_is_told_of_once() {
+    let (host, _) = host(4);
+    let (store, _database) = store(Engine::Sqlite, &host).await.unwrap();
+    let mut nats = NatsServer::start().await.unwrap();
+    let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
+    start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+    let losses = |count: &str| {
+        let metrics = host.telemetry.prometheus().unwrap();
+        metrics.lines().any(|line| line.starts_with("waymark_relay_losses_total{") && line.ends_with(count))
+    };
+    write(&store, "acme", 3).await;
+    relayed(&store, &nats, &["acme"], "the events are published").await;
+    assert!(losses(" 0"), "a stream that is new is not lost");
+    nats.wipe().await.unwrap();
+    write(&store, "acme", 1).await;
+    wait_until("the loss is counted", LIMIT, async || losses(" 1")).await;
+    let api = EventsApi::new(&host, &store, nothing());
+    let request = RepublishEventsRequest { parent: workspace().to_string(), from_revision: 1 };
+    api.republish_events(Request::new(request)).await.unwrap();
+    relayed(&store, &nats, &["acme"], "the events are published again").await;
+    assert!(losses(" 1"));
+    host.stop(Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_from_a_clock_that_was_ahead_does_not_stop_the_relay() {
+    for engine in Engine::ALL {
+        let (host, _) = host(5);
+        let (store, _database) = store(engine, &host).await.unwrap();
+        let expire = (store.now() + Duration::from_hours(1)).timestamp_micros();
+        let sql = format!("INSERT INTO leases (name, holder, expire_time) VALUES ('relay/roadmap', 'dead', {expire})");
+        store.writer().execute_unprepared(&sql).await.unwrap();
+        let nats = NatsServer::start().await.unwrap();
+        let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
+        start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+        write(&store, "alpha", 3).await;
+        relayed(&store, &nats, &["alpha"], "the events are published").await;
+        host.stop(Vec::new()).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,6 +57,9 @@ fn mended(status: &Status) -> Status {
         Code::Internal if MALFORMED.iter().any(|start| message.starts_with(start)) => {
             refuse(Code::InvalidArgument, "INVALID_FIELD", format!("the request is not a valid message of this method: {message}"))
         }
+        Code::Unimplemented if message.starts_with("Content is compressed") => {
+            refuse(Code::Unimplemented, "UNIMPLEMENTED", format!("{message}; send it uncompressed"))
+        }
         Code::Unimplemented => {
             refuse(Code::Unimplemented, "UNIMPLEMENTED", "this server has no such method; list its methods by reflection")
         }

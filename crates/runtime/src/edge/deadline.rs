@@ -22,7 +22,8 @@ impl Deadline {
         Self(Instant::now() + timeout)
     }
 
-    /// Runs `work` until the deadline; what is cancelled is dropped, so its transaction rolls back.
+    /// Runs `work` until the deadline, then drops it: a write that was done by then may still be committed with those it shares a transaction
+    /// with.
     pub(super) async fn bound<T>(self, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
         tokio::time::timeout_at(self.0, work).await.unwrap_or_else(|_| Err(passed()))
     }
@@ -34,7 +35,11 @@ impl Deadline {
 }
 
 fn passed() -> Status {
-    refuse(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the answer was ready; what was begun is rolled back")
+    refuse(
+        Code::DeadlineExceeded,
+        "DEADLINE_EXCEEDED",
+        "the deadline passed before the answer was ready; a write may have happened: repeat it with the same request_id",
+    )
 }
 
 /// The time the caller gives, from the header `grpc-timeout`: at most eight digits and a unit.

@@ -266,7 +266,9 @@ async fn the_development_authenticator_is_refused_off_loopback() {
     let host = Host::local(Clock::system(), Ids::system()).unwrap();
     let start = async |insecure| {
         let args = ServerArgs { listen: Some("0.0.0.0:0".parse().unwrap()), insecure, ..ServerArgs::default() };
-        Server::new(&host, &args, "127.0.0.1:0".parse().unwrap()).service(Misbehave).start().await
+        let server = Server::new(&host, &args, "127.0.0.1:0".parse().unwrap()).service(Misbehave);
+        assert_eq!(server.check().is_ok(), insecure);
+        server.start().await
     };
     assert!(matches!(start(false).await, Err(Error::Exposed(_))));
     assert!(start(true).await.is_ok());
