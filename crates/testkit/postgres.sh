@@ -41,7 +41,10 @@ serve() {
     trap 'kill -QUIT "${server:-}" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
     trap 'exit 143' TERM INT HUP
     cd "$dir"
-    if ! "${owner[@]}" "$bin/initdb" -D "$dir/data" -U waymark -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 </dev/null; then
+    # Where letters beyond ASCII have case, as in production, so that a query that depends on it shows.
+    local locale
+    locale=$(locale -a 2>/dev/null | grep -ixE 'C\.UTF-?8' | head -n 1) || true
+    if ! "${owner[@]}" "$bin/initdb" -D "$dir/data" -U waymark -A trust -E UTF8 --locale="${locale:-C}" --no-sync >"$dir/log" 2>&1 </dev/null; then
         cat "$dir/log" >&2
         exit 1
     fi

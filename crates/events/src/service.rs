@@ -119,7 +119,7 @@ impl EventsService for EventsApi {
         let watch = Watch {
             host: self.host.clone(),
             store: self.store.clone(),
-            tail: Arc::clone(&self.tail),
+            shared: self.tail.slot(workspace.id()),
             workspace,
             selection,
             checkpoint: self.checkpoint,

@@ -4,7 +4,7 @@
 //! each revision.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -19,20 +19,25 @@ use crate::envelope;
 
 /// Log rows read at once.
 const READ: u64 = 256;
-/// Events in one part of a snapshot.
-const PART: usize = 100;
 /// An idle stream is told its position this often.
 pub(crate) const CHECKPOINT: Duration = Duration::from_secs(10);
 /// A reader that takes nothing for this long, with its buffer full, is cut.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The last revision that was sent whole; none within a snapshot, of which nothing is left to resume.
+type Position = Option<i64>;
+
+fn resume(position: Position) -> String {
+    position.map_or(", with the snapshot from its beginning".to_owned(), |revision| format!(" after revision {revision}"))
+}
+
 /// Why a watch ended, other than by its reader leaving.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum End {
-    #[error("the server is stopping; watch again from another, after revision {0}")]
-    Stopping(i64),
-    #[error("the events were not read fast enough; watch again after revision {0}")]
-    Slow(i64),
+    #[error("the server is stopping; watch again from another{}", resume(*.0))]
+    Stopping(Position),
+    #[error("the events were not read fast enough; watch again{}", resume(*.0))]
+    Slow(Position),
     #[error("the stream broke off; watch again after the last revision received")]
     Broken,
     #[error(transparent)]
@@ -56,9 +61,8 @@ impl Failure for End {
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
-            // 0 stands for an unfinished snapshot, after which there is nothing to resume.
-            Self::Stopping(0) | Self::Slow(0) | Self::Broken => Vec::new(),
-            Self::Stopping(revision) | Self::Slow(revision) => vec![("revision", revision.to_string())],
+            Self::Stopping(Some(revision)) | Self::Slow(Some(revision)) => vec![("revision", revision.to_string())],
+            Self::Stopping(None) | Self::Slow(None) | Self::Broken => Vec::new(),
             Self::Store(error) => error.metadata(),
         }
     }
@@ -67,12 +71,14 @@ impl Failure for End {
 /// Events of one revision, in the contract's form.
 type Revision = (i64, Vec<pb::Event>);
 
-/// The latest read of each workspace's log, shared by its watchers.
+/// The latest read of each workspace's log, shared by those who watch it and gone with the last of them.
 #[derive(Default)]
-pub(crate) struct Tail(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Read>>>>);
+pub(crate) struct Tail(Mutex<HashMap<String, Weak<Slot>>>);
+
+type Slot = tokio::sync::Mutex<Read>;
 
 #[derive(Default, Clone)]
-struct Read {
+pub(crate) struct Read {
     after: i64,
     /// The earliest whole revision, looked up after the rows were read: what is older may lack events.
     earliest: i64,
@@ -80,13 +86,23 @@ struct Read {
 }
 
 impl Tail {
+    /// Where the watchers of `workspace` share what they read.
+    pub(crate) fn slot(&self, workspace: &str) -> Arc<Slot> {
+        // Every step under the lock leaves the map whole.
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get(workspace).and_then(Weak::upgrade) {
+            return slot;
+        }
+        slots.retain(|_, slot| slot.strong_count() > 0);
+        let slot = Arc::default();
+        slots.insert(workspace.to_owned(), Arc::downgrade(&slot));
+        slot
+    }
+}
+
+impl Read {
     /// The revisions after `after`, some of them at least; empty when there are none yet.
-    async fn read(&self, store: &Store, workspace: &str, after: i64) -> Result<Read, Error> {
-        let slot = {
-            // Every step under the lock leaves the map whole.
-            let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(slots.entry(workspace.to_owned()).or_default())
-        };
+    async fn next(slot: &Slot, store: &Store, workspace: &str, after: i64) -> Result<Self, Error> {
         let mut read = slot.lock().await;
         let covers = read.after <= after && read.revisions.last().is_some_and(|(last, _)| *last > after);
         if covers {
@@ -94,7 +110,7 @@ impl Tail {
         }
         let rows = store.read_log(workspace, after, READ).await?;
         let (earliest, _) = store.bounds(workspace).await?;
-        let fresh = Read { after, earliest, revisions: Arc::new(group(&rows)?) };
+        let fresh = Self { after, earliest, revisions: Arc::new(group(&rows)?) };
         // A reader far behind must not take the newest read away from the others.
         let newer = fresh.revisions.last().map(|r| r.0) >= read.revisions.last().map(|r| r.0);
         if newer && !rows.is_empty() {
@@ -144,7 +160,7 @@ impl Selection {
 pub(crate) struct Watch {
     pub host: Host,
     pub store: Store,
-    pub tail: Arc<Tail>,
+    pub shared: Arc<Slot>,
     pub workspace: WorkspaceId,
     pub selection: Selection,
     pub checkpoint: Duration,
@@ -167,11 +183,13 @@ impl Watch {
         if snapshot && self.snapshot(position).await?.is_some() {
             return Ok(Gone);
         }
-        // A checkpoint is due from the start when the reader is to be told where it is.
-        let mut due = Instant::now() + if announce { Duration::ZERO } else { self.checkpoint };
+        // A checkpoint is due from the start when the reader is to be told where it is. The snapshot of an empty workspace did not: its
+        // revision 0 says that more is to come.
+        let at_once = announce || (snapshot && position == 0);
+        let mut due = Instant::now() + if at_once { Duration::ZERO } else { self.checkpoint };
         loop {
             head.mark_unchanged();
-            let read = self.tail.read(&self.store, id, position).await?;
+            let read = Read::next(&self.shared, &self.store, id, position).await?;
             let start = position;
             for (revision, events) in read.revisions.iter().filter(|(revision, _)| *revision > start) {
                 // Revisions have no gaps, so what is missing, or may be, was trimmed away while this reader was behind.
@@ -181,7 +199,7 @@ impl Watch {
                 let events: Vec<_> = events.iter().filter(|e| self.selection.wants(e)).cloned().collect();
                 if !events.is_empty() {
                     let message = pb::WatchEventsResponse { revision: *revision, events, snapshot: false };
-                    if self.send(position, message).await?.is_some() {
+                    if self.send(Some(position), message).await?.is_some() {
                         return Ok(Gone);
                     }
                     due = Instant::now() + self.checkpoint;
@@ -194,19 +212,19 @@ impl Watch {
             // Also while everything is filtered away, and while there is always more to read.
             if Instant::now() >= due {
                 let checkpoint = pb::WatchEventsResponse { revision: position, events: Vec::new(), snapshot: false };
-                if self.send(position, checkpoint).await?.is_some() {
+                if self.send(Some(position), checkpoint).await?.is_some() {
                     return Ok(Gone);
                 }
                 due = Instant::now() + self.checkpoint;
             }
             if self.host.shutdown.is_begun() {
-                return Err(End::Stopping(position));
+                return Err(End::Stopping(Some(position)));
             }
             if position > start && *head.borrow() > position {
                 continue;
             }
             tokio::select! {
-                () = self.host.shutdown.begun() => return Err(End::Stopping(position)),
+                () = self.host.shutdown.begun() => return Err(End::Stopping(Some(position))),
                 () = self.output.closed() => return Ok(Gone),
                 _ = head.changed() => {}
                 () = tokio::time::sleep_until(due) => {}
@@ -216,27 +234,41 @@ impl Watch {
 
     /// The latest event of each resource that exists at `revision`, in parts; the last part carries the revision.
     async fn snapshot(&self, revision: i64) -> Result<Option<Gone>, End> {
-        let rows = self.store.latest(self.workspace.id(), None, revision).await?;
-        let mut events = Vec::new();
-        for row in rows.iter().filter(|row| !is_deleted(row)) {
-            let event = event(row)?;
-            if self.selection.wants(&event) {
-                events.push(event);
+        let mut part = self.store.snapshot(self.workspace.id(), revision, None).await?;
+        loop {
+            let after = match part.last() {
+                Some(last) => self.store.snapshot(self.workspace.id(), revision, Some(last)).await?,
+                None => Vec::new(),
+            };
+            let mut events = Vec::with_capacity(part.len());
+            for row in part.iter().filter(|row| !is_deleted(row)) {
+                let event = event(row)?;
+                if self.selection.wants(&event) {
+                    events.push(event);
+                }
             }
-        }
-        let parts = events.len().div_ceil(PART).max(1);
-        let mut events = events.into_iter();
-        for part in 1..=parts {
-            let position = if part == parts { revision } else { 0 };
-            let message = pb::WatchEventsResponse { revision: position, events: events.by_ref().take(PART).collect(), snapshot: true };
-            if self.send(0, message).await?.is_some() {
-                return Ok(Some(Gone));
+            let last = after.is_empty();
+            if last {
+                // Had the log been trimmed beyond meanwhile, resources would be missing.
+                let (earliest, _) = self.store.bounds(self.workspace.id()).await?;
+                if revision < earliest {
+                    return Err(Error::Expired { asked: revision, earliest }.into());
+                }
             }
+            if last || !events.is_empty() {
+                let message = pb::WatchEventsResponse { revision: if last { revision } else { 0 }, events, snapshot: true };
+                if self.send(None, message).await?.is_some() {
+                    return Ok(Some(Gone));
+                }
+            }
+            if last {
+                return Ok(None);
+            }
+            part = after;
         }
-        Ok(None)
     }
 
-    async fn send(&self, position: i64, message: pb::WatchEventsResponse) -> Result<Option<Gone>, End> {
+    async fn send(&self, position: Position, message: pb::WatchEventsResponse) -> Result<Option<Gone>, End> {
         tokio::select! {
             () = self.host.shutdown.begun() => Err(End::Stopping(position)),
             sent = tokio::time::timeout(self.patience, self.output.send(Ok(message))) => match sent {

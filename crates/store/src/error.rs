@@ -266,11 +266,11 @@ fn is_bug(error: &DbErr) -> bool {
     }
 }
 
-/// PostgreSQL's SQLSTATE classes of connection, resources, operator intervention, system and rolled-back transactions, its read-only and
-/// lock errors; and SQLite's busy, locked, out of memory, read-only, input-output, full, cannot open.
+/// PostgreSQL's SQLSTATE classes of connection, resources, operator intervention, system and rolled-back transactions, its read-only,
+/// idle-transaction and lock errors; and SQLite's busy, locked, out of memory, read-only, input-output, full, cannot open.
 fn is_outage_code(code: &str) -> bool {
     if code.len() == 5 {
-        return ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "55P03");
+        return ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "25P03" | "55P03");
     }
     // SQLite's extended codes carry the primary one in the low byte.
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14))
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn outages_are_told_from_bugs_by_code() {
-        for code in ["57014", "53300", "08006", "25006", "55P03", "40P01", "5", "13", "778"] {
+        for code in ["57014", "53300", "08006", "25006", "25P03", "55P03", "40P01", "5", "13", "778"] {
             assert!(is_outage_code(code), "{code}");
         }
         for code in ["42601", "23505", "22P02", "1", "19", ""] {

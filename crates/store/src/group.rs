@@ -140,7 +140,9 @@ impl Store {
 
 /// BEGIN under way. Were it dropped half-way, the driver would give the connection back with the transaction open and unnoticed; so it is
 /// finished in the background instead, and what it returns to nobody is rolled back.
-struct Begin(Option<Pin<Box<dyn Future<Output = Result<DatabaseTransaction, DbErr>> + Send>>>);
+struct Begin(Option<Beginning>);
+
+type Beginning = Pin<Box<dyn Future<Output = Result<DatabaseTransaction, DbErr>> + Send>>;
 
 impl Future for Begin {
     type Output = Result<DatabaseTransaction, DbErr>;

@@ -4,7 +4,12 @@ use chrono::{DateTime, Utc};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
+use crate::list::PAGE_BYTES;
+use crate::sql::Sql;
 use crate::{Error, LogRow, Store, Table};
+
+/// Resources of a snapshot read at once, at most.
+const PART: i64 = 100;
 
 /// A position in a workspace's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +32,7 @@ impl Store {
         let asked = match position {
             Position::Revision(revision) => revision,
             Position::Time(time) => {
-                let mut sql = crate::sql::Sql::new("SELECT coalesce(max(revision), 0) FROM log WHERE workspace = ");
+                let mut sql = Sql::new("SELECT coalesce(max(revision), 0) FROM log WHERE workspace = ");
                 sql.bind(workspace.id()).push(" AND time <= ").bind(time.timestamp_micros());
                 match self.query_one(sql).await? {
                     Some(row) => row.try_get_by_index(0)?,
@@ -47,25 +52,34 @@ impl Store {
     /// The live resources of a table as they stood at `position`, in order of id, with the revision that stands for it.
     pub async fn as_of<T: Table>(&self, workspace: &WorkspaceId, position: Position) -> Result<(i64, Vec<T::Message>), Error> {
         let revision = self.resolve(workspace, position).await?;
-        let rows = self.latest(workspace.id(), Some(T::Message::COLLECTION), revision).await?;
+        let mut sql = self.latest(workspace.id(), revision);
+        sql.push(" AND collection = ").bind(T::Message::COLLECTION).push(" ORDER BY resource_id");
+        let rows = self.rows(sql).await?;
         let messages: Result<Vec<_>, _> = rows.iter().map(resource_of::<T::Message>).collect();
         Ok((revision, messages?.into_iter().filter(|m| m.standard().delete_time.is_none()).collect()))
     }
 
-    /// The last event of every resource at or before `revision`, deleted ones included, in order of collection and id.
-    pub async fn latest(&self, workspace: &str, collection: Option<&str>, revision: i64) -> Result<Vec<LogRow>, Error> {
+    /// The last event of every resource at or before `revision`, deleted ones included, in order of collection and id: those behind the
+    /// resource of `after`, some of them at least. Empty behind the last.
+    pub async fn snapshot(&self, workspace: &str, revision: i64, after: Option<&LogRow>) -> Result<Vec<LogRow>, Error> {
+        let mut sql = self.latest(workspace, revision);
+        if let Some(LogRow { collection, resource_id, .. }) = after {
+            sql.push(" AND (collection, resource_id) > (").bind(collection.clone()).push(", ").bind(resource_id.clone()).push(")");
+        }
+        sql.push(" ORDER BY collection, resource_id LIMIT ").bind(PART);
+        self.rows(sql.within_bytes(PAGE_BYTES, "data", "collection, resource_id")).await
+    }
+
+    fn latest(&self, workspace: &str, revision: i64) -> Sql {
         let mut sql = self.select("FROM log WHERE workspace = ");
         sql.bind(workspace).push(" AND revision <= ").bind(revision);
-        if let Some(collection) = collection {
-            sql.push(" AND collection = ").bind(collection);
-        }
         sql.push(
             " AND NOT EXISTS (SELECT 1 FROM log AS later WHERE later.workspace = log.workspace AND later.collection = log.collection
               AND later.resource_id = log.resource_id AND (later.revision, later.ordinal) > (log.revision, log.ordinal)
               AND later.revision <= ",
         );
-        sql.bind(revision).push(") ORDER BY collection, resource_id");
-        self.rows(sql).await
+        sql.bind(revision).push(")");
+        sql
     }
 }
 

@@ -6,9 +6,12 @@ use waymark_domain::{Violations, WorkspaceId};
 use waymark_rpc::order::{self, Order};
 use waymark_rpc::{Comparison, Filter, FilterError, Operator, OrderError, PageToken, page};
 
-use crate::sql::{Sql, json_text};
+use crate::sql::{Sql, found, json_text};
 use crate::table::listable;
 use crate::{ColumnKind, Error, Store, Table};
+
+/// Bytes of JSON on a page, about: the first row beyond is still on it. Clients of gRPC take messages of 4 MiB unless told otherwise.
+pub(crate) const PAGE_BYTES: i64 = 2 << 20;
 
 /// What a List request asks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,9 +53,9 @@ impl Store {
 
         let backend = self.backend();
         let mut sql = Sql::new("SELECT id, ");
-        sql.push(&json_text(backend, "body"));
-        for (name, ..) in &order {
-            sql.push(", ").push(name);
+        sql.push(&json_text(backend, "body")).push(" AS body");
+        for (i, (name, ..)) in order.iter().enumerate() {
+            sql.push(", ").push(name).push(&format!(" AS key{i}"));
         }
         sql.push(" FROM ").push(T::TABLE).push(" WHERE workspace = ").bind(workspace.id());
         if !query.show_deleted {
@@ -64,15 +67,14 @@ impl Store {
             sql.push(" AND ");
             after(&order, &token.key, &mut sql)?;
         }
-        for (i, (name, _, descending)) in order.iter().enumerate() {
-            sql.push(if i == 0 { " ORDER BY " } else { ", " }).push(name);
-            // The databases disagree on where null goes by default.
-            sql.push(if *descending { " DESC NULLS LAST" } else { " ASC NULLS FIRST" });
-        }
-        sql.push(" LIMIT ").bind(size as i64 + 1);
+        // The databases disagree on where null goes by default.
+        let direction = |descending: &bool| if *descending { "DESC NULLS LAST" } else { "ASC NULLS FIRST" };
+        let keys: Vec<_> = order.iter().enumerate().map(|(i, (.., descending))| format!("key{i} {}", direction(descending))).collect();
+        let names: Vec<_> = order.iter().map(|(name, _, descending)| format!("{name} {}", direction(descending))).collect();
+        sql.push(" ORDER BY ").push(&names.join(", ")).push(" LIMIT ").bind(size as i64 + 1);
 
-        let mut rows = self.query_all(sql).await?;
-        let more = rows.len() > size;
+        let mut rows = self.query_all(sql.within_bytes(PAGE_BYTES, "body", &keys.join(", "))).await?;
+        let more = found(&rows)? > rows.len().min(size);
         rows.truncate(size);
         let next_page_token = match rows.last() {
             Some(last) if more => PageToken::after(&parts, key(last, &order)?).encode(),
@@ -240,6 +242,8 @@ fn compare(backend: DbBackend, comparison: &Comparison, columns: &[(&'static str
             .push(name)
             .push("), lower(")
             .bind(bound)
+            // As the column's: letters beyond ASCII are told apart by case on every database, whatever its locale.
+            .push(if backend == DbBackend::Postgres { " COLLATE \"C\"" } else { "" })
             .push(")) > 0)");
         return Ok(());
     }

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_rpc::{Filter, PageToken, page};
 
-use crate::list::condition;
-use crate::sql::{Sql, json_text};
+use crate::list::{PAGE_BYTES, condition};
+use crate::sql::{Sql, found, json_text};
 use crate::{ColumnKind, Error, Page, Store};
 
 /// One event.
@@ -125,9 +125,10 @@ impl Store {
             sql.push(" AND (revision, ordinal) > (").bind(number(0)?).push(", ").bind(number(1)?).push(")");
         }
         sql.push(" ORDER BY revision, ordinal LIMIT ").bind(size as i64 + 1);
-        let mut items = self.rows(sql).await?;
-        let more = items.len() > size;
-        items.truncate(size);
+        let mut rows = self.query_all(sql.within_bytes(PAGE_BYTES, "data", "revision, ordinal")).await?;
+        let more = found(&rows)? > rows.len().min(size);
+        rows.truncate(size);
+        let items = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         let next_page_token = match items.last() {
             Some(last) if more => PageToken::after(&parts, vec![Some(last.revision.to_string()), Some(last.ordinal.to_string())]).encode(),
             _ => String::new(),
@@ -176,7 +177,7 @@ impl Store {
     pub(crate) fn select(&self, rest: &str) -> Sql {
         let data = json_text(self.backend(), "data");
         Sql::new(&format!(
-            "SELECT workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, request_id, causation_id, traceparent, {data} {rest}"
+            "SELECT workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, request_id, causation_id, traceparent, {data} AS data {rest}"
         ))
     }
 

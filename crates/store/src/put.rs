@@ -204,7 +204,11 @@ impl Write {
     }
 
     fn bind_revision(&self, sql: &mut Sql) {
-        if self.is_blind() { sql.push("bump.revision") } else { sql.bind(self.revision) };
+        if self.is_blind() {
+            sql.push("bump.revision")
+        } else {
+            sql.bind(self.revision)
+        };
     }
 
     /// Which name or request id was taken, from the constraint that the database names.

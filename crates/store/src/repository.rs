@@ -225,7 +225,8 @@ impl<T: Table> Sheet<T> {
         if rows > MAX_BATCH {
             return Err(Violations::one("requests", format!("has {rows} rows, at most {MAX_BATCH} are allowed")).into());
         }
-        let ids: Vec<String> = ids.filter(|id| !id.is_empty()).map(str::to_owned).collect();
+        // What is no id is nobody's, and its row is told so; a database need not like it.
+        let ids: Vec<String> = ids.filter(|id| id.parse::<ResourceId>().is_ok()).map(str::to_owned).collect();
         let taken = write.taken::<T>(&ids).await?.into_iter().collect();
         Ok(Self { taken, partial, batch: Batch { items: Vec::with_capacity(rows), failures: BTreeMap::new() } })
     }

@@ -89,7 +89,8 @@ impl<R> Column<R> {
 
     pub(crate) fn value_of(&self, resource: &R) -> Value {
         match self.value {
-            ColumnValue::Text(value) => value(resource).into(),
+            // Empty text is how the contract says that there is none.
+            ColumnValue::Text(value) => value(resource).filter(|text| !text.is_empty()).into(),
             ColumnValue::Integer(value) => value(resource).into(),
             ColumnValue::Number(value) => value(resource).into(),
             ColumnValue::Boolean(value) => value(resource).into(),

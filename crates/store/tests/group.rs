@@ -199,7 +199,10 @@ async fn a_write_abandoned_while_it_begins_leaves_no_transaction_open() {
         abandon_after(patience, blind).await;
         // One statement, committed by itself unless a transaction is open.
         create(&s, &format!("p{round}"), "").await;
-        assert!(s.get::<Products>(&format!("workspaces/acme/products/p{round}")).await.is_ok(), "round {round} was answered, not committed");
+        assert!(
+            s.get::<Products>(&format!("workspaces/acme/products/p{round}")).await.is_ok(),
+            "round {round} was answered, not committed"
+        );
     }
     let (ids, revisions) = stored(&s).await;
     assert_eq!(revisions, (1..=ids.len() as i64).collect::<Vec<_>>());

@@ -75,6 +75,15 @@ async fn refusals_say_what_is_wrong() {
         assert_eq!(fields, ["product_id", "product.display_name", "product.vision"]);
         let nul = s.create::<Products, _>(&call(), "workspaces/acme", "", Some(product("a\0b", "")), created).await.unwrap_err();
         assert_eq!(nul.reason(), "INVALID_FIELD");
+        // As a row of a batch it is that row's fault.
+        let rows = vec![("a\0b".to_owned(), Some(product("x", ""))), ("right".to_owned(), Some(product("x", "")))];
+        let call = call();
+        let batch =
+            s.batch_create::<Products, _, pb::BatchCreateProductsResponse>(&call, "workspaces/acme", rows, true, created, |batch| {
+                assert_eq!(batch.failures[&0].reason, "INVALID_FIELD");
+                pb::BatchCreateProductsResponse { products: batch.items, failures: batch.failures }
+            });
+        assert_eq!(batch.await.unwrap().message.products[1].display_name, "x");
         assert!(matches!(s.get::<Products>("workspaces/acme/products/nope").await, Err(Error::NotFound(_))));
         assert!(matches!(s.get::<Products>("workspaces/acme/initiatives/x").await, Err(Error::Invalid(_))));
     }
@@ -181,7 +190,9 @@ async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
         assert_eq!(names("vision = x").await.unwrap(), 6);
         assert_eq!(names("vision != x").await.unwrap(), 17);
         assert_eq!(names("NOT vision = x").await.unwrap(), 17);
-        assert_eq!(names("vision:*").await.unwrap(), 17);
+        assert_eq!(names("vision:*").await.unwrap(), 17, "an empty text is none");
+        // Case counts for letters beyond ASCII, on every database.
+        assert_eq!((names("vision:'é'").await.unwrap(), names("vision:'É'").await.unwrap(), names("vision:X").await.unwrap()), (5, 0, 6));
         assert_eq!(names("id >= p20 OR display_name:'P0'").await.unwrap(), 13);
         assert_eq!(names("create_time > 2020-01-01T00:00:05Z AND length = 0").await.unwrap(), 23);
         assert_eq!(names("colour = red").await.unwrap_err().reason(), "INVALID_FILTER");
@@ -191,6 +202,35 @@ async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
         let mixed =
             s.list::<Products>(ListQuery { parent: "workspaces/acme", filter: "id = a", page_token: &foreign, ..Default::default() }).await;
         assert_eq!(mixed.unwrap_err().reason(), "INVALID_PAGE_TOKEN");
+    }
+}
+
+#[tokio::test]
+async fn a_page_ends_before_it_is_too_large_for_a_message() {
+    for f in fixtures().await {
+        let s = &f.store;
+        let rows = (0..300).map(|i| (format!("p{i:03}"), Some(pb::Product { strategy: "s".repeat(10_000), ..product("P", "") })));
+        let (call, reply) = (call(), |_| pb::Product::default());
+        s.batch_create::<Products, _, _>(&call, "workspaces/acme", rows.collect(), false, created, reply).await.unwrap();
+        let (mut ids, mut token, mut pages) = (Vec::new(), String::new(), 0);
+        while pages == 0 || !token.is_empty() {
+            let query =
+                ListQuery { parent: "workspaces/acme", page_size: 1_000, page_token: &token, order_by: "id desc", ..Default::default() };
+            let page = s.list::<Products>(query).await.unwrap();
+            let size: usize = page.items.iter().map(|p| serde_json::to_string(p).unwrap().len()).sum();
+            assert!((1..3 << 20).contains(&size), "{size} bytes");
+            ids.extend(page.items.into_iter().map(|p| p.name));
+            (token, pages) = (page.next_page_token, pages + 1);
+        }
+        assert_eq!((ids.len(), pages, ids.is_sorted_by(|a, b| a > b)), (300, 2, true));
+        let (mut revisions, mut token) = (Vec::new(), String::new());
+        while revisions.is_empty() || !token.is_empty() {
+            let page = s.list_log(&ws(), LogFilter { filter: "", page_size: 1_000, page_token: &token }).await.unwrap();
+            assert!(page.items.iter().map(|row| row.data.len()).sum::<usize>() < 3 << 20);
+            revisions.extend(page.items.into_iter().map(|row| row.ordinal));
+            token = page.next_page_token;
+        }
+        assert_eq!(revisions, (0..300).collect::<Vec<_>>());
     }
 }
 

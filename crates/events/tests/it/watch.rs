@@ -42,9 +42,14 @@ async fn watch(f: &Fixture, start: Option<Start>) -> Result<Stream, tonic::Statu
 }
 
 /// The next batch with events, and the checkpoints passed over.
+/// The next message, be it a checkpoint.
+async fn any(stream: &mut Stream) -> pb::WatchEventsResponse {
+    tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("a message in time").unwrap().unwrap()
+}
+
 async fn next(stream: &mut Stream) -> pb::WatchEventsResponse {
     loop {
-        let batch = tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("a batch in time").unwrap().unwrap();
+        let batch = any(stream).await;
         if !batch.events.is_empty() {
             return batch;
         }
@@ -121,6 +126,36 @@ async fn now_earliest_snapshot_and_filters() {
         assert_eq!(next(&mut now).await.revision, 4);
         assert_eq!(next(&mut snapshot).await.revision, 4);
         assert_eq!(next(&mut narrow).await.revision, 4);
+        f.host.stop(Vec::new()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_comes_in_parts_of_which_the_last_has_the_revision() {
+    for engine in Engine::ALL {
+        let f = fixture(engine).await;
+        let mut empty = watch(&f, Some(Start::Snapshot(pbjson_types::Empty {}))).await.unwrap();
+        assert_eq!(any(&mut empty).await, pb::WatchEventsResponse { snapshot: true, ..Default::default() });
+        // Long before the next checkpoint is due.
+        let told = tokio::time::timeout(Duration::from_secs(4), any(&mut empty)).await.expect("to be told at once");
+        assert!(!told.snapshot && told.events.is_empty(), "nobody waits to learn that there was nothing: {told:?}");
+        let ids: Vec<_> = (0..250).map(|i| format!("p{i:03}")).collect();
+        for id in &ids {
+            create(&f.store, id, "").await;
+        }
+        let mut snapshot = watch(&f, Some(Start::Snapshot(pbjson_types::Empty {}))).await.unwrap();
+        let (mut seen, mut parts) = (Vec::new(), 0);
+        loop {
+            let part = any(&mut snapshot).await;
+            assert!(part.snapshot);
+            seen.extend(part.events.iter().map(|e| e.subject.rsplit('/').next().unwrap().to_owned()));
+            parts += 1;
+            if part.revision > 0 {
+                assert_eq!(part.revision, 250);
+                break;
+            }
+        }
+        assert_eq!((seen, parts), (ids, 3));
         f.host.stop(Vec::new()).await;
     }
 }
