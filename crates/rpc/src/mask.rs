@@ -6,6 +6,9 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor};
 use waymark_domain::{Failure, FailureKind, Violation};
 use waymark_proto::{ResourceMessage, descriptors};
 
+/// Paths of a mask at most: each costs a copy of its field, while others wait for the workspace.
+const PATHS: usize = 100;
+
 /// Why a mask cannot be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum MaskError {
@@ -19,6 +22,9 @@ pub enum MaskError {
         /// The fields there are.
         fields: String,
     },
+    /// More paths than any resource has fields for.
+    #[error("update_mask: has {0} paths, at most {PATHS} are allowed")]
+    TooMany(usize),
     /// A field that may only be set on create.
     #[error("update_mask: {0:?} cannot be changed after creation")]
     Immutable(String),
@@ -30,20 +36,20 @@ pub enum MaskError {
 impl Failure for MaskError {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Unknown { .. } | Self::Immutable(_) => FailureKind::Invalid,
+            Self::Unknown { .. } | Self::TooMany(_) | Self::Immutable(_) => FailureKind::Invalid,
             Self::Descriptor(_) => FailureKind::Bug,
         }
     }
     fn reason(&self) -> &'static str {
         match self {
-            Self::Unknown { .. } => "INVALID_MASK",
+            Self::Unknown { .. } | Self::TooMany(_) => "INVALID_MASK",
             Self::Immutable(_) => "INVALID_FIELD",
             Self::Descriptor(_) => "INTERNAL",
         }
     }
     fn violations(&self) -> Vec<Violation> {
         match self {
-            Self::Unknown { .. } | Self::Immutable(_) => vec![Violation {
+            Self::Unknown { .. } | Self::TooMany(_) | Self::Immutable(_) => vec![Violation {
                 field: "update_mask".into(),
                 description: self.to_string().trim_start_matches("update_mask: ").to_owned(),
             }],
@@ -86,6 +92,9 @@ pub fn apply<M: ResourceMessage>(current: &M, patch: &M, mask: Option<&FieldMask
     // Many clients send an empty mask for none.
     let mask = mask.filter(|m| !m.paths.is_empty());
     let (mut result, patch) = (dynamic(current)?, dynamic(patch)?);
+    if let Some(mask) = mask.filter(|mask| mask.paths.len() > PATHS) {
+        return Err(MaskError::TooMany(mask.paths.len()));
+    }
     let paths: Vec<String> = match mask {
         None => patch.fields().map(|(field, _)| field.name().to_owned()).collect(),
         Some(mask) if mask.paths.iter().any(|p| p == "*") => descriptor.fields().map(|f| f.name().to_owned()).collect(),
@@ -181,5 +190,7 @@ mod tests {
         assert!(error.to_string().contains("display_name"), "{error}");
         assert!(apply(&product(), &product(), Some(&mask(&["labels.x"]))).is_err());
         assert!(apply(&product(), &product(), Some(&mask(&[""]))).is_err());
+        let error = apply(&product(), &product(), Some(&mask(&["vision"; 101]))).unwrap_err();
+        assert_eq!((error.reason(), error.violations()[0].field.as_str()), ("INVALID_MASK", "update_mask"));
     }
 }

@@ -129,6 +129,7 @@ pub fn row_failure(failure: &(impl Failure + ?Sized)) -> pb::RowFailure {
         message,
         reason: failure.reason().to_owned(),
         violations: failure.violations().into_iter().map(|v| pb::FieldViolation { field: v.field, description: v.description }).collect(),
+        metadata: failure.metadata().into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
     }
 }
 

@@ -147,11 +147,19 @@ impl Ranking {
     }
 }
 
+/// Others that an explained tie names.
+const TIED: usize = 3;
+
 fn explain_tie(group: &[Row<'_>], row: &Row<'_>) -> String {
-    let others: Vec<&str> = group.iter().filter(|r| r.initiative != row.initiative).map(|r| r.initiative.id().as_str()).collect();
+    let others = group.iter().map(|r| r.initiative).filter(|other| *other != row.initiative);
+    let named: Vec<&str> = others.take(TIED).map(|other| other.id().as_str()).collect();
+    let more = match group.len() - 1 - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     format!(
-        "same score as {}; shown by confidence ({}), then effort ({} person-months), then name",
-        others.join(", "),
+        "same score as {}{more}; shown by confidence ({}), then effort ({} person-months), then name",
+        named.join(", "),
         Plain(row.likely(FactorKind::Confidence)),
         Plain(row.likely(FactorKind::Effort))
     )

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use pbjson_types::Timestamp;
 use uuid::Uuid;
 use waymark_domain::{Meta, Resource, Violations, text};
@@ -22,6 +22,8 @@ pub fn timestamp(time: DateTime<Utc>) -> Timestamp {
 pub fn time(violations: &mut Violations, field: &str, timestamp: Option<Timestamp>) -> Option<DateTime<Utc>> {
     let timestamp = timestamp?;
     let time = u32::try_from(timestamp.nanos).ok().and_then(|nanos| DateTime::from_timestamp(timestamp.seconds, nanos));
+    // Beyond those years the text of a time could not be read back.
+    let time = time.filter(|time| (1..=9999).contains(&time.year()));
     if time.is_none() {
         violations.add(field, "is not a time between years 1 and 9999");
     }

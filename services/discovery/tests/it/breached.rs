@@ -13,7 +13,7 @@ use crate::support::{Discovery, PARENT, days_ago, metric, on_both, received};
 fn breached(event: u128, day: i64, value: f64) -> Received {
     let start = 1_795_392_000 + 86_400 * day;
     let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
-    let below = metrics::MetricAlert { threshold: 20.0, condition: metrics::AlertCondition::Below.into(), ..Default::default() };
+    let below = metrics::MetricAlert { threshold: Some(20.0), condition: metrics::AlertCondition::Below.into(), ..Default::default() };
     let orders = metrics::Metric {
         name: format!("{PARENT}/metrics/orders"),
         uid: "6f4f3c1e-7a0b-4b61-9d1b-3a7c7a1d9f10".into(),

@@ -156,7 +156,7 @@ pub fn metric(id: &str) -> String {
 
 /// An assumption test of the value of a solution: 80 % or more passes.
 pub fn test_of(solution: &str) -> pb::AssumptionTest {
-    let mut threshold = pb::PassThreshold { measure: "share who finish".into(), value: 0.8, ..Default::default() };
+    let mut threshold = pb::PassThreshold { measure: "share who finish".into(), value: Some(0.8), ..Default::default() };
     threshold.set_comparison(pb::Comparison::AtLeast);
     pb::AssumptionTest {
         display_name: "they finish".into(),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tonic::Code;
-use waymark_metrics::measure_due;
+use waymark_metrics::{handle, measure_due};
 use waymark_proto::common::v1::{Evidence, Range, Verdict};
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
@@ -176,6 +176,22 @@ pub async fn measuring_waits_for_the_window_and_for_the_events(mut world: World)
     let outcome = outcome(&world).await;
     assert_eq!((outcome.verdict(), outcome.latest_event_time), (Verdict::CantTell, None));
     assert_eq!(outcome.ship_time, Some(timestamp(shipped)));
+}
+
+pub async fn every_due_prediction_is_measured_however_many_there_are(mut world: World) {
+    // More than are read from the database at a time.
+    for number in 0..102 {
+        let name = format!("{WORKSPACE}/initiatives/i-{number}");
+        let promised = roadmap::Initiative { name, ship_time: Some(timestamp(world.now())), ..initiative(&world, 0.1, 0.3) };
+        let committed = roadmap::InitiativeCommitted { initiative: Some(promised.clone()), change: None };
+        let committed = world.received("Committed", &committed);
+        handle(world.service.store(), &committed).await.unwrap();
+        let shipped = world.received("Shipped", &roadmap::InitiativeShipped { initiative: Some(promised), change: None });
+        handle(world.service.store(), &shipped).await.unwrap();
+    }
+    world.advance(TimeDelta::days(i64::from(WINDOW) + 9));
+    assert_eq!(measured_by_itself(&world).await, 102);
+    assert_eq!(measured_by_itself(&world).await, 0);
 }
 
 pub async fn a_late_mark_can_be_corrected(mut world: World) {

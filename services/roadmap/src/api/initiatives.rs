@@ -9,7 +9,7 @@ use waymark_proto::convert;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapService;
 use waymark_rpc::{self as rpc, batch_rows, parse, required};
-use waymark_store::{Error, ListQuery, Sheet, Write};
+use waymark_store::{Error, ListQuery, Sheet, Write, resource};
 
 use super::Api;
 use crate::store::{Initiatives, Products, propose};
@@ -96,7 +96,12 @@ impl RoadmapService for Api {
         let workspace = name.workspace().clone();
         let undelete = async move |write: &mut Write| {
             let live: BTreeSet<_> = write.all::<Initiatives>().await?.into_iter().map(|i| i.meta.name).collect();
-            write.undelete::<Initiatives, _>(&name, &r.etag, |initiative| initiative.undelete(|name| live.contains(name))).await
+            let undeleted =
+                write.undelete::<Initiatives, _>(&name, &r.etag, |initiative| initiative.undelete(|name| live.contains(name))).await?;
+            if let Some(product) = resource::<Initiatives>(undeleted.clone())?.product {
+                write.require::<Products>("initiative.product", &product).await?;
+            }
+            Ok(undeleted)
         };
         rpc::written(self.store.write(&call, &workspace, undelete).await)
     }

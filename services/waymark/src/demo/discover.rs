@@ -179,7 +179,7 @@ async fn conclude(
     name: &str,
     (measure, threshold, result): (&str, f64, f64),
 ) -> Result<()> {
-    let passing = pb::PassThreshold { measure: measure.into(), comparison: pb::Comparison::AtLeast.into(), value: threshold };
+    let passing = pb::PassThreshold { measure: measure.into(), comparison: pb::Comparison::AtLeast.into(), value: Some(threshold) };
     let test = pb::AssumptionTest {
         display_name: name.into(),
         solution: story.name("solutions", solution),
@@ -194,11 +194,11 @@ async fn conclude(
         ..Default::default()
     };
     done(client.create_assumption_test(request).await)?;
-    let result = pb::TestResult { value: result, sample_size: 40, ..Default::default() };
-    let request = pb::ConcludeAssumptionTestRequest { name: story.name("assumptionTests", id), result: Some(result), ..Default::default() };
+    let found = pb::TestResult { value: Some(result), sample_size: 40, ..Default::default() };
+    let request = pb::ConcludeAssumptionTestRequest { name: story.name("assumptionTests", id), result: Some(found), ..Default::default() };
     let test = done(client.conclude_assumption_test(request).await)?;
     let verdict = test.verdict().as_str_name().trim_start_matches("TEST_VERDICT_").to_lowercase();
-    say::step(format!("{name}: {measure} at least {threshold}, found {}: {verdict}", test.result.map(|r| r.value).unwrap_or_default()));
+    say::step(format!("{name}: {measure} at least {threshold}, found {result}: {verdict}"));
     Ok(())
 }
 

@@ -201,6 +201,17 @@ mod tests {
     }
 
     #[test]
+    fn a_zero_that_is_said_is_not_left_out() {
+        let request = "waymark.discovery.v1.ConcludeAssumptionTestRequest";
+        let (json, set) = read_line(request, &["--result.value", "0"]).unwrap();
+        assert_eq!((json, set), (json!({"result": {"value": 0.0}}), vec!["result.value".to_owned()]));
+        let metric = "waymark.metrics.v1.Metric";
+        let (json, set) = read_line(metric, &["--alert.threshold", "5", "--alert.condition", "below"]).unwrap();
+        assert_eq!(json, json!({"alert": {"threshold": 5.0, "condition": "ALERT_CONDITION_BELOW"}}));
+        assert_eq!(set, ["alert.threshold", "alert.condition"]);
+    }
+
+    #[test]
     fn nested_messages_have_dotted_flags() {
         let request = "waymark.roadmap.v1.CreateProductRequest";
         let (json, set) =

@@ -160,7 +160,8 @@ pub async fn a_solution_is_validated_by_four_tests(services: &Services) -> Resul
         assert_eq!((refused.code(), refused.reason()), (Code::FailedPrecondition, "RISKS_OPEN"), "before the test of {risk:?}: {refused}");
 
         let id = risk.as_str_name().trim_start_matches("RISK_").to_lowercase();
-        let threshold = pb::PassThreshold { measure: "people of eight".to_owned(), comparison: pb::Comparison::AtLeast.into(), value: 6.0 };
+        let threshold =
+            pb::PassThreshold { measure: "people of eight".to_owned(), comparison: pb::Comparison::AtLeast.into(), value: Some(6.0) };
         let test = pb::AssumptionTest {
             display_name: format!("Is the {id} risk small?"),
             solution: name("solutions", "guided-setup"),
@@ -176,7 +177,7 @@ pub async fn a_solution_is_validated_by_four_tests(services: &Services) -> Resul
             ..Default::default()
         };
         trees.create_assumption_test(create).await?;
-        let result = pb::TestResult { value: 7.0, sample_size: 8, ..Default::default() };
+        let result = pb::TestResult { value: Some(7.0), sample_size: 8, ..Default::default() };
         let conclude = pb::ConcludeAssumptionTestRequest { name: name("assumptionTests", &id), result: Some(result), ..Default::default() };
         let test = trees.conclude_assumption_test(conclude).await?.into_inner();
         assert_eq!(test.verdict(), pb::TestVerdict::Passed);

@@ -113,7 +113,7 @@ pub async fn the_outcome_meets_the_prediction(services: &Services) -> Result<()>
 /// Users are never heard of again: two days later the first of these days counts as silent.
 pub async fn activation_is_found_below_its_threshold(services: &Services) -> Result<()> {
     let condition = pb::AlertCondition::Below.into();
-    let alert = pb::MetricAlert { threshold: f64::from(BEFORE), condition, ..Default::default() };
+    let alert = pb::MetricAlert { threshold: Some(f64::from(BEFORE)), condition, ..Default::default() };
     let metric = pb::Metric { name: name("metrics", "activation"), alert: Some(alert), ..Default::default() };
     let update = pb::UpdateMetricRequest { metric: Some(metric), ..Default::default() };
     MetricServiceClient::new(services.metrics.clone()).update_metric(update).await?;

@@ -53,8 +53,8 @@ fn threshold(message: pb::PassThreshold) -> Result<PassThreshold, Violations> {
     };
     let comparison = stated(v, "comparison", comparison, "AT_LEAST, AT_MOST");
     let measure = v.check("measure", text::required(message.measure, 200));
-    let value = finite(v, "value", message.value);
-    let threshold = (|| Some(PassThreshold { measure: measure?, comparison: comparison?, value }))();
+    let value = finite(v, "value", message.value, "the value that divides what passes from what fails");
+    let threshold = (|| Some(PassThreshold { measure: measure?, comparison: comparison?, value: value? }))();
     whole(violations, threshold)
 }
 
@@ -62,10 +62,10 @@ fn threshold(message: pb::PassThreshold) -> Result<PassThreshold, Violations> {
 pub fn observation(message: pb::TestResult) -> Result<Observation, Violations> {
     let mut violations = Violations::new();
     let v = &mut violations;
-    let value = finite(v, "value", message.value);
+    let value = finite(v, "value", message.value, "what was measured, which decides the verdict");
     let sample_size = v.check("sample_size", u32::try_from(message.sample_size).map_err(|_| "must not be negative"));
     let note = v.check("note", text::optional(message.note, 2_000));
-    let observation = (|| Some(Observation { value, sample_size: sample_size?, note: note? }))();
+    let observation = (|| Some(Observation { value: value?, sample_size: sample_size?, note: note? }))();
     whole(violations, observation)
 }
 
@@ -88,7 +88,7 @@ impl From<&AssumptionTest> for pb::AssumptionTest {
             TestVerdict::Failed => pb::TestVerdict::Failed,
         };
         let result = |TestResult { observation, time }: &TestResult| pb::TestResult {
-            value: observation.value,
+            value: Some(observation.value),
             // Read from an i32.
             sample_size: observation.sample_size as i32,
             note: observation.note.clone(),
@@ -102,7 +102,7 @@ impl From<&AssumptionTest> for pb::AssumptionTest {
             threshold: Some(pb::PassThreshold {
                 measure: test.threshold.measure.clone(),
                 comparison: comparison.into(),
-                value: test.threshold.value,
+                value: Some(test.threshold.value),
             }),
             result: test.result.as_ref().map(result),
             verdict: verdict.into(),

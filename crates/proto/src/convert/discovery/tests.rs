@@ -137,14 +137,14 @@ fn solution() -> pb::Solution {
 }
 
 fn test(value: f64, result: Option<f64>) -> pb::AssumptionTest {
-    let mut threshold = pb::PassThreshold { measure: "share".into(), value, ..Default::default() };
+    let mut threshold = pb::PassThreshold { measure: "share".into(), value: Some(value), ..Default::default() };
     threshold.set_comparison(pb::Comparison::AtLeast);
     let message = pb::AssumptionTest {
         solution: "workspaces/acme/solutions/s".into(),
         assumption: "a".into(),
         method: "m".into(),
         threshold: Some(threshold),
-        result: result.map(|value| pb::TestResult { value, sample_size: 8, note: "n".into(), time: Some(time(4)) }),
+        result: result.map(|value| pb::TestResult { value: Some(value), sample_size: 8, note: "n".into(), time: Some(time(4)) }),
         ..Default::default()
     };
     let mut message = standard(message, "t");
@@ -211,6 +211,10 @@ fn all_that_is_wrong_is_said_at_once() {
     assert_eq!(violations::<_, Solution>(message), ["risk_evidence[1].risk"]);
     assert_eq!(violations::<_, AssumptionTest>(pb::AssumptionTest { threshold: None, ..test(1.0, None) }), ["threshold"]);
     assert_eq!(violations::<_, AssumptionTest>(test(f64::NAN, None)), ["threshold.value"]);
+    let mut message = test(1.0, Some(1.0));
+    message.threshold.as_mut().unwrap().value = None;
+    message.result.as_mut().unwrap().value = None;
+    assert_eq!(violations::<_, AssumptionTest>(message), ["threshold.value", "result.value"]);
     assert_eq!(violations::<_, Outcome>(standard(pb::Outcome::default(), "o")), ["metric"]);
     let mut message = insight();
     message.evidence[0].target = "//metrics.waymark.dev/workspaces/acme/metrics/m".into();

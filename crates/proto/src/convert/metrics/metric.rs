@@ -77,7 +77,10 @@ impl TryFrom<pb::MetricAlert> for Alert {
     type Error = Violations;
     fn try_from(message: pb::MetricAlert) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let threshold = violations.check("threshold", Threshold::new(message.threshold));
+        if message.threshold.is_none() {
+            violations.add("threshold", "must be set: the value that divides what is within from a breach");
+        }
+        let threshold = message.threshold.and_then(|threshold| violations.check("threshold", Threshold::new(threshold)));
         let condition = match message.condition() {
             pb::AlertCondition::Unspecified => {
                 violations.add("condition", "must be one of BELOW, ABOVE");
@@ -102,7 +105,7 @@ impl From<&Alert> for pb::MetricAlert {
             AlertCondition::Above => pb::AlertCondition::Above,
         };
         Self {
-            threshold: alert.threshold.value(),
+            threshold: Some(alert.threshold.value()),
             condition: condition.into(),
             interval: interval_message(alert.interval).into(),
             time_zone: alert.zone.name().to_owned(),
@@ -178,7 +181,7 @@ pub(super) mod tests {
     fn alert() -> impl Strategy<Value = pb::MetricAlert> {
         let zone = prop::sample::select(vec!["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]);
         (-1e9..1e9_f64, 1..=2_i32, 1..=3_i32, zone).prop_map(|(threshold, condition, interval, zone)| pb::MetricAlert {
-            threshold,
+            threshold: Some(threshold),
             condition,
             interval,
             time_zone: zone.to_owned(),
@@ -211,10 +214,10 @@ pub(super) mod tests {
 
     #[test]
     fn an_alert_has_defaults_and_a_row_from_before_there_were_alerts_has_none() {
-        let given = pb::MetricAlert { condition: pb::AlertCondition::Above.into(), ..Default::default() };
+        let given = pb::MetricAlert { threshold: Some(0.0), condition: pb::AlertCondition::Above.into(), ..Default::default() };
         let metric = Metric::try_from(pb::Metric { alert: Some(given), ..message() }).unwrap();
         let said = pb::Metric::from(&metric).alert.unwrap();
-        assert_eq!((said.threshold, said.interval(), said.time_zone.as_str()), (0.0, pb::TrendInterval::Day, "UTC"));
+        assert_eq!((said.threshold, said.interval(), said.time_zone.as_str()), (Some(0.0), pb::TrendInterval::Day, "UTC"));
 
         let mut row = serde_json::to_value(message()).unwrap();
         assert!(row.get("alert").is_none() && row.get("breach").is_none(), "{row}");
@@ -223,6 +226,14 @@ pub(super) mod tests {
         row["alert"] = serde_json::json!({ "threshold": 20.0, "condition": "ALERT_CONDITION_BELOW", "timeZone": "Europe/Berlin" });
         let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row).unwrap()).unwrap();
         assert_eq!(metric.limit().as_deref(), Some("below 20"));
+    }
+
+    #[test]
+    fn a_threshold_that_is_left_out_is_no_zero() {
+        let alert = pb::MetricAlert { condition: pb::AlertCondition::Above.into(), ..Default::default() };
+        let found = Metric::try_from(pb::Metric { alert: Some(alert), ..message() }).unwrap_err().into_vec();
+        assert_eq!(found.iter().map(|v| v.field.as_str()).collect::<Vec<_>>(), ["alert.threshold"]);
+        assert!(found[0].description.starts_with("must be set"), "{found:?}");
     }
 
     #[test]
@@ -243,7 +254,7 @@ pub(super) mod tests {
                 filter("plan", pb::PropertyOperator::Absent, vec![true.into()]),
                 filter("plan", pb::PropertyOperator::Equal, vec![Value { kind: None }]),
             ],
-            alert: Some(pb::MetricAlert { threshold: f64::NAN, time_zone: "Mars".into(), ..Default::default() }),
+            alert: Some(pb::MetricAlert { threshold: Some(f64::NAN), time_zone: "Mars".into(), ..Default::default() }),
             breach: Some(pb::MetricBreach { end_time: Some(timestamp(chrono::DateTime::UNIX_EPOCH)), ..Default::default() }),
             ..message()
         };
