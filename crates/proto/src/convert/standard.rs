@@ -76,3 +76,22 @@ pub fn set_meta<T: Resource>(message: &mut impl ResourceMessage, meta: &Meta<T>)
         labels: meta.labels.clone(),
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_is_taken_can_be_read_back() {
+        for (seconds, taken) in [(-62_135_596_800, true), (-62_135_596_801, false), (253_402_300_799, true), (253_402_300_800, false)] {
+            let mut violations = Violations::new();
+            let given = Timestamp { seconds, nanos: 0 };
+            let time = time(&mut violations, "conduct_time", Some(given.clone()));
+            assert_eq!((time.is_some(), violations.is_empty()), (taken, taken), "{seconds}");
+            if let Some(time) = time {
+                let text = serde_json::to_string(&timestamp(time)).unwrap();
+                assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), given);
+            }
+        }
+    }
+}

@@ -172,6 +172,13 @@ async fn standard_methods() {
         assert!(f.get("b").await.delete_time.is_some());
         let undelete = pb::UndeleteInitiativeRequest { name: initiative_name("b"), ..Default::default() };
         assert!(roadmap.undelete_initiative(undelete).await.unwrap().into_inner().delete_time.is_none());
+        // What a live initiative refers to is live, too.
+        roadmap.delete_initiative(pb::DeleteInitiativeRequest { name: initiative_name("a"), ..Default::default() }).await.unwrap();
+        let product = pb::DeleteProductRequest { name: format!("{W}/products/app"), ..Default::default() };
+        strategy.delete_product(product).await.unwrap();
+        let undelete = pb::UndeleteInitiativeRequest { name: initiative_name("a"), ..Default::default() };
+        assert_eq!(refusal(roadmap.undelete_initiative(undelete).await).1, "REFERENCE_NOT_FOUND");
+        assert!(f.get("a").await.delete_time.is_some());
         let unknown = roadmap.get_initiative(pb::GetInitiativeRequest { name: initiative_name("nope") }).await;
         assert_eq!(refusal(unknown), (Code::NotFound, "RESOURCE_NOT_FOUND".into()));
     })

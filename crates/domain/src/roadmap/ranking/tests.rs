@@ -59,6 +59,16 @@ fn ranks_by_score_and_lists_what_is_missing() {
 }
 
 #[test]
+fn a_tie_of_many_names_three() {
+    let ids = ["a", "b", "c", "d", "e", "f"];
+    let initiatives = ids.map(initiative);
+    let estimates = ids.map(|id| estimate(id, id, 0, [100.0, 1.0, 0.5, 1.0]));
+    let ranking = Ranking::new(&initiatives, &estimates);
+    let tie = ranking.ranked[0].tie.as_ref().unwrap();
+    assert!(tie.starts_with("same score as b, c, d and 2 more;"), "{tie}");
+}
+
+#[test]
 fn equal_scores_share_a_position_and_say_so() {
     let initiatives = ["a", "b", "c"].map(initiative);
     let estimates = [
