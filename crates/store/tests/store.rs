@@ -190,7 +190,7 @@ async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
         assert_eq!(names("vision = x").await.unwrap(), 6);
         assert_eq!(names("vision != x").await.unwrap(), 17);
         assert_eq!(names("NOT vision = x").await.unwrap(), 17);
-        assert_eq!(names("vision:*").await.unwrap(), 17, "an empty text is none");
+        assert_eq!(names("vision:*").await.unwrap(), 17);
         // Case counts for letters beyond ASCII, on every database.
         assert_eq!((names("vision:'é'").await.unwrap(), names("vision:'É'").await.unwrap(), names("vision:X").await.unwrap()), (5, 0, 6));
         assert_eq!(names("id >= p20 OR display_name:'P0'").await.unwrap(), 13);

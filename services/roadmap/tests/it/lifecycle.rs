@@ -167,6 +167,9 @@ async fn standard_methods() {
         let listed = roadmap.list_initiatives(list).await.unwrap().into_inner();
         assert_eq!(listed.initiatives.iter().map(|i| i.display_name.as_str()).collect::<Vec<_>>(), ["A"]);
 
+        let list = pb::ListInitiativesRequest { parent: W.into(), filter: "NOT owner:*".into(), ..Default::default() };
+        assert_eq!(roadmap.list_initiatives(list).await.unwrap().into_inner().initiatives.len(), 2, "nobody owns them");
+
         let delete = pb::DeleteInitiativeRequest { name: initiative_name("b"), ..Default::default() };
         roadmap.delete_initiative(delete).await.unwrap();
         assert!(f.get("b").await.delete_time.is_some());
