@@ -86,7 +86,7 @@ mod tests {
         for (seconds, taken) in [(-62_135_596_800, true), (-62_135_596_801, false), (253_402_300_799, true), (253_402_300_800, false)] {
             let mut violations = Violations::new();
             let given = Timestamp { seconds, nanos: 0 };
-            let time = time(&mut violations, "conduct_time", Some(given.clone()));
+            let time = time(&mut violations, "conduct_time", Some(given));
             assert_eq!((time.is_some(), violations.is_empty()), (taken, taken), "{seconds}");
             if let Some(time) = time {
                 let text = serde_json::to_string(&timestamp(time)).unwrap();
