@@ -1,5 +1,5 @@
-//! Compiles `proto/` without protoc: messages and services (tonic), canonical JSON (pbjson), the descriptor set, and from its options
-//! the small implementations that would otherwise be written by hand for every message.
+//! Compiles `proto/` without protoc: messages and services (tonic), canonical JSON (pbjson), the descriptor set, and
+//! from its options the small implementations that would otherwise be written by hand for every message.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,8 @@ fn main() -> Result<()> {
         .filter(|m| not_stored(m) || m.package_name() == "waymark.events.v1")
         .map(|m| format!(".{}", m.full_name()))
         .collect();
-    // Unknown fields are ignored: during a rolling upgrade an older replica reads what a newer one wrote. Unknown enum values are not:
-    // an older replica would write their default back, which is worse than refusing.
+    // Unknown fields are ignored: during a rolling upgrade an older replica reads what a newer one wrote. Unknown enum
+    // values are not: an older replica would write their default back, which is worse than refusing.
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
         .btree_map(["."])
@@ -59,8 +59,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Implementations read off the descriptors: `Mutation` for requests that change something, `ResourceMessage` for resources, and the
-/// table from an event's type name to its codec.
+/// Implementations read off the descriptors: `Mutation` for requests that change something, `ResourceMessage` for
+/// resources, and the table from an event's type name to its codec.
 fn derived(pool: &DescriptorPool) -> Result<String> {
     let extension = |name: &str| pool.get_extension_by_name(name).with_context(|| format!("{name} is not declared"));
     let resource = extension("waymark.common.v1.resource")?;
@@ -80,7 +80,9 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
             resource_message(&mut code, &message, &rust, &resource, &behavior)?;
         }
         if let Some(subject) = subject_of(&message, &resource) {
-            let verb = snake(message.name().strip_prefix(subject.name()).context("an event is called by its resource and a verb")?);
+            let verb = snake(
+                message.name().strip_prefix(subject.name()).context("an event is called by its resource and a verb")?,
+            );
             let (name, subject) = (message.full_name(), rust_path(&subject));
             writeln!(arms, "        {name:?} => Some(crate::event::codec::<{rust}, {subject}>({verb:?})),")?;
         }
@@ -121,7 +123,8 @@ fn resource_message(
     let options = message.options();
     let resource = options.get_extension(resource);
     let resource: &DynamicMessage = resource.as_message().context("resource is a message")?;
-    let text = |field: &str| resource.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    let text =
+        |field: &str| resource.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     let mut cleared = String::new();
     for field in message.fields() {
         let options = field.options();

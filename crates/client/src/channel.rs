@@ -1,7 +1,8 @@
-//! A connection to one service that every generated client can use: sends the deadline, who asks and the trace with each call, and
-//! repeats what may be repeated within a budget.
+//! A connection to one service that every generated client can use: sends the deadline, who asks and the trace with
+//! each call, and repeats what may be repeated within a budget.
 //!
-//! It connects when first used and again whenever the connection is lost. It never keeps a queue: a call fails by its deadline.
+//! It connects when first used and again whenever the connection is lost. It never keeps a queue: a call fails by its
+//! deadline.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -40,7 +41,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { actor: None, role: None, deadline: Duration::from_secs(10), connect_timeout: Duration::from_secs(3), attempts: 5 }
+        Self {
+            actor: None,
+            role: None,
+            deadline: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(3),
+            attempts: 5,
+        }
     }
 }
 
@@ -77,10 +84,12 @@ struct Shared {
 }
 
 impl Channel {
-    /// A channel to `address` (`host:port`, or a URL). Nothing is connected until the first call. Must be called within a tokio runtime.
+    /// A channel to `address` (`host:port`, or a URL). Nothing is connected until the first call. Must be called within
+    /// a tokio runtime.
     pub fn new(address: &str, options: Options) -> Result<Self, AddressError> {
         let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
-        let endpoint = Endpoint::from_shared(url).map_err(|source| AddressError::Address { address: address.to_owned(), source })?;
+        let endpoint = Endpoint::from_shared(url)
+            .map_err(|source| AddressError::Address { address: address.to_owned(), source })?;
         let endpoint = endpoint
             .connect_timeout(options.connect_timeout)
             .tcp_nodelay(true)
@@ -145,7 +154,8 @@ impl Channel {
             *request.uri_mut() = parts.uri.clone();
             *request.version_mut() = parts.version;
             *request.headers_mut() = parts.headers.clone();
-            // The time that is left now, not when the call began: a retry must not be worked on for longer than its caller waits.
+            // The time that is left now, not when the call began: a retry must not be worked on for longer than its
+            // caller waits.
             let left = deadline::format(deadline.saturating_duration_since(Instant::now()));
             if let Ok(left) = HeaderValue::try_from(left) {
                 request.headers_mut().insert(deadline::GRPC_TIMEOUT, left);
@@ -158,7 +168,8 @@ impl Channel {
                 Err(status) => status,
             };
             failures += 1;
-            // Servers answer CANCELLED or DEADLINE_EXCEEDED when the grpc-timeout they were sent runs out, maybe a moment before it does here.
+            // Servers answer CANCELLED or DEADLINE_EXCEEDED when the grpc-timeout they were sent runs out, maybe a
+            // moment before it does here.
             if matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded) {
                 return Err(too_late(last.take()));
             }
@@ -177,7 +188,9 @@ impl Channel {
     async fn whole(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
         let (parts, body) = self.send(request).await?.into_parts();
         let body = body.collect().await.map_err(|status| self.lost(&status))?;
-        if let Some(status) = body.trailers().and_then(Status::from_header_map).filter(|status| status.code() != Code::Ok) {
+        if let Some(status) =
+            body.trailers().and_then(Status::from_header_map).filter(|status| status.code() != Code::Ok)
+        {
             return Err(status);
         }
         Ok(Response::from_parts(parts, Body::new(body)))
@@ -214,7 +227,9 @@ fn asked_deadline(headers: &HeaderMap) -> Option<Duration> {
 
 fn too_late(last: Option<Status>) -> Status {
     // What kept the call from succeeding says more than that time ran out.
-    last.unwrap_or_else(|| Status::deadline_exceeded("the deadline passed before the answer came; a write may or may not have happened"))
+    last.unwrap_or_else(|| {
+        Status::deadline_exceeded("the deadline passed before the answer came; a write may or may not have happened")
+    })
 }
 
 impl Service<Request<Body>> for Channel {

@@ -8,7 +8,8 @@ pub(crate) const GRPC_TIMEOUT: &str = "grpc-timeout";
 /// A duration as the header has it: at most eight digits and the finest unit that fits, never rounded up.
 pub(crate) fn format(left: Duration) -> String {
     const MOST: u128 = 99_999_999;
-    let units = [(left.as_nanos(), 'n'), (left.as_micros(), 'u'), (left.as_millis(), 'm'), (u128::from(left.as_secs()), 'S')];
+    let units =
+        [(left.as_nanos(), 'n'), (left.as_micros(), 'u'), (left.as_millis(), 'm'), (u128::from(left.as_secs()), 'S')];
     match units.into_iter().find(|(count, _)| *count <= MOST) {
         Some((count, unit)) => format!("{count}{unit}"),
         None => format!("{}H", u128::from(left.as_secs() / 3600).min(MOST)),

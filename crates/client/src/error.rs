@@ -32,7 +32,8 @@ impl Error {
         self.status.code()
     }
 
-    /// The `ErrorReason` without its prefix, such as `ETAG_MISMATCH`; empty when the answer did not come from a Waymark service.
+    /// The `ErrorReason` without its prefix, such as `ETAG_MISMATCH`; empty when the answer did not come from a Waymark
+    /// service.
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -66,7 +67,8 @@ impl Error {
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
         let details = status.get_error_details();
-        let (reason, metadata) = details.error_info().map(|i| (i.reason.clone(), i.metadata.clone())).unwrap_or_default();
+        let (reason, metadata) =
+            details.error_info().map(|i| (i.reason.clone(), i.metadata.clone())).unwrap_or_default();
         let fields = details.bad_request().into_iter().flat_map(|b| &b.field_violations);
         let fields = fields.map(|v| Violation { field: v.field.clone(), description: v.description.clone() });
         let conditions = details.precondition_failure().into_iter().flat_map(|p| &p.violations);
@@ -108,7 +110,8 @@ mod tests {
 
     #[test]
     fn shows_reason_message_and_violations() {
-        let mut details = ErrorDetails::with_error_info("INVALID_FIELD", "waymark.dev", [("resource".to_owned(), "x".to_owned())]);
+        let mut details =
+            ErrorDetails::with_error_info("INVALID_FIELD", "waymark.dev", [("resource".to_owned(), "x".to_owned())]);
         details.set_bad_request(vec![FieldViolation::new("product.display_name", "must not be empty")]);
         details.set_retry_info(Some(Duration::from_millis(500)));
         let error = Error::from(Status::with_error_details(Code::InvalidArgument, "1 field is wrong", details));

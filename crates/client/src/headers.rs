@@ -15,7 +15,8 @@ impl Injector for Headers<'_> {
     }
 }
 
-/// Adds the W3C trace context of the current span. Does nothing when the process installed no propagator or no span is open.
+/// Adds the W3C trace context of the current span. Does nothing when the process installed no propagator or no span is
+/// open.
 pub(crate) fn inject_trace(headers: &mut HeaderMap) {
     let context = tracing::Span::current().context();
     global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut Headers(headers)));

@@ -1,5 +1,5 @@
-//! What a Rust program imports to call Waymark: a channel that gives every generated client deadlines, retries and trace context, and a
-//! watch on a service's log that survives restarts.
+//! What a Rust program imports to call Waymark: a channel that gives every generated client deadlines, retries and
+//! trace context, and a watch on a service's log that survives restarts.
 //!
 //! ```no_run
 //! use waymark_client::{Channel, Options};
@@ -15,8 +15,8 @@
 //! # }
 //! ```
 //!
-//! There is no client type per service here: the generated ones work over [`Channel`] as they are. This crate holds no rule of the
-//! product and never reads configuration.
+//! There is no client type per service here: the generated ones work over [`Channel`] as they are. This crate holds no
+//! rule of the product and never reads configuration.
 
 mod channel;
 mod deadline;

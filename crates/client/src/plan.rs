@@ -37,7 +37,11 @@ fn plan(method: &MethodDescriptor, path: &str) -> Plan {
         return Plan::Other;
     }
     // google.protobuf.MethodOptions.idempotency_level: NO_SIDE_EFFECTS and IDEMPOTENT both allow a repeat.
-    let declared = method.options().get_field_by_name("idempotency_level").and_then(|level| level.as_enum_number()).unwrap_or_default();
+    let declared = method
+        .options()
+        .get_field_by_name("idempotency_level")
+        .and_then(|level| level.as_enum_number())
+        .unwrap_or_default();
     let reads = rpc_method(path).is_some_and(|method| method.access == Access::Read);
     Plan::Unary {
         idempotent: reads || declared > 0,

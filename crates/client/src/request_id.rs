@@ -1,4 +1,5 @@
-//! Gives a request an id when its caller gave none, so that it can be repeated: works on the encoded frame, for any message.
+//! Gives a request an id when its caller gave none, so that it can be repeated: works on the encoded frame, for any
+//! message.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use prost::encoding::{DecodeContext, WireType, decode_key, skip_field};
@@ -8,13 +9,16 @@ use uuid::Uuid;
 const HEADER: usize = 5;
 
 /// A random id, for requests and for jitter.
-#[expect(clippy::disallowed_methods, reason = "a client's ids must differ from those of all other clients; no test depends on one")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client's ids must differ from those of all other clients; no test depends on one"
+)]
 pub(crate) fn fresh() -> Uuid {
     Uuid::new_v4()
 }
 
-/// The frame with string field `number` set to a fresh id unless the caller set it; `None` when the frame is not one plain message
-/// (compressed or damaged), which then must not be repeated.
+/// The frame with string field `number` set to a fresh id unless the caller set it; `None` when the frame is not one
+/// plain message (compressed or damaged), which then must not be repeated.
 pub(crate) fn ensure(frame: &Bytes, number: u32) -> Option<Bytes> {
     let (flag, length) = (*frame.first()?, frame.get(1..HEADER)?);
     let length = u32::from_be_bytes(length.try_into().ok()?) as usize;
@@ -69,7 +73,8 @@ mod tests {
 
     #[test]
     fn sets_an_id_once() {
-        let request = DeleteProductRequest { name: "workspaces/w/products/p".into(), validate_only: true, ..Default::default() };
+        let request =
+            DeleteProductRequest { name: "workspaces/w/products/p".into(), validate_only: true, ..Default::default() };
         let first = ensure(&frame(&request), 3).unwrap();
         let id = read(&first).request_id;
         assert!(Uuid::parse_str(&id).is_ok());

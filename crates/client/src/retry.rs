@@ -1,5 +1,5 @@
-//! When a call is repeated and after how long. Retries are paid from a budget that successes fill, so that a service that is down sees
-//! hardly more calls than one that is up.
+//! When a call is repeated and after how long. Retries are paid from a budget that successes fill, so that a service
+//! that is down sees hardly more calls than one that is up.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -58,7 +58,8 @@ pub(crate) fn delay(status: &Status, failures: u32) -> Option<Duration> {
     Some(backoff(failures, asked))
 }
 
-/// Exponential with full jitter; at least what the service asked for, and then a little more so that callers do not return together.
+/// Exponential with full jitter; at least what the service asked for, and then a little more so that callers do not
+/// return together.
 pub(crate) fn backoff(failures: u32, asked: Option<Duration>) -> Duration {
     let ceiling = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST);
     match asked {
@@ -99,7 +100,9 @@ mod tests {
 
     #[test]
     fn final_failures_are_final() {
-        for status in [Status::not_found(""), Status::resource_exhausted("too large"), Status::internal(""), Status::aborted("")] {
+        for status in
+            [Status::not_found(""), Status::resource_exhausted("too large"), Status::internal(""), Status::aborted("")]
+        {
             assert_eq!(delay(&status, 1), None);
         }
     }

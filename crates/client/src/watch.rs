@@ -1,5 +1,5 @@
-//! A watch on a service's log that outlives connections: it resumes after the last revision it delivered, so its reader sees every
-//! event once and in order.
+//! A watch on a service's log that outlives connections: it resumes after the last revision it delivered, so its reader
+//! sees every event once and in order.
 
 use std::time::Duration;
 
@@ -52,7 +52,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A watch on a workspace (`workspaces/{workspace}`); connects on the first [`Watch::next`]. Empty `types` or `subjects` mean all.
+    /// A watch on a workspace (`workspaces/{workspace}`); connects on the first [`Watch::next`]. Empty `types` or
+    /// `subjects` mean all.
     pub fn new(channel: Channel, parent: &str, types: Vec<String>, subjects: Vec<String>, start: Start) -> Self {
         let start = match start {
             Start::After(revision) => WireStart::AfterRevision(revision),
@@ -70,8 +71,8 @@ impl Watch {
         self.revision
     }
 
-    /// The next step. Waits and reconnects for as long as the service is away or sheds readers; fails only on what waiting cannot
-    /// mend, such as a position that is no longer kept. Cancel-safe.
+    /// The next step. Waits and reconnects for as long as the service is away or sheds readers; fails only on what
+    /// waiting cannot mend, such as a position that is no longer kept. Cancel-safe.
     pub async fn next(&mut self) -> Result<Update, Error> {
         loop {
             let received = match &mut self.stream {
@@ -133,7 +134,8 @@ impl Watch {
             self.revision = self.revision.max(Some(revision));
             return Some(Update::Checkpoint(revision));
         }
-        // A server never sends a revision twice on one stream, but two servers behind one address may disagree for a moment.
+        // A server never sends a revision twice on one stream, but two servers behind one address may disagree for a
+        // moment.
         if self.revision.is_some_and(|seen| revision <= seen) {
             return None;
         }

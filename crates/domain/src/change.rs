@@ -1,7 +1,7 @@
 //! What a decision returns: the state after it and the events that announce it, inseparable.
 //!
-//! The store commits nothing but a [`Change`], and a `Change` cannot be made without an event, so state cannot move without the log
-//! saying so.
+//! The store commits nothing but a [`Change`], and a `Change` cannot be made without an event, so state cannot move
+//! without the log saying so.
 
 use crate::Resource;
 

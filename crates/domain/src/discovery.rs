@@ -1,7 +1,7 @@
 //! Discover: what users need and what is known about it.
 //!
-//! Research (studies, participants, interviews, insights) says what was seen; the opportunity solution tree (outcomes, opportunities,
-//! solutions, assumption tests) says what follows from it.
+//! Research (studies, participants, interviews, insights) says what was seen; the opportunity solution tree (outcomes,
+//! opportunities, solutions, assumption tests) says what follows from it.
 
 pub mod assumption_test;
 pub mod insight;
@@ -17,10 +17,13 @@ pub mod study;
 pub mod tree;
 
 pub use assumption_test::{
-    AssumptionTest, AssumptionTestError, AssumptionTestEvent, Comparison, Observation, PassThreshold, TestResult, TestVerdict,
+    AssumptionTest, AssumptionTestError, AssumptionTestEvent, Comparison, Observation, PassThreshold, TestResult,
+    TestVerdict,
 };
 pub use insight::{Insight, InsightError, InsightEvent, InsightEvidence, InsightKind, Strength, StrengthBand, Support};
-pub use interview::{Highlight, Highlights, Interview, InterviewError, InterviewEvent, Sentiment, Span, Transcript, TranscriptSegment};
+pub use interview::{
+    Highlight, Highlights, Interview, InterviewError, InterviewEvent, Sentiment, Span, Transcript, TranscriptSegment,
+};
 pub use lint::{Finding, LintRule};
 pub use opportunity::{Learning, Opportunity, OpportunityEvent, OpportunityKind, ParentNode};
 pub use outcome::{Outcome, OutcomeEvent};

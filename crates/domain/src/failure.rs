@@ -1,7 +1,7 @@
 //! Why something cannot be done, in terms every edge understands.
 //!
-//! Aggregates define their own error enums; [`Failure`] is what those enums say about themselves so that one function at the edge can
-//! turn any of them into an answer. No wire code lives here.
+//! Aggregates define their own error enums; [`Failure`] is what those enums say about themselves so that one function
+//! at the edge can turn any of them into an answer. No wire code lives here.
 
 use std::fmt;
 
@@ -32,7 +32,8 @@ pub enum FailureKind {
     Bug,
 }
 
-/// One thing that is wrong: which field (dotted path from the request), or which rule and subject, and what to do about it.
+/// One thing that is wrong: which field (dotted path from the request), or which rule and subject, and what to do about
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// Path of the field, such as `initiative.target.end`, or the rule's name for a refusal.

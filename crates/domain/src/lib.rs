@@ -1,8 +1,8 @@
 //! The rules of the product-management loop, as pure values.
 //!
-//! This crate holds names, resources, the decisions that change them and the reasons a change is refused. It never does I/O, never
-//! reads a clock, never draws a random number and knows neither the wire nor a database: time and identity arrive as arguments, so
-//! every decision can be replayed and property-tested.
+//! This crate holds names, resources, the decisions that change them and the reasons a change is refused. It never does
+//! I/O, never reads a clock, never draws a random number and knows neither the wire nor a database: time and identity
+//! arrive as arguments, so every decision can be replayed and property-tested.
 
 pub mod change;
 pub mod discovery;

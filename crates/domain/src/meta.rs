@@ -37,9 +37,9 @@ pub trait Resource: Debug + Clone + PartialEq + Send + Sync + 'static {
     const KIND: &'static str;
     /// The collection's name in resource names: `initiatives`.
     const COLLECTION: &'static str;
-    /// What can happen to it: a field-less enum whose variants are past-tense verbs. `KIND` + variant is the event's message name,
-    /// so `InitiativeEvent::Scheduled` is announced as `InitiativeScheduled`. Every enum has `Created`, `Updated`, `Deleted` and
-    /// `Undeleted` for the standard methods.
+    /// What can happen to it: a field-less enum whose variants are past-tense verbs. `KIND` + variant is the event's
+    /// message name, so `InitiativeEvent::Scheduled` is announced as `InitiativeScheduled`. Every enum has `Created`,
+    /// `Updated`, `Deleted` and `Undeleted` for the standard methods.
     type Event: Copy + Debug + PartialEq + Send + Sync + Into<&'static str>;
 
     /// The standard fields.

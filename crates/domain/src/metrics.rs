@@ -11,8 +11,8 @@ pub mod trend;
 
 pub use alert::{Alert, AlertCondition, AlertError, Breach, Period, Threshold};
 pub use friction::{
-    Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question, QuestionError, Step,
-    Window,
+    Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question,
+    QuestionError, Step, Window,
 };
 pub use intake::{IntakePolicy, ProductEvent, Rejection};
 pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter, Scalar};

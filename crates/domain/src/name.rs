@@ -121,7 +121,8 @@ impl FromStr for AnyName {
         else {
             return Err(form());
         };
-        let is_collection = !collection.is_empty() && collection.len() <= 63 && collection.bytes().all(|b| b.is_ascii_alphanumeric());
+        let is_collection =
+            !collection.is_empty() && collection.len() <= 63 && collection.bytes().all(|b| b.is_ascii_alphanumeric());
         if !is_label(workspace) || !is_label(id) || !is_collection {
             return Err(form());
         }
@@ -224,8 +225,8 @@ impl<T> std::hash::Hash for Name<T> {
     }
 }
 
-/// A name that also says which service holds the resource: `//roadmap.waymark.dev/workspaces/acme/initiatives/sso`. Links between
-/// services are full names, since two services may have a collection of the same name.
+/// A name that also says which service holds the resource: `//roadmap.waymark.dev/workspaces/acme/initiatives/sso`.
+/// Links between services are full names, since two services may have a collection of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FullName {
     /// `discovery`, `roadmap` or `metrics`.
@@ -239,7 +240,10 @@ impl FromStr for FullName {
     fn from_str(text: &str) -> Result<Self, NameError> {
         let full = || NameError::Full(text.to_owned());
         let (host, name) = text.strip_prefix("//").and_then(|rest| rest.split_once('/')).ok_or_else(full)?;
-        let service = host.strip_suffix(".waymark.dev").filter(|s| matches!(*s, "discovery" | "roadmap" | "metrics")).ok_or_else(full)?;
+        let service = host
+            .strip_suffix(".waymark.dev")
+            .filter(|s| matches!(*s, "discovery" | "roadmap" | "metrics"))
+            .ok_or_else(full)?;
         Ok(Self { service: service.to_owned(), name: name.parse().map_err(|_| full())? })
     }
 }

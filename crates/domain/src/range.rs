@@ -18,7 +18,8 @@ pub enum RangeError {
     },
 }
 
-/// Finite numbers with `low <= likely <= high`. In estimates the ends are the values the estimator holds for 10 % likely to be passed.
+/// Finite numbers with `low <= likely <= high`. In estimates the ends are the values the estimator holds for 10 %
+/// likely to be passed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range {
     low: f64,

@@ -11,8 +11,8 @@ pub mod target;
 pub use dependencies::{CriticalPath, Dependencies};
 pub use estimate::{Amount, Basis, Estimate, EstimateEvent, Factor, FactorSource, ReachPeriod};
 pub use initiative::{
-    ActualOutcome, Commitment, Decline, Declining, ExpectedOutcome, Horizon, Initiative, InitiativeError, InitiativeEvent, InitiativeState,
-    Pause, PausedIn, RankChange, RiskAssessment, Waiver,
+    ActualOutcome, Commitment, Decline, Declining, ExpectedOutcome, Horizon, Initiative, InitiativeError,
+    InitiativeEvent, InitiativeState, Pause, PausedIn, RankChange, RiskAssessment, Waiver,
 };
 pub use product::{Product, ProductEvent, ProductLifecycle};
 pub use ranking::{Ranked, Ranking, Unranked};

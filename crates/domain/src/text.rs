@@ -1,4 +1,5 @@
-//! Text with limits. Every text a caller sends passes here, so that no later part meets an empty, endless or unstorable one.
+//! Text with limits. Every text a caller sends passes here, so that no later part meets an empty, endless or unstorable
+//! one.
 
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

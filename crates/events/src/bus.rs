@@ -1,5 +1,5 @@
-//! Events of another service in the same process: its log is read directly, with a cursor in the reader's own database. Same order,
-//! same inbox, same dead letters as over NATS.
+//! Events of another service in the same process: its log is read directly, with a cursor in the reader's own database.
+//! Same order, same inbox, same dead letters as over NATS.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,7 +26,9 @@ pub(crate) async fn run(host: Host, store: Store, source: Store, subscription: S
             Ok(true) if !host.shutdown.is_begun() => continue,
             Ok(true) => return,
             Ok(false) => {}
-            Err(error) => tracing::warn!(source = topic.source, error = %chain(&error), "the bus pauses; events stay in the log"),
+            Err(error) => {
+                tracing::warn!(source = topic.source, error = %chain(&error), "the bus pauses; events stay in the log")
+            }
         }
         tokio::select! {
             () = host.shutdown.begun() => return,
@@ -46,7 +48,10 @@ async fn round(
     instruments: &Instruments,
 ) -> Result<bool, Error> {
     let cursors = cursors(store, topic.source).await?;
-    let heads = source.reader().query_all_raw(Statement::from_string(source.backend(), "SELECT id, revision FROM workspaces")).await?;
+    let heads = source
+        .reader()
+        .query_all_raw(Statement::from_string(source.backend(), "SELECT id, revision FROM workspaces"))
+        .await?;
     let wanted = wanted(topic);
     let mut behind = Vec::new();
     for head in heads {
@@ -74,7 +79,14 @@ async fn round(
 }
 
 /// Handles one row, again and again during an outage; false when shutdown came first.
-async fn deliver(host: &Host, store: &Store, subscription: &Subscription, topic: &Topic, row: LogRow, dead_letters: &Counter<u64>) -> bool {
+async fn deliver(
+    host: &Host,
+    store: &Store,
+    subscription: &Subscription,
+    topic: &Topic,
+    row: LogRow,
+    dead_letters: &Counter<u64>,
+) -> bool {
     let event = match envelope::to_received(topic.source, row) {
         Ok(event) => event,
         Err(error) => {
@@ -110,7 +122,10 @@ async fn cursors(store: &Store, source: &str) -> Result<HashMap<String, i64>, Er
     let sql = "SELECT workspace, revision FROM bus_cursors WHERE source = $1";
     let statement = Statement::from_sql_and_values(store.backend(), sql, [Value::from(source)]);
     let rows = store.reader().query_all_raw(statement).await?;
-    Ok(rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect::<Result<_, sea_orm::DbErr>>()?)
+    Ok(rows
+        .iter()
+        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
+        .collect::<Result<_, sea_orm::DbErr>>()?)
 }
 
 async fn advance(store: &Store, source: &str, workspace: &str, revision: i64) -> Result<(), Error> {

@@ -1,5 +1,5 @@
-//! Events of another service over JetStream: a durable pull consumer, acknowledged after the effect is committed, redelivered with
-//! backoff, set aside as a dead letter when it keeps failing.
+//! Events of another service over JetStream: a durable pull consumer, acknowledged after the effect is committed,
+//! redelivered with backoff, set aside as a dead letter when it keeps failing.
 
 use std::time::Duration;
 
@@ -24,7 +24,13 @@ const ACK_WAIT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Consumes until shutdown, through any outage.
-pub(crate) async fn run(host: Host, store: Store, client: async_nats::Client, subscription: Subscription, topic: Topic) {
+pub(crate) async fn run(
+    host: Host,
+    store: Store,
+    client: async_nats::Client,
+    subscription: Subscription,
+    topic: Topic,
+) {
     let instruments = Instruments::new(&host, &labels(&subscription, &topic));
     let mut pause = 1;
     while !host.shutdown.is_begun() {
@@ -33,9 +39,19 @@ pub(crate) async fn run(host: Host, store: Store, client: async_nats::Client, su
             Err(error) => {
                 // Before the source service made its stream there is nothing to consume; that is no fault.
                 if pause < QUIET {
-                    tracing::debug!(source = topic.source, consumer = subscription.consumer, error, "no events to be had; trying again");
+                    tracing::debug!(
+                        source = topic.source,
+                        consumer = subscription.consumer,
+                        error,
+                        "no events to be had; trying again"
+                    );
                 } else {
-                    tracing::warn!(source = topic.source, consumer = subscription.consumer, error, "no events to be had; trying again");
+                    tracing::warn!(
+                        source = topic.source,
+                        consumer = subscription.consumer,
+                        error,
+                        "no events to be had; trying again"
+                    );
                 }
                 pause += 1;
             }
@@ -67,7 +83,8 @@ async fn consume(
         filter_subjects: wanted(topic).into_iter().filter_map(|t| envelope::subject_filter(topic.source, t)).collect(),
         ..pull::Config::default()
     };
-    let mut consumer = context.create_consumer_on_stream(config, stream_name(topic.source)).await.map_err(|e| e.to_string())?;
+    let mut consumer =
+        context.create_consumer_on_stream(config, stream_name(topic.source)).await.map_err(|e| e.to_string())?;
     let mut messages = consumer.messages().await.map_err(|e| e.to_string())?;
     let mut failures = Failures::default();
     let labels = labels(subscription, topic);
@@ -110,7 +127,8 @@ impl Instruments {
     pub(crate) fn new(host: &Host, labels: &[KeyValue; 2]) -> Self {
         let meter = host.telemetry.meter();
         let waiting = "Events that wait for this consumer; within one process, revisions";
-        let dead_letters = meter.u64_counter("waymark.dead_letters").with_description("Events set aside as dead letters").build();
+        let dead_letters =
+            meter.u64_counter("waymark.dead_letters").with_description("Events set aside as dead letters").build();
         // A series that is born at 1 never increased, so no alert would tell of the first dead letter.
         dead_letters.add(0, labels);
         Self { lag: meter.u64_gauge("waymark.consumer.lag").with_description(waiting).build(), dead_letters }
@@ -122,7 +140,8 @@ pub(crate) fn labels(subscription: &Subscription, topic: &Topic) -> [KeyValue; 2
     [KeyValue::new("consumer", subscription.consumer), KeyValue::new("source", topic.source)]
 }
 
-/// How often the present event failed. The broker counts deliveries, outages among them, and an outage is not the event's fault.
+/// How often the present event failed. The broker counts deliveries, outages among them, and an outage is not the
+/// event's fault.
 #[derive(Default)]
 struct Failures {
     event: Uuid,
@@ -140,7 +159,12 @@ impl Failures {
 }
 
 /// Handles a delivery and says what to tell the broker, and whether the event was set aside.
-async fn receive(store: &Store, subscription: &Subscription, message: &Message, failures: &mut Failures) -> (AckKind, bool) {
+async fn receive(
+    store: &Store,
+    subscription: &Subscription,
+    message: &Message,
+    failures: &mut Failures,
+) -> (AckKind, bool) {
     let headers = message.headers.clone().unwrap_or_default();
     let event = match envelope::from_nats(&headers, &message.payload) {
         Ok((event, None)) => event,

@@ -1,5 +1,5 @@
-//! Events that could not be handled, kept in the consuming service's own database: they survive the broker, need none, and their
-//! redrive uses the same inbox as a first delivery.
+//! Events that could not be handled, kept in the consuming service's own database: they survive the broker, need none,
+//! and their redrive uses the same inbox as a first delivery.
 
 use chrono::DateTime;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
@@ -42,7 +42,12 @@ pub(crate) async fn keep(store: &Store, event: &Received, error: &str, attempts:
 }
 
 /// Dead letters after the given key (time, event id), oldest first.
-pub(crate) async fn list(store: &Store, workspace: &WorkspaceId, after: (i64, String), limit: usize) -> Result<Vec<DeadLetter>, Error> {
+pub(crate) async fn list(
+    store: &Store,
+    workspace: &WorkspaceId,
+    after: (i64, String),
+    limit: usize,
+) -> Result<Vec<DeadLetter>, Error> {
     let values: [Value; 4] = [workspace.id().into(), after.0.into(), after.1.into(), (limit as i64).into()];
     select(store, "workspace = $1 AND (time, event_id) > ($2, $3) ORDER BY time, event_id LIMIT $4", values).await
 }
@@ -77,7 +82,8 @@ fn decode(row: &QueryResult) -> Result<DeadLetter, Error> {
         id: id.clone(),
         problem: "is not what was written".into(),
     };
-    let json: serde_json::Value = serde_json::from_str(&row.try_get_by_index::<String>(2)?).map_err(|_| damaged("event"))?;
+    let json: serde_json::Value =
+        serde_json::from_str(&row.try_get_by_index::<String>(2)?).map_err(|_| damaged("event"))?;
     let text = |key: &str| json[key].as_str().map(str::to_owned).ok_or_else(|| damaged("event"));
     let number = |key: &str| json[key].as_i64().ok_or_else(|| damaged("event"));
     let time = |micros| DateTime::from_timestamp_micros(micros).ok_or_else(|| damaged("time"));

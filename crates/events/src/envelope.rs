@@ -36,7 +36,8 @@ pub fn stream_name(service: &str) -> String {
 pub fn subject(service: &str, row: &LogRow) -> String {
     let LogRow { workspace, collection, resource_id, event_type, .. } = row;
     // A newer replica may have written an event that this one does not know; its type still tells it apart.
-    let verb = event::subject(event_type).map_or_else(|| event_type.rsplit('.').next().unwrap_or(event_type), |(_, verb)| verb);
+    let verb = event::subject(event_type)
+        .map_or_else(|| event_type.rsplit('.').next().unwrap_or(event_type), |(_, verb)| verb);
     format!("waymark.{service}.{workspace}.{collection}.{resource_id}.{verb}")
 }
 
@@ -77,7 +78,8 @@ pub(crate) fn received_to_proto(event: &Received) -> pb::Event {
         time: Some(timestamp(event.time)),
         actor: event.actor.clone(),
         traceparent: event.traceparent.clone().unwrap_or_default(),
-        data: value.map(|value| Any { type_url: format!("type.googleapis.com/{}", event.event_type), value: value.into() }),
+        data: value
+            .map(|value| Any { type_url: format!("type.googleapis.com/{}", event.event_type), value: value.into() }),
         ..pb::Event::default()
     }
 }
@@ -102,8 +104,9 @@ fn workspace(id: &str) -> Result<waymark_domain::WorkspaceId, EnvelopeError> {
     waymark_domain::WorkspaceId::from_id(id).map_err(|_| EnvelopeError::Header("ce-source"))
 }
 
-/// Headers and payload of a log row on NATS, together at most `limit` bytes. A payload that is too large, or that this version cannot
-/// encode, is left out and `ce-dataref` says where to fetch it, so that one event cannot hold up the others.
+/// Headers and payload of a log row on NATS, together at most `limit` bytes. A payload that is too large, or that this
+/// version cannot encode, is left out and `ce-dataref` says where to fetch it, so that one event cannot hold up the
+/// others.
 pub(crate) fn to_nats(service: &str, row: &LogRow, format: EventFormat, limit: usize) -> (HeaderMap, Bytes) {
     let mut headers = HeaderMap::new();
     let mut size = RESERVE;
@@ -132,7 +135,8 @@ pub(crate) fn to_nats(service: &str, row: &LogRow, format: EventFormat, limit: u
     };
     set("ce-datacontenttype", content_type);
     set("Content-Type", content_type);
-    let payload = payload.inspect_err(|error| tracing::error!(event = %row.event_id, %error, "published without its payload"));
+    let payload =
+        payload.inspect_err(|error| tracing::error!(event = %row.event_id, %error, "published without its payload"));
     match payload {
         Ok(payload) if size + payload.len() <= limit => (headers, payload),
         _ => {
@@ -143,16 +147,23 @@ pub(crate) fn to_nats(service: &str, row: &LogRow, format: EventFormat, limit: u
 }
 
 /// An event that arrived from NATS; without its data, and why, when only the payload is at fault.
-pub(crate) fn from_nats(headers: &HeaderMap, payload: &[u8]) -> Result<(Received, Option<EnvelopeError>), EnvelopeError> {
+pub(crate) fn from_nats(
+    headers: &HeaderMap,
+    payload: &[u8],
+) -> Result<(Received, Option<EnvelopeError>), EnvelopeError> {
     let find = |name: &'static str| headers.get(name).map(|v| unescape(v.as_str()));
     let get = |name: &'static str| find(name).ok_or(EnvelopeError::Header(name));
     let source = get("ce-source")?;
-    let (host, workspace_id) =
-        source.strip_prefix("//").and_then(|rest| rest.split_once(".waymark.dev/workspaces/")).ok_or(EnvelopeError::Header("ce-source"))?;
+    let (host, workspace_id) = source
+        .strip_prefix("//")
+        .and_then(|rest| rest.split_once(".waymark.dev/workspaces/"))
+        .ok_or(EnvelopeError::Header("ce-source"))?;
     let event_type = get("ce-type")?;
     let data = match (find("ce-dataref"), get("ce-datacontenttype")?.as_str()) {
         (Some(reference), _) => Err(EnvelopeError::Omitted(reference)),
-        (None, "application/json") => String::from_utf8(payload.to_vec()).map_err(|_| EnvelopeError::Header("ce-datacontenttype")),
+        (None, "application/json") => {
+            String::from_utf8(payload.to_vec()).map_err(|_| EnvelopeError::Header("ce-datacontenttype"))
+        }
         (None, _) => event::to_json(&event_type, payload).map_err(Into::into),
     };
     let (data, fault) = match data {
@@ -195,7 +206,10 @@ fn unescape(value: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while let Some(&byte) = bytes.get(i) {
-        let hex = bytes.get(i + 1..i + 3).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let hex = bytes
+            .get(i + 1..i + 3)
+            .and_then(|h| std::str::from_utf8(h).ok())
+            .and_then(|h| u8::from_str_radix(h, 16).ok());
         if let (b'%', Some(value)) = (byte, hex) {
             decoded.push(value);
             i += 3;
@@ -225,7 +239,8 @@ mod tests {
             request_id: None,
             causation_id: None,
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
-            data: r#"{"product":{"name":"workspaces/acme/products/p","displayName":"P"},"change":{"actor":"x"}}"#.into(),
+            data: r#"{"product":{"name":"workspaces/acme/products/p","displayName":"P"},"change":{"actor":"x"}}"#
+                .into(),
         }
     }
 

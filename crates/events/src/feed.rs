@@ -26,7 +26,8 @@ const REQUESTS: chrono::Duration = chrono::Duration::hours(24);
 /// A failing event is tried this often before it becomes a dead letter.
 pub(crate) const ATTEMPTS: u32 = 6;
 
-/// What a service does with an event of another. It must use [`Store::react`], so that a repeated delivery changes nothing.
+/// What a service does with an event of another. It must use [`Store::react`], so that a repeated delivery changes
+/// nothing.
 pub type Handler = Arc<dyn Fn(Received) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
 /// The event types of one source that a service listens to.
@@ -50,7 +51,8 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// What `consumer`, a service with its `store`, does with the events it `consumes`, named by the service they come from.
+    /// What `consumer`, a service with its `store`, does with the events it `consumes`, named by the service they come
+    /// from.
     pub fn new<F>(
         consumer: &'static str,
         consumes: &[(&'static str, &'static [&'static str])],
@@ -84,7 +86,9 @@ impl Transport {
     /// What a service that is a process of its own is configured to use.
     pub async fn configured(host: &Host, args: &EventArgs) -> anyhow::Result<Self> {
         let Some(url) = &args.nats_url else {
-            tracing::warn!("no NATS server is configured (--nats-url): other services hear nothing of this one's events, nor it of theirs");
+            tracing::warn!(
+                "no NATS server is configured (--nats-url): other services hear nothing of this one's events, nor it of theirs"
+            );
             return Ok(Self::None);
         };
         tracing::info!(nats = without_password(url), "events go to other services");
@@ -104,11 +108,14 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
     }
     // Passwords with characters that must be escaped are what usually goes wrong.
     if !url.starts_with("sqlite:") && url::Url::parse(&url).is_err() {
-        anyhow::bail!("the database address of {service} cannot be read; characters such as / # @ in a password must be percent-encoded");
+        anyhow::bail!(
+            "the database address of {service} cannot be read; characters such as / # @ in a password must be percent-encoded"
+        );
     }
     tracing::info!(service, database = without_password(&url), "opening the database");
     if args.database_url.is_none() {
-        std::fs::create_dir_all(&args.data_dir).with_context(|| format!("the data folder {} cannot be made", args.data_dir.display()))?;
+        std::fs::create_dir_all(&args.data_dir)
+            .with_context(|| format!("the data folder {} cannot be made", args.data_dir.display()))?;
     }
     let (time, ids, id_time) = (host.clock.clone(), host.ids.clone(), host.clock.clone());
     let clock = Clock { now: Arc::new(move || time.now()), new_id: Arc::new(move || ids.at(id_time.now())) };
@@ -127,7 +134,12 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
             Err(error) if error.is_transient() && !options.url.starts_with("sqlite:") => {
                 // A refused connection, too, comes as the pool's timeout.
                 let (database, error) = (without_password(&options.url), chain(&error));
-                tracing::warn!(service, database, error, "the database does not answer, or it refuses connections; trying again");
+                tracing::warn!(
+                    service,
+                    database,
+                    error,
+                    "the database does not answer, or it refuses connections; trying again"
+                );
             }
             Err(error) => return Err(error).with_context(|| format!("the database of {service} cannot be used")),
         }
@@ -169,7 +181,8 @@ pub async fn connect(url: &str, args: &EventArgs, name: &str) -> anyhow::Result<
         .with_context(|| format!("{} is not an address of a NATS server", without_password(url)))
 }
 
-/// Logs what happens to the connection: an outage once, with its cause, however many attempts fail in it; `told` says that it was.
+/// Logs what happens to the connection: an outage once, with its cause, however many attempts fail in it; `told` says
+/// that it was.
 fn report(event: &async_nats::Event, told: &AtomicBool, nats: &str) {
     match event {
         async_nats::Event::Connected => {
@@ -181,7 +194,9 @@ fn report(event: &async_nats::Event, told: &AtomicBool, nats: &str) {
         async_nats::Event::ClientError(cause) if told.swap(true, Ordering::Relaxed) => {
             tracing::debug!(nats, %cause, "NATS still cannot be reached");
         }
-        async_nats::Event::ClientError(cause) => tracing::warn!(nats, %cause, "NATS cannot be reached; events wait, trying again"),
+        async_nats::Event::ClientError(cause) => {
+            tracing::warn!(nats, %cause, "NATS cannot be reached; events wait, trying again")
+        }
         event => tracing::warn!(nats, %event, "NATS"),
     }
 }
@@ -193,7 +208,14 @@ pub fn without_password(url: &str) -> &str {
 }
 
 /// Starts what reads the log of `service` and what brings others' events to it.
-pub fn start(host: &Host, store: &Store, service: &'static str, args: &EventArgs, subscription: &Subscription, transport: Transport) {
+pub fn start(
+    host: &Host,
+    store: &Store,
+    service: &'static str,
+    args: &EventArgs,
+    subscription: &Subscription,
+    transport: Transport,
+) {
     let tasks = &host.tasks;
     tasks.spawn(format!("{service}: housekeeping"), housekeeping(host.clone(), store.clone()));
     match transport {
@@ -204,14 +226,16 @@ pub fn start(host: &Host, store: &Store, service: &'static str, args: &EventArgs
             // Calls that finish during the drain still commit events.
             tasks.spawn(format!("{service}: relay"), relay.run(host.shutdown.drained()));
             for topic in &subscription.topics {
-                let run = consumer::run(host.clone(), store.clone(), client.clone(), subscription.clone(), topic.clone());
+                let run =
+                    consumer::run(host.clone(), store.clone(), client.clone(), subscription.clone(), topic.clone());
                 tasks.spawn(format!("{service}: consumer of {}", topic.source), run);
             }
         }
         Transport::Bus(sources) => {
             for topic in &subscription.topics {
                 if let Some((_, source)) = sources.iter().find(|(name, _)| *name == topic.source) {
-                    let run = bus::run(host.clone(), store.clone(), source.clone(), subscription.clone(), topic.clone());
+                    let run =
+                        bus::run(host.clone(), store.clone(), source.clone(), subscription.clone(), topic.clone());
                     tasks.spawn(format!("{service}: bus from {}", topic.source), run);
                 }
             }
@@ -227,7 +251,11 @@ fn observe_connection(host: &Host, service: &'static str, client: async_nats::Cl
         gauge.observe(connected.into(), &[KeyValue::new("service", service)]);
     };
     let meter = host.telemetry.meter();
-    meter.u64_observable_gauge("waymark.nats.connected").with_description("1 while the broker is connected").with_callback(observe).build();
+    meter
+        .u64_observable_gauge("waymark.nats.connected")
+        .with_description("1 while the broker is connected")
+        .with_callback(observe)
+        .build();
 }
 
 /// Sees commits of other processes, forgets old answers.

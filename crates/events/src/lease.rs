@@ -1,7 +1,8 @@
 //! Who may relay: a row with a holder and an expiry, the same on both databases.
 //!
-//! The lease only keeps two relays from working at once. Even if clocks lie and two hold it, no event is stored out of order, as each is
-//! published for one place in the stream, nor twice, as the broker knows the message ids of the last hour.
+//! The lease only keeps two relays from working at once. Even if clocks lie and two hold it, no event is stored out of
+//! order, as each is published for one place in the stream, nor twice, as the broker knows the message ids of the last
+//! hour.
 
 use std::time::{Duration, Instant};
 
@@ -41,8 +42,8 @@ impl Lease {
         let now = store.now();
         let micros = |time: DateTime<Utc>| Value::from(time.timestamp_micros());
         let (name, holder) = (self.name.as_str().into(), self.holder.as_str().into());
-        // One that ends later than a clock like ours could have said was taken by a clock that is ahead: if its holder is dead, nobody
-        // would relay until our time has come there.
+        // One that ends later than a clock like ours could have said was taken by a clock that is ahead: if its holder
+        // is dead, nobody would relay until our time has come there.
         let values: [Value; 5] = [name, holder, micros(now + TERM), micros(now), micros(now + 2 * TERM)];
         let statement = Statement::from_sql_and_values(
             store.backend(),
@@ -60,7 +61,11 @@ impl Lease {
     pub(crate) async fn release(&mut self, store: &Store) -> Result<(), Error> {
         self.since = None;
         let values: [Value; 2] = [self.name.as_str().into(), self.holder.as_str().into()];
-        let statement = Statement::from_sql_and_values(store.backend(), "DELETE FROM leases WHERE name = $1 AND holder = $2", values);
+        let statement = Statement::from_sql_and_values(
+            store.backend(),
+            "DELETE FROM leases WHERE name = $1 AND holder = $2",
+            values,
+        );
         store.writer().execute_raw(statement).await?;
         Ok(())
     }

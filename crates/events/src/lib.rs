@@ -1,5 +1,5 @@
-//! Everything that reads the log: the relay to NATS JetStream, the events service with its Watch, and the consumers that bring other
-//! services' events in, over NATS or, in one process, from the other service's log itself.
+//! Everything that reads the log: the relay to NATS JetStream, the events service with its Watch, and the consumers
+//! that bring other services' events in, over NATS or, in one process, from the other service's log itself.
 //!
 //! Nothing here announces a change by itself: what is not in the log did not happen.
 

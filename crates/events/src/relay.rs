@@ -1,8 +1,9 @@
-//! From the log to JetStream: oldest first, at least once, in order per workspace, marked only after the broker stored it.
+//! From the log to JetStream: oldest first, at least once, in order per workspace, marked only after the broker stored
+//! it.
 //!
-//! Messages of a batch are in flight together, each with the stream sequence it must follow. If one is lost, those behind it are
-//! refused rather than stored out of order, and the relay starts again from the lost one; what was stored already is recognised by its
-//! message id. Nothing is dropped while the broker is away: the log is the queue.
+//! Messages of a batch are in flight together, each with the stream sequence it must follow. If one is lost, those
+//! behind it are refused rather than stored out of order, and the relay starts again from the lost one; what was stored
+//! already is recognised by its message id. Nothing is dropped while the broker is away: the log is the queue.
 
 mod gauges;
 
@@ -92,7 +93,14 @@ enum Round {
 
 impl Relay {
     /// A relay that publishes when [`Relay::run`] is polled. `holder` tells this process from other replicas.
-    pub fn new(store: Store, service: &'static str, client: async_nats::Client, args: &EventArgs, holder: String, meter: &Meter) -> Self {
+    pub fn new(
+        store: Store,
+        service: &'static str,
+        client: async_nats::Client,
+        args: &EventArgs,
+        holder: String,
+        meter: &Meter,
+    ) -> Self {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(Duration::from_secs(5));
         let gauges = Gauges::new(service, meter, store.now());
@@ -188,13 +196,16 @@ impl Relay {
         }
         // The next batch, if there is one, is read while the broker stores this one.
         let ends: BTreeMap<_, _> = batch.rows.iter().map(|row| (row.workspace.clone(), row.revision)).collect();
-        let revisions: i64 = ends.iter().map(|(workspace, end)| end - batch.cursors.get(workspace).copied().unwrap_or(0)).sum();
+        let revisions: i64 =
+            ends.iter().map(|(workspace, end)| end - batch.cursors.get(workspace).copied().unwrap_or(0)).sum();
         let store = self.store.clone();
         let following = async {
             if batch.depth <= revisions {
                 return Ok(None);
             }
-            read(&store, behind(&store, &ends).await?).await.map(|batch| Some(batch).filter(|batch| !batch.rows.is_empty()))
+            read(&store, behind(&store, &ends).await?)
+                .await
+                .map(|batch| Some(batch).filter(|batch| !batch.rows.is_empty()))
         };
         let (published, following) = tokio::join!(self.publish(&batch.rows), following);
         let (count, failure) = match published {
@@ -202,7 +213,8 @@ impl Relay {
             Err((count, error)) => (count, Some(error)),
         };
         fail::fail_point!("relay-before-mark", |_| std::process::abort());
-        let moved = self.mark(&batch.cursors, batch.rows.get(..count).unwrap_or_default(), batch.rows.get(count)).await?;
+        let moved =
+            self.mark(&batch.cursors, batch.rows.get(..count).unwrap_or_default(), batch.rows.get(count)).await?;
         match failure {
             Some(error) => Err(error),
             // Somebody else set a cursor, as a republish does: what was read from the old one is void.
@@ -228,14 +240,17 @@ impl Relay {
             }
             stuck = if done == before { stuck + 1 } else { 0 };
             if stuck >= ROUNDS {
-                return Err((done, RelayError::Broker("another publisher writes to the stream at the same time".into())));
+                return Err((
+                    done,
+                    RelayError::Broker("another publisher writes to the stream at the same time".into()),
+                ));
             }
         }
         Ok(())
     }
 
-    /// Sends all rows, counts how many of the first are stored. A refused or repeated message ends the count: those behind it were
-    /// sent for another place in the stream.
+    /// Sends all rows, counts how many of the first are stored. A refused or repeated message ends the count: those
+    /// behind it were sent for another place in the stream.
     async fn attempt(&mut self, rows: &[LogRow]) -> Result<usize, (usize, RelayError)> {
         let start = match self.sequence {
             Some(sequence) => sequence,
@@ -245,14 +260,16 @@ impl Relay {
         let limit = self.client.max_payload();
         let mut acks = FuturesOrdered::new();
         let mut previous: Option<String> = None;
-        // The broker looks at the place before it looks for a repeat. Behind a repeat, which takes no place, all are sent for the same
-        // one: further repeats are recognised, the first new message is stored, and those behind it are refused.
+        // The broker looks at the place before it looks for a repeat. Behind a repeat, which takes no place, all are
+        // sent for the same one: further repeats are recognised, the first new message is stored, and those behind it
+        // are refused.
         let probing = std::mem::take(&mut self.probing);
         for (row, expected) in rows.iter().zip(start..) {
             let (headers, payload) = envelope::to_nats(self.service, row, self.format, limit);
             let id = row.event_id.to_string();
             let place = if probing { start } else { expected };
-            let mut message = PublishMessage::build().headers(headers).payload(payload).message_id(&id).expected_last_sequence(place);
+            let mut message =
+                PublishMessage::build().headers(headers).payload(payload).message_id(&id).expected_last_sequence(place);
             // The place alone would fit a message behind a lost one once another publisher has filled the gap.
             if let Some(previous) = previous.replace(id)
                 && !probing
@@ -280,7 +297,12 @@ impl Relay {
                     self.probing = false;
                     stored += 1;
                 }
-                Err(error) if matches!(error.kind(), PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId
+                    ) =>
+                {
                     moved = true;
                     break;
                 }
@@ -312,7 +334,9 @@ impl Relay {
         if info.config.num_replicas != self.replicas {
             // The number was changed after the stream was made.
             match self.context.update_stream(&config).await {
-                Ok(_) => tracing::info!(stream = config.name, replicas = self.replicas, "the stream's copies were changed"),
+                Ok(_) => {
+                    tracing::info!(stream = config.name, replicas = self.replicas, "the stream's copies were changed")
+                }
                 Err(error) => tracing::warn!(stream = config.name, %error, "the stream keeps its number of copies"),
             }
         }
@@ -337,9 +361,14 @@ impl Relay {
         Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
     }
 
-    /// Remembers what is published, unless the cursor was moved meanwhile, as by a republish. `next` is the first row that is not
-    /// published: its revision is not done. False when a cursor was moved.
-    async fn mark(&self, before: &BTreeMap<String, i64>, rows: &[LogRow], next: Option<&LogRow>) -> Result<bool, StoreError> {
+    /// Remembers what is published, unless the cursor was moved meanwhile, as by a republish. `next` is the first row
+    /// that is not published: its revision is not done. False when a cursor was moved.
+    async fn mark(
+        &self,
+        before: &BTreeMap<String, i64>,
+        rows: &[LogRow],
+        next: Option<&LogRow>,
+    ) -> Result<bool, StoreError> {
         let mut cursors = BTreeMap::new();
         for row in rows {
             let whole = next.is_none_or(|n| n.workspace != row.workspace || n.revision != row.revision);
@@ -380,7 +409,8 @@ async fn behind(store: &Store, ahead: &BTreeMap<String, i64>) -> Result<Behind, 
     );
     let (mut workspaces, mut depth, mut in_flight) = (Vec::new(), 0, 0);
     for row in store.reader().query_all_raw(Statement::from_string(store.backend(), sql)).await? {
-        let (workspace, cursor, head): (String, i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        let (workspace, cursor, head): (String, i64, i64) =
+            (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
         depth = row.try_get_by_index(3)?;
         let after = ahead.get(&workspace).copied().unwrap_or(0).max(cursor);
         in_flight += after - cursor;

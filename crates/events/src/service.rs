@@ -46,7 +46,12 @@ pub struct EventsApi {
 impl EventsApi {
     /// Serves the log of `store`; dead letters are redriven to the subscription's handler.
     pub fn new(host: &Host, store: &Store, subscription: Subscription) -> Self {
-        let streams = host.telemetry.meter().i64_up_down_counter("waymark.watch.streams").with_description("Open watch streams").build();
+        let streams = host
+            .telemetry
+            .meter()
+            .i64_up_down_counter("waymark.watch.streams")
+            .with_description("Open watch streams")
+            .build();
         Self {
             host: host.clone(),
             store: store.clone(),
@@ -58,7 +63,8 @@ impl EventsApi {
         }
     }
 
-    /// The same with other times: how often an idle watch is told its position, and how long a full buffer is waited for.
+    /// The same with other times: how often an idle watch is told its position, and how long a full buffer is waited
+    /// for.
     #[must_use]
     pub fn with_times(mut self, checkpoint: Duration, patience: Duration) -> Self {
         (self.checkpoint, self.patience) = (checkpoint, patience);
@@ -88,7 +94,10 @@ impl Failure for StillFailing {
 
 #[tonic::async_trait]
 impl EventsService for EventsApi {
-    async fn list_events(&self, request: Request<pb::ListEventsRequest>) -> Result<Response<pb::ListEventsResponse>, Status> {
+    async fn list_events(
+        &self,
+        request: Request<pb::ListEventsRequest>,
+    ) -> Result<Response<pb::ListEventsResponse>, Status> {
         let pb::ListEventsRequest { parent, page_size, page_token, filter } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
         let query = LogFilter { filter: &filter, page_size, page_token: &page_token };
@@ -107,11 +116,15 @@ impl EventsService for EventsApi {
 
     type WatchEventsStream = Pin<Box<dyn Stream<Item = Result<pb::WatchEventsResponse, Status>> + Send>>;
 
-    async fn watch_events(&self, request: Request<pb::WatchEventsRequest>) -> Result<Response<Self::WatchEventsStream>, Status> {
+    async fn watch_events(
+        &self,
+        request: Request<pb::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let pb::WatchEventsRequest { parent, types, subjects, start } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
         let selection = or_status(selection(types, subjects))?;
-        // A reader that starts now knows no position yet; it is told at once, so that it can resume even if nothing comes.
+        // A reader that starts now knows no position yet; it is told at once, so that it can resume even if nothing
+        // comes.
         let announce = matches!(start, None | Some(Start::Now(_)));
         let (position, snapshot) = or_status(self.start(&workspace, start).await)?;
         let (output, batches) = mpsc::channel(BUFFER);
@@ -130,7 +143,9 @@ impl EventsService for EventsApi {
         self.host.tasks.spawn(format!("watch {parent}"), async move {
             streams.add(1, &service);
             // A watch that panics ends its own stream, not the process.
-            if let Ok(reason) = std::panic::AssertUnwindSafe(watch.run(position, snapshot, announce)).catch_unwind().await {
+            if let Ok(reason) =
+                std::panic::AssertUnwindSafe(watch.run(position, snapshot, announce)).catch_unwind().await
+            {
                 // A reader that left does not want to know.
                 let _ = ended.send(reason);
             }
@@ -162,17 +177,21 @@ impl EventsService for EventsApi {
         let more = letters.len() > size;
         letters.truncate(size);
         let next_page_token = match letters.last() {
-            Some(last) if more => {
-                PageToken::after(&[&parent], vec![Some(last.time.timestamp_micros().to_string()), Some(last.event.event_id.to_string())])
-                    .encode()
-            }
+            Some(last) if more => PageToken::after(
+                &[&parent],
+                vec![Some(last.time.timestamp_micros().to_string()), Some(last.event.event_id.to_string())],
+            )
+            .encode(),
             _ => String::new(),
         };
         let dead_letters = letters.iter().map(letter).collect();
         Ok(Response::new(pb::ListDeadLettersResponse { dead_letters, next_page_token }))
     }
 
-    async fn redrive_dead_letter(&self, request: Request<pb::RedriveDeadLetterRequest>) -> Result<Response<pb::DeadLetter>, Status> {
+    async fn redrive_dead_letter(
+        &self,
+        request: Request<pb::RedriveDeadLetterRequest>,
+    ) -> Result<Response<pb::DeadLetter>, Status> {
         let name = request.into_inner().name;
         let (workspace, id) = or_status(identity(&name, "deadLetters"))?;
         let found = or_status(dead_letter::find(&self.store, &workspace, id).await)?;
@@ -189,7 +208,10 @@ impl EventsService for EventsApi {
         Ok(Response::new(letter(&found)))
     }
 
-    async fn delete_dead_letter(&self, request: Request<pb::DeleteDeadLetterRequest>) -> Result<Response<pbjson_types::Empty>, Status> {
+    async fn delete_dead_letter(
+        &self,
+        request: Request<pb::DeleteDeadLetterRequest>,
+    ) -> Result<Response<pbjson_types::Empty>, Status> {
         let name = request.into_inner().name;
         let (workspace, id) = or_status(identity(&name, "deadLetters"))?;
         if !or_status(dead_letter::remove(&self.store, &workspace, id).await)? {
@@ -234,7 +256,11 @@ impl EventsApi {
         self.store.writer().execute_raw(Statement::from_sql_and_values(self.store.backend(), sql, values)).await?;
         let values: [Value; 2] = [workspace.id().into(), from.into()];
         let sql = "SELECT count(*) FROM log WHERE workspace = $1 AND revision >= $2";
-        let row = self.store.reader().query_one_raw(Statement::from_sql_and_values(self.store.backend(), sql, values)).await?;
+        let row = self
+            .store
+            .reader()
+            .query_one_raw(Statement::from_sql_and_values(self.store.backend(), sql, values))
+            .await?;
         Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
     }
 }
@@ -256,7 +282,12 @@ fn workspace(parent: &str) -> Result<WorkspaceId, Violations> {
 }
 
 fn identity(name: &str, collection: &str) -> Result<(WorkspaceId, Uuid), Violations> {
-    let wrong = || Violations::one("name", format!("{name:?} is not of the form workspaces/{{workspace}}/{collection}/{{event id}}"));
+    let wrong = || {
+        Violations::one(
+            "name",
+            format!("{name:?} is not of the form workspaces/{{workspace}}/{collection}/{{event id}}"),
+        )
+    };
     let parsed: AnyName = name.parse().map_err(|_| wrong())?;
     if parsed.collection != collection {
         return Err(wrong());

@@ -1,7 +1,8 @@
-//! Watch: the log from any position on, a revision whole per batch, until the reader leaves, is too slow, or the server stops.
+//! Watch: the log from any position on, a revision whole per batch, until the reader leaves, is too slow, or the server
+//! stops.
 //!
-//! A watch holds no state but its position. Reads of the same place are shared, so a hundred watchers of a workspace cost one read of
-//! each revision.
+//! A watch holds no state but its position. Reads of the same place are shared, so a hundred watchers of a workspace
+//! cost one read of each revision.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -28,7 +29,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 type Position = Option<i64>;
 
 fn resume(position: Position) -> String {
-    position.map_or(", with the snapshot from its beginning".to_owned(), |revision| format!(" after revision {revision}"))
+    position
+        .map_or(", with the snapshot from its beginning".to_owned(), |revision| format!(" after revision {revision}"))
 }
 
 /// Why a watch ended, other than by its reader leaving.
@@ -172,7 +174,8 @@ pub(crate) struct Watch {
 struct Gone;
 
 impl Watch {
-    /// Sends everything after `position`, until the end; first a snapshot of that revision when asked for, or the position itself.
+    /// Sends everything after `position`, until the end; first a snapshot of that revision when asked for, or the
+    /// position itself.
     pub(crate) async fn run(self, position: i64, snapshot: bool, announce: bool) -> Option<End> {
         self.follow(position, snapshot, announce).await.err()
     }
@@ -183,8 +186,8 @@ impl Watch {
         if snapshot && self.snapshot(position).await?.is_some() {
             return Ok(Gone);
         }
-        // A checkpoint is due from the start when the reader is to be told where it is. The snapshot of an empty workspace did not: its
-        // revision 0 says that more is to come.
+        // A checkpoint is due from the start when the reader is to be told where it is. The snapshot of an empty
+        // workspace did not: its revision 0 says that more is to come.
         let at_once = announce || (snapshot && position == 0);
         let mut due = Instant::now() + if at_once { Duration::ZERO } else { self.checkpoint };
         loop {
@@ -256,7 +259,8 @@ impl Watch {
                 }
             }
             if last || !events.is_empty() {
-                let message = pb::WatchEventsResponse { revision: if last { revision } else { 0 }, events, snapshot: true };
+                let message =
+                    pb::WatchEventsResponse { revision: if last { revision } else { 0 }, events, snapshot: true };
                 if self.send(None, message).await?.is_some() {
                     return Ok(Some(Gone));
                 }

@@ -1,8 +1,11 @@
 //! Bucket boundaries on a local calendar. Never touches events.
 //!
-//! Boundaries are computed once per query and a row finds its bucket by its instant alone, so a clock change needs no care elsewhere.
+//! Boundaries are computed once per query and a row finds its bucket by its instant alone, so a clock change needs no
+//! care elsewhere.
 
-use chrono::{DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 use crate::error::{LakeError, Result};
@@ -73,7 +76,8 @@ fn next(start: DateTime<Utc>, interval: Interval, zone: Tz) -> Result<DateTime<U
         Interval::Week => date.checked_add_days(Days::new(7)),
         Interval::Month => date.with_day(1).and_then(|first| first.checked_add_months(chrono::Months::new(1))),
     };
-    // A zone that crossed the date line skipped a whole day, which then starts when the next one does and is no bucket of its own.
+    // A zone that crossed the date line skipped a whole day, which then starts when the next one does and is no bucket
+    // of its own.
     loop {
         let end = start_of_day(following.ok_or_else(out_of_calendar)?, zone)?;
         if end > start {
@@ -83,7 +87,8 @@ fn next(start: DateTime<Utc>, interval: Interval, zone: Tz) -> Result<DateTime<U
     }
 }
 
-/// The first instant of a local date. Midnight may come twice (the first counts) or not at all (the day starts after the gap).
+/// The first instant of a local date. Midnight may come twice (the first counts) or not at all (the day starts after
+/// the gap).
 fn start_of_day(date: NaiveDate, zone: Tz) -> Result<DateTime<Utc>> {
     let midnight = date.and_time(NaiveTime::MIN);
     match zone.from_local_datetime(&midnight) {
@@ -114,9 +119,15 @@ fn change_of_clock(from: DateTime<Utc>, to: DateTime<Utc>, zone: Tz) -> Result<D
     first_instant(from, to, |time| offset(time, zone) == new)
 }
 
-/// The first whole second in `(from, to]` at which `reached` holds, given that it holds at `to` and from some second on.
-fn first_instant(from: DateTime<Utc>, to: DateTime<Utc>, reached: impl Fn(DateTime<Utc>) -> bool) -> Result<DateTime<Utc>> {
-    // `to` may carry a fraction of a second: the whole second before it has the same offset unless the change is that very second.
+/// The first whole second in `(from, to]` at which `reached` holds, given that it holds at `to` and from some second
+/// on.
+fn first_instant(
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    reached: impl Fn(DateTime<Utc>) -> bool,
+) -> Result<DateTime<Utc>> {
+    // `to` may carry a fraction of a second: the whole second before it has the same offset unless the change is that
+    // very second.
     let (mut low, mut high) = (from.timestamp(), to.timestamp());
     while high - low > 1 {
         let middle = low + (high - low) / 2;
@@ -234,7 +245,10 @@ mod tests {
         assert_eq!(last("2024-03-15T10:00:00Z", Interval::Month, Tz::UTC), span("02-01T00:00", "03-01T00:00"));
         assert_eq!(last("2024-05-15T10:20:00Z", Interval::Hour, Tz::Asia__Kolkata), span("05-15T08:30", "05-15T09:30"));
         // The day before had 25 hours, and in Samoa the day before was two dates ago.
-        assert_eq!(last("2024-11-04T12:00:00Z", Interval::Day, Tz::America__New_York), span("11-03T04:00", "11-04T05:00"));
+        assert_eq!(
+            last("2024-11-04T12:00:00Z", Interval::Day, Tz::America__New_York),
+            span("11-03T04:00", "11-04T05:00")
+        );
         assert_eq!(last("2011-12-30T12:00:00Z", Interval::Day, Tz::Pacific__Apia), span("12-29T10:00", "12-30T10:00"));
         assert!(last_complete(utc("2024-05-15T10:00:00Z"), Interval::Whole, Tz::UTC, WeekStart::Monday).is_err());
     }
@@ -242,9 +256,13 @@ mod tests {
     #[test]
     fn partial_buckets_are_marked_and_endless_ranges_refused() {
         let range = TimeRange::new(utc("2024-01-01T06:00:00Z"), utc("2024-01-03T00:00:00Z"));
-        let partial: Vec<_> = buckets(range, Interval::Day, Tz::UTC, WeekStart::Monday).unwrap().iter().map(|b| b.partial).collect();
+        let partial: Vec<_> =
+            buckets(range, Interval::Day, Tz::UTC, WeekStart::Monday).unwrap().iter().map(|b| b.partial).collect();
         assert_eq!(partial, [true, false]);
         let centuries = TimeRange::new(utc("1000-01-01T00:00:00Z"), utc("2024-01-01T00:00:00Z"));
-        assert!(matches!(buckets(centuries, Interval::Hour, Tz::UTC, WeekStart::Monday), Err(LakeError::InvalidQuery(_))));
+        assert!(matches!(
+            buckets(centuries, Interval::Hour, Tz::UTC, WeekStart::Monday),
+            Err(LakeError::InvalidQuery(_))
+        ));
     }
 }

@@ -76,7 +76,8 @@ pub(crate) async fn answer(shared: &Shared, source: Source) -> Result<Catalogue>
     Ok(Catalogue { events: events.collect(), users: all.users, rows: all.rows, watermark: source.watermark() })
 }
 
-/// The time of the latest event. The log tells it; only files of which it does not, as foreign writers may leave them, are read.
+/// The time of the latest event. The log tells it; only files of which it does not, as foreign writers may leave them,
+/// are read.
 pub(crate) async fn latest(shared: &Shared, source: &Source) -> Result<Option<DateTime<Utc>>> {
     let Source::Table { snapshot, .. } = source else { return Ok(None) };
     let mut latest = snapshot.files.iter().filter(|file| file.times != Span::ANY).map(|file| file.times.max).max();

@@ -1,7 +1,8 @@
-//! Compaction: overlapping and small files become few that share no user, without duplicates. Never changes which events there are.
+//! Compaction: overlapping and small files become few that share no user, without duplicates. Never changes which
+//! events there are.
 //!
-//! A job replaces exactly the files it read, in one commit that fails if any of them is gone; files committed meanwhile are not
-//! touched, so ingest and compaction need no lock between them.
+//! A job replaces exactly the files it read, in one commit that fails if any of them is gone; files committed meanwhile
+//! are not touched, so ingest and compaction need no lock between them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -38,8 +39,8 @@ pub struct CompactionReport {
 
 type Files = Vec<Arc<DataFile>>;
 
-/// Rewrites until no files overlap and no neighbours would fit in one file. Files that others commit meanwhile are left for the next
-/// compaction: chasing a steady stream would never end.
+/// Rewrites until no files overlap and no neighbours would fit in one file. Files that others commit meanwhile are left
+/// for the next compaction: chasing a steady stream would never end.
 pub(crate) async fn compact_fully(shared: &Arc<Shared>, table: &Arc<Table>) -> Result<CompactionReport> {
     let before = table.refresh().await?;
     let mut scope: HashSet<String> = before.files.iter().map(|file| file.path.clone()).collect();
@@ -79,11 +80,13 @@ struct Rewritten {
     files: Vec<String>,
 }
 
-/// One round of background merging; true when something was merged. Files of similar size are merged together, so a row is rewritten
-/// once for each power of `merge_files` that its file grows by.
+/// One round of background merging; true when something was merged. Files of similar size are merged together, so a row
+/// is rewritten once for each power of `merge_files` that its file grows by.
 pub(crate) async fn compact_tier(shared: &Arc<Shared>, table: &Arc<Table>) -> Result<bool> {
     let snapshot = table.snapshot();
-    let Some(job) = tier_job(&snapshot.files, shared.options.merge_files, shared.options.target_file_rows) else { return Ok(false) };
+    let Some(job) = tier_job(&snapshot.files, shared.options.merge_files, shared.options.target_file_rows) else {
+        return Ok(false);
+    };
     rewrite(shared, table, &job).await?;
     Ok(true)
 }
@@ -102,8 +105,9 @@ fn full_jobs(files: &[Arc<DataFile>], target_rows: u64) -> Vec<Files> {
     jobs
 }
 
-/// The files to merge next: everything up to a size of which there are `merge_files`, or, once many large runs cover the same users,
-/// all files of those users. Sizes count in powers of `merge_files`, so a steady trickle does not rewrite what has grown large.
+/// The files to merge next: everything up to a size of which there are `merge_files`, or, once many large runs cover
+/// the same users, all files of those users. Sizes count in powers of `merge_files`, so a steady trickle does not
+/// rewrite what has grown large.
 fn tier_job(files: &[Arc<DataFile>], merge_files: usize, target_rows: u64) -> Option<Files> {
     let fan_in = merge_files.max(2);
     let tier = |file: &DataFile| file.rows.max(1).ilog(fan_in as u64);
@@ -158,12 +162,23 @@ async fn rewrite(shared: &Arc<Shared>, table: &Arc<Table>, job: &[Arc<DataFile>]
     count(&shared.counters.compactions, 1);
     count(&shared.counters.files_compacted, job.len() as u64);
     count(&shared.counters.duplicates_compacted, read - kept);
-    tracing::debug!(files = job.len(), into = change.add.len(), rows = kept, duplicates = read - kept, "files were merged");
+    tracing::debug!(
+        files = job.len(),
+        into = change.add.len(),
+        rows = kept,
+        duplicates = read - kept,
+        "files were merged"
+    );
     Ok(Rewritten { rows: read, duplicates: read - kept, files: change.add.into_iter().map(|file| file.path).collect() })
 }
 
 /// Streams the merged rows into files of the target size, cut between users.
-async fn write_merged(shared: &Arc<Shared>, table: &Table, job: &[Arc<DataFile>], written: &mut Vec<DataFile>) -> Result<()> {
+async fn write_merged(
+    shared: &Arc<Shared>,
+    table: &Table,
+    job: &[Arc<DataFile>],
+    written: &mut Vec<DataFile>,
+) -> Result<()> {
     let mut rows = shared.engine.merge(table, job, &Scan { columns: COLUMNS.to_vec(), times: None })?;
     let mut encoder = FileEncoder::new()?;
     let mut last_user = None;
@@ -224,7 +239,14 @@ mod tests {
 
     fn file(name: usize, min: i64, max: i64, rows: u64) -> Arc<DataFile> {
         let any = Span { min: 0, max: 1 };
-        Arc::new(DataFile { path: format!("{name}"), bytes: 1, rows, users: Span { min, max }, times: any, received: any })
+        Arc::new(DataFile {
+            path: format!("{name}"),
+            bytes: 1,
+            rows,
+            users: Span { min, max },
+            times: any,
+            received: any,
+        })
     }
 
     #[test]

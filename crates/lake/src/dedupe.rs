@@ -21,7 +21,8 @@ impl Distinct {
     pub(crate) fn keep(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let missing = || LakeError::told("compare events", "the rows lack the columns of an event's identity");
         let users = batch.column_by_name(column::USER_HASH).ok_or_else(missing)?.as_primitive::<Int64Type>().values();
-        let times = batch.column_by_name(column::TIME).ok_or_else(missing)?.as_primitive::<TimestampMicrosecondType>().values();
+        let times =
+            batch.column_by_name(column::TIME).ok_or_else(missing)?.as_primitive::<TimestampMicrosecondType>().values();
         let ids = batch.column_by_name(column::EVENT_ID).ok_or_else(missing)?.as_string::<i32>();
         let rows = batch.num_rows();
         let mut repeated = Vec::new();
@@ -33,7 +34,8 @@ impl Distinct {
                 end += 1;
             }
             let continues = self.at == Some(at);
-            // Nearly every event is alone at its instant; only company, here or in the batch before or after, needs the set.
+            // Nearly every event is alone at its instant; only company, here or in the batch before or after, needs the
+            // set.
             if continues || end - row > 1 || end == rows {
                 if !continues {
                     self.ids.clear();

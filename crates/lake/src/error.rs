@@ -1,4 +1,5 @@
-//! Why the lake refused or failed, in words a caller can act on. Errors are cloneable because one failed commit answers many callers.
+//! Why the lake refused or failed, in words a caller can act on. Errors are cloneable because one failed commit answers
+//! many callers.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -32,7 +33,9 @@ pub enum LakeError {
     #[error("{0}")]
     InvalidQuery(String),
     /// More waits to be committed than the lake keeps in memory.
-    #[error("{queued} {unit} wait to be committed and {offered} more would exceed the limit of {limit}: retry after a moment")]
+    #[error(
+        "{queued} {unit} wait to be committed and {offered} more would exceed the limit of {limit}: retry after a moment"
+    )]
     Overloaded {
         /// `rows` or `bytes`: what there is too much of.
         unit: &'static str,

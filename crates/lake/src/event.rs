@@ -27,7 +27,12 @@ pub struct Event {
 
 impl Event {
     /// An event without device, session and properties.
-    pub fn new(event_id: impl Into<String>, event: impl Into<String>, user: impl Into<String>, time: DateTime<Utc>) -> Self {
+    pub fn new(
+        event_id: impl Into<String>,
+        event: impl Into<String>,
+        user: impl Into<String>,
+        time: DateTime<Utc>,
+    ) -> Self {
         Self {
             event_id: event_id.into(),
             event: event.into(),
@@ -81,8 +86,9 @@ fn memory_of(properties: &Map<String, Value>) -> usize {
     properties.iter().map(|(name, value)| size_of::<String>() + name.len() + of(value)).sum()
 }
 
-/// The sort key of users: xxHash64 (Collet, 2014) with seed 0 of the user's bytes, its bits read as a signed integer because Delta
-/// has no unsigned type. Other engines compute the same, for instance ClickHouse `reinterpretAsInt64(xxHash64(user))`.
+/// The sort key of users: xxHash64 (Collet, 2014) with seed 0 of the user's bytes, its bits read as a signed integer
+/// because Delta has no unsigned type. Other engines compute the same, for instance ClickHouse
+/// `reinterpretAsInt64(xxHash64(user))`.
 pub fn user_hash(user: &str) -> i64 {
     XxHash64::oneshot(0, user.as_bytes()).cast_signed()
 }
@@ -96,7 +102,8 @@ mod tests {
         let plain = Event::new("1", "visit", "ann", DateTime::UNIX_EPOCH);
         let text = "x".repeat(1000);
         let nested = serde_json::json!({ "list": [text, { "deep": text }] });
-        let wide = Event { device: Some(text.clone()), session: Some(text.clone()), user: text, ..plain.clone() }.with("nested", nested);
+        let wide = Event { device: Some(text.clone()), session: Some(text.clone()), user: text, ..plain.clone() }
+            .with("nested", nested);
         assert!((5_000..6_000).contains(&(wide.memory() - plain.memory())), "{}", wide.memory());
     }
 

@@ -1,4 +1,5 @@
-//! One immutable data file: how rows become Parquet bytes and what the log remembers about them. Never decides which files are live.
+//! One immutable data file: how rows become Parquet bytes and what the log remembers about them. Never decides which
+//! files are live.
 
 use std::collections::HashMap;
 
@@ -53,10 +54,12 @@ impl DataFile {
     /// Reads the log's description of a file.
     pub(crate) fn from_log(path: String, bytes: u64, stats: Option<&str>) -> Self {
         let stats: Value = stats.and_then(|stats| serde_json::from_str(stats).ok()).unwrap_or(Value::Null);
-        let span = |name: &str, parse: fn(&Value) -> Option<i64>| match (&stats["minValues"][name], &stats["maxValues"][name]) {
-            (low, high) if low.is_null() || high.is_null() => Span::ANY,
-            (low, high) => parse(low).zip(parse(high)).map_or(Span::ANY, |(min, max)| Span { min, max }),
-        };
+        let span =
+            |name: &str, parse: fn(&Value) -> Option<i64>| match (&stats["minValues"][name], &stats["maxValues"][name])
+            {
+                (low, high) if low.is_null() || high.is_null() => Span::ANY,
+                (low, high) => parse(low).zip(parse(high)).map_or(Span::ANY, |(min, max)| Span { min, max }),
+            };
         Self {
             path,
             bytes,
@@ -132,8 +135,8 @@ pub(crate) struct FileEncoder {
 impl FileEncoder {
     pub(crate) fn new() -> Result<Self> {
         let properties = writer_properties()?;
-        let writer =
-            ArrowWriter::try_new(Vec::new(), arrow_schema(), Some(properties)).map_err(LakeError::failed("start a Parquet file"))?;
+        let writer = ArrowWriter::try_new(Vec::new(), arrow_schema(), Some(properties))
+            .map_err(LakeError::failed("start a Parquet file"))?;
         Ok(Self { writer, spans: None, rows: 0 })
     }
 
@@ -143,7 +146,9 @@ impl FileEncoder {
 
     /// Appends rows, which must sort after those already written.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let Some(users) = batch.column(0).as_primitive_opt::<Int64Type>().and_then(|array| Some((min(array)?, max(array)?))) else {
+        let Some(users) =
+            batch.column(0).as_primitive_opt::<Int64Type>().and_then(|array| Some((min(array)?, max(array)?)))
+        else {
             return Ok(()); // an empty batch has no smallest user
         };
         let times = |index: usize| {
@@ -151,7 +156,8 @@ impl FileEncoder {
             Span { min: min(array).unwrap_or(i64::MIN), max: max(array).unwrap_or(i64::MAX) }
         };
         let new = [Span { min: users.0, max: users.1 }, times(1), times(2)];
-        self.spans = Some(self.spans.map_or(new, |old| [old[0].join(new[0]), old[1].join(new[1]), old[2].join(new[2])]));
+        self.spans =
+            Some(self.spans.map_or(new, |old| [old[0].join(new[0]), old[1].join(new[1]), old[2].join(new[2])]));
         self.rows += batch.num_rows() as u64;
         self.writer.write(batch).map_err(LakeError::failed("encode Parquet"))
     }
@@ -173,7 +179,8 @@ fn writer_properties() -> Result<WriterProperties> {
         .filter_map(|name| schema.index_of(name).ok())
         .map(|index| SortingColumn { column_idx: index as i32, descending: false, nulls_first: false })
         .collect();
-    // Times ascend within a user and ids never repeat: deltas and plain bytes beat a dictionary that would only overflow.
+    // Times ascend within a user and ids never repeat: deltas and plain bytes beat a dictionary that would only
+    // overflow.
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))

@@ -1,8 +1,9 @@
-//! Group commit: batches of concurrent callers become one file and one commit. Never acknowledges a row before it is committed.
+//! Group commit: batches of concurrent callers become one file and one commit. Never acknowledges a row before it is
+//! committed.
 //!
-//! Each workspace has one gathering task. It waits for company up to `max_wait`, hands the group to a commit task and gathers on, so
-//! encoding the next group overlaps with the disk's wait for the last. Rows that wait, and their bytes, are bounded by semaphores over
-//! all workspaces.
+//! Each workspace has one gathering task. It waits for company up to `max_wait`, hands the group to a commit task and
+//! gathers on, so encoding the next group overlaps with the disk's wait for the last. Rows that wait, and their bytes,
+//! are bounded by semaphores over all workspaces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,8 @@ pub(crate) async fn offer(shared: &Shared, gate: Gate, events: Vec<Event>) -> Re
 
 fn grant(queue: &Arc<Semaphore>, unit: &'static str, offered: usize, limit: usize) -> Result<OwnedSemaphorePermit> {
     let permits = u32::try_from(offered).unwrap_or(u32::MAX);
-    let refused = |_| LakeError::Overloaded { unit, queued: limit.saturating_sub(queue.available_permits()), offered, limit };
+    let refused =
+        |_| LakeError::Overloaded { unit, queued: limit.saturating_sub(queue.available_permits()), offered, limit };
     queue.clone().try_acquire_many_owned(permits).map_err(refused)
 }
 
@@ -139,7 +141,9 @@ async fn write_group(shared: &Shared, table: &Table, batches: Vec<Vec<Event>>) -
     table.put(&file, bytes).await?;
     let (rows, size) = (file.rows, file.bytes);
     // A commit that failed may still have reached the log, so its file must stay; vacuum deletes it if it did not.
-    let version = table.commit(&Change { add: vec![file], remove: Vec::new(), rewrites_only: false }, now.timestamp_millis()).await?;
+    let version = table
+        .commit(&Change { add: vec![file], remove: Vec::new(), rewrites_only: false }, now.timestamp_millis())
+        .await?;
     count(&shared.counters.commits, 1);
     count(&shared.counters.rows_ingested, rows);
     count(&shared.counters.duplicates_in_groups, duplicates.iter().sum::<usize>() as u64);

@@ -1,9 +1,12 @@
-//! The lake of product events: one Delta table per workspace on local disk or object storage, and the questions asked of it.
+//! The lake of product events: one Delta table per workspace on local disk or object storage, and the questions asked
+//! of it.
 //!
 //! - [`Lake::ingest`] commits batches in groups and answers when the rows are durable and visible.
-//! - An event's identity is `(user, time, event_id)`; every answer counts an event once, however often it was sent and wherever its
+//! - An event's identity is `(user, time, event_id)`; every answer counts an event once, however often it was sent
+//!   and wherever its
 //!   copies lie, before compaction as after.
-//! - [`Lake::trend`], [`Lake::total`], [`Lake::path`], [`Lake::catalogue`] and [`Lake::latest_event_time`] read a snapshot: what was
+//! - [`Lake::trend`], [`Lake::total`], [`Lake::path`], [`Lake::catalogue`] and [`Lake::latest_event_time`] read a
+//!   snapshot: what was
 //!   committed before the call, by whichever process, is in the answer.
 //! - [`Lake::maintain`] merges small files and deletes unused ones; any Delta reader can open the tables meanwhile.
 //!
@@ -46,7 +49,9 @@ pub use metrics::LakeMetrics;
 pub use options::{Clock, LakeOptions, UniqueIds};
 pub use path::{PathAnswer, PathQuery, PathStep, PathValue};
 pub use property::{PropertyFilter, PropertyTest, PropertyValue};
-pub use query::{Breakdown, Bucket, Interval, Measure, Series, TimeRange, TrendAnswer, TrendQuery, Watermark, WeekStart};
+pub use query::{
+    Breakdown, Bucket, Interval, Measure, Series, TimeRange, TrendAnswer, TrendQuery, Watermark, WeekStart,
+};
 pub use schema::REVENUE;
 
 use error::Result;
@@ -87,7 +92,8 @@ struct Workspaces {
 }
 
 impl Lake {
-    /// Opens the lake at a folder or URL (`/var/lib/waymark/lake`, `s3://bucket/prefix`). Tables are opened when they are first used.
+    /// Opens the lake at a folder or URL (`/var/lib/waymark/lake`, `s3://bucket/prefix`). Tables are opened when they
+    /// are first used.
     pub fn open(location: &str, options: LakeOptions) -> Result<Self> {
         let root = Root::open(location, &options)?;
         let shared = Shared {
@@ -103,8 +109,8 @@ impl Lake {
         Ok(Self { shared: Arc::new(shared), workspaces: Arc::default() })
     }
 
-    /// Commits `events` to the workspace's table, creating it on first use, and returns when they are durable. On an error nothing of
-    /// the batch is acknowledged; sending it again is always safe.
+    /// Commits `events` to the workspace's table, creating it on first use, and returns when they are durable. On an
+    /// error nothing of the batch is acknowledged; sending it again is always safe.
     pub async fn ingest(&self, workspace: &str, events: Vec<Event>) -> Result<IngestReceipt> {
         for (index, event) in events.iter().enumerate() {
             event.check(index)?;
@@ -128,7 +134,8 @@ impl Lake {
         self.trend(workspace, &TrendQuery { interval: Interval::Whole, ..query.clone() }).await
     }
 
-    /// How far users get on a path of events, and what goes with not getting to its worst step. A workspace without events answers zeros.
+    /// How far users get on a path of events, and what goes with not getting to its worst step. A workspace without
+    /// events answers zeros.
     pub async fn path(&self, workspace: &str, query: &PathQuery) -> Result<PathAnswer> {
         let snapshot = self.read(workspace).await?;
         path::answer(&self.shared, snapshot, query).await
@@ -140,13 +147,15 @@ impl Lake {
         catalogue::answer(&self.shared, snapshot).await
     }
 
-    /// The time of a workspace's latest event, of any name; `None` when it has none. Costs a look at the log, however many events there are.
+    /// The time of a workspace's latest event, of any name; `None` when it has none. Costs a look at the log, however
+    /// many events there are.
     pub async fn latest_event_time(&self, workspace: &str) -> Result<Option<DateTime<Utc>>> {
         let snapshot = self.read(workspace).await?;
         catalogue::latest(&self.shared, &snapshot).await
     }
 
-    /// Merges files until none overlap, dropping duplicates. Safe beside ingest and queries; a second call changes nothing.
+    /// Merges files until none overlap, dropping duplicates. Safe beside ingest and queries; a second call changes
+    /// nothing.
     pub async fn compact(&self, workspace: &str) -> Result<CompactionReport> {
         match self.table(workspace, false).await? {
             Some(table) => compact::compact_fully(&self.shared, &table).await,
@@ -162,8 +171,8 @@ impl Lake {
         }
     }
 
-    /// Compacts, checkpoints and vacuums in the background for as long as the returned future is polled; dropping it stops that at a
-    /// safe point.
+    /// Compacts, checkpoints and vacuums in the background for as long as the returned future is polled; dropping it
+    /// stops that at a safe point.
     pub async fn maintain(&self) {
         maintain::run(self).await;
     }
@@ -216,7 +225,11 @@ impl Lake {
         if workspaces.closed {
             return Err(LakeError::Closed);
         }
-        Ok(workspaces.gates.entry(workspace.to_owned()).or_insert_with(|| ingest::open_gate(&self.shared, table)).clone())
+        Ok(workspaces
+            .gates
+            .entry(workspace.to_owned())
+            .or_insert_with(|| ingest::open_gate(&self.shared, table))
+            .clone())
     }
 
     async fn read(&self, workspace: &str) -> Result<scan::Source> {

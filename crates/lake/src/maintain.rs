@@ -1,5 +1,5 @@
-//! What a lake does by itself: merging as files pile up, full compaction of quiet workspaces, checkpoints, vacuum. Never needed for
-//! right answers, only for quick ones.
+//! What a lake does by itself: merging as files pile up, full compaction of quiet workspaces, checkpoints, vacuum.
+//! Never needed for right answers, only for quick ones.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,7 +65,8 @@ async fn care(shared: &Arc<Shared>, table: &Arc<Table>, watched: &mut Watched, v
         while compact_tier(shared, table).await? {}
         if watched.since.elapsed() >= shared.options.idle_before_full_compaction {
             let before = table.snapshot().version;
-            // Files committed meanwhile were left alone, so only a compaction that nothing happened beside has seen all there are.
+            // Files committed meanwhile were left alone, so only a compaction that nothing happened beside has seen all
+            // there are.
             let after = compact_fully(shared, table).await?.version;
             watched.settled = (after == before).then_some(after);
         }
@@ -110,7 +111,11 @@ mod tests {
         let table = lake.table("acme", false).await.unwrap().unwrap();
         let mut watched = Watched::new(&table);
         care(&lake.shared, &table, &mut watched, false).await.unwrap();
-        assert_eq!((table.snapshot().files.len(), watched.settled), (1, None), "it was merged, and by now others may have committed");
+        assert_eq!(
+            (table.snapshot().files.len(), watched.settled),
+            (1, None),
+            "it was merged, and by now others may have committed"
+        );
         care(&lake.shared, &table, &mut watched, false).await.unwrap();
         assert_eq!(watched.settled, Some(table.snapshot().version));
 

@@ -1,4 +1,5 @@
-//! Counters of what the lake has done since it was opened, for the service to export. Never names or exports them itself.
+//! Counters of what the lake has done since it was opened, for the service to export. Never names or exports them
+//! itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -39,17 +39,18 @@ pub struct LakeOptions {
     pub merge_files: usize,
     /// A workspace without commits for this long is compacted fully.
     pub idle_before_full_compaction: Duration,
-    /// How long a replaced file stays for readers that still use it. Must exceed the longest query and the longest upload.
+    /// How long a replaced file stays for readers that still use it. Must exceed the longest query and the longest
+    /// upload.
     pub vacuum_grace: Duration,
     /// Time between vacuums.
     pub vacuum_every: Duration,
-    /// How long entries of a table's log stay after a checkpoint has made them unnecessary. Must exceed the longest opening of a table; a
-    /// process that has not looked at a table for half of it loads the table anew.
+    /// How long entries of a table's log stay after a checkpoint has made them unnecessary. Must exceed the longest
+    /// opening of a table; a process that has not looked at a table for half of it loads the table anew.
     pub log_retention: Duration,
     /// Streams a query is read in.
     pub parallelism: usize,
-    /// Settings of a remote store, such as `aws_access_key_id`, `aws_region`, `aws_endpoint` and `aws_allow_http`. Upper case works too, so
-    /// a service can pass on its AWS_* environment.
+    /// Settings of a remote store, such as `aws_access_key_id`, `aws_region`, `aws_endpoint` and `aws_allow_http`.
+    /// Upper case works too, so a service can pass on its AWS_* environment.
     pub storage_options: HashMap<String, String>,
     /// Replaces the store that the location implies; its root is the root of the location's scheme.
     pub store: Option<Arc<dyn ObjectStore>>,

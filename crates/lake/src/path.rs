@@ -1,5 +1,5 @@
-//! How far users get on a path of events, and which values go with not getting to its worst step: passes over the rows of each stream that
-//! follow one user at a time. Never sorts and keeps no set of users.
+//! How far users get on a path of events, and which values go with not getting to its worst step: passes over the rows
+//! of each stream that follow one user at a time. Never sorts and keeps no set of users.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ const MOST_VALUES: usize = 10_000;
 
 /// A question about a path through the product.
 ///
-/// A user enters it with their first event of the first step in `entries`, and reaches a further step with the earliest event of it that
-/// is later than the event that reached the step before, and at most `window` after the entry.
+/// A user enters it with their first event of the first step in `entries`, and reaches a further step with the earliest
+/// event of it that is later than the event that reached the step before, and at most `window` after the entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathQuery {
     /// The steps in order; 2 to 16.
@@ -53,8 +53,8 @@ pub struct PathStep {
 pub struct PathAnswer {
     /// How many users reached each step; never more than the step before.
     pub users: Vec<u64>,
-    /// For the step with the most losses, by property and value: the users who reached the step before with such an event. Empty when
-    /// nobody was lost.
+    /// For the step with the most losses, by property and value: the users who reached the step before with such an
+    /// event. Empty when nobody was lost.
     pub values: Vec<PathValue>,
     /// Users who entered and whose window is not over.
     pub entries_left_out: u64,
@@ -76,7 +76,8 @@ pub struct PathValue {
 }
 
 impl PathAnswer {
-    /// The step that most users failed to reach, the earliest of several, with their number; `None` when nobody was lost.
+    /// The step that most users failed to reach, the earliest of several, with their number; `None` when nobody was
+    /// lost.
     pub fn worst(&self) -> Option<(usize, u64)> {
         worst(&self.users)
     }
@@ -88,7 +89,8 @@ fn worst(users: &[u64]) -> Option<(usize, u64)> {
 }
 
 pub(crate) async fn answer(shared: &Shared, source: Source, query: &PathQuery) -> Result<PathAnswer> {
-    // Which step is the worst is known after the first pass; values are counted for it alone, in a second pass over the same snapshot.
+    // Which step is the worst is known after the first pass; values are counted for it alone, in a second pass over the
+    // same snapshot.
     let all = follow(shared, &source, Plan::new(query, None)?).await?;
     let users: Vec<u64> = (0..query.steps.len()).map(|step| all.furthest[step..].iter().sum()).collect();
     let mut values = Vec::new();
@@ -97,7 +99,12 @@ pub(crate) async fn answer(shared: &Shared, source: Source, query: &PathQuery) -
     {
         let told = follow(shared, &source, Plan::new(query, Some(step - 1))?).await?;
         for (property, tallied) in query.properties.iter().zip(told.values) {
-            values.extend(tallied.into_iter().map(|(value, [users, lost])| PathValue { property: property.clone(), value, users, lost }));
+            values.extend(tallied.into_iter().map(|(value, [users, lost])| PathValue {
+                property: property.clone(),
+                value,
+                users,
+                lost,
+            }));
         }
     }
     Ok(PathAnswer { users, values, entries_left_out: all.left_out, watermark: source.watermark() })
@@ -141,10 +148,14 @@ struct Plan {
 impl Plan {
     fn new(query: &PathQuery, kept: Option<usize>) -> Result<Self> {
         if !(2..=MOST_STEPS).contains(&query.steps.len()) {
-            return Err(LakeError::InvalidQuery(format!("a path has 2 to {MOST_STEPS} steps, this one {}", query.steps.len())));
+            return Err(LakeError::InvalidQuery(format!(
+                "a path has 2 to {MOST_STEPS} steps, this one {}",
+                query.steps.len()
+            )));
         }
         let window = query.window.num_microseconds().filter(|window| *window > 0);
-        let window = window.ok_or_else(|| LakeError::InvalidQuery("the window of a path must be longer than nothing".to_owned()))?;
+        let window = window
+            .ok_or_else(|| LakeError::InvalidQuery("the window of a path must be longer than nothing".to_owned()))?;
         let (start, end) = query.entries.micros()?;
         let mut properties: Vec<String> = Vec::new();
         let mut property = |name: &String| {
@@ -178,9 +189,11 @@ impl Plan {
         let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
         let events = batch.column(2).as_dictionary::<Int32Type>();
         let json = batch.columns().get(3).map(AsArray::as_string::<i32>);
-        // Names are compared once per batch and name, not once per row: which steps an event of the name may reach, as bits.
-        let steps_of =
-            |name: &str| (0..self.events.len()).filter(|step| self.events[*step] == name).fold(0_u32, |bits, step| bits | 1 << step);
+        // Names are compared once per batch and name, not once per row: which steps an event of the name may reach, as
+        // bits.
+        let steps_of = |name: &str| {
+            (0..self.events.len()).filter(|step| self.events[*step] == name).fold(0_u32, |bits, step| bits | 1 << step)
+        };
         let steps: Vec<u32> = events.values().as_string::<i32>().iter().map(|name| name.map_or(0, steps_of)).collect();
         let mut values: Vec<Option<PropertyValue>> = Vec::new();
         for row in 0..batch.num_rows() {
@@ -207,7 +220,8 @@ impl Plan {
             }
             tally.walk.reach(times[row]);
             if let Some((_, properties)) = kept {
-                tally.walk.values = properties.iter().map(|index| values[*index].as_ref().map(ToString::to_string)).collect();
+                tally.walk.values =
+                    properties.iter().map(|index| values[*index].as_ref().map(ToString::to_string)).collect();
             }
         }
         Ok(())
@@ -215,7 +229,11 @@ impl Plan {
 
     /// Whether an event at `time` may reach the next step of a walk.
     fn in_time(&self, walk: &Walk, time: i64) -> bool {
-        if walk.reached == 0 { self.start <= time && time < self.end } else { walk.last < time && time <= self.close(walk) }
+        if walk.reached == 0 {
+            self.start <= time && time < self.end
+        } else {
+            walk.last < time && time <= self.close(walk)
+        }
     }
 
     /// The last moment of a walk's window.

@@ -1,4 +1,5 @@
-//! Event properties: reading the few a query needs out of an event's JSON, and testing them. Never touches other columns.
+//! Event properties: reading the few a query needs out of an event's JSON, and testing them. Never touches other
+//! columns.
 
 use std::fmt;
 
@@ -149,7 +150,8 @@ mod tests {
     #[test]
     fn extracts_only_what_is_asked_for() {
         let json = r#"{"plan":"pro","seats":3,"trial":false,"gone":null,"tags":["a",1],"qu\"ote":1}"#;
-        let keys: Vec<String> = ["seats", "plan", "missing", "gone", "tags", "trial", "plan", "qu\"ote"].map(str::to_owned).into();
+        let keys: Vec<String> =
+            ["seats", "plan", "missing", "gone", "tags", "trial", "plan", "qu\"ote"].map(str::to_owned).into();
         let mut values = Vec::new();
         extract(Some(json), &keys, &mut values);
         let text = |text: &str| Some(PropertyValue::Text(text.to_owned()));

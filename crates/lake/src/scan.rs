@@ -1,8 +1,8 @@
 //! Reading a snapshot as streams of distinct rows in user order, by DataFusion's Parquet source. Never aggregates.
 //!
-//! Files whose ranges of users do not overlap share neither a user nor a duplicate, so each is streamed as it lies. Files that overlap
-//! are merged by (user, time, received), which brings duplicates side by side. Hence the promise every stream keeps: a user's events
-//! are all in one stream, one after the other, in order of time, each once.
+//! Files whose ranges of users do not overlap share neither a user nor a duplicate, so each is streamed as it lies.
+//! Files that overlap are merged by (user, time, received), which brings duplicates side by side. Hence the promise
+//! every stream keeps: a user's events are all in one stream, one after the other, in order of time, each once.
 
 use std::sync::Arc;
 
@@ -56,7 +56,12 @@ impl Source {
             Self::Empty => Watermark { version: 0, received: None },
             Self::Table { snapshot, .. } => Watermark {
                 version: snapshot.version,
-                received: snapshot.files.iter().map(|file| file.received.max).max().and_then(chrono::DateTime::from_timestamp_micros),
+                received: snapshot
+                    .files
+                    .iter()
+                    .map(|file| file.received.max)
+                    .max()
+                    .and_then(chrono::DateTime::from_timestamp_micros),
             },
         }
     }
@@ -82,7 +87,8 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(root: &Root, options: &LakeOptions) -> Result<Self> {
         let failed = || LakeError::failed("start the query engine");
-        let runtime = RuntimeEnvBuilder::new().with_metadata_cache_limit(FOOTER_CACHE_BYTES).build_arc().map_err(failed())?;
+        let runtime =
+            RuntimeEnvBuilder::new().with_metadata_cache_limit(FOOTER_CACHE_BYTES).build_arc().map_err(failed())?;
         let store = ObjectStoreUrl::parse("lake://files").map_err(failed())?;
         runtime.register_object_store(store.as_ref(), root.store.clone());
         let footers = runtime.cache_manager.get_file_metadata_cache();
@@ -128,7 +134,8 @@ impl Engine {
         Ok(states)
     }
 
-    /// The rows of groups of overlapping files: one stream for all files that stand alone, and one for each merged group.
+    /// The rows of groups of overlapping files: one stream for all files that stand alone, and one for each merged
+    /// group.
     fn open(&self, table: &Table, groups: Vec<Vec<Arc<DataFile>>>, scan: &Scan) -> Result<Vec<Rows>> {
         let (alone, merged): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.len() == 1);
         let alone: Vec<_> = alone.into_iter().flatten().collect();
@@ -197,7 +204,9 @@ impl Engine {
         let indices = indices.map_err(LakeError::failed("choose columns"))?;
         let failed = || LakeError::failed("open data files");
         let mut source = ParquetSource::new(schema).with_parquet_file_reader_factory(self.readers.clone());
-        if let Some(times) = times.filter(|times| files.iter().any(|file| file.times.min < times.min || file.times.max > times.max)) {
+        if let Some(times) =
+            times.filter(|times| files.iter().any(|file| file.times.min < times.min || file.times.max > times.max))
+        {
             source = source.with_predicate(time_predicate(times));
         }
         let files = files.iter().map(|file| PartitionedFile::new(table.location(file), file.bytes)).collect();
@@ -215,7 +224,8 @@ pub(crate) type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
 
 fn projected(columns: &[&'static str]) -> Result<SchemaRef> {
     let schema = arrow_schema();
-    let fields = columns.iter().map(|name| schema.field_with_name(name).cloned()).collect::<std::result::Result<Vec<_>, _>>();
+    let fields =
+        columns.iter().map(|name| schema.field_with_name(name).cloned()).collect::<std::result::Result<Vec<_>, _>>();
     Ok(Arc::new(Schema::new(fields.map_err(LakeError::failed("choose columns"))?)))
 }
 
@@ -234,7 +244,8 @@ fn in_range(file: &DataFile, times: Option<Span>) -> bool {
     times.is_none_or(|times| file.times.min <= times.max && times.min <= file.times.max)
 }
 
-/// Groups files so that files of different groups share no user, in order of users. Within a group older commits come first.
+/// Groups files so that files of different groups share no user, in order of users. Within a group older commits come
+/// first.
 pub(crate) fn overlapping(files: Vec<Arc<DataFile>>) -> Vec<Vec<Arc<DataFile>>> {
     let mut files: Vec<_> = files.into_iter().enumerate().collect();
     files.sort_by_key(|(_, file)| file.users.min);

@@ -1,9 +1,11 @@
-//! The columns of the event table and the encoding of a batch of events into sorted rows. Never reads or writes storage.
+//! The columns of the event table and the encoding of a batch of events into sorted rows. Never reads or writes
+//! storage.
 
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    ArrayRef, Float64Builder, Int64Array, RecordBatch, StringArray, StringBuilder, StringDictionaryBuilder, TimestampMicrosecondArray,
+    ArrayRef, Float64Builder, Int64Array, RecordBatch, StringArray, StringBuilder, StringDictionaryBuilder,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimeUnit};
 use deltalake::kernel::{DataType as DeltaType, PrimitiveType, StructField};
@@ -103,10 +105,17 @@ pub(crate) fn encode(batches: &[Vec<Event>], received_micros: i64) -> Result<Enc
     }
     let mut rows = Vec::with_capacity(batches.iter().map(Vec::len).sum());
     for (batch, events) in batches.iter().enumerate() {
-        rows.extend(events.iter().map(|event| Row { hash: user_hash(&event.user), time: event.time.timestamp_micros(), event, batch }));
+        rows.extend(events.iter().map(|event| Row {
+            hash: user_hash(&event.user),
+            time: event.time.timestamp_micros(),
+            event,
+            batch,
+        }));
     }
     // The sort is stable, so among equal keys the row that was offered first comes first.
-    rows.sort_by(|a, b| (a.hash, a.time, &a.event.event_id, &a.event.user).cmp(&(b.hash, b.time, &b.event.event_id, &b.event.user)));
+    rows.sort_by(|a, b| {
+        (a.hash, a.time, &a.event.event_id, &a.event.user).cmp(&(b.hash, b.time, &b.event.event_id, &b.event.user))
+    });
     let mut duplicates = vec![0; batches.len()];
     rows.dedup_by(|later, kept| {
         let same = (later.hash, later.time) == (kept.hash, kept.time)
@@ -131,7 +140,9 @@ pub(crate) fn encode(batches: &[Vec<Event>], received_micros: i64) -> Result<Enc
         if row.event.properties.is_empty() {
             properties.append_null();
         } else {
-            properties.append_value(serde_json::to_string(&row.event.properties).map_err(LakeError::failed("encode properties"))?);
+            properties.append_value(
+                serde_json::to_string(&row.event.properties).map_err(LakeError::failed("encode properties"))?,
+            );
         }
     }
     let times = |values: Vec<i64>| Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC")) as ArrayRef;

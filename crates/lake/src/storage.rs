@@ -1,4 +1,5 @@
-//! Where tables live: a URL or a path becomes an object store, and local disk becomes durable. Never knows what a table is.
+//! Where tables live: a URL or a path becomes an object store, and local disk becomes durable. Never knows what a table
+//! is.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -14,8 +15,8 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use url::Url;
 
@@ -60,8 +61,8 @@ impl Root {
 
 /// The local file system, where a successful put has reached the disk: content first, then the name, then the folder.
 ///
-/// Plain `LocalFileSystem` leaves all three to the operating system, so a power cut could lose an acknowledged batch or, worse, keep
-/// the name of a log entry without its content.
+/// Plain `LocalFileSystem` leaves all three to the operating system, so a power cut could lose an acknowledged batch
+/// or, worse, keep the name of a log entry without its content.
 #[derive(Debug)]
 pub(crate) struct DurableFileSystem {
     inner: LocalFileSystem,
@@ -101,7 +102,11 @@ impl ObjectStore for DurableFileSystem {
         Ok(PutResult { e_tag: None, version: None })
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.inner.put_multipart_opts(location, options).await
     }
 
@@ -137,7 +142,8 @@ impl ObjectStore for DurableFileSystem {
 fn put_durably(path: &FilePath, first: u64, payload: &PutPayload, create: bool) -> std::io::Result<()> {
     let (mut file, staging) = stage(path, first)?;
     let written = payload.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_data());
-    let written = written.and_then(|()| if create { fs::hard_link(&staging, path) } else { fs::rename(&staging, path) });
+    let written =
+        written.and_then(|()| if create { fs::hard_link(&staging, path) } else { fs::rename(&staging, path) });
     if written.is_err() || create {
         // Either the name is linked to the content by now or the content is of no use: the staging name can go.
         let _ = fs::remove_file(&staging);
@@ -146,8 +152,9 @@ fn put_durably(path: &FilePath, first: u64, payload: &PutPayload, create: bool) 
     sync_folder(path.parent().unwrap_or(path))
 }
 
-/// A new file beside `path` that nobody else writes, be it another lake in this process or a process in another container: both may have
-/// the same id and count alike, so only the file system can tell which name is free. `first` is where to begin looking.
+/// A new file beside `path` that nobody else writes, be it another lake in this process or a process in another
+/// container: both may have the same id and count alike, so only the file system can tell which name is free. `first`
+/// is where to begin looking.
 fn stage(path: &FilePath, first: u64) -> std::io::Result<(File, PathBuf)> {
     for number in first.. {
         // A `#` and digits at the end make `LocalFileSystem` hide the file from listings.

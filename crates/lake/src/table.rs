@@ -1,7 +1,8 @@
 //! One workspace's Delta table: its snapshot in memory and the commits that move it on. Never reads rows.
 //!
-//! The Delta log is written through deltalake's log store, but the list of live files is kept here and advanced by each commit's own
-//! actions: a commit costs the same whether the table has ten files or ten thousand, where deltalake's builders replay the file list.
+//! The Delta log is written through deltalake's log store, but the list of live files is kept here and advanced by each
+//! commit's own actions: a commit costs the same whether the table has ten files or ten thousand, where deltalake's
+//! builders replay the file list.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -38,12 +39,14 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// The newest table that storage has, from its last checkpoint on.
     async fn load(log: &LogStoreRef) -> Result<Self> {
-        let loaded = EagerSnapshot::try_new(log.as_ref(), None).await.map_err(LakeError::failed("load the event table"))?;
+        let loaded =
+            EagerSnapshot::try_new(log.as_ref(), None).await.map_err(LakeError::failed("load the event table"))?;
         let mut files: Vec<_> = loaded
             .log_data()
             .iter()
             .map(|view| {
-                let file = DataFile::from_log(view.path().into_owned(), view.size().cast_unsigned(), view.stats().as_deref());
+                let file =
+                    DataFile::from_log(view.path().into_owned(), view.size().cast_unsigned(), view.stats().as_deref());
                 (file.received.min, Arc::new(file))
             })
             .collect();
@@ -72,7 +75,8 @@ impl Snapshot {
             }
         }
         removed.extend(added.iter().map(|file| file.path.as_str()));
-        let mut files: Vec<_> = self.files.iter().filter(|file| !removed.contains(file.path.as_str())).cloned().collect();
+        let mut files: Vec<_> =
+            self.files.iter().filter(|file| !removed.contains(file.path.as_str())).cloned().collect();
         files.extend(added.into_iter().map(Arc::new));
         Self { version, files }
     }
@@ -109,7 +113,12 @@ const CHECKPOINT_EVERY: Version = 100;
 
 impl Table {
     /// Opens the table of `workspace`; `None` when it has none yet and `create` is false.
-    pub(crate) async fn open(root: &Root, options: &LakeOptions, workspace: &str, create: bool) -> Result<Option<Self>> {
+    pub(crate) async fn open(
+        root: &Root,
+        options: &LakeOptions,
+        workspace: &str,
+        create: bool,
+    ) -> Result<Option<Self>> {
         let url = table_url(root, workspace)?;
         let folder = Path::from_url_path(url.path()).map_err(LakeError::failed("read the table's path"))?;
         let within = Arc::new(PrefixStore::new(root.store.clone(), folder.clone()));
@@ -163,7 +172,8 @@ impl Table {
         Ok(self.snapshot())
     }
 
-    /// Moves on to `snapshot`, unless that version or a later one is known: a commit and readers of the log may get there side by side.
+    /// Moves on to `snapshot`, unless that version or a later one is known: a commit and readers of the log may get
+    /// there side by side.
     fn publish(&self, snapshot: Snapshot) {
         let mut known = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         if known.version < snapshot.version {
@@ -171,14 +181,16 @@ impl Table {
         }
     }
 
-    /// Whether others may have expired log entries that this process does not know yet. The end of what is known would then look like the
-    /// end of the log, and a commit there would be lost. Half the retention is left for clocks that differ.
+    /// Whether others may have expired log entries that this process does not know yet. The end of what is known would
+    /// then look like the end of the log, and a commit there would be lost. Half the retention is left for clocks that
+    /// differ.
     fn is_stale(&self) -> bool {
         let age = (self.clock)().timestamp_millis().saturating_sub(self.current_at.load(Ordering::Relaxed));
         age >= self.log_retention_millis / 2
     }
 
-    /// Applies log entries that are not known yet. Waits for no commit: an entry never changes, so all who read it publish the same.
+    /// Applies log entries that are not known yet. Waits for no commit: an entry never changes, so all who read it
+    /// publish the same.
     async fn catch_up(&self) -> Result<()> {
         let now = (self.clock)().timestamp_millis();
         if self.is_stale() {
@@ -247,7 +259,8 @@ impl Table {
         self.folder.clone().join(file.path.as_str())
     }
 
-    /// Deletes files that a failed or conflicting operation wrote and never committed. Best effort: vacuum finds what is left.
+    /// Deletes files that a failed or conflicting operation wrote and never committed. Best effort: vacuum finds what
+    /// is left.
     pub(crate) async fn discard(&self, files: &[DataFile]) {
         for file in files {
             if let Err(error) = self.store.delete(&self.location(file)).await {
@@ -256,8 +269,8 @@ impl Table {
         }
     }
 
-    /// Writes a checkpoint when enough commits have passed since the last, so that opening stays quick, and deletes the log entries that
-    /// neither a checkpoint nor a reader within the retention needs.
+    /// Writes a checkpoint when enough commits have passed since the last, so that opening stays quick, and deletes the
+    /// log entries that neither a checkpoint nor a reader within the retention needs.
     pub(crate) async fn checkpoint(&self) -> Result<()> {
         let version = self.snapshot().version;
         if version < *self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner) + CHECKPOINT_EVERY {
@@ -269,25 +282,35 @@ impl Table {
         *self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner) = version;
         let expired = (self.clock)().timestamp_millis().saturating_sub(self.log_retention_millis).max(0);
         // Keeps every entry of the retention and all since the last checkpoint before them.
-        cleanup_expired_logs_for(version, self.log.as_ref(), expired, None).await.map_err(LakeError::failed("expire log entries"))?;
+        cleanup_expired_logs_for(version, self.log.as_ref(), expired, None)
+            .await
+            .map_err(LakeError::failed("expire log entries"))?;
         Ok(())
     }
 
     /// Deletes data files that the table has not used for `grace_millis` and returns how many.
     ///
-    /// The clock of a file starts when a vacuum first sees it unused, in this process: a file that is uploaded but not yet committed,
-    /// or that a running query still reads, is safe as long as that takes less than the grace period.
+    /// The clock of a file starts when a vacuum first sees it unused, in this process: a file that is uploaded but not
+    /// yet committed, or that a running query still reads, is safe as long as that takes less than the grace period.
     pub(crate) async fn vacuum(&self, now_millis: i64, grace_millis: i64) -> Result<u64> {
         self.refresh().await?;
         let live: HashSet<Path> = self.snapshot().files.iter().map(|file| self.location(file)).collect();
         // With the delimiter the log beside the data files is not listed.
-        let listed = self.store.list_with_delimiter(Some(&self.folder)).await.map_err(LakeError::failed("list data files"))?;
-        let listed: HashSet<Path> =
-            listed.objects.into_iter().map(|meta| meta.location).filter(|path| self.is_data_file(path) && !live.contains(path)).collect();
+        let listed =
+            self.store.list_with_delimiter(Some(&self.folder)).await.map_err(LakeError::failed("list data files"))?;
+        let listed: HashSet<Path> = listed
+            .objects
+            .into_iter()
+            .map(|meta| meta.location)
+            .filter(|path| self.is_data_file(path) && !live.contains(path))
+            .collect();
         let expired: Vec<Path> = {
             let mut unused = self.unused_since.lock().unwrap_or_else(PoisonError::into_inner);
             unused.retain(|path, _| listed.contains(path));
-            listed.into_iter().filter(|path| now_millis - *unused.entry(path.clone()).or_insert(now_millis) >= grace_millis).collect()
+            listed
+                .into_iter()
+                .filter(|path| now_millis - *unused.entry(path.clone()).or_insert(now_millis) >= grace_millis)
+                .collect()
         };
         let count = expired.len() as u64;
         let paths = futures::stream::iter(expired.into_iter().map(Ok)).boxed();

@@ -1,7 +1,8 @@
-//! Counts, sums and unique users over time: one pass over the rows of each stream. Never sorts and keeps no set of users.
+//! Counts, sums and unique users over time: one pass over the rows of each stream. Never sorts and keeps no set of
+//! users.
 //!
-//! A stream holds each user's events together, so a user is counted once in a bucket by remembering, for each cell, the last run of
-//! rows that counted there.
+//! A stream holds each user's events together, so a user is counted once in a bucket by remembering, for each cell, the
+//! last run of rows that counted there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use crate::schema::{REVENUE, column};
 
 /// Distinct values of a breakdown beyond this are a mistake (an id, a time), not a chart.
 const MOST_SERIES: usize = 10_000;
-/// Numbers of all series together: each takes 16 bytes in every stream, so a wide breakdown over many buckets would take gigabytes.
+/// Numbers of all series together: each takes 16 bytes in every stream, so a wide breakdown over many buckets would
+/// take gigabytes.
 const MOST_NUMBERS: usize = 2_000_000;
 
 pub(crate) async fn answer(shared: &Shared, source: Source, query: &TrendQuery) -> Result<TrendAnswer> {
@@ -227,11 +229,15 @@ impl Plan {
     /// The bucket of `time`, tried first where the row before was: a user's events lie close together.
     fn bucket(&self, time: i64, near: usize) -> usize {
         let after = self.starts.get(near + 1).copied().unwrap_or(i64::MAX);
-        if self.starts[near] <= time && time < after { near } else { self.starts.partition_point(|start| *start <= time) - 1 }
+        if self.starts[near] <= time && time < after {
+            near
+        } else {
+            self.starts.partition_point(|start| *start <= time) - 1
+        }
     }
 
-    /// Adds up the streams: their users are different, so unique counts add too. Their values may be different too, so what is too much
-    /// for a stream is also refused here, however the rows were shared out.
+    /// Adds up the streams: their users are different, so unique counts add too. Their values may be different too, so
+    /// what is too much for a stream is also refused here, however the rows were shared out.
     fn merge(&self, tallies: Vec<Tally>) -> Result<Vec<Series>> {
         let mut merged: HashMap<Option<String>, Series> = HashMap::new();
         for tally in tallies {
@@ -286,7 +292,8 @@ struct Tally {
 
 impl Tally {
     fn group(&mut self, key: Option<&str>, buckets: usize) -> Result<u32> {
-        // Looking up needs an owned key; the only allocation-free alternative is a second map for texts, which no profile asked for.
+        // Looking up needs an owned key; the only allocation-free alternative is a second map for texts, which no
+        // profile asked for.
         let key = key.map(str::to_owned);
         if let Some(index) = self.index.get(&key) {
             return Ok(*index);

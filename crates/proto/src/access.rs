@@ -43,12 +43,16 @@ static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
                 _ => return None,
             };
             let service = method.parent_service().full_name().to_owned();
-            Some((format!("/{service}/{}", method.name()), RpcMethod { service, method: method.name().to_owned(), access }))
+            Some((
+                format!("/{service}/{}", method.name()),
+                RpcMethod { service, method: method.name().to_owned(), access },
+            ))
         })
         .collect()
 });
 
-/// The RPC at an HTTP path such as `/waymark.roadmap.v1.StrategyService/GetProduct`; `None` for a path the contract does not grant.
+/// The RPC at an HTTP path such as `/waymark.roadmap.v1.StrategyService/GetProduct`; `None` for a path the contract
+/// does not grant.
 pub fn rpc_method(path: &str) -> Option<&'static RpcMethod> {
     METHODS.get(path)
 }

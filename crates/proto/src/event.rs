@@ -63,8 +63,8 @@ pub fn is_event(type_name: &str) -> bool {
     crate::derived::event_codec(type_name).is_some()
 }
 
-/// The collection of the resource an event is about, and what happened to it, such as `("initiatives", "waiver_signed")`; `None` when
-/// the contract has no such event.
+/// The collection of the resource an event is about, and what happened to it, such as `("initiatives",
+/// "waiver_signed")`; `None` when the contract has no such event.
 pub fn subject(type_name: &str) -> Option<(&'static str, &'static str)> {
     crate::derived::event_codec(type_name).map(|codec| (codec.collection, codec.verb))
 }

@@ -1,7 +1,8 @@
-//! The wire: generated messages and services, their canonical JSON, the descriptor set and every conversion to and from the domain.
+//! The wire: generated messages and services, their canonical JSON, the descriptor set and every conversion to and from
+//! the domain.
 //!
-//! Conversions live here because neither a service nor the domain may implement a foreign trait for a foreign type. This crate holds
-//! no rule: what a value may be is said by the domain's constructors.
+//! Conversions live here because neither a service nor the domain may implement a foreign trait for a foreign type.
+//! This crate holds no rule: what a value may be is said by the domain's constructors.
 
 pub mod access;
 pub mod convert;
@@ -28,7 +29,13 @@ macro_rules! package {
         #[doc = $doc]
         pub mod $area {
             #[doc = $doc]
-            #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::restriction, reason = "generated; the comments are the protos'")]
+            #[allow(
+                missing_docs,
+                clippy::all,
+                clippy::pedantic,
+                clippy::restriction,
+                reason = "generated; the comments are the protos'"
+            )]
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
                 include!(concat!(env!("OUT_DIR"), "/", $name, ".serde.rs"));
@@ -44,7 +51,13 @@ package!(metrics, "waymark.metrics.v1", "`waymark.metrics.v1`: whether it worked
 /// `waymark.events.v1`: the log.
 pub mod events {
     /// `waymark.events.v1`: the log.
-    #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::restriction, reason = "generated; the comments are the protos'")]
+    #[allow(
+        missing_docs,
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        reason = "generated; the comments are the protos'"
+    )]
     pub mod v1 {
         include!(concat!(env!("OUT_DIR"), "/waymark.events.v1.rs"));
     }

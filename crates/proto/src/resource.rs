@@ -1,4 +1,5 @@
-//! What the messages of all resources and of all changing requests have in common. Implemented by the build from the descriptors.
+//! What the messages of all resources and of all changing requests have in common. Implemented by the build from the
+//! descriptors.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,9 @@ pub trait Mutation: prost::Message {
 }
 
 /// A message that is a resource: has a name, standard fields and a JSON form.
-pub trait ResourceMessage: prost::Message + Default + Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait ResourceMessage:
+    prost::Message + Default + Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The message's full name, such as `waymark.roadmap.v1.Product`.
     const FULL_NAME: &'static str;
     /// The collection in names, such as `products`.

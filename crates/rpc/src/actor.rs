@@ -1,6 +1,7 @@
 //! Who makes a call.
 
-/// The authenticated caller. The runtime's authentication layer puts it into the request's extensions; the log keeps its subject.
+/// The authenticated caller. The runtime's authentication layer puts it into the request's extensions; the log keeps
+/// its subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// Principal, such as `users/ada@example.com` or `services/metrics`.

@@ -40,7 +40,14 @@ pub struct Causation {
 impl Call {
     /// A call that a service makes on its own account, such as measuring when the time has come.
     pub fn internal(service: &str) -> Self {
-        Self { actor: Actor::service(service), request_id: None, digest: [0; 32], validate_only: false, traceparent: None, causation: None }
+        Self {
+            actor: Actor::service(service),
+            request_id: None,
+            digest: [0; 32],
+            validate_only: false,
+            traceparent: None,
+            causation: None,
+        }
     }
 }
 
@@ -50,11 +57,18 @@ pub fn open<M: Mutation>(request: Request<M>) -> Result<(Call, M), Status> {
     let Some(actor) = request.extensions().get::<Actor>().cloned() else {
         return Err(status(&Anonymous));
     };
-    let traceparent = request.metadata().get("traceparent").and_then(|v| v.to_str().ok()).filter(|v| is_traceparent(v)).map(str::to_owned);
+    let traceparent = request
+        .metadata()
+        .get("traceparent")
+        .and_then(|v| v.to_str().ok())
+        .filter(|v| is_traceparent(v))
+        .map(str::to_owned);
     let message = request.into_inner();
     let request_id = match message.request_id() {
         "" => None,
-        text => Some(Uuid::parse_str(text).map_err(|e| status(&Violations::one("request_id", format!("is not a UUID: {e}"))))?),
+        text => Some(
+            Uuid::parse_str(text).map_err(|e| status(&Violations::one("request_id", format!("is not a UUID: {e}"))))?,
+        ),
     };
     let digest = if request_id.is_some() { digest(&message) } else { [0; 32] };
     let validate_only = message.validate_only();

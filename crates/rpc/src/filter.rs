@@ -90,7 +90,9 @@ impl Filter {
         let filter = if tokens.is_empty() { Self::All(Vec::new()) } else { parser.conjunction(0)? };
         match parser.peek() {
             None => Ok(filter),
-            Some(token) => Err(FilterError { problem: format!("unexpected {}", token.kind.text()), position: token.position }),
+            Some(token) => {
+                Err(FilterError { problem: format!("unexpected {}", token.kind.text()), position: token.position })
+            }
         }
     }
 }
@@ -140,11 +142,18 @@ fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
                 let mut value = String::new();
                 loop {
                     match chars.next() {
-                        None => return Err(FilterError { problem: "a quoted value that is not closed".into(), position }),
+                        None => {
+                            return Err(FilterError { problem: "a quoted value that is not closed".into(), position });
+                        }
                         Some((_, end)) if end == c => break,
                         Some((_, '\\')) => match chars.next() {
                             Some((_, escaped)) => value.push(escaped),
-                            None => return Err(FilterError { problem: "a quoted value that is not closed".into(), position }),
+                            None => {
+                                return Err(FilterError {
+                                    problem: "a quoted value that is not closed".into(),
+                                    position,
+                                });
+                            }
                         },
                         Some((_, other)) => value.push(other),
                     }
@@ -155,7 +164,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
             c if is_word(c) => {
                 let mut word = String::from(c);
                 let after_operator = matches!(tokens.last(), Some(Token { kind: Kind::Operator(_), .. }));
-                // A bare value may be a time such as 2026-01-01T00:00:00Z; a field may not hold a colon, which is an operator.
+                // A bare value may be a time such as 2026-01-01T00:00:00Z; a field may not hold a colon, which is an
+                // operator.
                 while let Some((_, c)) = chars.next_if(|(_, c)| is_word(*c) || (after_operator && *c == ':')) {
                     word.push(c);
                 }
@@ -302,12 +312,18 @@ mod tests {
         let a = compare("a", Operator::Equal, "1", 0);
         let b = compare("b", Operator::Greater, "2", 10);
         let c = compare("c", Operator::Contains, "x y", 19);
-        assert_eq!(Filter::parse(r#"a = 1 AND b > 2 OR c:"x y""#).unwrap(), Filter::All(vec![a, Filter::Any(vec![b, c])]));
+        assert_eq!(
+            Filter::parse(r#"a = 1 AND b > 2 OR c:"x y""#).unwrap(),
+            Filter::All(vec![a, Filter::Any(vec![b, c])])
+        );
     }
 
     #[test]
     fn values_may_be_times_and_negative_numbers() {
-        assert_eq!(Filter::parse("t>=2026-01-01T00:00:00Z").unwrap(), compare("t", Operator::GreaterOrEqual, "2026-01-01T00:00:00Z", 0));
+        assert_eq!(
+            Filter::parse("t>=2026-01-01T00:00:00Z").unwrap(),
+            compare("t", Operator::GreaterOrEqual, "2026-01-01T00:00:00Z", 0)
+        );
         assert_eq!(Filter::parse("n = -3").unwrap(), compare("n", Operator::Equal, "-3", 0));
         assert_eq!(Filter::parse("-n = 3").unwrap(), Filter::Not(Box::new(compare("n", Operator::Equal, "3", 1))));
     }

@@ -1,5 +1,5 @@
-//! The edge: what every RPC does the same way. Opening a request, answering it, turning failures into statuses, and the small
-//! languages of the contract: filters, orders, page tokens, field masks.
+//! The edge: what every RPC does the same way. Opening a request, answering it, turning failures into statuses, and the
+//! small languages of the contract: filters, orders, page tokens, field masks.
 //!
 //! This crate knows the wire and the domain's terms; it never touches a database, a clock or a socket.
 

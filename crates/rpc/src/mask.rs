@@ -82,12 +82,13 @@ fn behavior(field: &FieldDescriptor) -> Behavior {
 
 /// The resource after the fields that `mask` names are taken from `patch`.
 ///
-/// No mask: the fields that are set. `*`: all fields. A named field that is unset in the patch is cleared. Output-only fields are
-/// ignored, unknown ones refused, immutable ones refused when they differ.
+/// No mask: the fields that are set. `*`: all fields. A named field that is unset in the patch is cleared. Output-only
+/// fields are ignored, unknown ones refused, immutable ones refused when they differ.
 pub fn apply<M: ResourceMessage>(current: &M, patch: &M, mask: Option<&FieldMask>) -> Result<M, MaskError> {
     let descriptor = descriptors().get_message_by_name(M::FULL_NAME).ok_or(MaskError::Descriptor(M::FULL_NAME))?;
     let dynamic = |message: &M| {
-        DynamicMessage::decode(descriptor.clone(), message.encode_to_vec().as_slice()).map_err(|_| MaskError::Descriptor(M::FULL_NAME))
+        DynamicMessage::decode(descriptor.clone(), message.encode_to_vec().as_slice())
+            .map_err(|_| MaskError::Descriptor(M::FULL_NAME))
     };
     // Many clients send an empty mask for none.
     let mask = mask.filter(|m| !m.paths.is_empty());
@@ -128,7 +129,11 @@ fn copy(
         Behavior::Immutable => {
             let differs = result.get_field(&field) != patch.get_field(&field);
             // Without a named path an unset immutable field means "as it is".
-            return if differs && (named || patch.has_field(&field)) { Err(MaskError::Immutable(path.to_owned())) } else { Ok(()) };
+            return if differs && (named || patch.has_field(&field)) {
+                Err(MaskError::Immutable(path.to_owned()))
+            } else {
+                Ok(())
+            };
         }
         Behavior::Writable => {}
     }
@@ -179,7 +184,10 @@ mod tests {
     #[test]
     fn a_named_field_that_is_unset_is_cleared_and_star_replaces() {
         let patch = Product { display_name: "Q".into(), ..Product::default() };
-        assert_eq!(apply(&product(), &patch, Some(&mask(&["vision"]))).unwrap(), Product { vision: String::new(), ..product() });
+        assert_eq!(
+            apply(&product(), &patch, Some(&mask(&["vision"]))).unwrap(),
+            Product { vision: String::new(), ..product() }
+        );
         let after = apply(&product(), &patch, Some(&mask(&["*"]))).unwrap();
         assert_eq!(after, Product { display_name: "Q".into(), vision: String::new(), ..product() });
     }

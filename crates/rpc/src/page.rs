@@ -1,5 +1,5 @@
-//! Page tokens: the last row's key, bound to the query that made it. A token is a position, never an authorisation: the query it
-//! continues is authorised and filtered as a first page is.
+//! Page tokens: the last row's key, bound to the query that made it. A token is a position, never an authorisation: the
+//! query it continues is authorised and filtered as a first page is.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,7 +19,9 @@ pub enum PageError {
     #[error("page_token: is damaged; start again without one")]
     Damaged,
     /// Made by another query.
-    #[error("page_token: belongs to a query with another parent, filter or order; repeat those or start again without a token")]
+    #[error(
+        "page_token: belongs to a query with another parent, filter or order; repeat those or start again without a token"
+    )]
     OtherQuery,
     /// A negative size.
     #[error("page_size: must not be negative")]

@@ -1,5 +1,5 @@
-//! The one way from a failure to a status. Nothing of the database, the file system or a panic leaks: a bug is logged with an
-//! incident id and the caller gets only that id.
+//! The one way from a failure to a status. Nothing of the database, the file system or a panic leaks: a bug is logged
+//! with an incident id and the caller gets only that id.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -39,7 +39,8 @@ fn code(failure: &(impl Failure + ?Sized)) -> Code {
 /// The status of a failure, with `google.rpc.ErrorInfo` and what else helps to mend it.
 pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
     let code = code(failure);
-    let mut metadata: HashMap<String, String> = failure.metadata().into_iter().map(|(k, v)| (k.to_owned(), cut(v, TEXT))).collect();
+    let mut metadata: HashMap<String, String> =
+        failure.metadata().into_iter().map(|(k, v)| (k.to_owned(), cut(v, TEXT))).collect();
     let mut details = ErrorDetails::new();
     let mut message = failure.to_string();
     match failure.kind() {
@@ -61,7 +62,8 @@ pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
             details.set_retry_info(Some(RETRY));
         }
         FailureKind::Invalid => {
-            let violations: Vec<_> = bounded(failure).into_iter().map(|v| FieldViolation::new(v.field, v.description)).collect();
+            let violations: Vec<_> =
+                bounded(failure).into_iter().map(|v| FieldViolation::new(v.field, v.description)).collect();
             if !violations.is_empty() {
                 details.set_bad_request(violations);
             }
@@ -69,7 +71,8 @@ pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
         FailureKind::Refused => {
             let subject = metadata.get("resource").cloned().unwrap_or_default();
             let violations = bounded(failure).into_iter();
-            let violations: Vec<_> = violations.map(|v| PreconditionViolation::new(v.field, subject.clone(), v.description)).collect();
+            let violations: Vec<_> =
+                violations.map(|v| PreconditionViolation::new(v.field, subject.clone(), v.description)).collect();
             if !violations.is_empty() {
                 details.set_precondition_failure(violations);
             }
@@ -85,7 +88,8 @@ pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
     Status::with_error_details(code, cut(message, MESSAGE), details)
 }
 
-/// The violations of a failure, as many as fit. Message and details travel in headers, which peers limit to 8 or 16 KiB in all.
+/// The violations of a failure, as many as fit. Message and details travel in headers, which peers limit to 8 or 16 KiB
+/// in all.
 fn bounded(failure: &(impl Failure + ?Sized)) -> Vec<Violation> {
     let all = failure.violations();
     let count = all.len();
@@ -128,7 +132,11 @@ pub fn row_failure(failure: &(impl Failure + ?Sized)) -> pb::RowFailure {
         code: code(failure) as i32,
         message,
         reason: failure.reason().to_owned(),
-        violations: failure.violations().into_iter().map(|v| pb::FieldViolation { field: v.field, description: v.description }).collect(),
+        violations: failure
+            .violations()
+            .into_iter()
+            .map(|v| pb::FieldViolation { field: v.field, description: v.description })
+            .collect(),
         metadata: failure.metadata().into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
     }
 }
@@ -143,7 +151,8 @@ fn chain(failure: &(impl Failure + ?Sized)) -> String {
     text
 }
 
-/// A short id that finds the log line. It is a hash of the chain: the same bug gives the same id, which tells one incident from many.
+/// A short id that finds the log line. It is a hash of the chain: the same bug gives the same id, which tells one
+/// incident from many.
 fn incident(failure: &(impl Failure + ?Sized)) -> String {
     let digest = Sha256::digest(chain(failure).as_bytes());
     format!("{:016x}", digest.iter().take(8).fold(0_u64, |id, byte| id << 8 | u64::from(*byte)))

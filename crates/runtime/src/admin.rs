@@ -1,6 +1,8 @@
-//! The admin port: `/metrics` for Prometheus, `/livez` and `/readyz` for probes, `/version`, in plain HTTP and without authentication.
+//! The admin port: `/metrics` for Prometheus, `/livez` and `/readyz` for probes, `/version`, in plain HTTP and without
+//! authentication.
 //!
-//! It belongs on an address that only operators and probes reach. It answers from the start of the process to its very end.
+//! It belongs on an address that only operators and probes reach. It answers from the start of the process to its very
+//! end.
 
 use std::net::SocketAddr;
 
@@ -39,7 +41,9 @@ fn routes(host: Host) -> Router {
 }
 
 async fn metrics(State(host): State<Host>) -> (StatusCode, String) {
-    host.telemetry.prometheus().map_or_else(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()), |text| (StatusCode::OK, text))
+    host.telemetry
+        .prometheus()
+        .map_or_else(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()), |text| (StatusCode::OK, text))
 }
 
 /// Not alive once a background task has panicked: nothing inside the process brings it back.

@@ -1,6 +1,7 @@
 //! The time, as a value that is passed in: the system's, or one a test moves by hand.
 //!
-//! Times are truncated to microseconds, the resolution PostgreSQL keeps, so that what was written equals what is read back.
+//! Times are truncated to microseconds, the resolution PostgreSQL keeps, so that what was written equals what is read
+//! back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -37,7 +38,8 @@ impl Clock {
             Source::System => system_micros(),
             Source::Manual(micros) => micros.load(Ordering::SeqCst),
         };
-        // The fallback is unreachable before the year 262,000; a saturated time is better than a panic in the middle of a request.
+        // The fallback is unreachable before the year 262,000; a saturated time is better than a panic in the middle of
+        // a request.
         DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }

@@ -1,6 +1,8 @@
-//! Command-line options shared by the services, each also an environment variable, to be flattened into a service's own.
+//! Command-line options shared by the services, each also an environment variable, to be flattened into a service's
+//! own.
 //!
-//! Values only; nothing here opens or connects anything. Every option has a default with which the process runs on a laptop.
+//! Values only; nothing here opens or connects anything. Every option has a default with which the process runs on a
+//! laptop.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -47,11 +49,12 @@ pub struct TelemetryArgs {
     /// Form of the log lines on standard error
     #[arg(long, env = "WAYMARK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Which log lines are kept: a level, or directives such as `info,waymark_store=debug`. It takes the place of the whole default
+    /// Which log lines are kept: a level, or directives such as `info,waymark_store=debug`. It takes the place of the
+    /// whole default
     #[arg(long, env = "WAYMARK_LOG", value_name = "FILTER", default_value = QUIET, value_parser = log_filter)]
     pub log: String,
-    /// OpenTelemetry collector (OTLP over gRPC without TLS) that traces and metrics are sent to, such as http://localhost:4317. Off when
-    /// not given; /metrics works either way
+    /// OpenTelemetry collector (OTLP over gRPC without TLS) that traces and metrics are sent to, such as
+    /// http://localhost:4317. Off when not given; /metrics works either way
     #[arg(long, env = "WAYMARK_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
     /// Share of traces that are kept, 0 to 1, when the caller has not decided already
@@ -81,11 +84,12 @@ pub struct ServerArgs {
     /// Address the gRPC API listens on; port 0 takes a free one. The default is the service's own port on loopback
     #[arg(long, env = "WAYMARK_LISTEN", value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Allow the development authenticator, which believes whatever a caller says of itself, on an address other hosts can reach
+    /// Allow the development authenticator, which believes whatever a caller says of itself, on an address other hosts
+    /// can reach
     #[arg(long, env = "WAYMARK_INSECURE", value_parser = BoolishValueParser::new())]
     pub insecure: bool,
-    /// Origins from which browsers may call (gRPC-Web with CORS), separated by commas, such as https://app.example.com; `*` for any.
-    /// Without it gRPC-Web is off
+    /// Origins from which browsers may call (gRPC-Web with CORS), separated by commas, such as https://app.example.com;
+    /// `*` for any. Without it gRPC-Web is off
     #[arg(long = "web-origin", env = "WAYMARK_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub web_origins: Vec<String>,
     /// What one server takes on at once.
@@ -97,14 +101,15 @@ pub struct ServerArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Calls being worked on at once; more are refused with a delay to retry after. Open streams are not counted once they have started
+    /// Calls being worked on at once; more are refused with a delay to retry after. Open streams are not counted once
+    /// they have started
     #[arg(long, env = "WAYMARK_MAX_CONCURRENCY", value_name = "CALLS", default_value_t = 512, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_concurrency: usize,
     /// Streams (calls) open at once on one connection
     #[arg(long, env = "WAYMARK_MAX_STREAMS", value_name = "STREAMS", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_streams: u32,
-    /// Longest time a call is worked on, also when the caller set a later deadline or none, such as 30s. A stream, once started, is only
-    /// bound by the caller's own deadline
+    /// Longest time a call is worked on, also when the caller set a later deadline or none, such as 30s. A stream, once
+    /// started, is only bound by the caller's own deadline
     #[arg(long, env = "WAYMARK_MAX_DEADLINE", value_name = "DURATION", default_value = "30s", value_parser = positive_duration)]
     pub max_deadline: Duration,
     /// Calls a second one principal may make on average; 0 for no limit
@@ -117,7 +122,13 @@ pub struct LimitArgs {
 
 impl Default for LimitArgs {
     fn default() -> Self {
-        Self { max_concurrency: 512, max_streams: 128, max_deadline: Duration::from_secs(30), rate_limit: 0, rate_burst: 100 }
+        Self {
+            max_concurrency: 512,
+            max_streams: 128,
+            max_deadline: Duration::from_secs(30),
+            rate_limit: 0,
+            rate_burst: 100,
+        }
     }
 }
 
@@ -125,8 +136,8 @@ impl Default for LimitArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub struct DatabaseArgs {
-    /// Database of the service: postgres://user:password@host/name, or sqlite://path?mode=rwc. The default is an SQLite file named after
-    /// the service in the data folder. Give a password by the variable: flags show in process lists
+    /// Database of the service: postgres://user:password@host/name, or sqlite://path?mode=rwc. The default is an SQLite
+    /// file named after the service in the data folder. Give a password by the variable: flags show in process lists
     #[arg(long, env = "WAYMARK_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub database_url: Option<String>,
     /// Connections to PostgreSQL at most, half for writes, half for reads; or readers of an SQLite file
@@ -157,11 +168,12 @@ impl Default for DatabaseArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Events")]
 pub struct EventArgs {
-    /// NATS server with JetStream, such as nats://localhost:4222 or, over TLS, tls://nats.example.com. Without it events stay in the database: Watch works, other teams' streams
-    /// do not
+    /// NATS server with JetStream, such as nats://localhost:4222 or, over TLS, tls://nats.example.com. Without it
+    /// events stay in the database: Watch works, other teams' streams do not
     #[arg(long, env = "WAYMARK_NATS_URL", value_name = "URL", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub nats_url: Option<String>,
-    /// Credentials file (user JWT and seed, as `nsc` writes it) for that server. A user and password may also stand in its address
+    /// Credentials file (user JWT and seed, as `nsc` writes it) for that server. A user and password may also stand in
+    /// its address
     #[arg(long, env = "WAYMARK_NATS_CREDENTIALS", value_name = "FILE", requires = "nats_url")]
     pub nats_credentials: Option<PathBuf>,
     /// Copies JetStream keeps of each event: 1 on a single server, 3 on a cluster, at most 5
@@ -210,16 +222,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Those of [`duration`], and a sentence that says that zero is none.
 pub fn positive_duration(text: &str) -> Result<Duration, String> {
-    duration(text).and_then(|read| if read.is_zero() { Err("it must be longer than zero".to_owned()) } else { Ok(read) })
+    duration(text)
+        .and_then(|read| if read.is_zero() { Err("it must be longer than zero".to_owned()) } else { Ok(read) })
 }
 
-/// Reads a log filter. A lone word is by the syntax a target, so a mistyped level would silence everything, errors included: it is refused.
+/// Reads a log filter. A lone word is by the syntax a target, so a mistyped level would silence everything, errors
+/// included: it is refused.
 fn log_filter(text: &str) -> Result<String, String> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
-    let wrong = |part: &&str| !part.contains(['=', '[', ']', '{', '}']) && !levels.iter().any(|level| level.eq_ignore_ascii_case(part));
+    let wrong = |part: &&str| {
+        !part.contains(['=', '[', ']', '{', '}']) && !levels.iter().any(|level| level.eq_ignore_ascii_case(part))
+    };
     match text.split(',').find(wrong) {
         None => Ok(text.to_owned()),
-        Some(part) => Err(format!("{part:?} is no level ({}) and no directive such as waymark_store=debug", levels.join(", "))),
+        Some(part) => {
+            Err(format!("{part:?} is no level ({}) and no directive such as waymark_store=debug", levels.join(", ")))
+        }
     }
 }
 
@@ -246,7 +264,11 @@ mod tests {
         All::command().debug_assert();
         for arg in All::command().get_arguments().filter(|arg| !arg.is_global_set() && arg.get_id() != "help") {
             assert!(arg.get_help().is_some(), "{} has no help", arg.get_id());
-            assert!(arg.get_env().is_some_and(|env| env.to_string_lossy().starts_with("WAYMARK_")), "{} has no variable", arg.get_id());
+            assert!(
+                arg.get_env().is_some_and(|env| env.to_string_lossy().starts_with("WAYMARK_")),
+                "{} has no variable",
+                arg.get_id()
+            );
         }
     }
 
@@ -266,7 +288,8 @@ mod tests {
             assert!(All::try_parse_from(["test", "--log", good]).is_ok(), "{good}");
         }
         for wrong in ["", "verbose", "info,", "inf,waymark_store=debug", "waymark_store"] {
-            let refused = All::try_parse_from(["test", "--log", wrong]).err().map(|error| error.to_string()).unwrap_or_default();
+            let refused =
+                All::try_parse_from(["test", "--log", wrong]).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(refused.contains("is no level (off, error"), "{wrong}: {refused}");
         }
     }
@@ -284,7 +307,9 @@ mod tests {
         for (flag, value) in wrong {
             assert!(All::try_parse_from(["test", flag, value]).is_err(), "{flag} {value}");
         }
-        assert!(All::try_parse_from(["test", "--drain-delay", "0s", "--drain-timeout", "0s", "--rate-limit", "0"]).is_ok());
+        assert!(
+            All::try_parse_from(["test", "--drain-delay", "0s", "--drain-timeout", "0s", "--rate-limit", "0"]).is_ok()
+        );
     }
 
     #[test]

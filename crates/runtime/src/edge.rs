@@ -1,8 +1,8 @@
-//! What every RPC passes on its way in and out, in this order: span, metrics, deadline, concurrency limit, authentication, rate limit,
-//! authorisation, and a net under panics.
+//! What every RPC passes on its way in and out, in this order: span, metrics, deadline, concurrency limit,
+//! authentication, rate limit, authorisation, and a net under panics.
 //!
-//! It is one tower layer whose steps read as a list, rather than a tower of eight, so that a call costs one allocation. It decides
-//! nothing about products and never looks into a message.
+//! It is one tower layer whose steps read as a list, rather than a tower of eight, so that a call costs one allocation.
+//! It decides nothing about products and never looks into a message.
 
 mod access;
 mod answer;
@@ -137,7 +137,13 @@ impl Steps {
         self.observed(request, inner, route, completion).instrument(span).await
     }
 
-    async fn observed<S>(&self, request: Request<Body>, inner: S, route: Route, completion: Completion) -> Response<Body>
+    async fn observed<S>(
+        &self,
+        request: Request<Body>,
+        inner: S,
+        route: Route,
+        completion: Completion,
+    ) -> Response<Body>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
         S::Future: Send,
@@ -145,7 +151,8 @@ impl Steps {
         let (response, ending) = match route {
             Route::Rpc(method) => match deadline::asked(request.headers()) {
                 Ok(asked) => {
-                    let deadline = Deadline::after(asked.map_or(self.max_deadline, |asked| asked.min(self.max_deadline)));
+                    let deadline =
+                        Deadline::after(asked.map_or(self.max_deadline, |asked| asked.min(self.max_deadline)));
                     // A stream lives on after its handler, until the time the caller gave.
                     let ending = asked.map(|asked| Box::pin(Deadline::after(asked).wait()) as Ending);
                     (deadline.bound(self.guarded(request, inner, method, deadline)).await, ending)
@@ -200,7 +207,11 @@ impl Steps {
         let begun = self.shutdown.begun();
         Box::pin(async move {
             begun.await;
-            refuse(Code::Unavailable, "SHUTTING_DOWN", "the server is shutting down; call again, another instance will answer")
+            refuse(
+                Code::Unavailable,
+                "SHUTTING_DOWN",
+                "the server is shutting down; call again, another instance will answer",
+            )
         })
     }
 }
@@ -233,7 +244,8 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
 
 fn is_grpc(request: &Request<Body>) -> bool {
     let content = request.headers().get(http::header::CONTENT_TYPE);
-    request.method() == http::Method::POST && content.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    request.method() == http::Method::POST
+        && content.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// The gRPC protocol's answer to anything else that arrives on the port.

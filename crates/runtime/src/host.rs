@@ -74,23 +74,25 @@ impl Host {
     }
 }
 
-/// Runs a process to its end: telemetry, admin port, signals, then `start`, which returns the servers it started; after SIGINT or SIGTERM
-/// it drains them. This is all a service's `main` does.
+/// Runs a process to its end: telemetry, admin port, signals, then `start`, which returns the servers it started; after
+/// SIGINT or SIGTERM it drains them. This is all a service's `main` does.
 pub fn run<F, S>(name: &'static str, args: &ProcessArgs, start: S) -> ExitCode
 where
     S: FnOnce(Host) -> F,
     F: Future<Output = anyhow::Result<Vec<Running>>>,
 {
-    let ended = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Into::into).and_then(|runtime| {
-        let ended = runtime.block_on(live(name, args, start));
-        // Blocking work that does not end must not keep the process from ending.
-        runtime.shutdown_timeout(Duration::from_secs(1));
-        ended
-    });
+    let ended =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Into::into).and_then(|runtime| {
+            let ended = runtime.block_on(live(name, args, start));
+            // Blocking work that does not end must not keep the process from ending.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            ended
+        });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where lines are collected they are parsed; before logging is installed, or when the filter keeps no errors, it is said plainly.
+            // Where lines are collected they are parsed; before logging is installed, or when the filter keeps no
+            // errors, it is said plainly.
             if tracing::enabled!(tracing::Level::ERROR) {
                 tracing::error!(error = %format_args!("{error:#}"), "the process cannot run");
             } else {
@@ -119,7 +121,10 @@ where
     let starting = host.readiness.latch("start-up");
     observe_readiness(&host);
     let admin = admin::serve(args.admin_listen, &host).await.map_err(|error| {
-        anyhow::anyhow!("the admin port cannot listen on {}: {error}; choose another with --admin-listen", args.admin_listen)
+        anyhow::anyhow!(
+            "the admin port cannot listen on {}: {error}; choose another with --admin-listen",
+            args.admin_listen
+        )
     })?;
     tracing::info!(address = %admin, "admin port is open");
     host.shutdown.on_signals(args.drain_delay, &host.tasks)?;

@@ -1,8 +1,8 @@
-//! What every process of Waymark stands on: configuration, clock, telemetry, the edge every RPC passes, serving, draining, and the
-//! admin port.
+//! What every process of Waymark stands on: configuration, clock, telemetry, the edge every RPC passes, serving,
+//! draining, and the admin port.
 //!
-//! The environment, the wall clock and the random source are read here, and tasks that live long are spawned here; all of it is handed on
-//! as values of a [`Host`], never as globals. It knows nothing of products, tables or events.
+//! The environment, the wall clock and the random source are read here, and tasks that live long are spawned here; all
+//! of it is handed on as values of a [`Host`], never as globals. It knows nothing of products, tables or events.
 
 pub mod admin;
 pub mod clock;

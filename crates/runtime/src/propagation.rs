@@ -1,7 +1,7 @@
 //! W3C trace context across gRPC metadata, the event log and NATS headers.
 //!
-//! A span that serves a request is the child of the caller's; a span that consumes an event only *links* to the span that caused it, as
-//! the two may be hours apart.
+//! A span that serves a request is the child of the caller's; a span that consumes an event only *links* to the span
+//! that caused it, as the two may be hours apart.
 
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
@@ -35,11 +35,16 @@ pub(crate) fn traceparent_of(span: &Span) -> Option<String> {
     span.is_valid().then(|| format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
 }
 
-/// The trace that `span` belongs to; without tracing the one that `traceparent` names. For log lines, so that they are found by it.
+/// The trace that `span` belongs to; without tracing the one that `traceparent` names. For log lines, so that they are
+/// found by it.
 pub fn trace_id(span: &Span, traceparent: Option<&str>) -> Option<String> {
     let own = span.context().span().span_context().trace_id();
     let given = || Some(TraceContextPropagator::new().extract(&Single(traceparent?)).span().span_context().trace_id());
-    Some(own).filter(|id| *id != TraceId::INVALID).or_else(given).filter(|id| *id != TraceId::INVALID).map(|id| id.to_string())
+    Some(own)
+        .filter(|id| *id != TraceId::INVALID)
+        .or_else(given)
+        .filter(|id| *id != TraceId::INVALID)
+        .map(|id| id.to_string())
 }
 
 /// Adds the current span to the metadata of an outgoing call.
@@ -47,7 +52,8 @@ pub fn inject(metadata: &mut MetadataMap) {
     TraceContextPropagator::new().inject_context(&Span::current().context(), &mut Metadata(metadata));
 }
 
-/// Links `span` to the span a stored or received `traceparent` names; a malformed one is ignored, as it must never stop an event.
+/// Links `span` to the span a stored or received `traceparent` names; a malformed one is ignored, as it must never stop
+/// an event.
 pub fn link(span: &Span, traceparent: &str) {
     let context = TraceContextPropagator::new().extract(&Single(traceparent));
     let cause = context.span().span_context().clone();

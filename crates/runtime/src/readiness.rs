@@ -1,7 +1,8 @@
-//! Whether the process may be sent traffic: it may when every latch has been dropped (after linkerd2-proxy's readiness).
+//! Whether the process may be sent traffic: it may when every latch has been dropped (after linkerd2-proxy's
+//! readiness).
 //!
-//! A part that is not ready holds a [`Latch`] that names it; dropping the latch, also by returning early with an error, says it is done.
-//! There are no states to keep in step.
+//! A part that is not ready holds a [`Latch`] that names it; dropping the latch, also by returning early with an error,
+//! says it is done. There are no states to keep in step.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +30,8 @@ impl Readiness {
         Self(Arc::new(Inner { held: Mutex::default(), ready: watch::channel(true).0 }))
     }
 
-    /// Makes the process not ready until the latch is dropped. `name` is shown to the operator, such as `roadmap: schema`.
+    /// Makes the process not ready until the latch is dropped. `name` is shown to the operator, such as `roadmap:
+    /// schema`.
     pub fn latch(&self, name: impl Into<String>) -> Latch {
         let mut held = self.held();
         let id = held.next;

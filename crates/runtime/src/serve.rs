@@ -1,6 +1,7 @@
 //! One gRPC server: a service's RPCs behind the edge, with health, reflection and, when browsers may call, gRPC-Web.
 //!
-//! Several servers may run on one [`Host`]; they share its telemetry and end together. What a server answers is the services' affair.
+//! Several servers may run on one [`Host`]; they share its telemetry and end together. What a server answers is the
+//! services' affair.
 
 mod connection;
 
@@ -29,7 +30,9 @@ pub enum Error {
     #[error(transparent)]
     Exposed(#[from] Exposed),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}; choose another address with --listen, or in waymark dev with --<service>-listen")]
+    #[error(
+        "cannot listen on {address}; choose another address with --listen, or in waymark dev with --<service>-listen"
+    )]
     Listen {
         /// The address asked for.
         address: SocketAddr,
@@ -73,7 +76,12 @@ impl Server {
     /// Adds a service. Its message limit is its own: `.max_decoding_message_size(edge::MESSAGE_BYTES)`.
     pub fn service<S>(mut self, service: S) -> Self
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
         S::Future: Send + 'static,
     {
         self.names.push(S::NAME);
@@ -87,7 +95,8 @@ impl Server {
         self
     }
 
-    /// Whether its options can be used: asked before a database is opened and migrated for a server that will never serve.
+    /// Whether its options can be used: asked before a database is opened and migrated for a server that will never
+    /// serve.
     ///
     /// # Errors
     /// [`Error::Exposed`] and [`Error::Origin`].
@@ -103,14 +112,17 @@ impl Server {
     pub async fn start(mut self) -> Result<Running, Error> {
         self.check()?;
         let origins = origins(&self.args.web_origins)?;
-        let listener = TcpListener::bind(self.address).await.map_err(|source| Error::Listen { address: self.address, source })?;
+        let listener =
+            TcpListener::bind(self.address).await.map_err(|source| Error::Listen { address: self.address, source })?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address: self.address, source })?;
 
         let (reporter, health) = tonic_health::server::health_reporter();
         self.routes.add_service(health);
         self.routes.add_service(reflection().build_v1()?);
         self.routes.add_service(reflection().build_v1alpha()?);
-        self.host.tasks.spawn(format!("health {address}"), report_health(self.host.clone(), reporter, self.names.clone()));
+        self.host
+            .tasks
+            .spawn(format!("health {address}"), report_health(self.host.clone(), reporter, self.names.clone()));
 
         let edge = Edge::new(
             &self.args.limits,
@@ -155,7 +167,8 @@ impl Running {
 
     /// Waits until it has drained, which begins with the host's shutdown.
     pub async fn stopped(self) {
-        // A sender dropped without a word is a server whose task panicked; it has stopped all the same, and its task says why.
+        // A sender dropped without a word is a server whose task panicked; it has stopped all the same, and its task
+        // says why.
         let _ = self.stopped.await;
     }
 }

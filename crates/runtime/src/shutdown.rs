@@ -1,8 +1,8 @@
 //! The end of the process, in steps that can only follow each other: announced, begun, drained; and forced at any time.
 //!
-//! *Announced*: the process is no longer ready, so load balancers look elsewhere, but it still serves. *Begun*: listeners close, streams
-//! end with UNAVAILABLE, work in flight finishes. *Drained*: no call is left, so what served the calls, such as the relay and the lake,
-//! may end too. *Forced*: what is still open is cut.
+//! *Announced*: the process is no longer ready, so load balancers look elsewhere, but it still serves. *Begun*:
+//! listeners close, streams end with UNAVAILABLE, work in flight finishes. *Drained*: no call is left, so what served
+//! the calls, such as the relay and the lake, may end too. *Forced*: what is still open is cut.
 
 use std::time::Duration;
 
@@ -91,7 +91,8 @@ impl Shutdown {
         let mut terminate = signal(SignalKind::terminate())?;
         let shutdown = self.clone();
         tasks.spawn_detached(async move {
-            let mut next = async || tokio::select! { _ = interrupt.recv() => "SIGINT", _ = terminate.recv() => "SIGTERM" };
+            let mut next =
+                async || tokio::select! { _ = interrupt.recv() => "SIGINT", _ = terminate.recv() => "SIGTERM" };
             let name = next().await;
             tracing::info!(signal = name, "shutting down; a second signal cuts what is in flight");
             tokio::select! { () = shutdown.begin_after(delay) => {} _ = next() => shutdown.force() }

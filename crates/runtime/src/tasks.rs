@@ -1,7 +1,7 @@
 //! Background tasks: named, counted, waited for at the end, and never dead unnoticed.
 //!
-//! A task that panics makes `/livez` fail, so that whatever supervises the process restarts it; a silently missing relay would be worse
-//! than a restart.
+//! A task that panics makes `/livez` fail, so that whatever supervises the process restarts it; a silently missing
+//! relay would be worse than a restart.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,14 +26,17 @@ impl Tasks {
         Self::default()
     }
 
-    /// Runs `task` in the background. It must end by itself once shutdown has begun or, if calls need it, once they are drained;
-    /// [`Tasks::finish`] waits for it.
+    /// Runs `task` in the background. It must end by itself once shutdown has begun or, if calls need it, once they are
+    /// drained; [`Tasks::finish`] waits for it.
     pub fn spawn(&self, name: impl Into<String>, task: impl Future<Output = ()> + Send + 'static) {
         let (dead, name) = (Arc::clone(&self.dead), name.into());
         let span = tracing::info_span!("task", task = %name);
         let watched = async move {
             if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
-                tracing::error!(panic = panic_message(&*panic), "background task panicked; the process reports itself dead");
+                tracing::error!(
+                    panic = panic_message(&*panic),
+                    "background task panicked; the process reports itself dead"
+                );
                 dead.lock().unwrap_or_else(PoisonError::into_inner).push(name);
             }
         };
@@ -41,7 +44,10 @@ impl Tasks {
     }
 
     /// Runs `task` for as long as the process lives; nothing waits for it.
-    #[expect(clippy::disallowed_methods, reason = "the one detached spawn: tasks that outlive the drain, such as the signal handler")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one detached spawn: tasks that outlive the drain, such as the signal handler"
+    )]
     pub fn spawn_detached(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(tokio::spawn(task));
     }

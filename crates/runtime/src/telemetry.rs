@@ -1,7 +1,8 @@
-//! Logs to standard error, traces and metrics to an OpenTelemetry collector when one is configured, metrics to Prometheus always.
+//! Logs to standard error, traces and metrics to an OpenTelemetry collector when one is configured, metrics to
+//! Prometheus always.
 //!
-//! A process makes one [`Telemetry`] by [`Telemetry::init`], which installs the subscriber; tests make as many as they like by
-//! [`Telemetry::local`], which touches nothing global.
+//! A process makes one [`Telemetry`] by [`Telemetry::init`], which installs the subscriber; tests make as many as they
+//! like by [`Telemetry::local`], which touches nothing global.
 
 use std::io::IsTerminal as _;
 
@@ -34,8 +35,9 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Installs logging and, when a collector is configured, export to it, for the process `name` such as `waymark-roadmap`, told from its
-    /// other replicas by `instance`. Panics are logged like everything else. Call it within the async runtime, which the exporters use.
+    /// Installs logging and, when a collector is configured, export to it, for the process `name` such as
+    /// `waymark-roadmap`, told from its other replicas by `instance`. Panics are logged like everything else. Call it
+    /// within the async runtime, which the exporters use.
     ///
     /// # Errors
     /// A filter, ratio or endpoint that cannot be used, or a subscriber installed before.
@@ -43,7 +45,11 @@ impl Telemetry {
         // Without an instance a collector would take the counters of all replicas for one series that jumps.
         let attributes = [KeyValue::new("service.version", VERSION), KeyValue::new("service.instance.id", instance)];
         let resource = Resource::builder().with_service_name(name).with_attributes(attributes).build();
-        anyhow::ensure!((0.0..=1.0).contains(&args.trace_ratio), "--trace-ratio is {}, but must be from 0 to 1", args.trace_ratio);
+        anyhow::ensure!(
+            (0.0..=1.0).contains(&args.trace_ratio),
+            "--trace-ratio is {}, but must be from 0 to 1",
+            args.trace_ratio
+        );
         if let Some(endpoint) = &args.otlp_endpoint {
             let uri = endpoint.parse::<http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
             anyhow::ensure!(
@@ -51,16 +57,24 @@ impl Telemetry {
                 "--otlp-endpoint {endpoint:?} is not a collector's address; write it like http://localhost:4317"
             );
         }
-        let traces = args.otlp_endpoint.as_ref().map(|endpoint| traces(endpoint, args.trace_ratio, resource.clone())).transpose()?;
+        let traces = args
+            .otlp_endpoint
+            .as_ref()
+            .map(|endpoint| traces(endpoint, args.trace_ratio, resource.clone()))
+            .transpose()?;
         let telemetry = Self::with(resource, args.otlp_endpoint.as_deref(), traces)?;
 
-        let filter = EnvFilter::try_new(&args.log).map_err(|error| anyhow::anyhow!("--log {:?} is not a log filter: {error}", args.log))?;
+        let filter = EnvFilter::try_new(&args.log)
+            .map_err(|error| anyhow::anyhow!("--log {:?} is not a log filter: {error}", args.log))?;
         let lines = match args.log_format {
             // Colours are for people at a terminal, not for files.
-            LogFormat::Text => {
-                tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).boxed()
+            LogFormat::Text => tracing_subscriber::fmt::layer()
+                .with_ansi(std::io::stderr().is_terminal())
+                .with_writer(std::io::stderr)
+                .boxed(),
+            LogFormat::Json => {
+                tracing_subscriber::fmt::layer().json().with_span_list(false).with_writer(std::io::stderr).boxed()
             }
-            LogFormat::Json => tracing_subscriber::fmt::layer().json().with_span_list(false).with_writer(std::io::stderr).boxed(),
         };
         let export = telemetry.traces.as_ref().map(|traces| {
             let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("waymark"));
@@ -82,10 +96,12 @@ impl Telemetry {
 
     fn with(resource: Resource, endpoint: Option<&str>, traces: Option<SdkTracerProvider>) -> anyhow::Result<Self> {
         let registry = prometheus::Registry::new();
-        let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).without_target_info().build()?;
+        let exporter =
+            opentelemetry_prometheus::exporter().with_registry(registry.clone()).without_target_info().build()?;
         let mut meters = SdkMeterProvider::builder().with_resource(resource).with_reader(exporter);
         if let Some(endpoint) = endpoint {
-            meters = meters.with_periodic_exporter(MetricExporter::builder().with_tonic().with_endpoint(endpoint).build()?);
+            meters =
+                meters.with_periodic_exporter(MetricExporter::builder().with_tonic().with_endpoint(endpoint).build()?);
         }
         Ok(Self { registry, meters: meters.build(), traces })
     }
@@ -136,7 +152,10 @@ mod tests {
         for wrong in ["localhost:4317", "https://collector:4317", "", "http://"] {
             let args = TelemetryArgs { otlp_endpoint: Some(wrong.to_owned()), ..TelemetryArgs::default() };
             let refused = Telemetry::init(&args, "waymark-test", String::new()).unwrap_err().to_string();
-            assert!(refused.contains("--otlp-endpoint") && refused.contains("http://localhost:4317"), "{wrong}: {refused}");
+            assert!(
+                refused.contains("--otlp-endpoint") && refused.contains("http://localhost:4317"),
+                "{wrong}: {refused}"
+            );
         }
     }
 
@@ -145,6 +164,9 @@ mod tests {
         let telemetry = Telemetry::local().unwrap();
         telemetry.meter().u64_counter("waymark.test.things").build().add(3, &[KeyValue::new("kind", "odd")]);
         let text = telemetry.prometheus().unwrap();
-        assert!(text.lines().any(|line| line.starts_with("waymark_test_things_total{kind=\"odd\"") && line.ends_with(" 3")), "{text}");
+        assert!(
+            text.lines().any(|line| line.starts_with("waymark_test_things_total{kind=\"odd\"") && line.ends_with(" 3")),
+            "{text}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! A whole process: started as a service's `main` starts it, asked by probes, ended by a signal, its traces and metrics sent to a collector.
+//! A whole process: started as a service's `main` starts it, asked by probes, ended by a signal, its traces and metrics
+//! sent to a collector.
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
@@ -49,7 +50,8 @@ fn a_process_from_start_to_end() {
     until(admin, "/livez", "200", "alive");
     until(admin, "/version", "200", "waymark-test ");
     let health = runtime.block_on(async {
-        let channel = tonic::transport::Endpoint::from_shared(format!("http://{server}")).unwrap().connect().await.unwrap();
+        let channel =
+            tonic::transport::Endpoint::from_shared(format!("http://{server}")).unwrap().connect().await.unwrap();
         let mut health = HealthClient::new(channel);
         health.check(HealthCheckRequest::default()).await.unwrap().into_inner().status
     });
@@ -78,7 +80,9 @@ async fn collector(paths: Arc<Mutex<Vec<String>>>) -> SocketAddr {
         paths.lock().unwrap().push(uri.path().to_owned());
         tonic::Status::ok("").into_http::<axum::body::Body>()
     });
-    let server = tonic::transport::Server::builder().add_routes(Routes::from(routes)).serve_with_incoming(TcpListenerStream::new(listener));
+    let server = tonic::transport::Server::builder()
+        .add_routes(Routes::from(routes))
+        .serve_with_incoming(TcpListenerStream::new(listener));
     waymark_runtime::Tasks::new().spawn_detached(async move { server.await.unwrap() });
     address
 }

@@ -31,7 +31,8 @@ pub fn relative_difference(control: &Sample, treatment: &Sample, level: Level) -
     if mean_a == 0.0 {
         return Err(StatsError::ZeroBaseline);
     }
-    let variance = treatment.variance_of_mean() / mean_a.powi(2) + control.variance_of_mean() * mean_b.powi(2) / mean_a.powi(4);
+    let variance =
+        treatment.variance_of_mean() / mean_a.powi(2) + control.variance_of_mean() * mean_b.powi(2) / mean_a.powi(4);
     // A negative baseline turns the sign of a ratio; a share of its size keeps "up" meaning up.
     effect((mean_b - mean_a) / mean_a.abs(), variance, welch_satterthwaite(control, treatment), level)
 }

@@ -43,5 +43,9 @@ pub enum StatsError {
 
 /// Refuses NaN and infinities, which would otherwise travel silently into an answer.
 pub(crate) fn finite(what: &'static str, value: f64) -> Result<f64, StatsError> {
-    if value.is_finite() { Ok(value) } else { Err(StatsError::OutOfRange { what, range: "a finite number", got: value }) }
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(StatsError::OutOfRange { what, range: "a finite number", got: value })
+    }
 }

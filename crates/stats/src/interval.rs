@@ -24,7 +24,11 @@ impl Level {
         if level > 0.0 && level < 1.0 {
             Ok(Self(level))
         } else {
-            Err(StatsError::OutOfRange { what: "a confidence level", range: "between 0 and 1, for instance 0.95", got: level })
+            Err(StatsError::OutOfRange {
+                what: "a confidence level",
+                range: "between 0 and 1, for instance 0.95",
+                got: level,
+            })
         }
     }
 
@@ -87,7 +91,12 @@ pub fn normal_interval(estimate: f64, standard_error: f64, level: Level) -> Resu
 }
 
 /// `estimate ± t · standard_error` (Student, 1908), for samples whose variance was estimated too.
-pub fn t_interval(estimate: f64, standard_error: f64, degrees_of_freedom: f64, level: Level) -> Result<Interval, StatsError> {
+pub fn t_interval(
+    estimate: f64,
+    standard_error: f64,
+    degrees_of_freedom: f64,
+    level: Level,
+) -> Result<Interval, StatsError> {
     let standard_error = non_negative(standard_error)?;
     Ok(Interval::around(finite("an estimate", estimate)?, t_quantile(level, degrees_of_freedom)? * standard_error))
 }

@@ -1,8 +1,9 @@
 //! Statistics of product measurement, as pure functions of plain numbers.
 //!
-//! The crate answers "how much did it change, and how sure are we": intervals for means and proportions, comparisons of two samples in
-//! absolute and relative terms, what to believe of many comparisons, sample ratio mismatch, and a pre/post comparison of daily series. It knows nothing of products,
-//! experiments or verdicts: a caller compares the numbers with what was predicted. It never does I/O and never draws a random number.
+//! The crate answers "how much did it change, and how sure are we": intervals for means and proportions, comparisons of
+//! two samples in absolute and relative terms, what to believe of many comparisons, sample ratio mismatch, and a
+//! pre/post comparison of daily series. It knows nothing of products, experiments or verdicts: a caller compares the
+//! numbers with what was predicted. It never does I/O and never draws a random number.
 //!
 //! ```
 //! use waymark_stats::{Level, Sample, relative_difference};

@@ -1,8 +1,10 @@
-//! A daily series before a change compared with the series after it. Never claims causation and never says whether a goal was met.
+//! A daily series before a change compared with the series after it. Never claims causation and never says whether a
+//! goal was met.
 //!
-//! Days are the observations, so whatever makes days differ (more users, heavy users, weekdays) is in the variance: over-dispersed
-//! counts need no extra model. Neighbouring days are alike, which makes `n` days worth fewer than `n` independent ones; the comparison
-//! therefore uses the effective sample size `n (1 − r) / (1 + r)` (Bayley and Hammersley, 1946) with `r` the lag-one autocorrelation.
+//! Days are the observations, so whatever makes days differ (more users, heavy users, weekdays) is in the variance:
+//! over-dispersed counts need no extra model. Neighbouring days are alike, which makes `n` days worth fewer than `n`
+//! independent ones; the comparison therefore uses the effective sample size `n (1 − r) / (1 + r)` (Bayley and
+//! Hammersley, 1946) with `r` the lag-one autocorrelation.
 
 use crate::error::finite;
 use crate::{Effect, Level, Sample, StatsError, difference, relative_difference};
@@ -31,10 +33,12 @@ pub struct PrePost {
     pub post_effective_size: f64,
 }
 
-/// Compares the daily values `pre` with the daily values `post`, both in order of time and without gaps (a day without events is 0).
+/// Compares the daily values `pre` with the daily values `post`, both in order of time and without gaps (a day without
+/// events is 0).
 ///
-/// Welch's comparison on effective sample sizes. The autocorrelation is pooled over both windows about their own means, corrected for
-/// its small-sample bias, and taken as 0 when negative, so the standard error is never smaller than that of independent days.
+/// Welch's comparison on effective sample sizes. The autocorrelation is pooled over both windows about their own means,
+/// corrected for its small-sample bias, and taken as 0 when negative, so the standard error is never smaller than that
+/// of independent days.
 pub fn pre_post(pre: &[f64], post: &[f64], level: Level) -> Result<PrePost, StatsError> {
     for (what, window) in [("the days before", pre), ("the days after", post)] {
         if window.len() < 2 {
@@ -65,12 +69,13 @@ pub fn pre_post(pre: &[f64], post: &[f64], level: Level) -> Result<PrePost, Stat
     })
 }
 
-/// The lag-one autocorrelation pooled over `windows`, each about its own mean, with its first-order bias removed. Zero when the windows
-/// are constant or hold no more than `2k + 2` values together, `k` being how many they are.
+/// The lag-one autocorrelation pooled over `windows`, each about its own mean, with its first-order bias removed. Zero
+/// when the windows are constant or hold no more than `2k + 2` values together, `k` being how many they are.
 ///
-/// For one window of `n` values the bias is `−(1 + 4r)/n` (Marriott and Pope, 1954; Shaman and Stine, 1988): `−(1 + 2r)/n` since the
-/// window has a mean to be estimated and one pair fewer than values, `−2r/n` since a ratio is not linear. The former comes once per window,
-/// the latter once: over `n` values in all it is `−(k (1 + 2r) + 2r)/n`, which is solved for `r`.
+/// For one window of `n` values the bias is `−(1 + 4r)/n` (Marriott and Pope, 1954; Shaman and Stine, 1988): `−(1 +
+/// 2r)/n` since the window has a mean to be estimated and one pair fewer than values, `−2r/n` since a ratio is not
+/// linear. The former comes once per window, the latter once: over `n` values in all it is `−(k (1 + 2r) + 2r)/n`,
+/// which is solved for `r`.
 pub fn lag_one_autocorrelation(windows: &[&[f64]]) -> f64 {
     let (mut products, mut squares, mut count) = (0.0, 0.0, 0.0);
     for window in windows {

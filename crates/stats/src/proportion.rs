@@ -5,8 +5,8 @@ use statrs::function::factorial::ln_binomial;
 use crate::interval::normal_quantile;
 use crate::{Interval, Level, StatsError};
 
-/// The adjusted Wald interval (Agresti and Coull, 1998): z²/2 successes and as many failures are added before the plain formula.
-/// It keeps its coverage from about five observations on, which is what usability studies have. Cut to [0, 1].
+/// The adjusted Wald interval (Agresti and Coull, 1998): z²/2 successes and as many failures are added before the plain
+/// formula. It keeps its coverage from about five observations on, which is what usability studies have. Cut to [0, 1].
 pub fn adjusted_wald(successes: u64, size: u64, level: Level) -> Result<Interval, StatsError> {
     check(successes, size)?;
     let z = normal_quantile(level);
@@ -16,8 +16,8 @@ pub fn adjusted_wald(successes: u64, size: u64, level: Level) -> Result<Interval
     Ok(Interval { low: wide.low.max(0.0), high: wide.high.min(1.0) })
 }
 
-/// The score interval (Wilson, 1927): the proportions that a test of the observed one would not reject. It contains the observed one, lies
-/// in [0, 1] by itself, and does not shrink to a point where all or none succeed.
+/// The score interval (Wilson, 1927): the proportions that a test of the observed one would not reject. It contains the
+/// observed one, lies in [0, 1] by itself, and does not shrink to a point where all or none succeed.
 pub fn wilson(successes: u64, size: u64, level: Level) -> Result<Interval, StatsError> {
     check(successes, size)?;
     let (z, n) = (normal_quantile(level), size as f64);
@@ -29,8 +29,9 @@ pub fn wilson(successes: u64, size: u64, level: Level) -> Result<Interval, Stats
     Ok(Interval { low: interval.low.clamp(0.0, p), high: interval.high.clamp(p, 1.0) })
 }
 
-/// The interval of the treatment's proportion minus the control's, both given as successes and size, from their Wilson intervals (Newcombe,
-/// 1998, method 10). Unlike `difference` on samples it is honest where a proportion is 0 or 1. It contains the observed difference.
+/// The interval of the treatment's proportion minus the control's, both given as successes and size, from their Wilson
+/// intervals (Newcombe, 1998, method 10). Unlike `difference` on samples it is honest where a proportion is 0 or 1. It
+/// contains the observed difference.
 pub fn proportion_difference(control: (u64, u64), treatment: (u64, u64), level: Level) -> Result<Interval, StatsError> {
     let (a, b) = (wilson(control.0, control.1, level)?, wilson(treatment.0, treatment.1, level)?);
     let share = |(successes, size): (u64, u64)| successes as f64 / size as f64;
@@ -40,9 +41,10 @@ pub fn proportion_difference(control: (u64, u64), treatment: (u64, u64), level: 
     Ok(Interval { low: p_b - p_a - below, high: p_b - p_a + above })
 }
 
-/// The p-value against one proportion in both groups, given as successes and size: twice the probability of a table at least as far to the
-/// observed side when the totals are what they are (Fisher, 1935), at most 1. It is exact, hence never too small, however small the groups
-/// and however rare the successes; tests by the normal curve are off by orders of magnitude in the far tails that many comparisons look at.
+/// The p-value against one proportion in both groups, given as successes and size: twice the probability of a table at
+/// least as far to the observed side when the totals are what they are (Fisher, 1935), at most 1. It is exact, hence
+/// never too small, however small the groups and however rare the successes; tests by the normal curve are off by
+/// orders of magnitude in the far tails that many comparisons look at.
 pub fn fisher_exact(control: (u64, u64), treatment: (u64, u64)) -> Result<f64, StatsError> {
     check(control.0, control.1)?;
     check(treatment.0, treatment.1)?;
@@ -54,11 +56,12 @@ pub fn fisher_exact(control: (u64, u64), treatment: (u64, u64)) -> Result<f64, S
     Ok((2.0 * table.exp() * further).min(1.0))
 }
 
-/// The probability of a table and of all that are further to its side, as a multiple of its own: each has one more of `a` and `d`, one
-/// less of `b` and `c` than the one before.
+/// The probability of a table and of all that are further to its side, as a multiple of its own: each has one more of
+/// `a` and `d`, one less of `b` and `c` than the one before.
 fn tail(mut a: f64, mut b: f64, mut c: f64, mut d: f64) -> f64 {
     let (mut sum, mut term) = (1.0, 1.0);
-    // The terms fall faster and faster, so what follows one that no longer counts does not either; and with an empty cell they end.
+    // The terms fall faster and faster, so what follows one that no longer counts does not either; and with an empty
+    // cell they end.
     while term > sum * f64::EPSILON {
         (a, d) = (a + 1.0, d + 1.0);
         term *= b * c / (a * d);
@@ -73,7 +76,11 @@ fn check(successes: u64, size: u64) -> Result<(), StatsError> {
         return Err(StatsError::TooFew { what: "a proportion", needed: 1, got: 0 });
     }
     if successes > size {
-        return Err(StatsError::OutOfRange { what: "successes", range: "at most the number of trials", got: successes as f64 });
+        return Err(StatsError::OutOfRange {
+            what: "successes",
+            range: "at most the number of trials",
+            got: successes as f64,
+        });
     }
     Ok(())
 }

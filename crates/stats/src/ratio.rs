@@ -36,7 +36,11 @@ pub fn sample_ratio_mismatch(observed: &[u64], weights: &[f64]) -> Result<RatioM
         return Err(StatsError::TooFew { what: "a ratio of groups", needed: 1, got: 0 });
     }
     let scale = total / weights.iter().sum::<f64>();
-    let chi_squared = observed.iter().zip(weights).map(|(&count, weight)| (count as f64 - weight * scale).powi(2) / (weight * scale)).sum();
+    let chi_squared = observed
+        .iter()
+        .zip(weights)
+        .map(|(&count, weight)| (count as f64 - weight * scale).powi(2) / (weight * scale))
+        .sum();
     let degrees_of_freedom = observed.len() as f64 - 1.0;
     let distribution = ChiSquared::new(degrees_of_freedom).map_err(|_| StatsError::OutOfRange {
         what: "degrees of freedom",

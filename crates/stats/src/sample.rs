@@ -4,8 +4,8 @@ use crate::error::finite;
 use crate::interval::t_interval;
 use crate::{Interval, Level, StatsError};
 
-/// Size, mean and variance of independent observations. The variance is the unbiased one, divided by `size − 1`, except for yes-or-no
-/// observations ([`Sample::proportion`]).
+/// Size, mean and variance of independent observations. The variance is the unbiased one, divided by `size − 1`, except
+/// for yes-or-no observations ([`Sample::proportion`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
     size: f64,
@@ -33,12 +33,16 @@ impl Sample {
         Ok(Self { size: n, mean, variance })
     }
 
-    /// `successes` out of `size` yes-or-no observations. The variance is `p (1 − p)`, the likeliest rather than the unbiased one (which is
-    /// `n / (n − 1)` times as large), as is usual for proportions.
+    /// `successes` out of `size` yes-or-no observations. The variance is `p (1 − p)`, the likeliest rather than the
+    /// unbiased one (which is `n / (n − 1)` times as large), as is usual for proportions.
     pub fn proportion(successes: u64, size: u64) -> Result<Self, StatsError> {
         at_least_two(size)?;
         if successes > size {
-            return Err(StatsError::OutOfRange { what: "successes", range: "at most the number of trials", got: successes as f64 });
+            return Err(StatsError::OutOfRange {
+                what: "successes",
+                range: "at most the number of trials",
+                got: successes as f64,
+            });
         }
         let mean = successes as f64 / size as f64;
         Ok(Self { size: size as f64, mean, variance: mean * (1.0 - mean) })

@@ -84,18 +84,22 @@ fn hybrid_score_intervals_of_differences() {
 
 #[test]
 fn exact_tests_of_two_proportions() {
-    // Fisher (1935), convicts among criminals' dizygotic and monozygotic twins: one tail is 619 / 1330665. And his lady tasting tea: 17 / 70.
+    // Fisher (1935), convicts among criminals' dizygotic and monozygotic twins: one tail is 619 / 1330665. And his lady
+    // tasting tea: 17 / 70.
     near(fisher_exact((10, 13), (2, 17)).unwrap(), 2.0 * 619.0 / 1_330_665.0, 1e-12);
     near(fisher_exact((1, 4), (3, 4)).unwrap(), 2.0 * 17.0 / 70.0, 1e-12);
     near(fisher_exact((5, 10), (5, 10)).unwrap(), 1.0, 0.0);
-    // Millions of users are no matter: the odds are those of the normal curve, 2 Q(2) with a correction for steps of one.
+    // Millions of users are no matter: the odds are those of the normal curve, 2 Q(2) with a correction for steps of
+    // one.
     near(fisher_exact((2_500_000, 5_000_000), (2_503_162, 5_000_000)).unwrap(), 0.0455, 1e-3);
     assert!(fisher_exact((0, 0), (1, 2)).is_err() && fisher_exact((1, 2), (3, 2)).is_err());
 }
 
-/// Benjamini and Hochberg (1995), section 4.1: the comparisons of two treatments of infarction, by Neuhaus et al. (1992).
-const INFARCTION: [f64; 15] =
-    [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0];
+/// Benjamini and Hochberg (1995), section 4.1: the comparisons of two treatments of infarction, by Neuhaus et al.
+/// (1992).
+const INFARCTION: [f64; 15] = [
+    0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0,
+];
 
 #[test]
 fn four_of_fifteen_comparisons_are_findings() {
@@ -128,8 +132,9 @@ fn uneven_split_is_a_mismatch() {
 
 #[test]
 fn pre_post_sees_a_planted_lift() {
-    let weekly =
-        |level: f64, days: usize| -> Vec<f64> { (0..days).map(|day| level + [0.0, 3.0, -2.0, 1.0, -1.0, 2.0, -3.0][day % 7]).collect() };
+    let weekly = |level: f64, days: usize| -> Vec<f64> {
+        (0..days).map(|day| level + [0.0, 3.0, -2.0, 1.0, -1.0, 2.0, -3.0][day % 7]).collect()
+    };
     let change = pre_post(&weekly(100.0, 28), &weekly(120.0, 28), Level::P95).unwrap();
     let relative = change.relative.unwrap();
     near(change.absolute.estimate, 20.0, 1e-9);
@@ -165,6 +170,9 @@ fn refusals_name_the_reason() {
     assert!(matches!(Level::new(95.0), Err(StatsError::OutOfRange { .. })));
     assert!(matches!(sample_ratio_mismatch(&[1, 2], &[1.0]), Err(StatsError::Mismatched { .. })));
     assert!(matches!(sample_ratio_mismatch(&[0, 0], &[1.0, 1.0]), Err(StatsError::TooFew { .. })));
-    assert!(matches!(pre_post(&[1.0], &[1.0, 2.0], Level::P95), Err(StatsError::TooFew { what: "the days before", .. })));
+    assert!(matches!(
+        pre_post(&[1.0], &[1.0, 2.0], Level::P95),
+        Err(StatsError::TooFew { what: "the days before", .. })
+    ));
     assert!(matches!(normal_interval(1.0, -1.0, Level::P95), Err(StatsError::OutOfRange { .. })));
 }

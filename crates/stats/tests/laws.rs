@@ -97,7 +97,8 @@ proptest! {
         rate in 0.001..0.5f64,
     ) {
         let adjusted = benjamini_hochberg(&p_values).unwrap();
-        // The procedure as published: the largest k such that the k-th smallest is at most k · rate / m; it and all smaller are found.
+        // The procedure as published: the largest k such that the k-th smallest is at most k · rate / m; it and all
+        // smaller are found.
         let mut sorted = p_values.clone();
         sorted.sort_by(f64::total_cmp);
         let bound = |below: usize| (below + 1) as f64 * rate / sorted.len() as f64;

@@ -1,5 +1,6 @@
-//! A blind write: one that reads nothing, so that nothing must be locked before it decides. Its bump, state, log and answer are one
-//! statement, which is a transaction by itself: one round trip instead of four. Only on PostgreSQL; on SQLite there is no trip to save.
+//! A blind write: one that reads nothing, so that nothing must be locked before it decides. Its bump, state, log and
+//! answer are one statement, which is a transaction by itself: one round trip instead of four. Only on PostgreSQL; on
+//! SQLite there is no trip to save.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,9 +13,10 @@ use waymark_rpc::{Call, Written};
 use crate::{Error, Store, Write};
 
 impl Store {
-    /// As [`Store::write`], for work that usually reads nothing, as most creates do. It is tried without the lock, and done again under
-    /// it when it did want to read, was refused, or could not be saved so. So work may run twice, also for a request that was answered
-    /// before, and what it decides may depend on nothing that changes but what it is told by its [`Write`].
+    /// As [`Store::write`], for work that usually reads nothing, as most creates do. It is tried without the lock, and
+    /// done again under it when it did want to read, was refused, or could not be saved so. So work may run twice, also
+    /// for a request that was answered before, and what it decides may depend on nothing that changes but what it is
+    /// told by its [`Write`].
     pub async fn write_blind<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Written<R>, Error>
     where
         R: Message + Default,

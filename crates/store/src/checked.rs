@@ -1,5 +1,5 @@
-//! The standard methods for resources whose rules ask about other rows: the step that decides runs inside the write, where it may
-//! read, and what it reads cannot change before the commit.
+//! The standard methods for resources whose rules ask about other rows: the step that decides runs inside the write,
+//! where it may read, and what it reads cannot change before the commit.
 
 use pbjson_types::FieldMask;
 use prost::Message;
@@ -58,7 +58,13 @@ impl Store {
     }
 
     /// As [`Store::delete`], with a `decide` that may read; it gets the resource as deleted.
-    pub async fn delete_with<T, F>(&self, call: &Call, name: &str, etag: &str, decide: F) -> Result<Written<T::Message>, Error>
+    pub async fn delete_with<T, F>(
+        &self,
+        call: &Call,
+        name: &str,
+        etag: &str,
+        decide: F,
+    ) -> Result<Written<T::Message>, Error>
     where
         T: Table,
         F: AsyncFnOnce(&mut Write, T::Resource) -> Result<Change<T::Resource>, Error>,
@@ -74,7 +80,13 @@ impl Store {
     }
 
     /// As [`Store::undelete`], with a `decide` that may read; it gets the resource as live.
-    pub async fn undelete_with<T, F>(&self, call: &Call, name: &str, etag: &str, decide: F) -> Result<Written<T::Message>, Error>
+    pub async fn undelete_with<T, F>(
+        &self,
+        call: &Call,
+        name: &str,
+        etag: &str,
+        decide: F,
+    ) -> Result<Written<T::Message>, Error>
     where
         T: Table,
         F: AsyncFnOnce(&mut Write, T::Resource) -> Result<Change<T::Resource>, Error>,

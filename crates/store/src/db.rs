@@ -48,7 +48,12 @@ pub struct StoreOptions {
 impl StoreOptions {
     /// The defaults for a database.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), max_connections: 16, acquire_timeout: Duration::from_secs(5), statement_timeout: Duration::from_secs(30) }
+        Self {
+            url: url.into(),
+            max_connections: 16,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -64,7 +69,8 @@ pub struct Store {
     pub(crate) acquire_timeout: Duration,
     /// How long a write may take, and its commit: longer than any single statement may.
     pub(crate) patience: Duration,
-    /// How long writes waited for their turn, a connection and BEGIN, or took as one statement, with the label that tells the services of a process apart.
+    /// How long writes waited for their turn, a connection and BEGIN, or took as one statement, with the label that
+    /// tells the services of a process apart.
     wait: Option<(Histogram<f64>, KeyValue)>,
 }
 
@@ -97,9 +103,9 @@ impl Store {
                 connect
             };
             let mut writer = sqlite(1);
-            // After a full disk or an input-output error SQLite has ended the transaction by itself and the driver has not noticed: later
-            // "commits" would only release savepoints. A connection that believes itself in a transaction is not used again. The ping
-            // waits for a rollback that is under way.
+            // After a full disk or an input-output error SQLite has ended the transaction by itself and the driver has
+            // not noticed: later "commits" would only release savepoints. A connection that believes itself in a
+            // transaction is not used again. The ping waits for a rollback that is under way.
             writer.map_sqlx_sqlite_pool_opts(|o| {
                 o.after_release(|connection, _| {
                     Box::pin(async move {
@@ -113,9 +119,14 @@ impl Store {
         } else {
             let mut connect = base();
             // A connection that the server closed is found out by a ping, but only after it lay idle.
-            connect.min_connections(1).statement_timeout(options.statement_timeout).test_before_acquire_if_idle_for(Duration::from_secs(1));
+            connect
+                .min_connections(1)
+                .statement_timeout(options.statement_timeout)
+                .test_before_acquire_if_idle_for(Duration::from_secs(1));
             // A stopped replica must not keep a workspace locked, nor a locked workspace all connections of the others.
-            connect.map_sqlx_postgres_opts(|o| o.options([("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s")]));
+            connect.map_sqlx_postgres_opts(|o| {
+                o.options([("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s")])
+            });
             // Reads have connections of their own, so that writers that wait for one workspace do not stop them.
             let (mut writes, mut reads) = (connect.clone(), connect);
             writes.max_connections((options.max_connections / 2).max(1));
@@ -205,7 +216,8 @@ impl Store {
         }
     }
 
-    /// Asks the database for the revisions of all workspaces, so that commits of other processes wake this one's readers.
+    /// Asks the database for the revisions of all workspaces, so that commits of other processes wake this one's
+    /// readers.
     pub async fn poll_heads(&self) -> Result<(), Error> {
         for row in self.query_all(Sql::new("SELECT id, revision FROM workspaces")).await? {
             self.heads.observe(&row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?);

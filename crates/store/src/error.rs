@@ -51,7 +51,9 @@ pub enum Error {
     #[error("{0} is not deleted")]
     NotDeleted(String),
     /// The etag is outdated.
-    #[error("{resource} has changed: its etag is {current:?}, the request has {given:?}; read it again and decide again")]
+    #[error(
+        "{resource} has changed: its etag is {current:?}, the request has {given:?}; read it again and decide again"
+    )]
     Stale {
         /// The resource.
         resource: String,
@@ -118,7 +120,8 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
-    /// The commit of the transaction that this write shared with others was not confirmed: another's failure, or an outage.
+    /// The commit of the transaction that this write shared with others was not confirmed: another's failure, or an
+    /// outage.
     #[error("the database did not confirm the commit")]
     Commit(#[source] Arc<DbErr>),
     /// The write's turn did not come, or no connection was free, in time.
@@ -189,7 +192,9 @@ impl Failure for Error {
             Self::Rule(inner) => inner.metadata(),
             Self::Row { error, .. } => error.metadata(),
             Self::Filter(inner) => inner.metadata(),
-            Self::NotFound(resource) | Self::Exists(resource) | Self::Deleted(resource) => vec![("resource", resource.clone())],
+            Self::NotFound(resource) | Self::Exists(resource) | Self::Deleted(resource) => {
+                vec![("resource", resource.clone())]
+            }
             Self::NotDeleted(resource) => {
                 vec![("resource", resource.clone()), ("state", "LIVE".into()), ("action", "undelete".into())]
             }
@@ -266,11 +271,13 @@ fn is_bug(error: &DbErr) -> bool {
     }
 }
 
-/// PostgreSQL's SQLSTATE classes of connection, resources, operator intervention, system and rolled-back transactions, its read-only,
-/// idle-transaction and lock errors; and SQLite's busy, locked, out of memory, read-only, input-output, full, cannot open.
+/// PostgreSQL's SQLSTATE classes of connection, resources, operator intervention, system and rolled-back transactions,
+/// its read-only, idle-transaction and lock errors; and SQLite's busy, locked, out of memory, read-only, input-output,
+/// full, cannot open.
 fn is_outage_code(code: &str) -> bool {
     if code.len() == 5 {
-        return ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "25P03" | "55P03");
+        return ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class))
+            || matches!(code, "25006" | "25P03" | "55P03");
     }
     // SQLite's extended codes carry the primary one in the low byte.
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14))

@@ -1,9 +1,10 @@
 //! Group commit: writes that wait for the same lock share one transaction, hence one sync of the disk.
 //!
-//! A workspace's writes run one after another, on SQLite those of all workspaces. The first begins a transaction. When its work is
-//! done it hands the open transaction to the next that waits, which sets a savepoint and does its work behind it; after the last it is
-//! committed for all. A write that fails, changes nothing or is abandoned by its caller is undone to its savepoint, and the others go on.
-//! Nobody is answered before the commit, since what a write found may be another's that is not committed yet.
+//! A workspace's writes run one after another, on SQLite those of all workspaces. The first begins a transaction. When
+//! its work is done it hands the open transaction to the next that waits, which sets a savepoint and does its work
+//! behind it; after the last it is committed for all. A write that fails, changes nothing or is abandoned by its caller
+//! is undone to its savepoint, and the others go on. Nobody is answered before the commit, since what a write found may
+//! be another's that is not committed yet.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
@@ -12,8 +13,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
@@ -86,7 +87,8 @@ impl Store {
         }
     }
 
-    /// The same for a write that keeps its transaction to itself. `None` where writes meet: they do better in one transaction.
+    /// The same for a write that keeps its transaction to itself. `None` where writes meet: they do better in one
+    /// transaction.
     pub(crate) fn lone_seat(&self, workspace: &str) -> Option<Seat> {
         let key = self.key(workspace);
         self.groups.enter_alone(key).then(|| self.taken_seat(key))
@@ -122,7 +124,10 @@ impl Store {
                 }
             }
         }
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         let writer = self.writer.clone();
         let begin = Begin(Some(Box::pin(async move { writer.begin_with_options(options).await })));
         let transaction = Arc::new(begin.await.map_err(|e| self.error(e))?);
@@ -138,8 +143,8 @@ impl Store {
     }
 }
 
-/// BEGIN under way. Were it dropped half-way, the driver would give the connection back with the transaction open and unnoticed; so it is
-/// finished in the background instead, and what it returns to nobody is rolled back.
+/// BEGIN under way. Were it dropped half-way, the driver would give the connection back with the transaction open and
+/// unnoticed; so it is finished in the background instead, and what it returns to nobody is rolled back.
 struct Begin(Option<Beginning>);
 
 type Beginning = Pin<Box<dyn Future<Output = Result<DatabaseTransaction, DbErr>> + Send>>;
@@ -178,8 +183,8 @@ impl Transaction {
         self.noting(self.inner.execute_raw(sql.statement(self.backend)).await.map(|done| done.rows_affected()))
     }
 
-    /// Refuses a write that went on after a statement of it failed: PostgreSQL takes the COMMIT of such a transaction, rolls back and
-    /// reports no error.
+    /// Refuses a write that went on after a statement of it failed: PostgreSQL takes the COMMIT of such a transaction,
+    /// rolls back and reports no error.
     pub(crate) fn check(&self) -> Result<(), DbErr> {
         if self.failed { Err(DbErr::Custom("a statement failed and the write went on".into())) } else { Ok(()) }
     }
@@ -241,8 +246,8 @@ impl Seat {
         }
     }
 
-    /// Hands the seat on. What a write saw is true only once the writes before it, and its own if kept, are committed: the answer tells.
-    /// `None` when there are none.
+    /// Hands the seat on. What a write saw is true only once the writes before it, and its own if kept, are committed:
+    /// the answer tells. `None` when there are none.
     pub(crate) fn wait(mut self) -> Option<oneshot::Receiver<Outcome>> {
         let group = self.group.as_mut().filter(|group| !group.kept.is_empty())?;
         let (sender, receiver) = oneshot::channel();
@@ -297,8 +302,8 @@ impl Group {
         if self.undo {
             return self.undo().await;
         }
-        // Each has a name of its own: undoing to it cannot undo to another by mistake. Counted before it is sent: if this is abandoned
-        // half-way, undoing fails rather than undo too much.
+        // Each has a name of its own: undoing to it cannot undo to another by mistake. Counted before it is sent: if
+        // this is abandoned half-way, undoing fails rather than undo too much.
         self.savepoint += 1;
         self.undo = true;
         self.transaction.execute_unprepared(&format!("SAVEPOINT write_{}", self.savepoint)).await.map(|_| ())
@@ -311,7 +316,8 @@ impl Group {
         }
         let undo = format!("ROLLBACK TO SAVEPOINT write_{}", self.savepoint);
         if self.transaction.execute_unprepared(&undo).await.is_err() {
-            // On PostgreSQL that may be the late answer to the statement in which the last write was abandoned; nothing was sent then.
+            // On PostgreSQL that may be the late answer to the statement in which the last write was abandoned; nothing
+            // was sent then.
             self.transaction.execute_unprepared(&undo).await?;
         }
         Ok(())
@@ -325,7 +331,8 @@ async fn commit(seat: Seat, mut group: Group) {
         group.undo().await?;
         let Group { transaction, .. } = group;
         // A write that still holds the transaction has not ended, though it handed its seat on.
-        let transaction = Arc::into_inner(transaction).ok_or_else(|| DbErr::Custom("the transaction is in use at its commit".into()))?;
+        let transaction = Arc::into_inner(transaction)
+            .ok_or_else(|| DbErr::Custom("the transaction is in use at its commit".into()))?;
         fail::fail_point!("store-before-commit", |_| std::process::abort());
         transaction.commit().await
     };
@@ -333,7 +340,11 @@ async fn commit(seat: Seat, mut group: Group) {
     let outcome = tokio::time::timeout(seat.patience, committed).await;
     let outcome = outcome.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))).map_err(Arc::new);
     if let Err(error) = &outcome {
-        tracing::warn!(error = error as &dyn std::error::Error, writes = kept.len(), "the database did not confirm a commit");
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            writes = kept.len(),
+            "the database did not confirm a commit"
+        );
     } else {
         fail::fail_point!("store-after-commit", |_| std::process::abort());
         for (workspace, revision) in kept {

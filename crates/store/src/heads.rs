@@ -1,12 +1,13 @@
-//! The newest revision of each workspace, as far as this process knows: what wakes relays, watches and the in-process bus.
+//! The newest revision of each workspace, as far as this process knows: what wakes relays, watches and the in-process
+//! bus.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// Newest known revisions. A commit of this process moves them at once; [`Store::poll_heads`](crate::Store::poll_heads) finds those
-/// of other processes.
+/// Newest known revisions. A commit of this process moves them at once; [`Store::poll_heads`](crate::Store::poll_heads)
+/// finds those of other processes.
 #[derive(Clone)]
 pub struct Heads {
     workspaces: Arc<Mutex<HashMap<String, watch::Sender<i64>>>>,

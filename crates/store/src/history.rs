@@ -50,7 +50,11 @@ impl Store {
     }
 
     /// The live resources of a table as they stood at `position`, in order of id, with the revision that stands for it.
-    pub async fn as_of<T: Table>(&self, workspace: &WorkspaceId, position: Position) -> Result<(i64, Vec<T::Message>), Error> {
+    pub async fn as_of<T: Table>(
+        &self,
+        workspace: &WorkspaceId,
+        position: Position,
+    ) -> Result<(i64, Vec<T::Message>), Error> {
         let revision = self.resolve(workspace, position).await?;
         let mut sql = self.latest(workspace.id(), revision);
         sql.push(" AND collection = ").bind(T::Message::COLLECTION).push(" ORDER BY resource_id");
@@ -59,12 +63,16 @@ impl Store {
         Ok((revision, messages?.into_iter().filter(|m| m.standard().delete_time.is_none()).collect()))
     }
 
-    /// The last event of every resource at or before `revision`, deleted ones included, in order of collection and id: those behind the
-    /// resource of `after`, some of them at least. Empty behind the last.
+    /// The last event of every resource at or before `revision`, deleted ones included, in order of collection and id:
+    /// those behind the resource of `after`, some of them at least. Empty behind the last.
     pub async fn snapshot(&self, workspace: &str, revision: i64, after: Option<&LogRow>) -> Result<Vec<LogRow>, Error> {
         let mut sql = self.latest(workspace, revision);
         if let Some(LogRow { collection, resource_id, .. }) = after {
-            sql.push(" AND (collection, resource_id) > (").bind(collection.clone()).push(", ").bind(resource_id.clone()).push(")");
+            sql.push(" AND (collection, resource_id) > (")
+                .bind(collection.clone())
+                .push(", ")
+                .bind(resource_id.clone())
+                .push(")");
         }
         sql.push(" ORDER BY collection, resource_id LIMIT ").bind(PART);
         self.rows(sql.within_bytes(PAGE_BYTES, "data", "collection, resource_id")).await
@@ -92,7 +100,9 @@ fn resource_of<M: ResourceMessage>(row: &LogRow) -> Result<M, Error> {
         id: row.event_id.to_string(),
         problem,
     };
-    let mut data: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&row.data).map_err(|e| damaged(e.to_string()))?;
-    let resource = data.remove(&crate::put::json_name(M::SINGULAR)).ok_or_else(|| damaged(format!("has no {}", M::SINGULAR)))?;
+    let mut data: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&row.data).map_err(|e| damaged(e.to_string()))?;
+    let resource =
+        data.remove(&crate::put::json_name(M::SINGULAR)).ok_or_else(|| damaged(format!("has no {}", M::SINGULAR)))?;
     serde_json::from_value(resource).map_err(|e| damaged(e.to_string()))
 }

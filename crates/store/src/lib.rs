@@ -1,9 +1,11 @@
-//! State and log commit together. A [`Store`] is a service's database; a [`Write`] is one change of one workspace; nothing is saved
-//! but through [`Write::put`], which takes a [`Change`](waymark_domain::Change) and writes state and log rows alike.
+//! State and log commit together. A [`Store`] is a service's database; a [`Write`] is one change of one workspace;
+//! nothing is saved but through [`Write::put`], which takes a [`Change`](waymark_domain::Change) and writes state and
+//! log rows alike.
 //!
-//! The workspace's revision row is locked first and bumped once per write, so revisions are in commit order without gaps, and
-//! whatever a write reads cannot change before it commits. There is no retry loop, because there is nothing to conflict with. A write that
-//! reads nothing needs no lock to decide, so it is sent as one statement ([`Store::write_blind`]).
+//! The workspace's revision row is locked first and bumped once per write, so revisions are in commit order without
+//! gaps, and whatever a write reads cannot change before it commits. There is no retry loop, because there is nothing
+//! to conflict with. A write that reads nothing needs no lock to decide, so it is sent as one statement
+//! ([`Store::write_blind`]).
 //!
 //! This crate knows tables and columns, never what the resources mean.
 

@@ -10,7 +10,8 @@ use crate::sql::{Sql, found, json_text};
 use crate::table::listable;
 use crate::{ColumnKind, Error, Store, Table};
 
-/// Bytes of JSON on a page, about: the first row beyond is still on it. Clients of gRPC take messages of 4 MiB unless told otherwise.
+/// Bytes of JSON on a page, about: the first row beyond is still on it. Clients of gRPC take messages of 4 MiB unless
+/// told otherwise.
 pub(crate) const PAGE_BYTES: i64 = 2 << 20;
 
 /// What a List request asks.
@@ -42,13 +43,16 @@ pub struct Page<M> {
 impl Store {
     /// A page of a table.
     pub async fn list<T: Table>(&self, query: ListQuery<'_>) -> Result<Page<T::Message>, Error> {
-        let workspace: WorkspaceId =
-            query.parent.parse().map_err(|e: waymark_domain::name::NameError| Violations::one("parent", e.to_string()))?;
+        let workspace: WorkspaceId = query
+            .parent
+            .parse()
+            .map_err(|e: waymark_domain::name::NameError| Violations::one("parent", e.to_string()))?;
         let columns = listable::<T>();
         let size = page::size(query.page_size)?;
         let filter = Filter::parse(query.filter)?;
         let order = ordered(order::parse(query.order_by)?, &columns)?;
-        let parts = [T::TABLE, query.parent, query.filter, query.order_by, if query.show_deleted { "deleted" } else { "" }];
+        let parts =
+            [T::TABLE, query.parent, query.filter, query.order_by, if query.show_deleted { "deleted" } else { "" }];
         let token = PageToken::decode(query.page_token, &parts, order.len())?;
 
         let backend = self.backend();
@@ -69,8 +73,10 @@ impl Store {
         }
         // The databases disagree on where null goes by default.
         let direction = |descending: &bool| if *descending { "DESC NULLS LAST" } else { "ASC NULLS FIRST" };
-        let keys: Vec<_> = order.iter().enumerate().map(|(i, (.., descending))| format!("key{i} {}", direction(descending))).collect();
-        let names: Vec<_> = order.iter().map(|(name, _, descending)| format!("{name} {}", direction(descending))).collect();
+        let keys: Vec<_> =
+            order.iter().enumerate().map(|(i, (.., descending))| format!("key{i} {}", direction(descending))).collect();
+        let names: Vec<_> =
+            order.iter().map(|(name, _, descending)| format!("{name} {}", direction(descending))).collect();
         sql.push(" ORDER BY ").push(&names.join(", ")).push(" LIMIT ").bind(size as i64 + 1);
 
         let mut rows = self.query_all(sql.within_bytes(PAGE_BYTES, "body", &keys.join(", "))).await?;
@@ -83,7 +89,11 @@ impl Store {
         let items: Result<Vec<_>, Error> = rows
             .iter()
             .map(|row| {
-                crate::repository::decode::<T>(workspace.id(), &row.try_get_by_index::<String>(0)?, &row.try_get_by_index::<String>(1)?)
+                crate::repository::decode::<T>(
+                    workspace.id(),
+                    &row.try_get_by_index::<String>(0)?,
+                    &row.try_get_by_index::<String>(1)?,
+                )
             })
             .collect();
         Ok(Page { items: items?, next_page_token })
@@ -120,7 +130,9 @@ fn key(row: &QueryResult, order: &[Ordered]) -> Result<Vec<Option<String>>, Erro
         let index = i + 2;
         key.push(match kind {
             ColumnKind::Text => row.try_get_by_index::<Option<String>>(index)?,
-            ColumnKind::Integer | ColumnKind::Time => row.try_get_by_index::<Option<i64>>(index)?.map(|v| v.to_string()),
+            ColumnKind::Integer | ColumnKind::Time => {
+                row.try_get_by_index::<Option<i64>>(index)?.map(|v| v.to_string())
+            }
             // `{:?}` prints the shortest text that reads back as the same number.
             ColumnKind::Number => row.try_get_by_index::<Option<f64>>(index)?.map(|v| format!("{v:?}")),
             ColumnKind::Boolean => row.try_get_by_index::<Option<bool>>(index)?.map(|v| v.to_string()),
@@ -146,7 +158,14 @@ fn after(order: &[Ordered], key: &[Option<String>], sql: &mut Sql) -> Result<(),
                 sql.push("false OR (").push(name).push(" IS NULL AND ");
             }
             (Some(value), false) => {
-                sql.push(name).push(" > ").bind(value.clone()).push(" OR (").push(name).push(" = ").bind(value).push(" AND ");
+                sql.push(name)
+                    .push(" > ")
+                    .bind(value.clone())
+                    .push(" OR (")
+                    .push(name)
+                    .push(" = ")
+                    .bind(value)
+                    .push(" AND ");
             }
             (Some(value), true) => {
                 sql.push(name).push(" < ").bind(value.clone()).push(" OR ").push(name).push(" IS NULL OR (");
@@ -203,7 +222,12 @@ pub(crate) fn condition(
     Ok(())
 }
 
-fn compare(backend: DbBackend, comparison: &Comparison, columns: &[(&'static str, ColumnKind)], sql: &mut Sql) -> Result<(), FilterError> {
+fn compare(
+    backend: DbBackend,
+    comparison: &Comparison,
+    columns: &[(&'static str, ColumnKind)],
+    sql: &mut Sql,
+) -> Result<(), FilterError> {
     let Comparison { field, operator, value, position } = comparison;
     let error = |problem: String| FilterError { problem, position: *position };
     let Some((name, kind)) = columns.iter().find(|(name, _)| name == field) else {
@@ -231,7 +255,9 @@ fn compare(backend: DbBackend, comparison: &Comparison, columns: &[(&'static str
     })?;
     if *operator == Operator::Contains {
         if *kind != ColumnKind::Text {
-            return Err(error(format!("\":\" looks into texts, {field} is none; \"{field}:*\" asks whether it is set")));
+            return Err(error(format!(
+                "\":\" looks into texts, {field} is none; \"{field}:*\" asks whether it is set"
+            )));
         }
         let find = if backend == DbBackend::Postgres { "strpos" } else { "instr" };
         sql.push("(")

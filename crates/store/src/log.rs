@@ -89,8 +89,8 @@ impl Store {
         }
     }
 
-    /// Rows after revision `after`, oldest first: whole revisions, about `limit` rows (one revision more than the limit rather than
-    /// none). Empty when there are none yet.
+    /// Rows after revision `after`, oldest first: whole revisions, about `limit` rows (one revision more than the limit
+    /// rather than none). Empty when there are none yet.
     pub async fn read_log(&self, workspace: &str, after: i64, limit: u64) -> Result<Vec<LogRow>, Error> {
         let mut sql = self.select("FROM log WHERE workspace = ");
         sql.bind(workspace).push(" AND revision > ").bind(after);
@@ -101,7 +101,9 @@ impl Store {
             .push(" THEN revision END), max(revision)) FROM");
         sql.push(" (SELECT revision, sum(weight) OVER (ORDER BY revision, ordinal) AS total FROM (SELECT revision, ordinal, ").push(weight);
         sql.push(" AS weight FROM log WHERE workspace = ").bind(workspace).push(" AND revision > ").bind(after);
-        sql.push(" ORDER BY revision, ordinal LIMIT ").bind(limit.cast_signed()).push(") AS part) AS weighed) ORDER BY revision, ordinal");
+        sql.push(" ORDER BY revision, ordinal LIMIT ")
+            .bind(limit.cast_signed())
+            .push(") AS part) AS weighed) ORDER BY revision, ordinal");
         self.rows(sql).await
     }
 
@@ -121,7 +123,8 @@ impl Store {
         sql.bind(workspace.id()).push(" AND ");
         condition(self.backend(), &filter, &FIELDS, &mut sql)?;
         if let Some(token) = PageToken::decode(query.page_token, &parts, 2)? {
-            let number = |i: usize| token.key[i].as_deref().and_then(|v| v.parse::<i64>().ok()).ok_or(page::PageError::Damaged);
+            let number =
+                |i: usize| token.key[i].as_deref().and_then(|v| v.parse::<i64>().ok()).ok_or(page::PageError::Damaged);
             sql.push(" AND (revision, ordinal) > (").bind(number(0)?).push(", ").bind(number(1)?).push(")");
         }
         sql.push(" ORDER BY revision, ordinal LIMIT ").bind(size as i64 + 1);
@@ -130,13 +133,16 @@ impl Store {
         rows.truncate(size);
         let items = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         let next_page_token = match items.last() {
-            Some(last) if more => PageToken::after(&parts, vec![Some(last.revision.to_string()), Some(last.ordinal.to_string())]).encode(),
+            Some(last) if more => {
+                PageToken::after(&parts, vec![Some(last.revision.to_string()), Some(last.ordinal.to_string())]).encode()
+            }
             _ => String::new(),
         };
         Ok(Page { items, next_page_token })
     }
 
-    /// Forgets history before `revision`, unless the relay has yet to publish some of it, except the last event of each resource, so that every later state stays readable.
+    /// Forgets history before `revision`, unless the relay has yet to publish some of it, except the last event of each
+    /// resource, so that every later state stays readable.
     pub async fn trim_log(&self, workspace: &WorkspaceId, revision: i64) -> Result<u64, Error> {
         use sea_orm::{ConnectionTrait, TransactionTrait};
         let transaction = self.writer.begin().await?;
@@ -145,9 +151,11 @@ impl Store {
         sql.bind(revision).push(" WHERE id = ").bind(workspace.id());
         sql.push(" AND earliest_revision < ").bind(revision).push(" AND revision >= ").bind(revision);
         // What a relay has begun to publish it must be able to finish.
-        sql.push(" AND NOT EXISTS (SELECT 1 FROM relay_cursors c WHERE c.workspace = workspaces.id AND c.revision + 1 < ")
-            .bind(revision)
-            .push(")");
+        sql.push(
+            " AND NOT EXISTS (SELECT 1 FROM relay_cursors c WHERE c.workspace = workspaces.id AND c.revision + 1 < ",
+        )
+        .bind(revision)
+        .push(")");
         if transaction.execute_raw(sql.statement(backend)).await?.rows_affected() == 0 {
             transaction.rollback().await?;
             return Ok(0);
@@ -190,10 +198,17 @@ fn decode(row: &QueryResult) -> Result<LogRow, Error> {
     let workspace: String = row.try_get_by_index(0)?;
     let event_id: String = row.try_get_by_index(3)?;
     let time: i64 = row.try_get_by_index(7)?;
-    let damaged = |column, problem| Error::Damaged { table: "log", column, workspace: workspace.clone(), id: event_id.clone(), problem };
+    let damaged = |column, problem| Error::Damaged {
+        table: "log",
+        column,
+        workspace: workspace.clone(),
+        id: event_id.clone(),
+        problem,
+    };
     Ok(LogRow {
         event_id: Uuid::parse_str(&event_id).map_err(|e| damaged("event_id", e.to_string()))?,
-        time: DateTime::from_timestamp_micros(time).ok_or_else(|| damaged("time", format!("{time} is out of range")))?,
+        time: DateTime::from_timestamp_micros(time)
+            .ok_or_else(|| damaged("time", format!("{time} is out of range")))?,
         revision: row.try_get_by_index(1)?,
         ordinal: row.try_get_by_index(2)?,
         event_type: row.try_get_by_index(4)?,

@@ -1,7 +1,9 @@
-//! Schema: the tables every service has, and a resource's table from its declaration. Migrations run under a lock, so that replicas
-//! that start together do not race; readiness waits until all of them are applied.
+//! Schema: the tables every service has, and a resource's table from its declaration. Migrations run under a lock, so
+//! that replicas that start together do not race; readiness waits until all of them are applied.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
 use sea_orm_migration::{MigratorTrait, SchemaManager};
 
 use crate::table::ColumnValue;
@@ -13,9 +15,12 @@ const LOCK: i64 = 0x77_61_79_6d_61_72_6b;
 impl Store {
     /// Applies the migrations that are missing, one process at a time.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), Error> {
-        // One transaction for the lock and all migrations: a process killed half-way leaves nothing behind. On SQLite beginning it is
-        // the lock.
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        // One transaction for the lock and all migrations: a process killed half-way leaves nothing behind. On SQLite
+        // beginning it is the lock.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         let transaction = self.writer.begin_with_options(options).await?;
         if self.backend() == DbBackend::Postgres {
             transaction.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
@@ -60,8 +65,8 @@ async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(), D
     Ok(())
 }
 
-/// The tables every service has: revisions, the log, remembered requests, and what relay and consumers keep. Times are microseconds
-/// since 1970.
+/// The tables every service has: revisions, the log, remembered requests, and what relay and consumers keep. Times are
+/// microseconds since 1970.
 pub async fn foundation(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let Dialect { text, json, bytes, .. } = dialect(manager.get_database_backend());
     run(

@@ -23,8 +23,8 @@ pub(crate) struct Pending {
 }
 
 impl Write {
-    /// Saves a change: the state under its next version, and a log row per event. The only way to save anything. Returns the resource
-    /// as it now is.
+    /// Saves a change: the state under its next version, and a log row per event. The only way to save anything.
+    /// Returns the resource as it now is.
     pub async fn put<T: Table>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
         let (mut resource, events) = change.into_parts();
         let meta = resource.meta_mut();
@@ -44,9 +44,14 @@ impl Write {
             // Who updates without having read does not know what it overwrites.
             self.transaction()?;
         }
-        let sql = if previous == 0 { self.insert::<T>(&resource, &body) } else { self.update::<T>(&resource, previous, &body) };
+        let sql = if previous == 0 {
+            self.insert::<T>(&resource, &body)
+        } else {
+            self.update::<T>(&resource, previous, &body)
+        };
         self.pending.push(Pending { table: T::TABLE, collection: T::Resource::COLLECTION, id: id.clone(), sql });
-        let changed = self.loaded.get(&(T::TABLE, id.clone())).map(|before| changed_fields(before, &body)).unwrap_or_default();
+        let changed =
+            self.loaded.get(&(T::TABLE, id.clone())).map(|before| changed_fields(before, &body)).unwrap_or_default();
         for event in events {
             self.log::<T>(&id, event.into(), &body, &changed)?;
         }
@@ -57,7 +62,8 @@ impl Write {
     fn insert<T: Table>(&self, resource: &T::Resource, body: &str) -> Sql {
         let meta = resource.meta();
         let mut sql = Sql::new("INSERT INTO ");
-        sql.push(T::TABLE).push(" (workspace, id, uid, version, display_name, create_time, update_time, delete_time, body");
+        sql.push(T::TABLE)
+            .push(" (workspace, id, uid, version, display_name, create_time, update_time, delete_time, body");
         for column in T::COLUMNS {
             sql.push(", ").push(column.name);
         }
@@ -65,7 +71,10 @@ impl Write {
         sql.push(open).bind(self.workspace.id()).push(", ").bind(meta.name.id().as_str());
         sql.push(", ").bind(meta.uid.to_string()).push(", ").bind(meta.version.cast_signed());
         sql.push(", ").bind(meta.display_name.clone()).push(", ").bind(meta.create_time.timestamp_micros());
-        sql.push(", ").bind(meta.update_time.timestamp_micros()).push(", ").bind(meta.delete_time.map(|t| t.timestamp_micros()));
+        sql.push(", ")
+            .bind(meta.update_time.timestamp_micros())
+            .push(", ")
+            .bind(meta.delete_time.map(|t| t.timestamp_micros()));
         sql.push(", ").bind_json(self.backend, body.to_owned());
         for column in T::COLUMNS {
             sql.push(", ").bind(column.value_of(resource));
@@ -115,7 +124,10 @@ impl Write {
         sql.push(", ").bind(self.ordinal);
         sql.push(", ").bind((self.new_id)().to_string()).push(", ").bind(event_type);
         sql.push(", ").bind(T::Resource::COLLECTION).push(", ").bind(id).push(", ").bind(self.now.timestamp_micros());
-        sql.push(", ").bind(self.call.actor.subject.clone()).push(", ").bind(self.call.request_id.map(|id| id.to_string()));
+        sql.push(", ")
+            .bind(self.call.actor.subject.clone())
+            .push(", ")
+            .bind(self.call.request_id.map(|id| id.to_string()));
         sql.push(", ").bind(causation).push(", ").bind(self.call.traceparent.clone());
         sql.push(", ").bind_json(self.backend, data).push(close);
         self.pending.push(Pending { table: "log", collection: "events", id: self.ordinal.to_string(), sql });
@@ -141,7 +153,8 @@ impl Write {
         self.pending.push(Pending { table: "requests", collection: "requests", id: request_id.to_string(), sql });
     }
 
-    /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip to save.
+    /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip
+    /// to save.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
         if self.pending.is_empty() {
             return Ok(());
@@ -150,7 +163,11 @@ impl Write {
         let pending = std::mem::take(&mut self.pending);
         let expected = pending.len() as i64;
         let keys: Vec<_> = pending.iter().map(|p| (p.table, p.collection, p.id.clone())).collect();
-        let written = if self.backend == DbBackend::Postgres { self.send_together(pending).await } else { self.send_each(pending).await };
+        let written = if self.backend == DbBackend::Postgres {
+            self.send_together(pending).await
+        } else {
+            self.send_each(pending).await
+        };
         match written {
             Ok(written) if written == expected => Ok(()),
             // A row that was loaded under the lock was changed by somebody who does not take it.
@@ -167,7 +184,10 @@ impl Write {
         let mut sql = Sql::default();
         let mut counts = String::new();
         for (i, Pending { sql: statement, .. }) in pending.into_iter().enumerate() {
-            sql.push(if i == 0 { "WITH " } else { ", " }).push(&format!("p{i} AS (")).append(statement).push(" RETURNING 1)");
+            sql.push(if i == 0 { "WITH " } else { ", " })
+                .push(&format!("p{i} AS ("))
+                .append(statement)
+                .push(" RETURNING 1)");
             counts.extend([if i == 0 { "" } else { " + " }.to_owned(), format!("(SELECT count(*) FROM p{i})")]);
         }
         sql.push(" SELECT ").push(&counts);
@@ -185,8 +205,8 @@ impl Write {
         Ok(written)
     }
 
-    /// What a blind write put, and the bump, as one statement. It answers the revision, or nothing when the workspace's time is ahead of
-    /// this write's: then it has changed nothing.
+    /// What a blind write put, and the bump, as one statement. It answers the revision, or nothing when the workspace's
+    /// time is ahead of this write's: then it has changed nothing.
     pub(crate) fn into_statement(self) -> Sql {
         let mut sql = Sql::new("WITH bump AS (");
         sql.append(bump(self.backend, &self.workspace, self.now));
@@ -214,7 +234,9 @@ impl Write {
     /// Which name or request id was taken, from the constraint that the database names.
     fn taken_by(&self, constraint: &str, keys: &[(&'static str, &'static str, String)], error: DbErr) -> Error {
         // PostgreSQL names `<table>_pkey`, SQLite `<table>.<column>`.
-        let of = |table: &str| constraint.contains(&format!("\"{table}_pkey\"")) || constraint.contains(&format!(" {table}."));
+        let of = |table: &str| {
+            constraint.contains(&format!("\"{table}_pkey\"")) || constraint.contains(&format!(" {table}."))
+        };
         for (table, collection, id) in keys {
             if of(table) {
                 return match (*table, Uuid::parse_str(id)) {

@@ -53,8 +53,8 @@ impl Received {
 }
 
 impl Store {
-    /// Commits the effects of an event unless they already are: exactly once per consumer and event id, however often the event is
-    /// delivered. Effects that change nothing are remembered too.
+    /// Commits the effects of an event unless they already are: exactly once per consumer and event id, however often
+    /// the event is delivered. Effects that change nothing are remembered too.
     pub async fn react<F>(&self, reaction: &Reaction, work: F) -> Result<(), Error>
     where
         F: AsyncFnOnce(&mut Write) -> Result<(), Error>,
@@ -76,11 +76,15 @@ impl Store {
     }
 }
 
-/// The note that an event was handled. Inside a write, a second handler of the same event waits for the workspace's lock, then finds
-/// the note: the insert counts no row.
+/// The note that an event was handled. Inside a write, a second handler of the same event waits for the workspace's
+/// lock, then finds the note: the insert counts no row.
 pub(crate) fn inbox(causation: &Causation, now: DateTime<Utc>) -> Sql {
     let mut sql = Sql::new("INSERT INTO inbox (consumer, event_id, time) VALUES (");
-    sql.bind(causation.consumer.clone()).push(", ").bind(causation.event_id.to_string()).push(", ").bind(now.timestamp_micros());
+    sql.bind(causation.consumer.clone())
+        .push(", ")
+        .bind(causation.event_id.to_string())
+        .push(", ")
+        .bind(now.timestamp_micros());
     sql.push(") ON CONFLICT DO NOTHING");
     sql
 }

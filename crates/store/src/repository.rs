@@ -45,7 +45,9 @@ impl Store {
         sql.push(" WHERE workspace = ").bind(workspace.id()).push(" AND delete_time IS NULL ORDER BY id");
         let rows = self.query_all(sql).await?;
         rows.iter()
-            .map(|row| decode::<T>(workspace.id(), &row.try_get_by_index::<String>(0)?, &row.try_get_by_index::<String>(1)?))
+            .map(|row| {
+                decode::<T>(workspace.id(), &row.try_get_by_index::<String>(0)?, &row.try_get_by_index::<String>(1)?)
+            })
             .collect()
     }
 
@@ -60,7 +62,10 @@ impl Store {
     ) -> Result<Written<T::Message>, Error> {
         let workspace = parse_workspace("parent", parent)?;
         let (id, message) = (id.to_owned(), message.ok_or_else(missing::<T>)?);
-        self.write_blind(call, &workspace, async move |write: &mut Write| write.create::<T, E>(&id, message.clone(), &decide).await).await
+        self.write_blind(call, &workspace, async move |write: &mut Write| {
+            write.create::<T, E>(&id, message.clone(), &decide).await
+        })
+        .await
     }
 
     /// Updates the fields that the mask names; `decide` sees the resource before and after.
@@ -126,7 +131,8 @@ impl Store {
         self.write(call, &workspace, async move |write| write.undelete::<T, E>(&name, etag, decide).await).await
     }
 
-    /// Creates many resources in one transaction: all or none, or with `partial` those that are right. `reply` builds the answer.
+    /// Creates many resources in one transaction: all or none, or with `partial` those that are right. `reply` builds
+    /// the answer.
     pub async fn batch_create<T: Table, E: Failure + Send + Sync + 'static, R: Message + Default>(
         &self,
         call: &Call,
@@ -153,7 +159,8 @@ impl Store {
 }
 
 impl Write {
-    /// The resource before and after the fields that the mask names are taken from `patch`; its etag is checked when set.
+    /// The resource before and after the fields that the mask names are taken from `patch`; its etag is checked when
+    /// set.
     pub async fn patched<T: Table>(
         &mut self,
         name: &Name<T::Resource>,
@@ -182,7 +189,11 @@ impl Write {
     }
 
     /// A deleted resource without the time of its deletion; nothing is saved.
-    pub(crate) async fn undeleted<T: Table>(&mut self, name: &Name<T::Resource>, etag: &str) -> Result<T::Resource, Error> {
+    pub(crate) async fn undeleted<T: Table>(
+        &mut self,
+        name: &Name<T::Resource>,
+        etag: &str,
+    ) -> Result<T::Resource, Error> {
         let message = self.load_message::<T>(name, etag).await?;
         let mut resource = self.parse::<T>(message)?;
         if resource.meta_mut().delete_time.take().is_none() {
@@ -203,7 +214,11 @@ impl Write {
     }
 
     /// A live resource with the time of its deletion; nothing is saved.
-    pub(crate) async fn deleted<T: Table>(&mut self, name: &Name<T::Resource>, etag: &str) -> Result<T::Resource, Error> {
+    pub(crate) async fn deleted<T: Table>(
+        &mut self,
+        name: &Name<T::Resource>,
+        etag: &str,
+    ) -> Result<T::Resource, Error> {
         let mut resource = self.load::<T>(name, etag).await?;
         resource.meta_mut().delete_time = Some(self.now());
         Ok(resource)
@@ -220,7 +235,11 @@ pub struct Sheet<T: Table> {
 
 impl<T: Table> Sheet<T> {
     /// An empty sheet for rows with these ids (empty where one is to be made).
-    pub async fn open<'a>(write: &mut Write, ids: impl ExactSizeIterator<Item = &'a str>, partial: bool) -> Result<Self, Error> {
+    pub async fn open<'a>(
+        write: &mut Write,
+        ids: impl ExactSizeIterator<Item = &'a str>,
+        partial: bool,
+    ) -> Result<Self, Error> {
         let rows = ids.len();
         if rows > MAX_BATCH {
             return Err(Violations::one("requests", format!("has {rows} rows, at most {MAX_BATCH} are allowed")).into());
@@ -257,7 +276,8 @@ impl<T: Table> Sheet<T> {
     }
 }
 
-/// A resource that does not exist yet, from what a caller sent: output-only fields are ignored, standard ones filled in.
+/// A resource that does not exist yet, from what a caller sent: output-only fields are ignored, standard ones filled
+/// in.
 pub(crate) fn fresh<T: Table>(
     workspace: &WorkspaceId,
     id: &str,
@@ -297,8 +317,9 @@ pub fn resource<T: Table>(message: T::Message) -> Result<T::Resource, Error> {
 
 pub(crate) fn parse<T: Table>(workspace: &str, message: T::Message) -> Result<T::Resource, Error> {
     let name = message.standard().name;
-    T::Resource::try_from(message)
-        .map_err(|violations| damaged::<T>(workspace, name.rsplit('/').next().unwrap_or_default(), violations.to_string()))
+    T::Resource::try_from(message).map_err(|violations| {
+        damaged::<T>(workspace, name.rsplit('/').next().unwrap_or_default(), violations.to_string())
+    })
 }
 
 fn damaged<T: Table>(workspace: &str, id: &str, problem: String) -> Error {

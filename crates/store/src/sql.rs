@@ -1,4 +1,5 @@
-//! A statement under construction: text with `?` for each bound value. Values are always bound, never written into the text.
+//! A statement under construction: text with `?` for each bound value. Values are always bound, never written into the
+//! text.
 
 use sea_orm::{DbBackend, DbErr, QueryResult, Statement, Value};
 
@@ -26,13 +27,14 @@ impl Sql {
         self
     }
 
-    /// A placeholder for a JSON text, stored on PostgreSQL as json, which keeps the text: nothing looks into it, and reading it back costs nothing.
+    /// A placeholder for a JSON text, stored on PostgreSQL as json, which keeps the text: nothing looks into it, and
+    /// reading it back costs nothing.
     pub(crate) fn bind_json(&mut self, backend: DbBackend, json: String) -> &mut Self {
         if backend == DbBackend::Postgres { self.push("CAST(").bind(json).push(" AS json)") } else { self.bind(json) }
     }
 
-    /// The first rows of this SELECT until its column `text` adds up to `bytes`, at least one row. `order` is the SELECT's own, by names of its
-    /// columns, and total. [`found`] tells how many rows there were.
+    /// The first rows of this SELECT until its column `text` adds up to `bytes`, at least one row. `order` is the
+    /// SELECT's own, by names of its columns, and total. [`found`] tells how many rows there were.
     pub(crate) fn within_bytes(self, bytes: i64, text: &str, order: &str) -> Self {
         let mut sql = Self::new("SELECT * FROM (SELECT page.*, sum(octet_length(");
         sql.push(text).push(")) OVER (ORDER BY ").push(order).push(") - octet_length(").push(text);

@@ -18,7 +18,8 @@ use crate::reaction::inbox;
 use crate::sql::{Sql, json_text};
 use crate::{Error, Store, Table, repository};
 
-/// A write at work. It reads in an open transaction, which holds the workspace's lock: everything it reads is as it will be at commit.
+/// A write at work. It reads in an open transaction, which holds the workspace's lock: everything it reads is as it
+/// will be at commit.
 pub struct Write {
     /// None when it is blind: it may put, but not read.
     transaction: Option<Transaction>,
@@ -40,8 +41,9 @@ pub struct Write {
 impl Store {
     /// Runs `work` in one transaction of `workspace` and commits what it put, state and log together.
     ///
-    /// A repeated request id gets the first answer without running `work`. With `validate_only` everything is checked and nothing
-    /// committed. Work that puts nothing commits nothing and makes no revision. An error rolls everything back.
+    /// A repeated request id gets the first answer without running `work`. With `validate_only` everything is checked
+    /// and nothing committed. Work that puts nothing commits nothing and makes no revision. An error rolls everything
+    /// back.
     ///
     /// Others wait meanwhile, so `work` must wait for nothing but this database.
     pub async fn write<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Written<R>, Error>
@@ -76,9 +78,15 @@ impl Store {
         }
     }
 
-    /// What the request was answered before; `error` if it was not. On PostgreSQL a request that waited for the lock did not see what the
-    /// same request, which held it, was answered: it then fails on the other's effect. The other's answer is the answer.
-    pub(crate) async fn repeat_or<R>(&self, call: &Call, workspace: &WorkspaceId, error: Error) -> Result<Written<R>, Error>
+    /// What the request was answered before; `error` if it was not. On PostgreSQL a request that waited for the lock
+    /// did not see what the same request, which held it, was answered: it then fails on the other's effect. The other's
+    /// answer is the answer.
+    pub(crate) async fn repeat_or<R>(
+        &self,
+        call: &Call,
+        workspace: &WorkspaceId,
+        error: Error,
+    ) -> Result<Written<R>, Error>
     where
         R: Message + Default,
     {
@@ -121,8 +129,14 @@ impl Store {
         Ok((Written { message, revision }, revision))
     }
 
-    /// Takes the workspace's lock by bumping its revision; tells what the request id was answered, if it was. One round trip.
-    async fn begin(&self, mut transaction: Transaction, call: &Call, workspace: &WorkspaceId) -> Result<(Write, Option<Vec<u8>>), Error> {
+    /// Takes the workspace's lock by bumping its revision; tells what the request id was answered, if it was. One round
+    /// trip.
+    async fn begin(
+        &self,
+        mut transaction: Transaction,
+        call: &Call,
+        workspace: &WorkspaceId,
+    ) -> Result<(Write, Option<Vec<u8>>), Error> {
         let mut sql = bump(self.backend(), workspace, self.now());
         sql.push(" RETURNING revision, last_time");
         if let Some(request_id) = call.request_id {
@@ -164,7 +178,8 @@ pub(crate) fn bump(backend: DbBackend, workspace: &WorkspaceId, now: DateTime<Ut
     sql.bind(workspace.id()).push(", 1, ").bind(now.timestamp_micros());
     sql.push(") ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1, last_time = ");
     // Clocks of replicas differ and step back; the times of a workspace do not.
-    sql.push(if backend == DbBackend::Postgres { "greatest" } else { "max" }).push("(workspaces.last_time, excluded.last_time)");
+    sql.push(if backend == DbBackend::Postgres { "greatest" } else { "max" })
+        .push("(workspaces.last_time, excluded.last_time)");
     sql
 }
 
@@ -241,7 +256,11 @@ impl Write {
         }
         self.flush().await?;
         let mut sql = Sql::new("SELECT 1 FROM ");
-        sql.push(T::TABLE).push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(name.id().as_str());
+        sql.push(T::TABLE)
+            .push(" WHERE workspace = ")
+            .bind(self.workspace.id())
+            .push(" AND id = ")
+            .bind(name.id().as_str());
         sql.push(" AND delete_time IS NULL");
         Ok(self.transaction()?.one(sql).await?.is_some())
     }
@@ -266,15 +285,29 @@ impl Write {
     }
 
     /// Live resources whose declared text column `column` is `value`, in order of id; at most `limit`.
-    pub async fn all_where<T: Table>(&mut self, column: &str, value: &str, limit: u32) -> Result<Vec<T::Resource>, Error> {
+    pub async fn all_where<T: Table>(
+        &mut self,
+        column: &str,
+        value: &str,
+        limit: u32,
+    ) -> Result<Vec<T::Resource>, Error> {
         // The name goes into the statement's text, so only a declared one may.
         let Some(column) = T::COLUMNS.iter().map(|c| c.name).find(|name| *name == column) else {
             return Err(DbErr::Custom(format!("{} has no column {column:?}", T::TABLE)).into());
         };
         self.flush().await?;
         let mut sql = Sql::new("SELECT id, ");
-        sql.push(&json_text(self.backend, "body")).push(" FROM ").push(T::TABLE).push(" WHERE workspace = ").bind(self.workspace.id());
-        sql.push(" AND delete_time IS NULL AND ").push(column).push(" = ").bind(value).push(" ORDER BY id LIMIT ").bind(i64::from(limit));
+        sql.push(&json_text(self.backend, "body"))
+            .push(" FROM ")
+            .push(T::TABLE)
+            .push(" WHERE workspace = ")
+            .bind(self.workspace.id());
+        sql.push(" AND delete_time IS NULL AND ")
+            .push(column)
+            .push(" = ")
+            .bind(value)
+            .push(" ORDER BY id LIMIT ")
+            .bind(i64::from(limit));
         self.resources::<T>(sql).await
     }
 
@@ -290,7 +323,11 @@ impl Write {
     }
 
     /// A resource message, deleted or not.
-    pub(crate) async fn load_message<T: Table>(&mut self, name: &Name<T::Resource>, etag: &str) -> Result<T::Message, Error> {
+    pub(crate) async fn load_message<T: Table>(
+        &mut self,
+        name: &Name<T::Resource>,
+        etag: &str,
+    ) -> Result<T::Message, Error> {
         if *name.workspace() != self.workspace {
             return Err(Error::NotFound(name.to_string()));
         }
@@ -331,7 +368,8 @@ impl Write {
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
     }
 
-    /// A resource that does not exist yet, from what a caller sent: checked and complete, not saved. `id` empty: one is made.
+    /// A resource that does not exist yet, from what a caller sent: checked and complete, not saved. `id` empty: one is
+    /// made.
     pub fn draft<T: Table>(&self, id: &str, message: T::Message) -> Result<T::Resource, Error> {
         repository::fresh::<T>(&self.workspace, id, message, self.now, &*self.new_id)
     }

@@ -1,4 +1,5 @@
-//! Blind writes: those that read nothing and take no lock before they decide. What is promised of writes holds for them, too.
+//! Blind writes: those that read nothing and take no lock before they decide. What is promised of writes holds for
+//! them, too.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -52,13 +53,17 @@ async fn replicas_whose_clocks_differ_leave_no_gap_and_no_time_runs_back() {
                 }
             }
         }
-        let mut answered: Vec<_> = answered.into_iter().map(|w| w.unwrap()).map(|w| (w.revision.unwrap(), w.message)).collect();
+        let mut answered: Vec<_> =
+            answered.into_iter().map(|w| w.unwrap()).map(|w| (w.revision.unwrap(), w.message)).collect();
         answered.sort_by_key(|(revision, _)| *revision);
         let log = replicas[0].read_log("acme", 0, 1_000).await.unwrap();
         assert_eq!(log.iter().map(|row| row.revision).collect::<Vec<_>>(), (1..=60).collect::<Vec<_>>(), "{engine:?}");
         assert!(log.is_sorted_by_key(|row| row.time), "{engine:?}: times run back");
         for (row, (revision, message)) in log.iter().zip(answered) {
-            assert_eq!((row.revision, &row.resource_id), (revision, &message.name.rsplit('/').next().unwrap().to_owned()));
+            assert_eq!(
+                (row.revision, &row.resource_id),
+                (revision, &message.name.rsplit('/').next().unwrap().to_owned())
+            );
             let event: pb::ProductCreated = serde_json::from_str(&row.data).unwrap();
             let updated = event.product.as_ref().and_then(|p| p.update_time.as_ref()).unwrap();
             let micros = updated.seconds * 1_000_000 + i64::from(updated.nanos / 1_000);
@@ -105,7 +110,8 @@ async fn work_is_done_again_under_the_lock_only_where_it_must() {
         let careless = async |write: &mut Write| {
             counted();
             // It takes any failure for an answer; that must not make it decide without having read.
-            let there = write.exists::<Products>(&"workspaces/acme/products/there".parse().unwrap()).await.unwrap_or(false);
+            let there =
+                write.exists::<Products>(&"workspaces/acme/products/there".parse().unwrap()).await.unwrap_or(false);
             write.create::<Products, _>(if there { "seen" } else { "missed" }, product("A", ""), created).await
         };
         let written = s.write_blind(&call(), &ws(), careless).await.unwrap();
@@ -135,7 +141,8 @@ async fn a_connection_lost_in_the_statement_leaves_nothing_behind() {
     let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                      WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH bump%'";
     let lost = wait_for("the statement to wait", Duration::from_secs(10), async || {
-        let row = s.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, terminate)).await.unwrap().unwrap();
+        let row =
+            s.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, terminate)).await.unwrap().unwrap();
         (row.try_get_by_index::<i64>(0).unwrap() == 1).then_some(())
     });
     let (failed, ()) = tokio::join!(make(s, once.clone(), "p".into()), lost);

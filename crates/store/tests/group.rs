@@ -1,4 +1,5 @@
-//! Group commit: writes that share a transaction succeed and fail each for itself, but are answered only when all of it is committed.
+//! Group commit: writes that share a transaction succeed and fail each for itself, but are answered only when all of it
+//! is committed.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -58,7 +59,8 @@ async fn writes_that_share_a_transaction_fail_each_for_itself() {
         for round in 0..10 {
             let plain = call();
             let rehearsal = Call { validate_only: true, ..call() };
-            let stale = pb::Product { name: "workspaces/acme/products/taken".into(), etag: "9".into(), ..Default::default() };
+            let stale =
+                pb::Product { name: "workspaces/acme/products/taken".into(), etag: "9".into(), ..Default::default() };
             let (first, taken, rehearsed, stale, last) = tokio::join!(
                 make(call(), format!("first{round}")),
                 make(call(), "taken".to_owned()),
@@ -161,7 +163,15 @@ async fn a_full_disk_refuses_writes_and_keeps_those_it_confirms_later() {
     let long = "v".repeat(2_000);
     let mut refused = 0;
     for number in 0..500 {
-        let full = s.create::<Products, _>(&call(), "workspaces/acme", &format!("p{number}"), Some(product("A", &long)), created).await;
+        let full = s
+            .create::<Products, _>(
+                &call(),
+                "workspaces/acme",
+                &format!("p{number}"),
+                Some(product("A", &long)),
+                created,
+            )
+            .await;
         if let Err(error) = full {
             assert!(error.is_transient(), "{error:?}");
             refused += 1;
@@ -179,7 +189,8 @@ async fn a_full_disk_refuses_writes_and_keeps_those_it_confirms_later() {
     // As another process sees the file.
     let (mut host, _) = host(8);
     host.clock = Clock::system();
-    let other = Store::connect(&StoreOptions::new(database.url()), waymark_testkit::sample::clock(&host)).await.unwrap();
+    let other =
+        Store::connect(&StoreOptions::new(database.url()), waymark_testkit::sample::clock(&host)).await.unwrap();
     assert_eq!(stored(&other).await, (ids, revisions));
 }
 
@@ -193,7 +204,8 @@ async fn a_write_abandoned_while_it_begins_leaves_no_transaction_open() {
     let s = Store::connect(&options, waymark_testkit::sample::clock(&host)).await.unwrap();
     for round in 0..100_u64 {
         let (call, acme, patience) = (call(), ws(), Duration::from_micros(10 * round));
-        let begin = s.write(&call, &acme, async |write| write.create::<Products, _>("", product("A", ""), created).await);
+        let begin =
+            s.write(&call, &acme, async |write| write.create::<Products, _>("", product("A", ""), created).await);
         abandon_after(patience, begin).await;
         let blind = s.create::<Products, _>(&call, "workspaces/acme", "", Some(product("A", "")), created);
         abandon_after(patience, blind).await;
@@ -221,8 +233,10 @@ async fn a_transaction_whose_end_is_not_confirmed_frees_the_turn() {
     for attempt in 0.. {
         assert!(attempt < 10, "no transaction was shared");
         let id = format!("first{attempt}");
-        let first = s.write(&call, &acme, async |write| write.create::<Products, _>(&id, product("A", ""), created).await);
-        // Takes the transaction over when the first is done, and stops its server process: what is sent then gets no answer.
+        let first =
+            s.write(&call, &acme, async |write| write.create::<Products, _>(&id, product("A", ""), created).await);
+        // Takes the transaction over when the first is done, and stops its server process: what is sent then gets no
+        // answer.
         let stopped = Cell::new(None);
         let second = s.write(&call, &acme, async |_| {
             let find = "SELECT pid FROM pg_stat_activity

@@ -65,24 +65,42 @@ async fn refusals_say_what_is_wrong() {
     for f in fixtures().await {
         let s = &f.store;
         create(s, "alpha", "").await;
-        let again = s.create::<Products, _>(&call(), "workspaces/acme", "alpha", Some(product("x", "")), created).await.unwrap_err();
+        let again = s
+            .create::<Products, _>(&call(), "workspaces/acme", "alpha", Some(product("x", "")), created)
+            .await
+            .unwrap_err();
         assert!(matches!(&again, Error::Exists(name) if name == "workspaces/acme/products/alpha"), "{again}");
         let invalid = s
-            .create::<Products, _>(&call(), "workspaces/acme", "Bad Id", Some(product(" ", &"v".repeat(2_001))), created)
+            .create::<Products, _>(
+                &call(),
+                "workspaces/acme",
+                "Bad Id",
+                Some(product(" ", &"v".repeat(2_001))),
+                created,
+            )
             .await
             .unwrap_err();
         let fields: Vec<_> = invalid.violations().into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["product_id", "product.display_name", "product.vision"]);
-        let nul = s.create::<Products, _>(&call(), "workspaces/acme", "", Some(product("a\0b", "")), created).await.unwrap_err();
+        let nul = s
+            .create::<Products, _>(&call(), "workspaces/acme", "", Some(product("a\0b", "")), created)
+            .await
+            .unwrap_err();
         assert_eq!(nul.reason(), "INVALID_FIELD");
         // As a row of a batch it is that row's fault.
         let rows = vec![("a\0b".to_owned(), Some(product("x", ""))), ("right".to_owned(), Some(product("x", "")))];
         let call = call();
-        let batch =
-            s.batch_create::<Products, _, pb::BatchCreateProductsResponse>(&call, "workspaces/acme", rows, true, created, |batch| {
+        let batch = s.batch_create::<Products, _, pb::BatchCreateProductsResponse>(
+            &call,
+            "workspaces/acme",
+            rows,
+            true,
+            created,
+            |batch| {
                 assert_eq!(batch.failures[&0].reason, "INVALID_FIELD");
                 pb::BatchCreateProductsResponse { products: batch.items, failures: batch.failures }
-            });
+            },
+        );
         assert_eq!(batch.await.unwrap().message.products[1].display_name, "x");
         assert!(matches!(s.get::<Products>("workspaces/acme/products/nope").await, Err(Error::NotFound(_))));
         assert!(matches!(s.get::<Products>("workspaces/acme/initiatives/x").await, Err(Error::Invalid(_))));
@@ -94,7 +112,9 @@ async fn a_repeated_request_gets_the_first_answer() {
     for f in fixtures().await {
         let s = &f.store;
         let repeat = Call { request_id: Some(Uuid::from_u128(7)), digest: [1; 32], ..call() };
-        let make = |c: Call| async move { s.create::<Products, _>(&c, "workspaces/acme", "", Some(product("A", "")), created).await };
+        let make = |c: Call| async move {
+            s.create::<Products, _>(&c, "workspaces/acme", "", Some(product("A", "")), created).await
+        };
         let (first, second) = (make(repeat.clone()).await.unwrap(), make(repeat.clone()).await.unwrap());
         assert_eq!(first, second);
         assert_eq!(s.revision(&ws()).await.unwrap(), 1);
@@ -115,8 +135,12 @@ async fn a_repeated_request_gets_the_first_answer() {
             let (a, b) = tokio::join!(named(once.clone(), id.clone()), named(once.clone(), id.clone()));
             assert_eq!(a.unwrap(), b.unwrap());
             let once = Call { request_id: Some(Uuid::from_u128(200 + round)), ..repeat.clone() };
-            let patch =
-                pb::Product { name: format!("workspaces/acme/products/{id}"), etag: "1".into(), vision: "v".into(), ..Default::default() };
+            let patch = pb::Product {
+                name: format!("workspaces/acme/products/{id}"),
+                etag: "1".into(),
+                vision: "v".into(),
+                ..Default::default()
+            };
             let guarded = |c: Call| {
                 let patch = patch.clone();
                 async move { s.update::<Products, _>(&c, Some(patch), None, updated).await }
@@ -136,7 +160,8 @@ async fn validate_only_changes_nothing() {
         assert_eq!((w.revision, w.message.display_name.as_str()), (None, "A"));
         assert!(s.get::<Products>("workspaces/acme/products/a").await.is_err());
         create(s, "a", "").await;
-        let taken = s.create::<Products, _>(&dry, "workspaces/acme", "a", Some(product("A", "")), created).await.unwrap_err();
+        let taken =
+            s.create::<Products, _>(&dry, "workspaces/acme", "a", Some(product("A", "")), created).await.unwrap_err();
         assert!(matches!(taken, Error::Exists(_)));
     }
 }
@@ -184,7 +209,14 @@ async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
             assert_eq!(paged, whole, "{order}");
         }
         let names = |filter: &'static str| async move {
-            let page = s.list::<Products>(ListQuery { parent: "workspaces/acme", filter, page_size: 1_000, ..Default::default() }).await;
+            let page = s
+                .list::<Products>(ListQuery {
+                    parent: "workspaces/acme",
+                    filter,
+                    page_size: 1_000,
+                    ..Default::default()
+                })
+                .await;
             page.map(|p| p.items.len())
         };
         assert_eq!(names("vision = x").await.unwrap(), 6);
@@ -192,15 +224,27 @@ async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
         assert_eq!(names("NOT vision = x").await.unwrap(), 17);
         assert_eq!(names("vision:*").await.unwrap(), 17);
         // Case counts for letters beyond ASCII, on every database.
-        assert_eq!((names("vision:'é'").await.unwrap(), names("vision:'É'").await.unwrap(), names("vision:X").await.unwrap()), (5, 0, 6));
+        assert_eq!(
+            (names("vision:'é'").await.unwrap(), names("vision:'É'").await.unwrap(), names("vision:X").await.unwrap()),
+            (5, 0, 6)
+        );
         assert_eq!(names("id >= p20 OR display_name:'P0'").await.unwrap(), 13);
         assert_eq!(names("create_time > 2020-01-01T00:00:05Z AND length = 0").await.unwrap(), 23);
         assert_eq!(names("colour = red").await.unwrap_err().reason(), "INVALID_FILTER");
         assert_eq!(names("create_time > soon").await.unwrap_err().reason(), "INVALID_FILTER");
-        let foreign =
-            s.list::<Products>(ListQuery { parent: "workspaces/acme", page_size: 1, ..Default::default() }).await.unwrap().next_page_token;
-        let mixed =
-            s.list::<Products>(ListQuery { parent: "workspaces/acme", filter: "id = a", page_token: &foreign, ..Default::default() }).await;
+        let foreign = s
+            .list::<Products>(ListQuery { parent: "workspaces/acme", page_size: 1, ..Default::default() })
+            .await
+            .unwrap()
+            .next_page_token;
+        let mixed = s
+            .list::<Products>(ListQuery {
+                parent: "workspaces/acme",
+                filter: "id = a",
+                page_token: &foreign,
+                ..Default::default()
+            })
+            .await;
         assert_eq!(mixed.unwrap_err().reason(), "INVALID_PAGE_TOKEN");
     }
 }
@@ -209,13 +253,21 @@ async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
 async fn a_page_ends_before_it_is_too_large_for_a_message() {
     for f in fixtures().await {
         let s = &f.store;
-        let rows = (0..300).map(|i| (format!("p{i:03}"), Some(pb::Product { strategy: "s".repeat(10_000), ..product("P", "") })));
+        let rows = (0..300)
+            .map(|i| (format!("p{i:03}"), Some(pb::Product { strategy: "s".repeat(10_000), ..product("P", "") })));
         let (call, reply) = (call(), |_| pb::Product::default());
-        s.batch_create::<Products, _, _>(&call, "workspaces/acme", rows.collect(), false, created, reply).await.unwrap();
+        s.batch_create::<Products, _, _>(&call, "workspaces/acme", rows.collect(), false, created, reply)
+            .await
+            .unwrap();
         let (mut ids, mut token, mut pages) = (Vec::new(), String::new(), 0);
         while pages == 0 || !token.is_empty() {
-            let query =
-                ListQuery { parent: "workspaces/acme", page_size: 1_000, page_token: &token, order_by: "id desc", ..Default::default() };
+            let query = ListQuery {
+                parent: "workspaces/acme",
+                page_size: 1_000,
+                page_token: &token,
+                order_by: "id desc",
+                ..Default::default()
+            };
             let page = s.list::<Products>(query).await.unwrap();
             let size: usize = page.items.iter().map(|p| serde_json::to_string(p).unwrap().len()).sum();
             assert!((1..3 << 20).contains(&size), "{size} bytes");
@@ -247,12 +299,25 @@ async fn a_batch_is_all_or_nothing_unless_partial() {
                 ("c".to_owned(), None),
             ]
         };
-        let reply = |b: waymark_store::Batch<pb::Product>| pb::BatchCreateProductsResponse { products: b.items, failures: b.failures };
-        let all = s.batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), false, created, reply).await.unwrap_err();
+        let reply = |b: waymark_store::Batch<pb::Product>| pb::BatchCreateProductsResponse {
+            products: b.items,
+            failures: b.failures,
+        };
+        let all = s
+            .batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), false, created, reply)
+            .await
+            .unwrap_err();
         assert!(all.to_string().starts_with("requests[1]"), "{all}");
         assert_eq!(s.revision(&ws()).await.unwrap(), 1);
-        let some = s.batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), true, created, reply).await.unwrap().message;
-        assert_eq!(some.products.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["workspaces/acme/products/b", "", "", ""]);
+        let some = s
+            .batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), true, created, reply)
+            .await
+            .unwrap()
+            .message;
+        assert_eq!(
+            some.products.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(),
+            ["workspaces/acme/products/b", "", "", ""]
+        );
         assert_eq!(
             some.failures.iter().map(|(i, f)| (*i, f.reason.as_str())).collect::<Vec<_>>(),
             [(1, "RESOURCE_EXISTS"), (2, "INVALID_FIELD"), (3, "INVALID_FIELD")]
@@ -279,14 +344,23 @@ async fn the_past_can_be_read_until_it_is_trimmed() {
         let time = s.read_log("acme", 2, 1).await.unwrap()[0].time;
         assert_eq!(visions(Position::Time(time)).await.unwrap(), ["two", ""]);
         assert!(matches!(visions(Position::Revision(5)).await, Err(Error::Future { current: 4, .. })));
-        assert_eq!(visions(Position::Time(s.now() + chrono::Duration::hours(1))).await.unwrap_err().reason(), "INVALID_FIELD");
+        assert_eq!(
+            visions(Position::Time(s.now() + chrono::Duration::hours(1))).await.unwrap_err().reason(),
+            "INVALID_FIELD"
+        );
         assert_eq!(s.trim_log(&ws(), 3).await.unwrap(), 1);
         assert_eq!(visions(Position::Revision(3)).await.unwrap(), ["two", ""]);
         assert!(matches!(visions(Position::Revision(2)).await, Err(Error::Expired { earliest: 3, .. })));
-        let page = s.list_log(&ws(), LogFilter { filter: "subject:products/a", page_size: 1, page_token: "" }).await.unwrap();
+        let page =
+            s.list_log(&ws(), LogFilter { filter: "subject:products/a", page_size: 1, page_token: "" }).await.unwrap();
         assert_eq!(page.items[0].revision, 3);
-        let rest =
-            s.list_log(&ws(), LogFilter { filter: "subject:products/a", page_size: 1, page_token: &page.next_page_token }).await.unwrap();
+        let rest = s
+            .list_log(
+                &ws(),
+                LogFilter { filter: "subject:products/a", page_size: 1, page_token: &page.next_page_token },
+            )
+            .await
+            .unwrap();
         assert_eq!((rest.items[0].revision, rest.next_page_token.as_str()), (4, ""));
     }
 }
@@ -304,8 +378,12 @@ async fn concurrent_writers_lose_nothing_and_leave_no_gap() {
                         loop {
                             let now = s.get::<Products>(&name).await.unwrap();
                             let n: u32 = now.vision.parse().unwrap();
-                            let patch =
-                                pb::Product { name: name.clone(), etag: now.etag, vision: (n + 1).to_string(), ..Default::default() };
+                            let patch = pb::Product {
+                                name: name.clone(),
+                                etag: now.etag,
+                                vision: (n + 1).to_string(),
+                                ..Default::default()
+                            };
                             match s.update::<Products, _>(&call(), Some(patch), None, updated).await {
                                 Ok(_) => break,
                                 Err(Error::Stale { .. }) => {}
@@ -332,9 +410,12 @@ async fn concurrent_writers_lose_nothing_and_leave_no_gap() {
 async fn an_event_is_reacted_to_once() {
     for f in fixtures().await {
         let s = &f.store;
-        let call = Call { causation: Some(Causation { consumer: "roadmap".into(), event_id: Uuid::from_u128(9) }), ..call() };
+        let call =
+            Call { causation: Some(Causation { consumer: "roadmap".into(), event_id: Uuid::from_u128(9) }), ..call() };
         for _ in 0..3 {
-            s.write(&call, &ws(), async |write| write.create::<Products, _>("", product("A", ""), created).await).await.unwrap();
+            s.write(&call, &ws(), async |write| write.create::<Products, _>("", product("A", ""), created).await)
+                .await
+                .unwrap();
         }
         assert_eq!(s.all::<Products>(&ws()).await.unwrap().len(), 1);
         let rows = s.read_log("acme", 0, 10).await.unwrap();
@@ -348,7 +429,9 @@ async fn a_damaged_row_is_named() {
         let s = &f.store;
         let p = create(s, "a", "").await;
         s.writer()
-            .execute_unprepared("UPDATE products SET body = '{\"name\": \"workspaces/acme/products/a\", \"uid\": \"x\"}'")
+            .execute_unprepared(
+                "UPDATE products SET body = '{\"name\": \"workspaces/acme/products/a\", \"uid\": \"x\"}'",
+            )
             .await
             .unwrap();
         let patch = pb::Product { name: p.name.clone(), vision: "v".into(), ..Default::default() };

@@ -34,8 +34,8 @@ impl TestDatabase {
     }
 }
 
-/// A database as `migrate`, which is given its address, leaves an empty one. `schema` names what it migrates to, such as `roadmap`:
-/// on PostgreSQL databases of one schema are copies of a template that was migrated once.
+/// A database as `migrate`, which is given its address, leaves an empty one. `schema` names what it migrates to, such
+/// as `roadmap`: on PostgreSQL databases of one schema are copies of a template that was migrated once.
 ///
 /// # Errors
 /// When the engine refuses or `migrate` fails.
@@ -50,6 +50,8 @@ where
             migrate(url.clone()).await.with_context(|| format!("migrating {url}"))?;
             Ok(TestDatabase { url, _folder: Some(folder) })
         }
-        Engine::Postgres => Ok(TestDatabase { url: Postgres::shared()?.migrated(schema, migrate).await?, _folder: None }),
+        Engine::Postgres => {
+            Ok(TestDatabase { url: Postgres::shared()?.migrated(schema, migrate).await?, _folder: None })
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! Real parts for tests: a private PostgreSQL, a private nats-server, a proxy that breaks connections, a host that stands still.
+//! Real parts for tests: a private PostgreSQL, a private nats-server, a proxy that breaks connections, a host that
+//! stands still.
 //!
-//! Everything listens on loopback or a unix socket, on a free port, keeps its files in a temporary folder, and ends with the test process
-//! however that ends. No test needs to sleep: [`wait_until`] waits for a state. This crate knows no service.
+//! Everything listens on loopback or a unix socket, on a free port, keeps its files in a temporary folder, and ends
+//! with the test process however that ends. No test needs to sleep: [`wait_until`] waits for a state. This crate knows
+//! no service.
 
 pub mod address;
 pub mod database;

@@ -70,7 +70,11 @@ impl NatsServer {
         let process = Process::start(&self.binary, &["-a", "127.0.0.1", "-p", &port, "-js", "-sd", &store])?;
         let end = std::time::Instant::now() + START;
         while async_nats::connect(self.url()).await.is_err() {
-            anyhow::ensure!(!process.has_ended(), "{} ended at once; WAYMARK_TEST_VERBOSE=1 shows why", self.binary.display());
+            anyhow::ensure!(
+                !process.has_ended(),
+                "{} ended at once; WAYMARK_TEST_VERBOSE=1 shows why",
+                self.binary.display()
+            );
             anyhow::ensure!(std::time::Instant::now() < end, "nats-server does not answer on {}", self.url());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -103,5 +107,7 @@ fn binary() -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|folder| folder.join("nats-server"));
     let mut candidates = on_path.chain([PathBuf::from(TOOLS)]);
-    candidates.find(|file| file.is_file()).context("no nats-server found: run `make tools`, or name one in WAYMARK_NATS_SERVER")
+    candidates
+        .find(|file| file.is_file())
+        .context("no nats-server found: run `make tools`, or name one in WAYMARK_NATS_SERVER")
 }

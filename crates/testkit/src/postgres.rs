@@ -1,7 +1,7 @@
 //! A private PostgreSQL server, and databases on it.
 //!
-//! Under nextest one server serves the whole run: the setup script starts it and names it in `WAYMARK_TEST_POSTGRES`. Elsewhere each test
-//! process starts its own.
+//! Under nextest one server serves the whole run: the setup script starts it and names it in `WAYMARK_TEST_POSTGRES`.
+//! Elsewhere each test process starts its own.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -56,8 +56,8 @@ impl Postgres {
     fn script(args: &[&str]) -> Result<Self> {
         let mut command = Command::new(SCRIPT);
         command.args(args);
-        let (process, said) =
-            Process::keeping_itself(command, |said| said.trim().rsplit(' ').next()?.parse().ok()).context("PostgreSQL did not start")?;
+        let (process, said) = Process::keeping_itself(command, |said| said.trim().rsplit(' ').next()?.parse().ok())
+            .context("PostgreSQL did not start")?;
         let url = said.split(' ').next().unwrap_or_default().to_owned();
         Ok(Self { url, process: Some(process) })
     }
@@ -87,8 +87,8 @@ impl Postgres {
         Ok(self.url_of(&name))
     }
 
-    /// Makes a database as `migrate` leaves an empty one. The first call for `template` migrates, later ones copy, also those of other
-    /// processes of the run.
+    /// Makes a database as `migrate` leaves an empty one. The first call for `template` migrates, later ones copy, also
+    /// those of other processes of the run.
     ///
     /// # Errors
     /// When the server refuses or `migrate` fails.

@@ -1,7 +1,7 @@
 //! A child process that never outlives the test, whichever way the test ends, and can be killed, paused and resumed.
 //!
-//! A small shell stands between: it reads the pipe whose other end the test holds, and when that closes, also because the test was
-//! killed, it kills the child.
+//! A small shell stands between: it reads the pipe whose other end the test holds, and when that closes, also because
+//! the test was killed, it kills the child.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -37,8 +37,8 @@ impl Process {
         Ok(Self::keeping_itself(command, |said| said.trim().parse().ok())?.0)
     }
 
-    /// Starts a command that keeps its child itself: it prints one line and ends with its standard input. `pid_of` finds the child in
-    /// that line.
+    /// Starts a command that keeps its child itself: it prints one line and ends with its standard input. `pid_of`
+    /// finds the child in that line.
     pub(crate) fn keeping_itself(mut command: Command, pid_of: fn(&str) -> Option<i32>) -> Result<(Self, String)> {
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut keeper = spawned.with_context(|| format!("starting {command:?}"))?;
@@ -46,7 +46,8 @@ impl Process {
         let out = keeper.stdout.take().context("standard output is piped above")?;
         let mut said = String::new();
         BufReader::new(out).read_line(&mut said)?;
-        let pid = pid_of(&said).with_context(|| format!("it said {said:?} instead of its process id; see its standard error"))?;
+        let pid = pid_of(&said)
+            .with_context(|| format!("it said {said:?} instead of its process id; see its standard error"))?;
         Ok((Self { keeper, lease, pid: Pid::from_raw(pid) }, said))
     }
 

@@ -1,4 +1,5 @@
-//! A service in small, for tests of the mechanisms: products in a table of their own, with the schema every service has.
+//! A service in small, for tests of the mechanisms: products in a table of their own, with the schema every service
+//! has.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -111,7 +112,8 @@ pub async fn create(store: &Store, id: &str, vision: &str) -> pb::Product {
 
 /// Updates the vision of a product.
 pub async fn update(store: &Store, id: &str, vision: &str) -> pb::Product {
-    let patch = pb::Product { name: format!("workspaces/acme/products/{id}"), vision: vision.into(), ..Default::default() };
+    let patch =
+        pb::Product { name: format!("workspaces/acme/products/{id}"), vision: vision.into(), ..Default::default() };
     let written = store.update::<Products, _>(&call(), Some(patch), None, updated).await;
     written.unwrap_or_else(|error| panic!("updating {id}: {error:?}")).message
 }

@@ -20,12 +20,16 @@ async fn a_database_of_either_engine_is_migrated_and_private() {
             connection.execute_unprepared("CREATE TABLE thing (id integer primary key)").await?;
             Ok(connection.close().await?)
         };
-        let (one, other) = (database(engine, "testkit", migrate).await.unwrap(), database(engine, "testkit", migrate).await.unwrap());
+        let (one, other) =
+            (database(engine, "testkit", migrate).await.unwrap(), database(engine, "testkit", migrate).await.unwrap());
         let insert = "INSERT INTO thing VALUES (1)";
         for url in [one.url(), other.url()] {
             Database::connect(url).await.unwrap().execute_unprepared(insert).await.unwrap();
         }
-        assert!(Database::connect(one.url()).await.unwrap().execute_unprepared(insert).await.is_err(), "{engine:?} kept the row");
+        assert!(
+            Database::connect(one.url()).await.unwrap().execute_unprepared(insert).await.is_err(),
+            "{engine:?} kept the row"
+        );
     }
 }
 
@@ -44,7 +48,11 @@ async fn nats_keeps_what_it_stored_over_a_restart_and_loses_it_when_wiped() {
     let mut server = NatsServer::start().await.unwrap();
     let streams = async |server: &NatsServer| {
         let stream = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
-        let config = async_nats::jetstream::stream::Config { name: "KEPT".into(), subjects: vec!["kept".into()], ..Default::default() };
+        let config = async_nats::jetstream::stream::Config {
+            name: "KEPT".into(),
+            subjects: vec!["kept".into()],
+            ..Default::default()
+        };
         stream.get_or_create_stream(config).await.unwrap();
         stream.publish("kept", "x".into()).await.unwrap().await.unwrap().sequence
     };

@@ -1,4 +1,5 @@
-//! The service's RPCs. A handler opens the request, makes one call and answers; rules are the domain's, transactions the store's.
+//! The service's RPCs. A handler opens the request, makes one call and answers; rules are the domain's, transactions
+//! the store's.
 
 mod opportunity;
 mod research;
@@ -18,7 +19,10 @@ pub struct Api {
 }
 
 /// A change that no rule refuses.
-#[expect(clippy::unnecessary_wraps, reason = "the store asks for the result of a decision, and this one is never refused")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the store asks for the result of a decision, and this one is never refused"
+)]
 fn change<R: Resource>(resource: R, event: R::Event) -> Result<Change<R>, Infallible> {
     Ok(Change::new(resource, event))
 }

@@ -4,7 +4,11 @@ use waymark_runtime::{DatabaseArgs, EventArgs, ProcessArgs, ServerArgs};
 
 /// Options of the discovery service as a process of its own.
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "waymark-discovery", version, about = "Waymark's discovery service: research, insights and opportunity solution trees")]
+#[command(
+    name = "waymark-discovery",
+    version,
+    about = "Waymark's discovery service: research, insights and opportunity solution trees"
+)]
 pub struct Args {
     /// The process.
     #[command(flatten)]

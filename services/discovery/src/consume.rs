@@ -1,5 +1,5 @@
-//! What other services announce and what discovery does about it. Each event takes effect once, in one transaction with the note that it
-//! was handled.
+//! What other services announce and what discovery does about it. Each event takes effect once, in one transaction with
+//! the note that it was handled.
 
 mod breached;
 mod found;
@@ -28,13 +28,16 @@ pub const CONSUMES: &[(&str, &[&str])] = &[("metrics", &[OUTCOME_MEASURED, METRI
 /// Reacts to an event. Events of other types are left alone.
 pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
     let reaction = event.reaction(NAME);
-    let unreadable = |error: serde_json::Error| Violations::one("data", format!("is not a {}: {error}", event.event_type));
+    let unreadable =
+        |error: serde_json::Error| Violations::one("data", format!("is not a {}: {error}", event.event_type));
     match event.event_type.as_str() {
         OUTCOME_MEASURED => {
             let metrics::OutcomeMeasured { outcome, .. } = serde_json::from_str(&event.data).map_err(unreadable)?;
             let outcome = outcome.unwrap_or_default();
             let learned = measured::learned(&outcome, event)?;
-            store.react(&reaction, async move |write: &mut Write| measured::measured(write, &outcome, learned).await).await
+            store
+                .react(&reaction, async move |write: &mut Write| measured::measured(write, &outcome, learned).await)
+                .await
         }
         METRIC_BREACHED => {
             let metrics::MetricBreached { metric, .. } = serde_json::from_str(&event.data).map_err(unreadable)?;
@@ -50,13 +53,17 @@ pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
     }
 }
 
-/// The root of the tree whose outcome is bound to a metric, given by its full name. It is made when there is none, named after what the
-/// metric is `called`.
+/// The root of the tree whose outcome is bound to a metric, given by its full name. It is made when there is none,
+/// named after what the metric is `called`.
 async fn root(write: &mut Write, metric: &str, called: &str) -> Result<String, Error> {
     if let Some(root) = write.all_where::<Outcomes>("metric", metric, 1).await?.into_iter().next() {
         return Ok(root.meta.name.to_string());
     }
-    create_root(write, pb::Outcome { display_name: format!("Move {called}"), metric: metric.to_owned(), ..Default::default() }).await
+    create_root(
+        write,
+        pb::Outcome { display_name: format!("Move {called}"), metric: metric.to_owned(), ..Default::default() },
+    )
+    .await
 }
 
 /// Makes an outcome; of its name as much is kept as a name may have.

@@ -1,7 +1,7 @@
 //! The discovery service: what users need, what is known about it, and what might help.
 //!
-//! Wiring only; nothing is decided here. [`Service::open`], [`Service::start`] and [`Service::serve`] are separate steps, so that a process
-//! may run several services that hear of each other.
+//! Wiring only; nothing is decided here. [`Service::open`], [`Service::start`] and [`Service::serve`] are separate
+//! steps, so that a process may run several services that hear of each other.
 
 mod api;
 pub mod config;

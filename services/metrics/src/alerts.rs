@@ -1,5 +1,5 @@
-//! Judges metrics against their alerts. Reads the lake outside of transactions; what it found is committed only if the metric is still the
-//! one that was judged.
+//! Judges metrics against their alerts. Reads the lake outside of transactions; what it found is committed only if the
+//! metric is still the one that was judged.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use waymark_domain::Name;
@@ -17,13 +17,13 @@ const PATIENCE: TimeDelta = TimeDelta::days(1);
 /// Names read from the database at a time.
 const PAGE: u32 = 100;
 
-/// Judges every live metric that has an alert, of all workspaces, by the last interval that may be judged, and tells how many breached or
-/// recovered. A failure of one does not hold up the others.
+/// Judges every live metric that has an alert, of all workspaces, by the last interval that may be judged, and tells
+/// how many breached or recovered. A failure of one does not hold up the others.
 ///
-/// An interval may be judged once it is over and its events have arrived: the workspace has an event, of any name, at or after its end. A
-/// day after its end it may be judged in any case, and silence is what is judged; but not before the workspace's first event, as nobody is
-/// silent who has never spoken. It is judged anew at every call until the next one may
-/// be, since an event that comes late may still take it beyond the threshold.
+/// An interval may be judged once it is over and its events have arrived: the workspace has an event, of any name, at
+/// or after its end. A day after its end it may be judged in any case, and silence is what is judged; but not before
+/// the workspace's first event, as nobody is silent who has never spoken. It is judged anew at every call until the
+/// next one may be, since an event that comes late may still take it beyond the threshold.
 pub async fn judge_alerts(store: &Store, lake: &lake::Lake) -> Result<usize, Error> {
     let mut arrivals = Arrivals::new(lake);
     let mut changed = 0;
@@ -34,7 +34,9 @@ pub async fn judge_alerts(store: &Store, lake: &lake::Lake) -> Result<usize, Err
             match judge_one(store, lake, &mut arrivals, name).await {
                 Ok(true) => changed += 1,
                 Ok(false) => {}
-                Err(error) => tracing::warn!(metric = %name, error = &error as &dyn std::error::Error, "a metric was not judged"),
+                Err(error) => {
+                    tracing::warn!(metric = %name, error = &error as &dyn std::error::Error, "a metric was not judged")
+                }
             }
         }
         if page.len() < PAGE as usize {
@@ -44,7 +46,12 @@ pub async fn judge_alerts(store: &Store, lake: &lake::Lake) -> Result<usize, Err
     }
 }
 
-async fn judge_one(store: &Store, lake: &lake::Lake, arrivals: &mut Arrivals<'_>, name: &Name<Metric>) -> Result<bool, Error> {
+async fn judge_one(
+    store: &Store,
+    lake: &lake::Lake,
+    arrivals: &mut Arrivals<'_>,
+    name: &Name<Metric>,
+) -> Result<bool, Error> {
     let metric = live::<Metrics>(store, name).await?;
     let Some(alert) = metric.alert else { return Ok(false) };
     // Nobody is silent who has never spoken.
@@ -83,7 +90,8 @@ async fn value(lake: &lake::Lake, metric: &Metric, alert: &Alert, period: Period
 /// The last interval by the alert's calendar that may be judged, where the latest event was at `latest`.
 fn judgeable(alert: &Alert, latest: DateTime<Utc>, now: DateTime<Utc>) -> Result<Period, LakeFailure> {
     let last = last_complete(alert, now)?;
-    // Events of the last interval may still be under way, those of the last one that was over a day ago are waited for no longer.
+    // Events of the last interval may still be under way, those of the last one that was over a day ago are waited for
+    // no longer.
     if latest >= last.end() { Ok(last) } else { last_complete(alert, now - PATIENCE) }
 }
 

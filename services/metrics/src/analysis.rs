@@ -1,10 +1,12 @@
-//! Between the contract's questions and the lake's: translates a measure and settings into a query, and an answer into series. Computes
-//! nothing itself.
+//! Between the contract's questions and the lake's: translates a measure and settings into a query, and an answer into
+//! series. Computes nothing itself.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use waymark_domain::metrics::{Condition, Interval, Measure, MeasureKind, NumberOrder, PropertyFilter, Scalar, TrendSettings, WeekStart};
+use waymark_domain::metrics::{
+    Condition, Interval, Measure, MeasureKind, NumberOrder, PropertyFilter, Scalar, TrendSettings, WeekStart,
+};
 use waymark_domain::{Failure, FailureKind, Violation, WorkspaceId};
 use waymark_lake as lake;
 use waymark_proto::convert::timestamp;
@@ -25,9 +27,9 @@ impl From<LakeFailure> for Error {
 impl Failure for LakeFailure {
     fn kind(&self) -> FailureKind {
         match &self.0 {
-            lake::LakeError::InvalidQuery(_) | lake::LakeError::InvalidEvent { .. } | lake::LakeError::InvalidWorkspace(_) => {
-                FailureKind::Invalid
-            }
+            lake::LakeError::InvalidQuery(_)
+            | lake::LakeError::InvalidEvent { .. }
+            | lake::LakeError::InvalidWorkspace(_) => FailureKind::Invalid,
             lake::LakeError::Overloaded { .. } => FailureKind::Overloaded,
             // Closed, conflicts, full disks and storage that does not answer; the error type may grow.
             _ => FailureKind::Unavailable,
@@ -142,7 +144,10 @@ pub fn query(measure: &Measure, settings: &TrendSettings) -> lake::TrendQuery {
 
 /// The lake's conditions for filters.
 pub fn filters(filters: &[PropertyFilter]) -> Vec<lake::PropertyFilter> {
-    let filter = |filter: &PropertyFilter| lake::PropertyFilter { property: filter.property().to_owned(), test: test(filter.condition()) };
+    let filter = |filter: &PropertyFilter| lake::PropertyFilter {
+        property: filter.property().to_owned(),
+        test: test(filter.condition()),
+    };
     filters.iter().map(filter).collect()
 }
 

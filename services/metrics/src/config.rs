@@ -9,7 +9,11 @@ use waymark_runtime::{DatabaseArgs, EventArgs, ProcessArgs, ServerArgs};
 
 /// Options of the metrics service as a process of its own.
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "waymark-metrics", version, about = "Waymark's metrics service: product events, metrics, predictions and outcomes")]
+#[command(
+    name = "waymark-metrics",
+    version,
+    about = "Waymark's metrics service: product events, metrics, predictions and outcomes"
+)]
 pub struct Args {
     /// The process.
     #[command(flatten)]
@@ -32,11 +36,12 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Product events")]
 pub struct MetricsArgs {
-    /// Where product events are kept, as Delta tables: a folder, or the URL of object storage such as s3://bucket/prefix. The default is
-    /// the folder `lake` in the data folder
+    /// Where product events are kept, as Delta tables: a folder, or the URL of object storage such as
+    /// s3://bucket/prefix. The default is the folder `lake` in the data folder
     #[arg(long, env = "WAYMARK_LAKE", value_name = "LOCATION")]
     pub lake: Option<String>,
-    /// How long a batch of events waits for others to be committed together, such as 200ms: longer is fewer, larger files
+    /// How long a batch of events waits for others to be committed together, such as 200ms: longer is fewer, larger
+    /// files
     #[arg(long, env = "WAYMARK_INGEST_WAIT", value_name = "DURATION", default_value = "200ms", value_parser = duration)]
     pub ingest_wait: Duration,
     /// How far ahead of the service's clock an event's time may be, in hours
@@ -45,7 +50,8 @@ pub struct MetricsArgs {
     /// How old an event may be, in days
     #[arg(long, env = "WAYMARK_EVENT_DAYS_BEHIND", value_name = "DAYS", default_value_t = 14_610, value_parser = clap::value_parser!(u16).range(1..))]
     pub event_days_behind: u16,
-    /// How often to look for predictions that are due to be measured and for metrics beyond their alert's threshold, such as 1m
+    /// How often to look for predictions that are due to be measured and for metrics beyond their alert's threshold,
+    /// such as 1m
     #[arg(long, env = "WAYMARK_MEASURE_EVERY", value_name = "DURATION", default_value = "1m", value_parser = positive_duration)]
     pub measure_every: Duration,
 }
@@ -70,7 +76,10 @@ impl MetricsArgs {
 
     /// Which times of events are taken in.
     pub fn intake(&self) -> IntakePolicy {
-        IntakePolicy { ahead: TimeDelta::hours(self.event_hours_ahead.into()), behind: TimeDelta::days(self.event_days_behind.into()) }
+        IntakePolicy {
+            ahead: TimeDelta::hours(self.event_hours_ahead.into()),
+            behind: TimeDelta::days(self.event_days_behind.into()),
+        }
     }
 }
 

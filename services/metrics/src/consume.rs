@@ -1,4 +1,5 @@
-//! Reactions to the roadmap's events: predictions follow their initiatives. Each event takes effect once, however often it is delivered.
+//! Reactions to the roadmap's events: predictions follow their initiatives. Each event takes effect once, however often
+//! it is delivered.
 
 use std::convert::Infallible;
 
@@ -51,7 +52,10 @@ async fn committed(store: &Store, event: &Received, initiative: roadmap::Initiat
                 return Ok(());
             }
             let record = |prediction| Ok::<_, Infallible>(Change::new(prediction, PredictionEvent::Recorded));
-            write.create::<Predictions, _>(name.id().as_str(), prediction(display_name, &promise), record).await.map(|_| ())
+            write
+                .create::<Predictions, _>(name.id().as_str(), prediction(display_name, &promise), record)
+                .await
+                .map(|_| ())
         })
         .await
 }
@@ -85,7 +89,8 @@ async fn follow(
 /// The prediction of an initiative has its id.
 fn name_of(event: &Received, initiative: &roadmap::Initiative) -> Result<Name<Prediction>, Error> {
     let id = initiative.name.rsplit('/').next().unwrap_or_default();
-    let id = id.parse().map_err(|e: waymark_domain::name::NameError| Violations::one("initiative.name", e.to_string()))?;
+    let id =
+        id.parse().map_err(|e: waymark_domain::name::NameError| Violations::one("initiative.name", e.to_string()))?;
     Ok(Name::new(event.workspace.clone(), id))
 }
 

@@ -1,4 +1,5 @@
-//! Finds friction. Reads the lake outside of transactions; the answer is committed under the question's id, for the first time or anew.
+//! Finds friction. Reads the lake outside of transactions; the answer is committed under the question's id, for the
+//! first time or anew.
 
 use std::convert::Infallible;
 
@@ -16,7 +17,12 @@ use crate::analysis::{LakeFailure, filters};
 use crate::store::Frictions;
 
 /// Answers the question and keeps the answer.
-pub async fn find(store: &Store, lake: &lake::Lake, call: &Call, request: pb::FindFrictionRequest) -> Result<Written<pb::Friction>, Error> {
+pub async fn find(
+    store: &Store,
+    lake: &lake::Lake,
+    call: &Call,
+    request: pb::FindFrictionRequest,
+) -> Result<Written<pb::Friction>, Error> {
     let etag = request.friction.as_ref().map(|friction| friction.etag.clone()).unwrap_or_default();
     let question = parse(&request.parent, &request.friction_id, request.friction)?;
     let answer = answer(lake, question.meta.name.workspace(), &question.question, store.now()).await?;
@@ -49,7 +55,9 @@ fn parse(parent: &str, id: &str, message: Option<pb::Friction>) -> Result<Fricti
         None => violations.add("friction", "must be set"),
         Some(message) => question = violations.nested("friction", asked(message)),
     }
-    let (Some(workspace), Some(mut question), true) = (workspace, question, violations.is_empty()) else { return Err(violations) };
+    let (Some(workspace), Some(mut question), true) = (workspace, question, violations.is_empty()) else {
+        return Err(violations);
+    };
     let id = match given {
         Some(id) => id,
         None => question.question.path.id().map_err(|error| Violations::one("friction_id", error.to_string()))?,
@@ -59,11 +67,18 @@ fn parse(parent: &str, id: &str, message: Option<pb::Friction>) -> Result<Fricti
 }
 
 /// What the lake says.
-async fn answer(lake: &lake::Lake, workspace: &WorkspaceId, question: &Question, now: DateTime<Utc>) -> Result<Answer, Error> {
+async fn answer(
+    lake: &lake::Lake,
+    workspace: &WorkspaceId,
+    question: &Question,
+    now: DateTime<Utc>,
+) -> Result<Answer, Error> {
     let answered = match lake.path(workspace.id(), &query(question, now)).await {
         Ok(answered) => answered,
         // All else about the question was checked before.
-        Err(lake::LakeError::InvalidQuery(problem)) => return Err(Violations::one("friction.properties", problem).into()),
+        Err(lake::LakeError::InvalidQuery(problem)) => {
+            return Err(Violations::one("friction.properties", problem).into());
+        }
         Err(error) => return Err(LakeFailure(error).into()),
     };
     let mut answer = Answer {
@@ -83,7 +98,10 @@ async fn answer(lake: &lake::Lake, workspace: &WorkspaceId, question: &Question,
 }
 
 fn query(question: &Question, now: DateTime<Utc>) -> lake::PathQuery {
-    let step = |step: &waymark_domain::metrics::Step| lake::PathStep { event: step.event().to_owned(), filters: filters(step.filters()) };
+    let step = |step: &waymark_domain::metrics::Step| lake::PathStep {
+        event: step.event().to_owned(),
+        filters: filters(step.filters()),
+    };
     lake::PathQuery {
         steps: question.path.steps().iter().map(step).collect(),
         entries: lake::TimeRange::new(question.entries.start(), question.entries.end()),
@@ -99,10 +117,12 @@ fn share(lost: u64, users: u64) -> Option<Range> {
     Range::new(interval.low, lost as f64 / users as f64, interval.high).ok()
 }
 
-/// The values whose users are lost more or less often than all others of the step, by more than chance explains. Among thousands of values
-/// that mean nothing some always look as if they did, so both the tests and the intervals allow for how many there are.
+/// The values whose users are lost more or less often than all others of the step, by more than chance explains. Among
+/// thousands of values that mean nothing some always look as if they did, so both the tests and the intervals allow for
+/// how many there are.
 fn found(values: Vec<lake::PathValue>, lost: u64, users: u64) -> Vec<Correlate> {
-    let mut compared: Vec<Comparison> = values.into_iter().filter_map(|value| Comparison::new(value, lost, users)).collect();
+    let mut compared: Vec<Comparison> =
+        values.into_iter().filter_map(|value| Comparison::new(value, lost, users)).collect();
     let tested = compared.len();
     let p_values: Vec<f64> = compared.iter().map(|comparison| comparison.p_value).collect();
     // A test's p-values are probabilities, which is all that adjusting them takes.
@@ -172,7 +192,8 @@ mod tests {
 
     #[test]
     fn rare_losses_of_small_groups_are_not_found_for_being_many() {
-        // One user in a hundred is lost. Three in 30 are to be expected for some of a thousand values, though far out on a normal curve.
+        // One user in a hundred is lost. Three in 30 are to be expected for some of a thousand values, though far out
+        // on a normal curve.
         let values: Vec<_> = (0..1000_u64)
             .map(|number| lake::PathValue {
                 property: "city".into(),

@@ -1,7 +1,8 @@
-//! The metrics service: takes product events in, answers questions about them, and tells whether initiatives did what they promised.
+//! The metrics service: takes product events in, answers questions about them, and tells whether initiatives did what
+//! they promised.
 //!
-//! Wiring only; nothing is decided here. [`Service::open`], [`Service::start`] and [`Service::serve`] are separate steps, so that a process
-//! may run several services that hear of each other.
+//! Wiring only; nothing is decided here. [`Service::open`], [`Service::start`] and [`Service::serve`] are separate
+//! steps, so that a process may run several services that hear of each other.
 
 mod alerts;
 mod analysis;
@@ -60,7 +61,8 @@ impl Service {
         options.storage_options = storage_options();
         let location = args.lake(database);
         // Before the database: a location that cannot be used is refused before the schema is migrated.
-        let lake = Lake::open(&location, options).with_context(|| format!("product events cannot be kept in {location}"))?;
+        let lake =
+            Lake::open(&location, options).with_context(|| format!("product events cannot be kept in {location}"))?;
         let store = waymark_events::open::<migrations::Migrator>(host, NAME, database).await?;
         telemetry::observe(&host.telemetry.meter(), &lake);
         Ok(Self { api: Api { store, lake, intake: args.intake() }, measure_every: args.measure_every })
@@ -98,9 +100,12 @@ impl Service {
     }
 }
 
-/// Credentials and endpoints of object storage, under the names their own tools use; they are no flags, lest they show in process lists.
+/// Credentials and endpoints of object storage, under the names their own tools use; they are no flags, lest they show
+/// in process lists.
 fn storage_options() -> HashMap<String, String> {
-    std::env::vars().filter(|(name, _)| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix))).collect()
+    std::env::vars()
+        .filter(|(name, _)| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix)))
+        .collect()
 }
 
 /// Runs the service as a process of its own.
@@ -133,12 +138,16 @@ async fn pass(api: &Api) {
     match measure_due(&api.store, &api.lake).await {
         Ok(0) => {}
         Ok(measured) => tracing::info!(measured, "due predictions were measured"),
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for")
+        }
     }
     match judge_alerts(&api.store, &api.lake).await {
         Ok(0) => {}
         Ok(changed) => tracing::info!(changed, "metrics went beyond their thresholds or came back"),
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "metrics with alerts could not be looked for"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "metrics with alerts could not be looked for")
+        }
     }
 }
 

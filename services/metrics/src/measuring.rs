@@ -1,12 +1,13 @@
-//! Measures predictions: by request, and by itself when they are due. Reads the lake outside of transactions; what it found is committed
-//! only if the prediction is still the one that was measured.
+//! Measures predictions: by request, and by itself when they are due. Reads the lake outside of transactions; what it
+//! found is committed only if the prediction is still the one that was measured.
 
 use std::convert::Infallible;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use waymark_domain::metrics::{
-    Finding, Interval, Measurement, Metric, Outcome, OutcomeEvent, Prediction, PredictionError, TooLittle, TrendSettings, Windows,
+    Finding, Interval, Measurement, Metric, Outcome, OutcomeEvent, Prediction, PredictionError, TooLittle,
+    TrendSettings, Windows,
 };
 use waymark_domain::{Change, FullName, Name, Range, Resource};
 use waymark_lake as lake;
@@ -46,7 +47,10 @@ pub async fn measure(
             let prediction = write.load::<Predictions>(name, etag).await?;
             prediction.windows(corrected, write.now()).map_err(Error::rule)?;
             let Some(finding) = finding.filter(|_| prediction.meta.version == version) else {
-                return Err(Error::rule(PredictionError::Overtaken { name: name.clone(), version: prediction.meta.version }));
+                return Err(Error::rule(PredictionError::Overtaken {
+                    name: name.clone(),
+                    version: prediction.meta.version,
+                }));
             };
             conclude(write, prediction, corrected, &finding).await
         })
@@ -72,7 +76,8 @@ async fn conclude(
     Ok(reply)
 }
 
-/// Measures all predictions that are due and whose product events have arrived. A failure of one does not hold up the others.
+/// Measures all predictions that are due and whose product events have arrived. A failure of one does not hold up the
+/// others.
 pub async fn measure_due(store: &Store, lake: &lake::Lake) -> Result<usize, Error> {
     let mut arrivals = Arrivals::new(lake);
     let mut measured = 0;
@@ -95,7 +100,12 @@ pub async fn measure_due(store: &Store, lake: &lake::Lake) -> Result<usize, Erro
     }
 }
 
-async fn measure_one(store: &Store, lake: &lake::Lake, arrivals: &mut Arrivals<'_>, name: &Name<Prediction>) -> Result<bool, Error> {
+async fn measure_one(
+    store: &Store,
+    lake: &lake::Lake,
+    arrivals: &mut Arrivals<'_>,
+    name: &Name<Prediction>,
+) -> Result<bool, Error> {
     let prediction = live::<Predictions>(store, name).await?;
     let Some(due) = prediction.due_time() else { return Ok(false) };
     // Events from the last day of the window on have arrived, or are waited for no longer.
@@ -127,7 +137,10 @@ async fn find(store: &Store, lake: &lake::Lake, prediction: &Prediction, windows
 /// The metric a prediction is about, unless it is gone or never was one of this workspace.
 async fn metric(store: &Store, prediction: &Prediction) -> Result<Option<Metric>, Error> {
     let FullName { service, name } = &prediction.promise.metric;
-    if service != Metric::SERVICE || name.collection != Metric::COLLECTION || name.workspace != *prediction.meta.name.workspace() {
+    if service != Metric::SERVICE
+        || name.collection != Metric::COLLECTION
+        || name.workspace != *prediction.meta.name.workspace()
+    {
         return Ok(None);
     }
     match live::<Metrics>(store, &Name::new(name.workspace.clone(), name.id.clone())).await {
@@ -137,10 +150,18 @@ async fn metric(store: &Store, prediction: &Prediction) -> Result<Option<Metric>
     }
 }
 
-async fn compare(lake: &lake::Lake, metric: &Metric, windows: &Windows, latest_event: Option<DateTime<Utc>>) -> Result<Measurement, Error> {
+async fn compare(
+    lake: &lake::Lake,
+    metric: &Metric,
+    windows: &Windows,
+    latest_event: Option<DateTime<Utc>>,
+) -> Result<Measurement, Error> {
     let daily = |start, end| async move {
-        let settings = TrendSettings::new(start, end, Interval::Day, Tz::UTC).map_err(|e| lake::LakeError::InvalidQuery(e.to_string()));
-        let answer = lake.trend(metric.meta.name.workspace().id(), &query(&metric.measure, &settings.map_err(LakeFailure)?)).await;
+        let settings = TrendSettings::new(start, end, Interval::Day, Tz::UTC)
+            .map_err(|e| lake::LakeError::InvalidQuery(e.to_string()));
+        let answer = lake
+            .trend(metric.meta.name.workspace().id(), &query(&metric.measure, &settings.map_err(LakeFailure)?))
+            .await;
         Ok::<_, LakeFailure>(answer?.series.into_iter().next().map(|series| series.values).unwrap_or_default())
     };
     let before = daily(windows.before, windows.shipped).await?;

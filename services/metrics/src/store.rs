@@ -30,8 +30,13 @@ async fn names<T: Table>(store: &Store, sql: &str, values: Vec<Value>) -> Result
     let mut names = Vec::with_capacity(rows.len());
     for row in rows {
         let (workspace, id): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-        let damaged =
-            |problem: String| Error::Damaged { table: T::TABLE, column: "id", workspace: workspace.clone(), id: id.clone(), problem };
+        let damaged = |problem: String| Error::Damaged {
+            table: T::TABLE,
+            column: "id",
+            workspace: workspace.clone(),
+            id: id.clone(),
+            problem,
+        };
         let name_of = WorkspaceId::from_id(&workspace).map_err(|e| damaged(e.to_string()))?;
         let id_of: ResourceId = id.parse().map_err(|e: waymark_domain::name::NameError| damaged(e.to_string()))?;
         names.push(Name::new(name_of, id_of));

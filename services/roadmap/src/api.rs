@@ -1,4 +1,5 @@
-//! The RPCs of the service. A handler opens the request, makes one call of the store and answers; rules are the domain's.
+//! The RPCs of the service. A handler opens the request, makes one call of the store and answers; rules are the
+//! domain's.
 
 mod estimates;
 mod initiatives;

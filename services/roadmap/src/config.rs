@@ -4,7 +4,11 @@ use waymark_runtime::{DatabaseArgs, EventArgs, ProcessArgs, ServerArgs};
 
 /// Options of the roadmap service as a process of its own.
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "waymark-roadmap", version, about = "Waymark's roadmap service: products, initiatives, estimates and the order they make")]
+#[command(
+    name = "waymark-roadmap",
+    version,
+    about = "Waymark's roadmap service: products, initiatives, estimates and the order they make"
+)]
 pub struct Args {
     /// The process.
     #[command(flatten)]

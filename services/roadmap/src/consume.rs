@@ -1,5 +1,5 @@
-//! What other services announce and what the roadmap does about it. Each event takes effect once, in one transaction with the note that
-//! it was handled.
+//! What other services announce and what the roadmap does about it. Each event takes effect once, in one transaction
+//! with the note that it was handled.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,8 @@ pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
     }
 }
 
-/// A solution whose risks are answered becomes a proposed initiative, or adds its evidence to those that rest on it already.
+/// A solution whose risks are answered becomes a proposed initiative, or adds its evidence to those that rest on it
+/// already.
 async fn solution_validated(write: &mut Write, solution: discovery::Solution) -> Result<(), Error> {
     let target = of_discovery("solution.name", &solution.name)?;
     let found = validated_risks(&target, &solution)?;
@@ -60,14 +61,20 @@ async fn solution_validated(write: &mut Write, solution: discovery::Solution) ->
     });
     // What discovery describes at length is read there; here it is cut to what an initiative holds.
     let hypothesis = solution.description.chars().take(4_000).collect();
-    let message =
-        pb::Initiative { display_name: solution.display_name, hypothesis, evidence, risks: risks.collect(), ..Default::default() };
+    let message = pb::Initiative {
+        display_name: solution.display_name,
+        hypothesis,
+        evidence,
+        risks: risks.collect(),
+        ..Default::default()
+    };
     let id = free_id(write, &target.name.id).await?;
     propose(write, id.as_ref().map_or("", ResourceId::as_str), message).await?;
     Ok(())
 }
 
-/// What answers each risk of a validated solution: its own evidence, or where it was a test that passed, the validation itself.
+/// What answers each risk of a validated solution: its own evidence, or where it was a test that passed, the validation
+/// itself.
 fn validated_risks(target: &FullName, solution: &discovery::Solution) -> Result<Vec<(Risk, Evidence)>, Error> {
     let mut violations = Violations::new();
     let mut found = Vec::new();
@@ -78,7 +85,10 @@ fn validated_risks(target: &FullName, solution: &discovery::Solution) -> Result<
     }
     violations.into_result()?;
     let answered: BTreeSet<Risk> = found.iter().map(|(risk, _)| *risk).collect();
-    let validation = || Evidence { target: target.clone(), note: "the solution was validated: a test of this risk passed".to_owned() };
+    let validation = || Evidence {
+        target: target.clone(),
+        note: "the solution was validated: a test of this risk passed".to_owned(),
+    };
     found.extend(Risk::ALL.iter().filter(|risk| !answered.contains(risk)).map(|risk| (*risk, validation())));
     Ok(found)
 }
@@ -113,7 +123,8 @@ async fn add_risk_evidence(write: &mut Write, solution: &FullName, found: &[(Ris
     Ok(any)
 }
 
-/// What was measured comes to stand beside what was expected. An initiative that is gone, or not shipped here, has nothing to learn.
+/// What was measured comes to stand beside what was expected. An initiative that is gone, or not shipped here, has
+/// nothing to learn.
 async fn outcome_measured(write: &mut Write, outcome: metrics::Outcome) -> Result<(), Error> {
     let full: FullName = parse("outcome.initiative", &outcome.initiative)?;
     let name: Name<Initiative> = parse("outcome.initiative", &full.name.to_string())?;
@@ -150,5 +161,6 @@ fn of_discovery(field: &str, name: &str) -> Result<FullName, Error> {
 }
 
 fn decode<M: DeserializeOwned>(event: &Received) -> Result<M, Error> {
-    serde_json::from_str(&event.data).map_err(|error| Violations::one("data", format!("is not a {}: {error}", event.event_type)).into())
+    serde_json::from_str(&event.data)
+        .map_err(|error| Violations::one("data", format!("is not a {}: {error}", event.event_type)).into())
 }

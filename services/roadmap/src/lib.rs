@@ -1,7 +1,7 @@
 //! The roadmap service: what is built, what is not, in which order, and why.
 //!
-//! Wiring only; nothing is decided here. [`Service::open`], [`Service::start`] and [`Service::serve`] are separate steps, so that a process
-//! may run several services that hear of each other.
+//! Wiring only; nothing is decided here. [`Service::open`], [`Service::start`] and [`Service::serve`] are separate
+//! steps, so that a process may run several services that hear of each other.
 
 mod api;
 pub mod config;

@@ -1,4 +1,5 @@
-//! The whole command line: what is made of the contract and what is written by hand, and which function carries out which.
+//! The whole command line: what is made of the contract and what is written by hand, and which function carries out
+//! which.
 
 use std::process::ExitCode;
 
@@ -73,9 +74,11 @@ fn with_picture(command: Command) -> Command {
     if command.get_name() != Area::Roadmap.name() {
         return command;
     }
-    Roadmap::augment_args(command.subcommand_required(false).arg_required_else_help(false).args_conflicts_with_subcommands(true))
-        .about("Draw the roadmap; or all commands of the roadmap service")
-        .long_about("Draws the roadmap, now or as it stood. With a command: all commands of the roadmap service")
+    Roadmap::augment_args(
+        command.subcommand_required(false).arg_required_else_help(false).args_conflicts_with_subcommands(true),
+    )
+    .about("Draw the roadmap; or all commands of the roadmap service")
+    .long_about("Draws the roadmap, now or as it stood. With a command: all commands of the roadmap service")
 }
 
 /// Carries out what the arguments say.
@@ -123,7 +126,10 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
     match own {
         Own::Call(call) => {
             let Some(method) = contract().find_method(&call.method) else {
-                bail!(Usage(format!("{:?} is no method; write Service/Method, such as PrioritizationService/EvaluateScore", call.method)));
+                bail!(Usage(format!(
+                    "{:?} is no method; write Service/Method, such as PrioritizationService/EvaluateScore",
+                    call.method
+                )));
             };
             execute::call(method, &call.data, settings).await?;
         }
@@ -146,7 +152,10 @@ mod tests {
     fn a_collection_of_two_services_needs_one_of_them() {
         let error = command().try_get_matches_from(["waymark", "outcomes", "list"]).unwrap_err();
         let text = ambiguous(&error).unwrap().to_string();
-        assert_eq!(text, "several services have outcomes; write `waymark discovery outcomes` or `waymark metrics outcomes`");
+        assert_eq!(
+            text,
+            "several services have outcomes; write `waymark discovery outcomes` or `waymark metrics outcomes`"
+        );
         let other = command().try_get_matches_from(["waymark", "outcome", "list"]).unwrap_err();
         assert!(ambiguous(&other).is_none());
         assert!(command().try_get_matches_from(["waymark", "metrics", "outcomes", "list"]).is_ok());

@@ -1,5 +1,5 @@
-//! `waymark demo`: the loop once around, as a story, against a running server. The users' behaviour is generated with a truth planted in
-//! it, so that the answer at the end can be compared with what is really so.
+//! `waymark demo`: the loop once around, as a story, against a running server. The users' behaviour is generated with a
+//! truth planted in it, so that the answer at the end can be compared with what is really so.
 
 mod behaviour;
 mod decide;
@@ -37,7 +37,10 @@ pub struct Demo {
 }
 
 fn lift(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|lift: &f64| (-90.0..=300.0).contains(lift)).ok_or_else(|| "give a number from -90 to 300".to_owned())
+    text.parse()
+        .ok()
+        .filter(|lift: &f64| (-90.0..=300.0).contains(lift))
+        .ok_or_else(|| "give a number from -90 to 300".to_owned())
 }
 
 /// What all chapters share.
@@ -75,7 +78,9 @@ pub async fn run(options: &Demo, settings: &Settings) -> Result<()> {
         roadmap: settings.channel(Area::Roadmap)?,
         metrics: settings.channel(Area::Metrics)?,
     };
-    crate::show(format_args!("Waymark, once around the loop. Workspace: {workspace}. Everything below was done through the API."));
+    crate::show(format_args!(
+        "Waymark, once around the loop. Workspace: {workspace}. Everything below was done through the API."
+    ));
 
     say::chapter(1, "Discover: three people say what hurts");
     discover::research(&story).await?;
@@ -132,7 +137,10 @@ async fn until<T, F: Future<Output = Result<Option<T>>>>(what: &str, mut ask: im
             return Ok(answer);
         }
         if Instant::now() > end {
-            bail!("{what} did not happen within {} seconds; `waymark events dead-letters list` may say why", PATIENCE.as_secs());
+            bail!(
+                "{what} did not happen within {} seconds; `waymark events dead-letters list` may say why",
+                PATIENCE.as_secs()
+            );
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

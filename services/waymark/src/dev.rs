@@ -1,6 +1,8 @@
-//! `waymark dev`: the three services in one process, with SQLite files and local Delta tables, for a laptop or a small team.
+//! `waymark dev`: the three services in one process, with SQLite files and local Delta tables, for a laptop or a small
+//! team.
 //!
-//! The services are those that run alone in production, wired the same way; only what carries events between them may differ.
+//! The services are those that run alone in production, wired the same way; only what carries events between them may
+//! differ.
 
 mod broker;
 
@@ -35,13 +37,16 @@ pub struct Dev {
     /// Address of the metrics service
     #[arg(long, env = "WAYMARK_METRICS_LISTEN", value_name = "IP:PORT", default_value_t = local(7403))]
     metrics_listen: SocketAddr,
-    /// Folder for SQLite files, product events and the broker's store; made when it is absent, found again by the next start
+    /// Folder for SQLite files, product events and the broker's store; made when it is absent, found again by the next
+    /// start
     #[arg(long, env = "WAYMARK_DATA_DIR", value_name = "FOLDER", default_value = "./.waymark")]
     data_dir: std::path::PathBuf,
-    /// Allow the development authenticator, which believes whatever a caller says of itself, on an address other hosts can reach
+    /// Allow the development authenticator, which believes whatever a caller says of itself, on an address other hosts
+    /// can reach
     #[arg(long, env = "WAYMARK_INSECURE", value_parser = BoolishValueParser::new())]
     insecure: bool,
-    /// Origins from which browsers may call (gRPC-Web with CORS), separated by commas; `*` for any. Without it gRPC-Web is off
+    /// Origins from which browsers may call (gRPC-Web with CORS), separated by commas; `*` for any. Without it gRPC-Web
+    /// is off
     #[arg(long = "web-origin", env = "WAYMARK_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     web_origins: Vec<String>,
     /// Carry events within the process, even when a nats-server is found on the PATH
@@ -86,7 +91,10 @@ fn lock(folder: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            anyhow::bail!("waymark dev is already running on {}; end it first or choose another --data-dir", folder.display())
+            anyhow::bail!(
+                "waymark dev is already running on {}; end it first or choose another --data-dir",
+                folder.display()
+            )
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", folder.display())),
     }
@@ -107,7 +115,8 @@ async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Runn
         web_origins: args.web_origins.clone(),
         limits: args.limits.clone(),
     };
-    // What is wrong with the options is said before a schema is migrated; the lake's location with metrics, which therefore goes first.
+    // What is wrong with the options is said before a schema is migrated; the lake's location with metrics, which
+    // therefore goes first.
     for address in [args.discovery_listen, args.roadmap_listen, args.metrics_listen] {
         Server::new(&host, &server(address), address).check()?;
     }
@@ -175,7 +184,10 @@ The whole loop as a story: {program} demo{flags}
         addresses[2],
         args.process.admin_listen,
         data.display(),
-        broker.map_or("within this process (no nats-server is configured or on the PATH)", waymark_events::without_password),
+        broker.map_or(
+            "within this process (no nats-server is configured or on the PATH)",
+            waymark_events::without_password
+        ),
     )
 }
 

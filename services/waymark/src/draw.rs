@@ -1,4 +1,5 @@
-//! Pictures of the loop for a terminal: the tree, the roadmap, and the trace of one initiative from insight to learning.
+//! Pictures of the loop for a terminal: the tree, the roadmap, and the trace of one initiative from insight to
+//! learning.
 
 pub mod branches;
 pub mod roadmap;

@@ -1,4 +1,5 @@
-//! `waymark events`: the logs of the services, read as they grow, and what operators do about events that did not get through.
+//! `waymark events`: the logs of the services, read as they grow, and what operators do about events that did not get
+//! through.
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
@@ -143,7 +144,9 @@ async fn tail(options: &Tail, settings: &Settings) -> Result<()> {
     for area in areas(&options.service) {
         let types: Vec<String> = options.types.iter().map(|name| full_type(area, name)).collect();
         let watch = Watch::new(settings.channel(area)?, &parent, types, subjects.clone(), start);
-        watches.push(Box::pin(stream::unfold(watch, move |mut watch| async move { Some(((area, watch.next().await), watch)) })));
+        watches.push(Box::pin(stream::unfold(watch, move |mut watch| async move {
+            Some(((area, watch.next().await), watch))
+        })));
     }
     let mut updates = stream::select_all(watches);
     while let Some((area, update)) = updates.next().await {
@@ -153,7 +156,9 @@ async fn tail(options: &Tail, settings: &Settings) -> Result<()> {
                     crate::show(format_args!("{}", line(area, event, settings.output)?));
                 }
             }
-            Update::SnapshotRestarted => eprintln!("{area}: the connection was lost within the snapshot; it begins again"),
+            Update::SnapshotRestarted => {
+                eprintln!("{area}: the connection was lost within the snapshot; it begins again")
+            }
             Update::Checkpoint(_) => {}
         }
     }
@@ -169,7 +174,12 @@ async fn list(options: &List, settings: &Settings) -> Result<()> {
         loop {
             // At most a page, which fits i32.
             let page_size = limit.saturating_sub(shown).min(1_000) as i32;
-            let request = pb::ListEventsRequest { parent: parent.clone(), page_size, page_token: token, filter: options.filter.clone() };
+            let request = pb::ListEventsRequest {
+                parent: parent.clone(),
+                page_size,
+                page_token: token,
+                filter: options.filter.clone(),
+            };
             let page = client.list_events(request).await.map_err(Error::from)?.into_inner();
             for event in &page.events {
                 crate::show(format_args!("{}", line(area, event, settings.output)?));
@@ -195,8 +205,10 @@ async fn dead_letters(command: DeadLetters, settings: &Settings) -> Result<()> {
             for area in areas(&service) {
                 let mut token = String::new();
                 loop {
-                    let request = pb::ListDeadLettersRequest { parent: parent.clone(), page_size: 1_000, page_token: token };
-                    let page = client(settings, area)?.list_dead_letters(request).await.map_err(Error::from)?.into_inner();
+                    let request =
+                        pb::ListDeadLettersRequest { parent: parent.clone(), page_size: 1_000, page_token: token };
+                    let page =
+                        client(settings, area)?.list_dead_letters(request).await.map_err(Error::from)?.into_inner();
                     for letter in &page.dead_letters {
                         crate::show(format_args!("{}", letter_line(area, letter, settings.output)?));
                     }
@@ -229,7 +241,8 @@ fn full_type(area: Area, name: &str) -> String {
     if name.contains('.') { name.to_owned() } else { format!("waymark.{area}.v1.{name}") }
 }
 
-/// A message of this crate's types as the generic output takes it; the pool knows the types in `Any`, so that JSON shows them whole.
+/// A message of this crate's types as the generic output takes it; the pool knows the types in `Any`, so that JSON
+/// shows them whole.
 fn dynamic(name: &str, bytes: &[u8]) -> Result<DynamicMessage> {
     let Some(of) = descriptors().get_message_by_name(name) else { bail!("{name} is not in the contract") };
     Ok(DynamicMessage::decode(of, bytes)?)
@@ -238,7 +251,10 @@ fn dynamic(name: &str, bytes: &[u8]) -> Result<DynamicMessage> {
 fn line(area: Area, event: &pb::Event, format: Format) -> Result<String> {
     match format {
         Format::Json => Ok(json::of(&dynamic("waymark.events.v1.Event", &event.encode_to_vec())?)?.to_string()),
-        Format::Yaml => Ok(format!("---\n{}", output::message(&dynamic("waymark.events.v1.Event", &event.encode_to_vec())?, format)?)),
+        Format::Yaml => Ok(format!(
+            "---\n{}",
+            output::message(&dynamic("waymark.events.v1.Event", &event.encode_to_vec())?, format)?
+        )),
         Format::Table => Ok(row(area, event)),
     }
 }
@@ -281,9 +297,14 @@ mod tests {
 
     #[test]
     fn an_event_is_shown_with_its_data() {
-        let data =
-            roadmap::ProductCreated { product: Some(roadmap::Product { display_name: "App".into(), ..Default::default() }), change: None };
-        let data = Any { type_url: "type.googleapis.com/waymark.roadmap.v1.ProductCreated".into(), value: data.encode_to_vec().into() };
+        let data = roadmap::ProductCreated {
+            product: Some(roadmap::Product { display_name: "App".into(), ..Default::default() }),
+            change: None,
+        };
+        let data = Any {
+            type_url: "type.googleapis.com/waymark.roadmap.v1.ProductCreated".into(),
+            value: data.encode_to_vec().into(),
+        };
         let event = pb::Event {
             revision: 7,
             r#type: "waymark.roadmap.v1.ProductCreated".into(),
@@ -295,7 +316,10 @@ mod tests {
         let text = line(Area::Roadmap, &event, Format::Json).unwrap();
         assert!(text.contains(r#""displayName":"App""#), "{text}");
         let row = line(Area::Roadmap, &event, Format::Table).unwrap();
-        assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["roadmap", "7", "ProductCreated", "products/app", "users/ada"]);
+        assert_eq!(
+            row.split_whitespace().collect::<Vec<_>>(),
+            ["roadmap", "7", "ProductCreated", "products/app", "users/ada"]
+        );
     }
 
     #[test]

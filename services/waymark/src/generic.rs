@@ -1,4 +1,5 @@
-//! Everything the command line derives from the contract: commands, flags, help, requests and output. Nothing in here names a resource.
+//! Everything the command line derives from the contract: commands, flags, help, requests and output. Nothing in here
+//! names a resource.
 
 pub mod call;
 pub mod comments;

@@ -1,8 +1,8 @@
 //! `waymark import events FILE`: product events from CSV, JSON lines or Parquet.
 //!
-//! A second import of a file changes nothing: the id of an event is made of its row, and the service counts an id once. An import that
-//! was broken off goes on after the last batch that was acknowledged. Rows that cannot be events are reported with their line and the
-//! reason, and the others are imported.
+//! A second import of a file changes nothing: the id of an event is made of its row, and the service counts an id once.
+//! An import that was broken off goes on after the last batch that was acknowledged. Rows that cannot be events are
+//! reported with their line and the reason, and the others are imported.
 
 mod mapping;
 mod record;
@@ -25,12 +25,13 @@ use crate::settings::Settings;
 pub enum Import {
     /// Import product events from a file
     ///
-    /// Columns are named by the header of a CSV file, the keys of JSON objects or the columns of a Parquet file. Columns that are mapped
-    /// to nothing become properties, unless --property names which ones do. Examples:
+    /// Columns are named by the header of a CSV file, the keys of JSON objects or the columns of a Parquet file.
+    /// Columns that are mapped to nothing become properties, unless --property names which ones do. Examples:
     ///
     ///   waymark import events clicks.csv.gz --user user_id --event event --time timestamp --session session_id
     ///
-    ///   waymark import events orders.txt --delimiter whitespace --user customer --time date --time-format %Y%m%d --value event=order
+    /// waymark import events orders.txt --delimiter whitespace --user customer --time date --time-format %Y%m%d --value
+    /// event=order
     #[command(verbatim_doc_comment)]
     Events(EventsArgs),
 }
@@ -58,7 +59,8 @@ pub struct EventsArgs {
     /// Column with when it was done
     #[arg(long, value_name = "COLUMN")]
     pub time: String,
-    /// How times are written: auto (RFC 3339, or date and time), unix, unix-ms, unix-us, or a pattern such as %d.%m.%Y %H:%M
+    /// How times are written: auto (RFC 3339, or date and time), unix, unix-ms, unix-us, or a pattern such as %d.%m.%Y
+    /// %H:%M
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub time_format: String,
     /// Time zone of times that state none, such as Europe/Berlin
@@ -73,10 +75,12 @@ pub struct EventsArgs {
     /// Column with the session
     #[arg(long, value_name = "COLUMN")]
     pub session: Option<String>,
-    /// Column that becomes a property, with another name as NAME=COLUMN; may be repeated. Numbers and true or false are recognised
+    /// Column that becomes a property, with another name as NAME=COLUMN; may be repeated. Numbers and true or false are
+    /// recognised
     #[arg(long, value_name = "[NAME=]COLUMN")]
     pub property: Vec<String>,
-    /// The same value for all rows: `event=order` and `device=…`, `session=…` stand for a column, any other name is a property
+    /// The same value for all rows: `event=order` and `device=…`, `session=…` stand for a column, any other name is a
+    /// property
     #[arg(long, value_name = "NAME=TEXT")]
     pub value: Vec<String>,
     /// Check every row, import none

@@ -1,5 +1,5 @@
-//! The command line of Waymark. Commands for resources and methods come from the contract itself (`generic`); only pictures, imports,
-//! events and the development server are written by hand.
+//! The command line of Waymark. Commands for resources and methods come from the contract itself (`generic`); only
+//! pictures, imports, events and the development server are written by hand.
 //!
 //! This crate decides nothing about products: every rule is the services'.
 
@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 pub use failure::Usage;
 
-/// Prints a line on standard output. When its reader has gone, as `head` does, there is nobody left to work for: the program ends.
+/// Prints a line on standard output. When its reader has gone, as `head` does, there is nobody left to work for: the
+/// program ends.
 pub(crate) fn show(text: std::fmt::Arguments<'_>) {
     if writeln!(std::io::stdout(), "{text}").is_err() {
         std::process::exit(0);

@@ -29,13 +29,31 @@ pub struct Settings {
     #[arg(long, global = true, env = "WAYMARK_TIMEOUT", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
     /// Address of the discovery service
-    #[arg(long, global = true, env = "WAYMARK_DISCOVERY_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
+    #[arg(
+        long,
+        global = true,
+        env = "WAYMARK_DISCOVERY_ADDRESS",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:7401"
+    )]
     pub discovery_address: String,
     /// Address of the roadmap service
-    #[arg(long, global = true, env = "WAYMARK_ROADMAP_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7402")]
+    #[arg(
+        long,
+        global = true,
+        env = "WAYMARK_ROADMAP_ADDRESS",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:7402"
+    )]
     pub roadmap_address: String,
     /// Address of the metrics service
-    #[arg(long, global = true, env = "WAYMARK_METRICS_ADDRESS", value_name = "HOST:PORT", default_value = "127.0.0.1:7403")]
+    #[arg(
+        long,
+        global = true,
+        env = "WAYMARK_METRICS_ADDRESS",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:7403"
+    )]
     pub metrics_address: String,
 }
 
@@ -61,6 +79,9 @@ impl Settings {
             Area::Metrics => &self.metrics_address,
         };
         let deadline = Duration::from_secs(self.timeout);
-        Ok(Channel::new(address, Options { actor: self.actor.clone(), role: self.role.clone(), deadline, ..Options::default() })?)
+        Ok(Channel::new(
+            address,
+            Options { actor: self.actor.clone(), role: self.role.clone(), deadline, ..Options::default() },
+        )?)
     }
 }

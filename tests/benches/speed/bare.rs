@@ -1,4 +1,5 @@
-//! The peers: what the same work costs with nothing around it. A tonic handler that is one select, a transaction that is two inserts.
+//! The peers: what the same work costs with nothing around it. A tonic handler that is one select, a transaction that
+//! is two inserts.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,7 +36,9 @@ impl Pool {
     /// Connects to an existing database.
     pub async fn connect(url: &str, connections: u32) -> Result<Self> {
         if !url.starts_with("sqlite:") {
-            return Ok(Self::Postgres(PgPoolOptions::new().max_connections(connections).test_before_acquire(false).connect(url).await?));
+            return Ok(Self::Postgres(
+                PgPoolOptions::new().max_connections(connections).test_before_acquire(false).connect(url).await?,
+            ));
         }
         let options = SqliteConnectOptions::from_str(url)?
             .journal_mode(SqliteJournalMode::Wal)
@@ -65,11 +68,15 @@ impl Pool {
         for table in ["bare_state", "bare_log"] {
             match self {
                 Self::Sqlite { writer, .. } => {
-                    let sql = format!("CREATE TABLE {table} (workspace text, id text, body text, PRIMARY KEY (workspace, id))");
+                    let sql = format!(
+                        "CREATE TABLE {table} (workspace text, id text, body text, PRIMARY KEY (workspace, id))"
+                    );
                     sqlx::query(sqlx::AssertSqlSafe(sql)).execute(writer).await?;
                 }
                 Self::Postgres(pool) => {
-                    let sql = format!("CREATE TABLE {table} (workspace text, id text, body jsonb, PRIMARY KEY (workspace, id))");
+                    let sql = format!(
+                        "CREATE TABLE {table} (workspace text, id text, body jsonb, PRIMARY KEY (workspace, id))"
+                    );
                     sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await?;
                 }
             }
@@ -89,7 +96,10 @@ impl Pool {
             }
             Self::Postgres(pool) => {
                 let mut transaction = pool.begin().await?;
-                for sql in ["INSERT INTO bare_state VALUES ($1, $2, $3::jsonb)", "INSERT INTO bare_log VALUES ($1, $2, $3::jsonb)"] {
+                for sql in [
+                    "INSERT INTO bare_state VALUES ($1, $2, $3::jsonb)",
+                    "INSERT INTO bare_log VALUES ($1, $2, $3::jsonb)",
+                ] {
                     sqlx::query(sql).bind(workspace).bind(id).bind(body).execute(&mut *transaction).await?;
                 }
                 transaction.commit().await

@@ -1,4 +1,5 @@
-//! `waymark dev` as people start it: what memory it takes when idle and under load, and how many product events a second it stores.
+//! `waymark dev` as people start it: what memory it takes when idle and under load, and how many product events a
+//! second it stores.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Events out: how fast a backlog drains to JetStream beside publishing without a log, how soon a commit is delivered, and what a
-//! hundred watchers of one workspace see.
+//! Events out: how fast a backlog drains to JetStream beside publishing without a log, how soon a commit is delivered,
+//! and what a hundred watchers of one workspace see.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,8 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
 
     backlog(roadmap).await?;
     let (args, meter) = (EventArgs::default(), roadmap.host.telemetry.meter());
-    let relay = Relay::new(roadmap.service.store().clone(), waymark_roadmap::NAME, client, &args, "bench".to_owned(), &meter);
+    let relay =
+        Relay::new(roadmap.service.store().clone(), waymark_roadmap::NAME, client, &args, "bench".to_owned(), &meter);
     let events = logged(roadmap).await?;
     let start = Instant::now();
     roadmap.host.tasks.spawn("bench: relay", relay.run(roadmap.host.shutdown.begun()));
@@ -66,7 +67,8 @@ async fn backlog(roadmap: &Roadmap) -> Result<()> {
         let workspace = format!("backlog{}", batch % 16);
         let requests = (0..500).map(|n| create(&workspace, format!("b{batch}-{n}"))).collect();
         let parent = format!("workspaces/{workspace}");
-        let create = waymark_proto::roadmap::v1::BatchCreateInitiativesRequest { parent, requests, ..Default::default() };
+        let create =
+            waymark_proto::roadmap::v1::BatchCreateInitiativesRequest { parent, requests, ..Default::default() };
         roadmap.client(0).batch_create_initiatives(create).await?;
     }
     Ok(())
@@ -75,7 +77,9 @@ async fn backlog(roadmap: &Roadmap) -> Result<()> {
 /// How many events the log has.
 async fn logged(roadmap: &Roadmap) -> Result<u64> {
     let count: i64 = match &roadmap.bare {
-        crate::bare::Pool::Sqlite { reader, .. } => sqlx::query_scalar("SELECT count(*) FROM log").fetch_one(reader).await?,
+        crate::bare::Pool::Sqlite { reader, .. } => {
+            sqlx::query_scalar("SELECT count(*) FROM log").fetch_one(reader).await?
+        }
         crate::bare::Pool::Postgres(pool) => sqlx::query_scalar("SELECT count(*) FROM log").fetch_one(pool).await?,
     };
     Ok(count.unsigned_abs())
@@ -83,7 +87,8 @@ async fn logged(roadmap: &Roadmap) -> Result<u64> {
 
 /// Publishes messages of `bytes` with an id each, as fast as acknowledgements allow; messages a second.
 async fn publish(context: &jetstream::Context, count: u64, bytes: usize) -> Result<f64> {
-    let config = stream::Config { name: "BARE".to_owned(), subjects: vec!["bare".to_owned()], ..stream::Config::default() };
+    let config =
+        stream::Config { name: "BARE".to_owned(), subjects: vec!["bare".to_owned()], ..stream::Config::default() };
     context.create_stream(config).await?;
     let payload = bytes::Bytes::from(vec![b'x'; bytes]);
     let start = Instant::now();
@@ -98,7 +103,9 @@ async fn publish(context: &jetstream::Context, count: u64, bytes: usize) -> Resu
 /// How long after its commit began each event reaches a consumer of the stream.
 async fn delivery(roadmap: &Roadmap, context: &jetstream::Context) -> Result<Load> {
     let stream = context.get_stream(stream_name(waymark_roadmap::NAME)).await?;
-    let consumer = stream.create_consumer(OrderedConfig { deliver_policy: DeliverPolicy::New, ..OrderedConfig::default() }).await?;
+    let consumer = stream
+        .create_consumer(OrderedConfig { deliver_policy: DeliverPolicy::New, ..OrderedConfig::default() })
+        .await?;
     let mut messages = consumer.messages().await?;
     let clock = roadmap.host.clock.clone();
     let mut reader = JoinSet::new();
@@ -138,7 +145,8 @@ async fn watch(roadmap: &Roadmap) -> Result<Load> {
                 let update = stream.message().await?.context("the watch ended")?;
                 for event in update.events {
                     let time = event.time.context("an event has a time")?;
-                    let time = DateTime::from_timestamp(time.seconds, time.nanos.unsigned_abs()).context("a time in range")?;
+                    let time =
+                        DateTime::from_timestamp(time.seconds, time.nanos.unsigned_abs()).context("a time in range")?;
                     times.push(since(&clock, time));
                 }
             }
@@ -159,7 +167,8 @@ async fn watch(roadmap: &Roadmap) -> Result<Load> {
     Load::of(times, start.elapsed())
 }
 
-/// Events carry the time at which their transaction got its lock, so this is a little more than the time since the commit.
+/// Events carry the time at which their transaction got its lock, so this is a little more than the time since the
+/// commit.
 fn since(clock: &Clock, time: DateTime<Utc>) -> Duration {
     (clock.now() - time).to_std().unwrap_or_default()
 }

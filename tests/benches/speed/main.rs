@@ -1,7 +1,8 @@
 //! How fast the mechanisms are, beside the bare peers they are made of, on both databases. `make bench` runs it.
 //!
-//! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL syncs to disk.
-//! Names of sections (`reads`, `writes`, `events`, `dev`) after `--` run only those. The exit status is 1 when a target is missed.
+//! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL
+//! syncs to disk. Names of sections (`reads`, `writes`, `events`, `dev`) after `--` run only those. The exit status is
+//! 1 when a target is missed.
 
 mod bare;
 mod dev;

@@ -1,4 +1,5 @@
-//! GetInitiative through everything: edge, authorisation, telemetry, store, decoding; beside a handler that is one select.
+//! GetInitiative through everything: edge, authorisation, telemetry, store, decoding; beside a handler that is one
+//! select.
 
 use anyhow::Result;
 use waymark_proto::roadmap::v1 as pb;
@@ -17,7 +18,8 @@ const IN_FLIGHT: usize = 64;
 pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
     for first in (0..INITIATIVES).step_by(BATCH) {
         let requests = (first..first + BATCH).map(|n| create("reads", format!("i{n}"))).collect();
-        let batch = pb::BatchCreateInitiativesRequest { parent: "workspaces/reads".to_owned(), requests, ..Default::default() };
+        let batch =
+            pb::BatchCreateInitiativesRequest { parent: "workspaces/reads".to_owned(), requests, ..Default::default() };
         roadmap.client(0).batch_create_initiatives(batch).await?;
     }
     let get = |worker: usize, number: u64| pb::GetInitiativeRequest {
@@ -32,7 +34,8 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
     let whole = whole.await?;
 
     let channels = channels(roadmap.bare.serve()?)?;
-    let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| RoadmapServiceClient::new(channels[worker % channels.len()].clone())).collect();
+    let clients: Vec<_> =
+        (0..IN_FLIGHT).map(|worker| RoadmapServiceClient::new(channels[worker % channels.len()].clone())).collect();
     let bare = closed(IN_FLIGHT, move |worker, number| {
         let mut client = clients[worker].clone();
         async move { Ok(client.get_initiative(get(worker, number)).await.map(|_| ())?) }

@@ -30,7 +30,12 @@ impl Report {
             line.map_or("unknown".to_owned(), |(_, value)| value.trim().to_owned())
         };
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        println!("{cores} cores of {}, {} of memory, Linux {}", field(&cpu, "model name"), field(&memory, "MemTotal"), kernel.trim());
+        println!(
+            "{cores} cores of {}, {} of memory, Linux {}",
+            field(&cpu, "model name"),
+            field(&memory, "MemTotal"),
+            kernel.trim()
+        );
         if cfg!(debug_assertions) {
             println!("NOT OPTIMISED: these figures say nothing; run `make bench`");
         }

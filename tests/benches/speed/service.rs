@@ -93,14 +93,19 @@ async fn version_of_postgres(pool: &PgPool) -> Result<String> {
 
 /// Connections to a server.
 pub fn channels(address: SocketAddr) -> Result<Vec<Channel>> {
-    (0..CHANNELS).map(|_| Ok(Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect_lazy())).collect()
+    (0..CHANNELS)
+        .map(|_| Ok(Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect_lazy()))
+        .collect()
 }
 
 /// Creates an initiative like those that teams write.
 pub fn create(workspace: &str, id: String) -> pb::CreateInitiativeRequest {
-    let link =
-        |target: &str| Evidence { target: format!("//discovery.waymark.dev/workspaces/{workspace}/{target}"), note: "seen".to_owned() };
-    let risk = |risk: Risk| pb::RiskAssessment { risk: risk.into(), evidence: vec![link("interviews/ada")], waiver: None };
+    let link = |target: &str| Evidence {
+        target: format!("//discovery.waymark.dev/workspaces/{workspace}/{target}"),
+        note: "seen".to_owned(),
+    };
+    let risk =
+        |risk: Risk| pb::RiskAssessment { risk: risk.into(), evidence: vec![link("interviews/ada")], waiver: None };
     let initiative = pb::Initiative {
         display_name: format!("Guided setup {id}"),
         problem: "New accounts stay empty for a week because nobody finds the first step. ".repeat(3),

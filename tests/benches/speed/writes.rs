@@ -1,4 +1,5 @@
-//! CreateInitiative through gRPC: revision, state, log and all; beside a transaction of two inserts without a server around it.
+//! CreateInitiative through gRPC: revision, state, log and all; beside a transaction of two inserts without a server
+//! around it.
 
 use crate::bare::Pool;
 use crate::load::{Load, closed};
@@ -58,8 +59,10 @@ async fn writes(roadmap: &Roadmap, workspace: fn(usize) -> String) -> Result<Loa
     closed(IN_FLIGHT, move |worker, number| {
         let mut client = clients[worker].clone();
         let request_id: Uuid = ids.opaque();
-        let request =
-            pb::CreateInitiativeRequest { request_id: request_id.to_string(), ..create(&workspace(worker), format!("w{worker}-{number}")) };
+        let request = pb::CreateInitiativeRequest {
+            request_id: request_id.to_string(),
+            ..create(&workspace(worker), format!("w{worker}-{number}"))
+        };
         async move { Ok(client.create_initiative(request).await.map(|_| ())?) }
     })
     .await

@@ -1,6 +1,6 @@
-//! The whole loop once around, through three services, as their clients see it: evidence, a decision, delivery, a measurement with
-//! planted truth, the answer back where the question came from, and an alert and a friction that ask the next ones. One story, told on two
-//! sets of parts.
+//! The whole loop once around, through three services, as their clients see it: evidence, a decision, delivery, a
+//! measurement with planted truth, the answer back where the question came from, and an alert and a friction that ask
+//! the next ones. One story, told on two sets of parts.
 
 mod discover;
 mod measure;

@@ -1,4 +1,5 @@
-//! All tests across services in one binary, since linking it is what costs: stories, faults and conformance on real parts.
+//! All tests across services in one binary, since linking it is what costs: stories, faults and conformance on real
+//! parts.
 //!
 //! Rules of one service are tested in that service; here is only what needs several parts or a real process.
 

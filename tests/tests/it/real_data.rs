@@ -1,7 +1,8 @@
-//! Data that nobody here made up, imported by the real command line, twice, and counted by a tool that knows nothing of Waymark.
+//! Data that nobody here made up, imported by the real command line, twice, and counted by a tool that knows nothing of
+//! Waymark.
 //!
-//! `ecom.csv.gz` (clickstream) and `cdnow.txt` (purchases) come with public Python packages; `make tools` brings them when they do not
-//! lie beside the checkout. DuckDB does the independent count, from the files as they are.
+//! `ecom.csv.gz` (clickstream) and `cdnow.txt` (purchases) come with public Python packages; `make tools` brings them
+//! when they do not lie beside the checkout. DuckDB does the independent count, from the files as they are.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ use crate::services::{Services, Wires};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// What an independent tool counts: over all, per event name, per UTC day, and what a property sums to per calendar month.
+/// What an independent tool counts: over all, per event name, per UTC day, and what a property sums to per calendar
+/// month.
 #[derive(Debug, Deserialize, PartialEq)]
 struct Count {
     events: i64,
@@ -34,7 +36,8 @@ const ECOM: &str = "
     CREATE TABLE e AS SELECT user_id AS who, event AS what, timestamp AS happened, NULL::DOUBLE AS amount
     FROM read_csv(?, header = true, types = {'timestamp': 'TIMESTAMP', 'user_id': 'VARCHAR'})";
 
-/// Columns are aligned by runs of spaces, which DuckDB does not split: each line is one column, taken apart by an expression.
+/// Columns are aligned by runs of spaces, which DuckDB does not split: each line is one column, taken apart by an
+/// expression.
 const CDNOW: &str = "
     CREATE TABLE e AS SELECT part[1] AS who, 'purchase' AS what, strptime(part[2], '%Y%m%d') AS happened, part[4]::DOUBLE AS amount
     FROM (SELECT string_split_regex(trim(line), '\\s+') AS part
@@ -61,7 +64,11 @@ print(json.dumps({
 async fn a_clickstream_is_counted_as_by_another_tool() -> Result<()> {
     let file = data("ecom.csv.gz")?;
     let expected = count_independently(&file, ECOM)?;
-    assert_eq!((expected.events, expected.users, expected.by_event.len()), (31_106, 600, 19), "the file is the known one");
+    assert_eq!(
+        (expected.events, expected.users, expected.by_event.len()),
+        (31_106, 600, 19),
+        "the file is the known one"
+    );
     let arguments = ["--user", "user_id", "--event", "event", "--time", "timestamp", "--session", "session_id"];
     imported_twice(&file, &arguments, &expected, (2024, 2025)).await
 }
@@ -107,7 +114,18 @@ async fn import(services: &Services, file: &Path, arguments: &[&str]) -> Result<
     let state = tempfile::tempdir()?;
     let (file, address) = (file.display().to_string(), services.metrics_address.to_string());
     let state_file = state.path().join("state").display().to_string();
-    let fixed = ["waymark", "import", "events", &file, "--workspace", "shop", "--metrics-address", &address, "--state", &state_file];
+    let fixed = [
+        "waymark",
+        "import",
+        "events",
+        &file,
+        "--workspace",
+        "shop",
+        "--metrics-address",
+        &address,
+        "--state",
+        &state_file,
+    ];
     let matches = waymark_cli::commands::command().try_get_matches_from(fixed.iter().chain(arguments))?;
     let exit = waymark_cli::commands::dispatch(&matches).await?;
     ensure!(exit == ExitCode::SUCCESS, "rows were rejected");
@@ -120,8 +138,10 @@ async fn count(services: &Services, years: (i32, i32), revenue: bool) -> Result<
     let names = pb::ListEventNamesRequest { parent: "workspaces/shop".to_owned(), limit: 0 };
     let names = analysis.list_event_names(names).await?.into_inner();
     let mut trend = async |kind: pb::MetricKind, interval: pb::TrendInterval| {
-        let year =
-            |year: i32| chrono::NaiveDate::from_ymd_opt(year, 1, 1).map(|day| timestamp(day.and_time(chrono::NaiveTime::MIN).and_utc()));
+        let year = |year: i32| {
+            chrono::NaiveDate::from_ymd_opt(year, 1, 1)
+                .map(|day| timestamp(day.and_time(chrono::NaiveTime::MIN).and_utc()))
+        };
         let query = pb::QueryTrendRequest {
             parent: "workspaces/shop".to_owned(),
             kind: kind.into(),
@@ -140,7 +160,9 @@ async fn count(services: &Services, years: (i32, i32), revenue: bool) -> Result<
     };
     let label = |point: &pb::Point, length: usize| {
         let seconds = point.start_time.map_or(0, |time| time.seconds);
-        let text = chrono::DateTime::from_timestamp(seconds, 0).map(|time| time.format("%Y-%m-%d").to_string()).unwrap_or_default();
+        let text = chrono::DateTime::from_timestamp(seconds, 0)
+            .map(|time| time.format("%Y-%m-%d").to_string())
+            .unwrap_or_default();
         text[..length].to_owned()
     };
     let events = trend(pb::MetricKind::Count, pb::TrendInterval::Day).await?;
@@ -167,7 +189,8 @@ fn count_independently(file: &Path, load: &str) -> Result<Count> {
     let python = Path::new(REPOSITORY).join(".tools/bin/python");
     let mut command = Command::new(&python);
     let counted = command.args(["-c", COUNT, load]).arg(file).output();
-    let counted = counted.with_context(|| format!("{} cannot be run: `make tools` installs it with DuckDB", python.display()))?;
+    let counted =
+        counted.with_context(|| format!("{} cannot be run: `make tools` installs it with DuckDB", python.display()))?;
     ensure!(counted.status.success(), "DuckDB did not count: {}", String::from_utf8_lossy(&counted.stderr));
     Ok(serde_json::from_slice(&counted.stdout)?)
 }
@@ -175,5 +198,8 @@ fn count_independently(file: &Path, load: &str) -> Result<Count> {
 /// A data file, beside the checkout or where `make tools` puts it.
 fn data(file: &str) -> Result<PathBuf> {
     let folders = ["../shared/data", ".tools/cache"].map(|folder| Path::new(REPOSITORY).join(folder).join(file));
-    folders.into_iter().find(|path| path.is_file()).with_context(|| format!("{file} is not here: run `make tools`, which fetches it"))
+    folders
+        .into_iter()
+        .find(|path| path.is_file())
+        .with_context(|| format!("{file} is not here: run `make tools`, which fetches it"))
 }

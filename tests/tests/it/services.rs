@@ -1,5 +1,5 @@
-//! The three services in this process: on either database, hearing of each other over the bus or over a real broker, at a time that
-//! stands still until the test moves it. They are called as any client calls them, over gRPC on free ports.
+//! The three services in this process: on either database, hearing of each other over the bus or over a real broker, at
+//! a time that stands still until the test moves it. They are called as any client calls them, over gRPC on free ports.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -77,15 +77,34 @@ impl Services {
         metrics.start(&host, &events, transport);
 
         let args = ServerArgs { listen: Some((Ipv4Addr::LOCALHOST, 0).into()), ..ServerArgs::default() };
-        let running = vec![discovery.serve(&host, &args).await?, roadmap.serve(&host, &args).await?, metrics.serve(&host, &args).await?];
+        let running = vec![
+            discovery.serve(&host, &args).await?,
+            roadmap.serve(&host, &args).await?,
+            metrics.serve(&host, &args).await?,
+        ];
         let channel = |server: usize| {
-            let options =
-                Options { actor: Some("users/ada@example.com".to_owned()), deadline: Duration::from_secs(30), ..Options::default() };
+            let options = Options {
+                actor: Some("users/ada@example.com".to_owned()),
+                deadline: Duration::from_secs(30),
+                ..Options::default()
+            };
             Channel::new(&running[server].address().to_string(), options)
         };
         let (metrics_address, measuring) = (running[2].address(), metrics);
         let (discovery, roadmap, metrics) = (channel(0)?, channel(1)?, channel(2)?);
-        Ok(Self { clock, discovery, roadmap, metrics, metrics_address, measuring, host, running, stores, _data: data, _broker: broker })
+        Ok(Self {
+            clock,
+            discovery,
+            roadmap,
+            metrics,
+            metrics_address,
+            measuring,
+            host,
+            running,
+            stores,
+            _data: data,
+            _broker: broker,
+        })
     }
 
     /// The time of the services.

@@ -1,4 +1,5 @@
-//! What the tests here need beside the services in this process: their real binaries, and calls that no generated client would make.
+//! What the tests here need beside the services in this process: their real binaries, and calls that no generated
+//! client would make.
 
 pub mod process;
 pub mod raw;

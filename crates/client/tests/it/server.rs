@@ -57,7 +57,8 @@ impl Server {
             .add_service(StrategyServiceServer::new(service.clone()))
             .add_service(EventsServiceServer::new(service));
         #[expect(clippy::disallowed_methods, reason = "the task is aborted when the server is dropped")]
-        let task = tokio::spawn(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
+        let task =
+            tokio::spawn(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
         Self { address, state, task }
     }
 
@@ -117,7 +118,10 @@ impl StrategyService for Service {
     async fn get_product(&self, r: Request<pb::GetProductRequest>) -> Result<Response<pb::Product>, Status> {
         self.answer(r.metadata(), "").await
     }
-    async fn list_products(&self, r: Request<pb::ListProductsRequest>) -> Result<Response<pb::ListProductsResponse>, Status> {
+    async fn list_products(
+        &self,
+        r: Request<pb::ListProductsRequest>,
+    ) -> Result<Response<pb::ListProductsResponse>, Status> {
         self.answer(r.metadata(), "").await
     }
     async fn create_product(&self, r: Request<pb::CreateProductRequest>) -> Result<Response<pb::Product>, Status> {
@@ -144,8 +148,12 @@ impl StrategyService for Service {
 impl EventsService for Service {
     type WatchEventsStream = Pin<Box<dyn Stream<Item = Result<events::WatchEventsResponse, Status>> + Send>>;
 
-    /// A log without end; every stream is cut after three messages, in one of three ways. A first snapshot is cut within.
-    async fn watch_events(&self, r: Request<events::WatchEventsRequest>) -> Result<Response<Self::WatchEventsStream>, Status> {
+    /// A log without end; every stream is cut after three messages, in one of three ways. A first snapshot is cut
+    /// within.
+    async fn watch_events(
+        &self,
+        r: Request<events::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let stream_number = {
             let mut state = self.0.lock().unwrap();
             state.streams += 1;
@@ -157,7 +165,8 @@ impl EventsService for Service {
         };
         let mut messages = match r.into_inner().start {
             Some(Start::Snapshot(_)) => {
-                let part = events::WatchEventsResponse { revision: 0, events: vec![events::Event::default()], snapshot: true };
+                let part =
+                    events::WatchEventsResponse { revision: 0, events: vec![events::Event::default()], snapshot: true };
                 let end = events::WatchEventsResponse { revision: 40, events: Vec::new(), snapshot: false };
                 if stream_number == 1 { vec![Ok(part)] } else { vec![Ok(part), Ok(end), revision(41)] }
             }
@@ -172,7 +181,10 @@ impl EventsService for Service {
         }
         Ok(Response::new(Box::pin(tokio_stream::iter(messages))))
     }
-    async fn list_events(&self, _: Request<events::ListEventsRequest>) -> Result<Response<events::ListEventsResponse>, Status> {
+    async fn list_events(
+        &self,
+        _: Request<events::ListEventsRequest>,
+    ) -> Result<Response<events::ListEventsResponse>, Status> {
         not_here()
     }
     async fn get_event(&self, _: Request<events::GetEventRequest>) -> Result<Response<events::Event>, Status> {
@@ -184,10 +196,16 @@ impl EventsService for Service {
     ) -> Result<Response<events::ListDeadLettersResponse>, Status> {
         not_here()
     }
-    async fn redrive_dead_letter(&self, _: Request<events::RedriveDeadLetterRequest>) -> Result<Response<events::DeadLetter>, Status> {
+    async fn redrive_dead_letter(
+        &self,
+        _: Request<events::RedriveDeadLetterRequest>,
+    ) -> Result<Response<events::DeadLetter>, Status> {
         not_here()
     }
-    async fn delete_dead_letter(&self, _: Request<events::DeleteDeadLetterRequest>) -> Result<Response<pbjson_types::Empty>, Status> {
+    async fn delete_dead_letter(
+        &self,
+        _: Request<events::DeleteDeadLetterRequest>,
+    ) -> Result<Response<pbjson_types::Empty>, Status> {
         not_here()
     }
     async fn republish_events(

@@ -1,6 +1,7 @@
 //! Assumption tests: what must be true for a solution, what would show it, and what came out.
 //!
-//! The threshold stands before the result: a test cannot be without one, and nothing that gives the result its meaning changes after.
+//! The threshold stands before the result: a test cannot be without one, and nothing that gives the result its meaning
+//! changes after.
 
 use chrono::{DateTime, Utc};
 use strum::{Display, IntoStaticStr, VariantNames};
@@ -131,7 +132,9 @@ impl Failure for AssumptionTestError {
             Self::State { resource, state } => {
                 vec![("resource", resource.clone()), ("state", state.clone()), ("action", "conclude".to_owned())]
             }
-            Self::Fixed { resource } => vec![("rule", "threshold_before_result".to_owned()), ("resource", resource.clone())],
+            Self::Fixed { resource } => {
+                vec![("rule", "threshold_before_result".to_owned()), ("resource", resource.clone())]
+            }
         }
     }
 }

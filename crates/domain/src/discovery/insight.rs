@@ -107,8 +107,9 @@ const FULL_VARIETY: f64 = 3.0;
 const HALF_LIFE: TimeDelta = TimeDelta::days(365);
 
 impl Strength {
-    /// The strength of a support at `now`: 0.6 breadth + 0.2 variety + 0.2 recency, where breadth = 1 − 0.69^participants,
-    /// variety = kinds of source / 3 (at most 1) and recency = 2^(−age / 365 days) of the newest interview (0 without one).
+    /// The strength of a support at `now`: 0.6 breadth + 0.2 variety + 0.2 recency, where breadth = 1 −
+    /// 0.69^participants, variety = kinds of source / 3 (at most 1) and recency = 2^(−age / 365 days) of the newest
+    /// interview (0 without one).
     pub fn of(support: Support, now: DateTime<Utc>) -> Self {
         let breadth = 1.0 - (1.0 - SHOWN_BY_ONE).powf(f64::from(support.participants));
         let variety = (f64::from(support.source_kinds) / FULL_VARIETY).min(1.0);
@@ -144,12 +145,16 @@ impl Insight {
     }
 
     /// Highlights of `interview` that it cites, with its own name.
-    pub fn citations_of<'a>(&'a self, interview: &'a Name<Interview>) -> impl Iterator<Item = (&'a ResourceId, &'a Name<Self>)> {
+    pub fn citations_of<'a>(
+        &'a self,
+        interview: &'a Name<Interview>,
+    ) -> impl Iterator<Item = (&'a ResourceId, &'a Name<Self>)> {
         let of_interview = self.evidence.iter().filter(move |e| e.interview().as_ref() == Some(interview));
         of_interview.filter_map(|e| e.highlight.as_ref()).map(|id| (id, &self.meta.name))
     }
 
-    /// Keeps the insight with its strength worked out, given the interviews it cites, among others, and what else of this service exists.
+    /// Keeps the insight with its strength worked out, given the interviews it cites, among others, and what else of
+    /// this service exists.
     pub fn keep(
         self,
         interviews: &BTreeMap<Name<Interview>, Interview>,
@@ -173,7 +178,11 @@ impl Insight {
     }
 
     /// Works the strength out again after an interview changed; `None` when its support is as before.
-    pub fn reassess(self, interviews: &BTreeMap<Name<Interview>, Interview>, now: DateTime<Utc>) -> Option<Change<Self>> {
+    pub fn reassess(
+        self,
+        interviews: &BTreeMap<Name<Interview>, Interview>,
+        now: DateTime<Utc>,
+    ) -> Option<Change<Self>> {
         let support = self.support(interviews);
         (support != self.strength.support)
             .then(|| Change::new(Self { strength: Strength::of(support, now), ..self }, InsightEvent::Reassessed))

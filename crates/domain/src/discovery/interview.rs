@@ -107,7 +107,10 @@ impl Transcript {
         let mut violations = Violations::new();
         let bytes: usize = segments.iter().map(|s| s.speaker.len() + s.text.len()).sum();
         if bytes > TRANSCRIPT_BYTES {
-            violations.add("transcript", format!("has {bytes} bytes of text, at most {TRANSCRIPT_BYTES} are allowed; split the interview"));
+            violations.add(
+                "transcript",
+                format!("has {bytes} bytes of text, at most {TRANSCRIPT_BYTES} are allowed; split the interview"),
+            );
         }
         if segments.len() > SEGMENTS {
             violations.add("transcript", format!("has {} segments, at most {SEGMENTS} are allowed", segments.len()));
@@ -119,7 +122,8 @@ impl Transcript {
             violations.check(&format!("transcript[{index}].speaker"), required(segment.speaker.clone(), 100));
             violations.check(&format!("transcript[{index}].text"), required(segment.text.clone(), TRANSCRIPT_BYTES));
             if segment.offset < before {
-                violations.add(format!("transcript[{index}].offset"), "must not be negative or before the segment above");
+                violations
+                    .add(format!("transcript[{index}].offset"), "must not be negative or before the segment above");
             }
             before = before.max(segment.offset);
         }
@@ -156,13 +160,18 @@ impl Highlights {
     pub fn new(highlights: Vec<Highlight>, transcript: &Transcript) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         if highlights.len() > HIGHLIGHTS {
-            return Err(Violations::one("highlights", format!("has {} highlights, at most {HIGHLIGHTS} are allowed", highlights.len())));
+            return Err(Violations::one(
+                "highlights",
+                format!("has {} highlights, at most {HIGHLIGHTS} are allowed", highlights.len()),
+            ));
         }
         let mut ids = BTreeSet::new();
         for (index, highlight) in highlights.iter().enumerate() {
             if !ids.insert(&highlight.id) {
-                violations
-                    .add(format!("highlights[{index}].id"), format!("{} is taken by another highlight of the interview", highlight.id));
+                violations.add(
+                    format!("highlights[{index}].id"),
+                    format!("{} is taken by another highlight of the interview", highlight.id),
+                );
             }
             match transcript.passage(highlight.span) {
                 Err(problem) => violations.add(format!("highlights[{index}].span"), problem),
@@ -176,8 +185,10 @@ impl Highlights {
                 Ok(_) => {}
             }
             if highlight.tags.len() > TAGS {
-                violations
-                    .add(format!("highlights[{index}].tags"), format!("has {} tags, at most {TAGS} are allowed", highlight.tags.len()));
+                violations.add(
+                    format!("highlights[{index}].tags"),
+                    format!("has {} tags, at most {TAGS} are allowed", highlight.tags.len()),
+                );
             }
             for tag in highlight.tags.iter().take(TAGS) {
                 violations.check(&format!("highlights[{index}].tags"), required(tag.clone(), 63));
@@ -231,13 +242,17 @@ impl Failure for InterviewError {
     fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Reference(error) => error.metadata(),
-            Self::ConsentExpired { participant, .. } => vec![("rule", "consent".to_owned()), ("resource", participant.clone())],
+            Self::ConsentExpired { participant, .. } => {
+                vec![("rule", "consent".to_owned()), ("resource", participant.clone())]
+            }
         }
     }
     fn violations(&self) -> Vec<Violation> {
         match self {
             Self::Reference(error) => error.violations(),
-            Self::ConsentExpired { participant, .. } => vec![Violation { field: participant.clone(), description: self.to_string() }],
+            Self::ConsentExpired { participant, .. } => {
+                vec![Violation { field: participant.clone(), description: self.to_string() }]
+            }
         }
     }
 }
@@ -266,7 +281,8 @@ impl Interview {
         }
     }
 
-    /// Whether it supports what cites it just as `other` does: strength is made from who spoke and when, not from what was said.
+    /// Whether it supports what cites it just as `other` does: strength is made from who spoke and when, not from what
+    /// was said.
     pub fn supports_as(&self, other: &Self) -> bool {
         self.participant == other.participant && self.conduct_time == other.conduct_time
     }
@@ -296,7 +312,13 @@ mod tests {
     }
 
     fn highlight(quote: &str, start: usize, end: usize) -> Highlight {
-        Highlight { id: "h1".parse().unwrap(), quote: quote.into(), span: Span { segment: 0, start, end }, tags: vec![], sentiment: None }
+        Highlight {
+            id: "h1".parse().unwrap(),
+            quote: quote.into(),
+            span: Span { segment: 0, start, end },
+            tags: vec![],
+            sentiment: None,
+        }
     }
 
     #[test]
@@ -315,9 +337,13 @@ mod tests {
     #[test]
     fn ids_are_distinct_and_time_goes_forward() {
         let transcript = Transcript::new(vec![segment(0, "abc")]).unwrap();
-        let twice = Highlights::new(vec![highlight("a", 0, 1), highlight("b", 1, 2)], &transcript).unwrap_err().into_vec();
+        let twice =
+            Highlights::new(vec![highlight("a", 0, 1), highlight("b", 1, 2)], &transcript).unwrap_err().into_vec();
         assert_eq!(twice[0].field, "highlights[1].id");
-        assert_eq!(Transcript::new(vec![segment(5, "a"), segment(4, "b")]).unwrap_err().into_vec()[0].field, "transcript[1].offset");
+        assert_eq!(
+            Transcript::new(vec![segment(5, "a"), segment(4, "b")]).unwrap_err().into_vec()[0].field,
+            "transcript[1].offset"
+        );
         assert!(Transcript::new(vec![segment(-1, "a")]).is_err());
     }
 

@@ -1,4 +1,5 @@
-//! Advice on a tree: what is not compared, not supported, not looked at, or said twice. Advice changes nothing and refuses nothing.
+//! Advice on a tree: what is not compared, not supported, not looked at, or said twice. Advice changes nothing and
+//! refuses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,8 +43,8 @@ pub enum LintRule {
     SiblingOverlap,
 }
 
-/// Advice on the tree below `root`, in the order of the tree; pruned nodes are left out. A node is stale when neither it nor anything
-/// below it changed for `stale_after`.
+/// Advice on the tree below `root`, in the order of the tree; pruned nodes are left out. A node is stale when neither
+/// it nor anything below it changed for `stale_after`.
 pub fn lint(tree: &Tree, root: &Name<Outcome>, now: DateTime<Utc>, stale_after: TimeDelta) -> Vec<Finding> {
     let branches = tree.branches();
     let nodes = branches.subtree(&NodeName::Outcome(root.clone()));
@@ -52,25 +53,44 @@ pub fn lint(tree: &Tree, root: &Name<Outcome>, now: DateTime<Utc>, stale_after: 
     let mut findings = Vec::new();
     for node in &nodes {
         let Some(opportunity) = standing(tree, node) else { continue };
-        let mut add = |rule, message: String, related| findings.push(Finding { node: node.clone(), rule, message, related });
-        let solutions = branches.below(node).iter().filter(|n| matches!(n, NodeName::Solution(_)) && tree.pruning(n).is_none()).count();
+        let mut add =
+            |rule, message: String, related| findings.push(Finding { node: node.clone(), rule, message, related });
+        let solutions = branches
+            .below(node)
+            .iter()
+            .filter(|n| matches!(n, NodeName::Solution(_)) && tree.pruning(n).is_none())
+            .count();
         if (1..COMPARED).contains(&solutions) {
             let plural = if solutions == 1 { "solution" } else { "solutions" };
             let message = format!("has {solutions} {plural}; compare at least {COMPARED} before you choose");
             add(LintRule::FewSolutions, message, Vec::new());
         }
         if opportunity.evidence.is_empty() {
-            add(LintRule::NoEvidence, "has no evidence; link the insights that show it, or find out".to_owned(), Vec::new());
+            add(
+                LintRule::NoEvidence,
+                "has no evidence; link the insights that show it, or find out".to_owned(),
+                Vec::new(),
+            );
         }
         let age = changes.get(node).map(|changed| now - *changed);
         if let Some(days) = age.filter(|age| *age > stale_after).map(|age| age.num_days()) {
-            add(LintRule::Stale, format!("did not change for {days} days; learn something about it or prune it"), Vec::new());
+            add(
+                LintRule::Stale,
+                format!("did not change for {days} days; learn something about it or prune it"),
+                Vec::new(),
+            );
         }
         // Only those after the node, so that each pair is looked at once.
-        let siblings = branches.below(&NodeName::from(&opportunity.parent_node)).iter().skip_while(|n| *n != node).skip(1);
-        for (sibling, same) in siblings.filter_map(|n| Some((standing(tree, n)?, overlap(words.get(node)?, words.get(n)?)))) {
+        let siblings =
+            branches.below(&NodeName::from(&opportunity.parent_node)).iter().skip_while(|n| *n != node).skip(1);
+        for (sibling, same) in
+            siblings.filter_map(|n| Some((standing(tree, n)?, overlap(words.get(node)?, words.get(n)?))))
+        {
             if same >= OVERLAP {
-                let message = format!("reads much like its sibling {:?}; merge them or say how they differ", sibling.meta.display_name);
+                let message = format!(
+                    "reads much like its sibling {:?}; merge them or say how they differ",
+                    sibling.meta.display_name
+                );
                 add(LintRule::SiblingOverlap, message, vec![NodeName::Opportunity(sibling.meta.name.clone())]);
             }
         }

@@ -1,5 +1,5 @@
-//! Opportunities: needs, pains and desires of users that would move an outcome if they were served, and what was learned by serving
-//! them.
+//! Opportunities: needs, pains and desires of users that would move an outcome if they were served, and what was
+//! learned by serving them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -119,7 +119,8 @@ impl Opportunity {
         Change::new(self, OpportunityEvent::Created).and(OpportunityEvent::Learned)
     }
 
-    /// Adds what a measurement said. A later measurement of the same outcome replaces the earlier one; `None` when nothing is new.
+    /// Adds what a measurement said. A later measurement of the same outcome replaces the earlier one; `None` when
+    /// nothing is new.
     pub fn learn(mut self, learning: Learning) -> Option<Change<Self>> {
         if self.learnings.contains(&learning) {
             return None;
@@ -131,14 +132,15 @@ impl Opportunity {
         Some(Change::new(self, OpportunityEvent::Learned))
     }
 
-    /// Adds what was seen of a resource that may be seen again and again. Where it has many links already, or there is no room, its oldest
-    /// gives way, but if possible not its first: that one opened the opportunity, or a person wrote it. `None` when nothing is new, or
-    /// links to other resources take all the room.
+    /// Adds what was seen of a resource that may be seen again and again. Where it has many links already, or there is
+    /// no room, its oldest gives way, but if possible not its first: that one opened the opportunity, or a person wrote
+    /// it. `None` when nothing is new, or links to other resources take all the room.
     pub fn cite(mut self, seen: Evidence) -> Option<Change<Self>> {
         if self.evidence.contains(&seen) {
             return None;
         }
-        let known: Vec<usize> = (0..self.evidence.len()).filter(|&index| self.evidence[index].target == seen.target).collect();
+        let known: Vec<usize> =
+            (0..self.evidence.len()).filter(|&index| self.evidence[index].target == seen.target).collect();
         if known.len() >= SIGHTINGS || self.evidence.len() >= Evidence::LINKS {
             let oldest = known.get(1).or(known.first())?;
             self.evidence.remove(*oldest);
@@ -153,7 +155,10 @@ mod tests {
     use super::*;
 
     fn link(target: &str, note: impl fmt::Display) -> Evidence {
-        Evidence { target: format!("//metrics.waymark.dev/workspaces/acme/metrics/{target}").parse().unwrap(), note: note.to_string() }
+        Evidence {
+            target: format!("//metrics.waymark.dev/workspaces/acme/metrics/{target}").parse().unwrap(),
+            note: note.to_string(),
+        }
     }
 
     fn opportunity(evidence: Vec<Evidence>) -> Opportunity {

@@ -53,9 +53,15 @@ impl Failure for ReferenceError {
 }
 
 /// Deletes a resource unless something refers to it.
-pub fn delete<T: Resource>(resource: T, deleted: T::Event, referrer: Option<AnyName>) -> Result<Change<T>, ReferenceError> {
+pub fn delete<T: Resource>(
+    resource: T,
+    deleted: T::Event,
+    referrer: Option<AnyName>,
+) -> Result<Change<T>, ReferenceError> {
     match referrer {
-        Some(referrer) => Err(ReferenceError::InUse { resource: resource.meta().name.to_string(), referrer: referrer.to_string() }),
+        Some(referrer) => {
+            Err(ReferenceError::InUse { resource: resource.meta().name.to_string(), referrer: referrer.to_string() })
+        }
         None => Ok(Change::new(resource, deleted)),
     }
 }
@@ -65,8 +71,8 @@ pub fn is_ours(target: &FullName) -> bool {
     target.service == "discovery"
 }
 
-/// Checks that evidence stays in its workspace and that what it cites of this service exists. What other services hold is not checked:
-/// they may be away while evidence is written down.
+/// Checks that evidence stays in its workspace and that what it cites of this service exists. What other services hold
+/// is not checked: they may be away while evidence is written down.
 pub fn check_targets<'a>(
     field: &'static str,
     workspace: &WorkspaceId,
@@ -95,10 +101,19 @@ mod tests {
         let existing = BTreeSet::from(["workspaces/a/insights/known".parse().unwrap()]);
         let check = |texts: &[&str]| check_targets("evidence", &workspace, &names(texts), &existing);
         assert_eq!(
-            check(&["//discovery.waymark.dev/workspaces/a/insights/known", "//metrics.waymark.dev/workspaces/a/metrics/any"]),
+            check(&[
+                "//discovery.waymark.dev/workspaces/a/insights/known",
+                "//metrics.waymark.dev/workspaces/a/metrics/any"
+            ]),
             Ok(())
         );
-        assert!(matches!(check(&["//discovery.waymark.dev/workspaces/a/insights/unknown"]), Err(ReferenceError::Missing { .. })));
-        assert!(matches!(check(&["//metrics.waymark.dev/workspaces/other/metrics/any"]), Err(ReferenceError::Missing { .. })));
+        assert!(matches!(
+            check(&["//discovery.waymark.dev/workspaces/a/insights/unknown"]),
+            Err(ReferenceError::Missing { .. })
+        ));
+        assert!(matches!(
+            check(&["//metrics.waymark.dev/workspaces/other/metrics/any"]),
+            Err(ReferenceError::Missing { .. })
+        ));
     }
 }

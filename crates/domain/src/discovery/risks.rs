@@ -53,7 +53,8 @@ impl RiskStanding {
 /// The standing for each of the four risks, in their order. Tests of other solutions and pruned tests do not count.
 pub fn assess(solution: &Solution, tests: &[AssumptionTest]) -> Vec<RiskStanding> {
     let counted = |risk, verdict| {
-        let of_risk = tests.iter().filter(move |t| t.solution == solution.meta.name && t.pruning.is_none() && t.risk == risk);
+        let of_risk =
+            tests.iter().filter(move |t| t.solution == solution.meta.name && t.pruning.is_none() && t.risk == risk);
         of_risk.filter(|t| t.verdict() == verdict).map(|t| t.meta.name.clone()).collect()
     };
     let standing = |&risk| RiskStanding {

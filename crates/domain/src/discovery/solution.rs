@@ -107,7 +107,10 @@ impl Failure for SolutionError {
             Self::State { .. } => Vec::new(),
             Self::RisksOpen { risks, .. } => risks
                 .iter()
-                .map(|risk| Violation { field: risk.to_string(), description: "has neither a passed test nor evidence".to_owned() })
+                .map(|risk| Violation {
+                    field: risk.to_string(),
+                    description: "has neither a passed test nor evidence".to_owned(),
+                })
                 .collect(),
         }
     }
@@ -128,10 +131,14 @@ impl Solution {
         if self.state != SolutionState::Proposed {
             return Err(SolutionError::State { resource, state: self.state.to_string() });
         }
-        let open: Vec<Risk> = risks::assess(&self, tests).into_iter().filter(|s| !s.is_supported()).map(|s| s.risk).collect();
+        let open: Vec<Risk> =
+            risks::assess(&self, tests).into_iter().filter(|s| !s.is_supported()).map(|s| s.risk).collect();
         if !open.is_empty() {
             return Err(SolutionError::RisksOpen { resource, risks: open });
         }
-        Ok(Change::new(Self { state: SolutionState::Validated, validate_time: Some(now), ..self }, SolutionEvent::Validated))
+        Ok(Change::new(
+            Self { state: SolutionState::Validated, validate_time: Some(now), ..self },
+            SolutionEvent::Validated,
+        ))
     }
 }

@@ -1,7 +1,8 @@
 //! The opportunity solution tree: what may stand below what, moves and prunings.
 //!
-//! Each outcome is the root of one tree. Because every other node names exactly one node above it, a tree cannot have two roots and a
-//! node cannot be in two places; what is left to check is that the node above exists, is of the right kind and is not below itself.
+//! Each outcome is the root of one tree. Because every other node names exactly one node above it, a tree cannot have
+//! two roots and a node cannot be in two places; what is left to check is that the node above exists, is of the right
+//! kind and is not below itself.
 
 mod branches;
 
@@ -20,8 +21,8 @@ use crate::{AnyName, Change, Failure, FailureKind, Name, Resource, Violation};
 
 pub use branches::Branches;
 
-/// Levels of opportunities below an outcome, at most. It also bounds how deep a tree nests as a message: decoders of protobuf refuse one
-/// of more than 100 levels, and a tree has three more than its opportunities.
+/// Levels of opportunities below an outcome, at most. It also bounds how deep a tree nests as a message: decoders of
+/// protobuf refuse one of more than 100 levels, and a tree has three more than its opportunities.
 pub const LEVELS: usize = 20;
 
 /// Why a node was given up.
@@ -54,7 +55,8 @@ pub enum NodeChange {
     AssumptionTest(Change<AssumptionTest>),
 }
 
-/// Nodes by name: all trees of a workspace, or as much of them as a decision needs. Deleted nodes are not among them, pruned ones are.
+/// Nodes by name: all trees of a workspace, or as much of them as a decision needs. Deleted nodes are not among them,
+/// pruned ones are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tree {
     /// The roots.
@@ -189,7 +191,12 @@ impl Tree {
         solutions: impl IntoIterator<Item = Solution>,
         tests: impl IntoIterator<Item = AssumptionTest>,
     ) -> Self {
-        Self { outcomes: by_name(outcomes), opportunities: by_name(opportunities), solutions: by_name(solutions), tests: by_name(tests) }
+        Self {
+            outcomes: by_name(outcomes),
+            opportunities: by_name(opportunities),
+            solutions: by_name(solutions),
+            tests: by_name(tests),
+        }
     }
 
     /// What stands below what.
@@ -219,7 +226,9 @@ impl Tree {
                     self.outcomes.get(name).ok_or_else(missing)?;
                     break;
                 }
-                ParentNode::Opportunity(name) if *name == opportunity.meta.name => return Err(TreeError::Cycle { cycle: path }),
+                ParentNode::Opportunity(name) if *name == opportunity.meta.name => {
+                    return Err(TreeError::Cycle { cycle: path });
+                }
                 ParentNode::Opportunity(name) => {
                     let wider = self.opportunities.get(name).ok_or_else(missing)?;
                     if wider.pruning.is_some() {
@@ -233,8 +242,9 @@ impl Tree {
         let levels = path.len() - 1 + self.levels_below(&opportunity.meta.name);
         if levels > LEVELS {
             let node = opportunity.meta.name.to_string();
-            let explanation =
-                format!("{node} would make {levels} levels of opportunities, at most {LEVELS} are allowed; move it further up");
+            let explanation = format!(
+                "{node} would make {levels} levels of opportunities, at most {LEVELS} are allowed; move it further up"
+            );
             return Err(TreeError::Rule { rule: "depth", node, explanation });
         }
         Ok(())
@@ -244,7 +254,9 @@ impl Tree {
     pub fn place_solution(&self, solution: &Solution) -> Result<(), TreeError> {
         match self.opportunities.get(&solution.opportunity) {
             None => Err(TreeError::Missing { field: "opportunity", resource: solution.opportunity.to_string() }),
-            Some(o) if o.pruning.is_some() => Err(TreeError::Pruned { resource: o.meta.name.to_string(), action: "hold further nodes" }),
+            Some(o) if o.pruning.is_some() => {
+                Err(TreeError::Pruned { resource: o.meta.name.to_string(), action: "hold further nodes" })
+            }
             Some(_) => Ok(()),
         }
     }
@@ -253,7 +265,9 @@ impl Tree {
     pub fn place_test(&self, test: &AssumptionTest) -> Result<(), TreeError> {
         match self.solutions.get(&test.solution) {
             None => Err(TreeError::Missing { field: "solution", resource: test.solution.to_string() }),
-            Some(s) if s.pruning.is_some() => Err(TreeError::Pruned { resource: s.meta.name.to_string(), action: "hold further nodes" }),
+            Some(s) if s.pruning.is_some() => {
+                Err(TreeError::Pruned { resource: s.meta.name.to_string(), action: "hold further nodes" })
+            }
             Some(_) => Ok(()),
         }
     }
@@ -283,15 +297,18 @@ impl Tree {
         let rule = |rule, explanation: String| TreeError::Rule { rule, node: node.to_string(), explanation };
         let unknown = || TreeError::Missing { field: "name", resource: node.to_string() };
         match node {
-            NodeName::Outcome(name) => {
-                Err(rule("one_root", format!("{name} is the root of its tree and does not move; move the opportunities below it")))
-            }
+            NodeName::Outcome(name) => Err(rule(
+                "one_root",
+                format!("{name} is the root of its tree and does not move; move the opportunities below it"),
+            )),
             NodeName::Opportunity(name) => {
                 let parent_node = match destination {
                     NodeName::Outcome(outcome) => ParentNode::Outcome(outcome.clone()),
                     NodeName::Opportunity(wider) => ParentNode::Opportunity(wider.clone()),
                     NodeName::Solution(_) | NodeName::AssumptionTest(_) => {
-                        let text = format!("an opportunity stands below an outcome or an opportunity, never below {destination}");
+                        let text = format!(
+                            "an opportunity stands below an outcome or an opportunity, never below {destination}"
+                        );
                         return Err(rule("opportunity_below_opportunity", text));
                     }
                 };
@@ -306,7 +323,10 @@ impl Tree {
                         format!("a solution stands below an opportunity, never below {destination}"),
                     ));
                 };
-                let moved = Solution { opportunity: opportunity.clone(), ..self.solutions.get(name).ok_or_else(unknown)?.clone() };
+                let moved = Solution {
+                    opportunity: opportunity.clone(),
+                    ..self.solutions.get(name).ok_or_else(unknown)?.clone()
+                };
                 self.place_solution(&moved)?;
                 Ok(NodeChange::Solution(Change::new(moved, SolutionEvent::Moved)))
             }
@@ -317,7 +337,8 @@ impl Tree {
                         format!("an assumption test stands below a solution, never below {destination}"),
                     ));
                 };
-                let moved = AssumptionTest { solution: solution.clone(), ..self.tests.get(name).ok_or_else(unknown)?.clone() };
+                let moved =
+                    AssumptionTest { solution: solution.clone(), ..self.tests.get(name).ok_or_else(unknown)?.clone() };
                 self.place_test(&moved)?;
                 Ok(NodeChange::AssumptionTest(Change::new(moved, AssumptionTestEvent::Moved)))
             }
@@ -327,7 +348,9 @@ impl Tree {
     /// Gives up a node and all below it that was not given up before. The node itself comes first.
     pub fn prune(&self, node: &NodeName, reason: &str, now: DateTime<Utc>) -> Result<Vec<NodeChange>, TreeError> {
         if let NodeName::Outcome(name) = node {
-            let explanation = format!("{name} is the root of its tree and is not pruned; prune the opportunities below it or delete it");
+            let explanation = format!(
+                "{name} is the root of its tree and is not pruned; prune the opportunities below it or delete it"
+            );
             return Err(TreeError::Rule { rule: "one_root", node: name.to_string(), explanation });
         }
         if self.pruning(node).is_some() {
@@ -352,7 +375,13 @@ impl Tree {
                 }
             }
         };
-        Ok(self.branches().subtree(node).into_iter().filter(|name| self.pruning(name).is_none()).filter_map(pruned).collect())
+        Ok(self
+            .branches()
+            .subtree(node)
+            .into_iter()
+            .filter(|name| self.pruning(name).is_none())
+            .filter_map(pruned)
+            .collect())
     }
 }
 

@@ -1,5 +1,5 @@
-//! Alerts: the threshold a metric is watched against, and the rule that judges a complete interval. Never measures; the numbers are
-//! arguments.
+//! Alerts: the threshold a metric is watched against, and the rule that judges a complete interval. Never measures; the
+//! numbers are arguments.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -125,8 +125,9 @@ impl Breach {
 }
 
 impl Metric {
-    /// What a complete interval with this value means. `None` when it says nothing new: nobody watches, the value is no finite number,
-    /// the breach it would announce is announced already, or the interval is not later than the one that the breach was found in.
+    /// What a complete interval with this value means. `None` when it says nothing new: nobody watches, the value is no
+    /// finite number, the breach it would announce is announced already, or the interval is not later than the one that
+    /// the breach was found in.
     pub fn judge(self, period: Period, value: f64) -> Option<Change<Self>> {
         let alert = self.alert?;
         let found = Breach::new(period, value).ok()?;
@@ -144,8 +145,8 @@ impl Metric {
         Some(format!("{} {}", alert.condition.word(), self.amount(alert.threshold.0)))
     }
 
-    /// The breach in one line of fewer than 400 characters: `"Orders" was 12 EUR on 2026-11-23, below 20 EUR`. `None` while there is
-    /// none.
+    /// The breach in one line of fewer than 400 characters: `"Orders" was 12 EUR on 2026-11-23, below 20 EUR`. `None`
+    /// while there is none.
     pub fn alarm(&self) -> Option<String> {
         let (alert, breach, limit) = (self.alert?, self.breach?, self.limit()?);
         let start = breach.period.start.with_timezone(&alert.zone);
@@ -165,7 +166,11 @@ impl Metric {
 
 /// A number for people: without the noise that sums of decimals leave behind, and short however large or small it is.
 fn number(value: f64) -> String {
-    if value == 0.0 || (1e-3..1e12).contains(&value.abs()) { ((value * 1e6).round() / 1e6).to_string() } else { format!("{value:e}") }
+    if value == 0.0 || (1e-3..1e12).contains(&value.abs()) {
+        ((value * 1e6).round() / 1e6).to_string()
+    } else {
+        format!("{value:e}")
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +208,11 @@ mod tests {
         let (breached, event) = judged(metric, 1, 12.0);
         assert_eq!((event, breached.breach), (MetricEvent::Breached, Breach::new(day(1), 12.0).ok()));
         assert_eq!(breached.clone().judge(day(2), 5.0), None, "it goes on");
-        assert_eq!(breached.clone().judge(day(1), 25.0), None, "late events do not end what was announced of their interval");
+        assert_eq!(
+            breached.clone().judge(day(1), 25.0),
+            None,
+            "late events do not end what was announced of their interval"
+        );
         assert_eq!(breached.clone().judge(day(0), 25.0), None, "nor does an interval before it");
         let (recovered, event) = judged(breached, 3, 20.0);
         assert_eq!((event, recovered.breach), (MetricEvent::Recovered, None));
@@ -238,7 +247,10 @@ mod tests {
         let weekly = Alert { interval: Interval::Week, zone, ..alert(AlertCondition::Above) };
         let sum = Metric { alert: Some(weekly), unit: "EUR".into(), ..metric() };
         let (breached, _) = judged(sum, 0, 0.1 + 0.2 + 20.0);
-        assert_eq!(breached.alarm().as_deref(), Some("\"Signups\" was 20.3 EUR in the week of 2025-12-31, above 20 EUR"));
+        assert_eq!(
+            breached.alarm().as_deref(),
+            Some("\"Signups\" was 20.3 EUR in the week of 2025-12-31, above 20 EUR")
+        );
         let monthly = Metric { alert: Some(Alert { interval: Interval::Month, ..weekly }), ..breached };
         assert!(monthly.alarm().unwrap().contains(" in 2025-12, "));
         assert_eq!(metric().alarm(), None);
@@ -257,7 +269,8 @@ mod tests {
     }
 
     proptest! {
-        /// However the values go, and even if intervals are judged again, a breach begins it and the two events take turns.
+        /// However the values go, and even if intervals are judged again, a breach begins it and the two events take
+        /// turns.
         #[test]
         fn breaches_and_recoveries_take_turns(values in prop::collection::vec((0_i64..3, 10.0..30.0_f64), 0..40)) {
             let mut metric = watched(AlertCondition::Below);

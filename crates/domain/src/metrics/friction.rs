@@ -1,5 +1,5 @@
-//! Friction: where users leave a path through the product, and what those who leave have in common. Never follows users or compares
-//! proportions; the numbers are arguments.
+//! Friction: where users leave a path through the product, and what those who leave have in common. Never follows users
+//! or compares proportions; the numbers are arguments.
 
 mod question;
 mod words;
@@ -52,7 +52,8 @@ pub struct Correlate {
     pub users: u64,
     /// How many of them were lost.
     pub lost: u64,
-    /// Their share of lost users minus that of all others, with the ends of its interval: 95 %, widened for being found among many.
+    /// Their share of lost users minus that of all others, with the ends of its interval: 95 %, widened for being found
+    /// among many.
     pub difference: Range,
 }
 
@@ -100,7 +101,13 @@ impl Failure for FrictionError {
 impl Answer {
     /// The answer before anybody has looked.
     pub fn none(path: &Path) -> Self {
-        Self { users: vec![0; path.steps().len()], lost_share: None, correlates: Vec::new(), left_out: 0, watermark: None }
+        Self {
+            users: vec![0; path.steps().len()],
+            lost_share: None,
+            correlates: Vec::new(),
+            left_out: 0,
+            watermark: None,
+        }
     }
 
     /// The loss at a step.
@@ -130,8 +137,8 @@ impl Correlate {
         self.difference.low().max(-self.difference.high()).max(0.0)
     }
 
-    /// Those of the candidates that differ for sure and can be shown, the surest first, at most 10. How many values the candidates were
-    /// found among is for their intervals to allow for.
+    /// Those of the candidates that differ for sure and can be shown, the surest first, at most 10. How many values the
+    /// candidates were found among is for their intervals to allow for.
     pub fn surest(mut candidates: Vec<Self>) -> Vec<Self> {
         let shown = |value: &str| !value.contains('\0') && value.chars().count() <= VALUE_LENGTH;
         candidates.retain(|correlate| correlate.sure() > 0.0 && correlate.value.as_deref().is_none_or(shown));
@@ -143,8 +150,8 @@ impl Correlate {
 }
 
 impl Friction {
-    /// The same friction with a question asked again: for other dates or properties perhaps, but about the same path. A name that nobody
-    /// chose and labels that nobody gave leave what there is.
+    /// The same friction with a question asked again: for other dates or properties perhaps, but about the same path. A
+    /// name that nobody chose and labels that nobody gave leave what there is.
     pub fn ask(mut self, asked: Self) -> Result<Self, FrictionError> {
         if self.question.path != asked.question.path {
             return Err(FrictionError::AnotherQuestion(self.meta.name));
@@ -278,7 +285,11 @@ pub(crate) mod tests {
         let mut again = friction([0, 0, 0]);
         again.question.entries = Entries::new(at("2026-11-01T00:00:00Z"), at("2026-12-01T00:00:00Z")).unwrap();
         let renewed = known.clone().ask(again.clone()).unwrap();
-        assert_eq!((&renewed.meta, renewed.question.entries), (&known.meta, again.question.entries), "nobody chose another name");
+        assert_eq!(
+            (&renewed.meta, renewed.question.entries),
+            (&known.meta, again.question.entries),
+            "nobody chose another name"
+        );
         again.meta.display_name = "Onboarding".into();
         assert_eq!(known.clone().ask(again.clone()).unwrap().meta.display_name, "Onboarding");
         again.question.path = path(&["signed_up", "invited", "report_created"], 8);
@@ -324,7 +335,10 @@ pub(crate) mod tests {
         assert_eq!((window(0), window(90)), (Ok(7), Ok(90)));
         assert_eq!((window(91), window(-1)), (Err(QuestionError::Window(91)), Err(QuestionError::Window(-1))));
         let users = |users| MinUsers::new(users).map(MinUsers::get);
-        assert_eq!((users(0), users(1_000_000), users(1_000_001)), (Ok(30), Ok(1_000_000), Err(QuestionError::MinUsers(1_000_001))));
+        assert_eq!(
+            (users(0), users(1_000_000), users(1_000_001)),
+            (Ok(30), Ok(1_000_000), Err(QuestionError::MinUsers(1_000_001)))
+        );
         let least = MinUsers::new(30).unwrap();
         assert!(least.compare(30, 60) && !least.compare(29, 60) && !least.compare(31, 60));
         let entries = |end| Entries::new(at("2026-01-01T00:00:00Z"), at(end));

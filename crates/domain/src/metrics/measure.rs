@@ -1,4 +1,5 @@
-//! How events become a number: which events count, and what is counted of them. Never computes one; that is the lake's work.
+//! How events become a number: which events count, and what is counted of them. Never computes one; that is the lake's
+//! work.
 
 use crate::text;
 
@@ -178,9 +179,15 @@ mod tests {
     fn a_measure_names_its_events_once() {
         assert!(Measure::new(MeasureKind::Count, events(&["a", "b"]), vec![]).is_ok());
         assert_eq!(Measure::new(MeasureKind::Count, vec![], vec![]), Err(MeasureError::Events(0)));
-        assert_eq!(Measure::new(MeasureKind::Count, events(&["a", "b", "a"]), vec![]), Err(MeasureError::Repeated("a".into())));
+        assert_eq!(
+            Measure::new(MeasureKind::Count, events(&["a", "b", "a"]), vec![]),
+            Err(MeasureError::Repeated("a".into()))
+        );
         assert!(matches!(Measure::new(MeasureKind::Count, events(&[""]), vec![]), Err(MeasureError::Name(_))));
-        assert!(matches!(Measure::new(MeasureKind::Sum(String::new()), events(&["a"]), vec![]), Err(MeasureError::Name(_))));
+        assert!(matches!(
+            Measure::new(MeasureKind::Sum(String::new()), events(&["a"]), vec![]),
+            Err(MeasureError::Name(_))
+        ));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Metrics: numbers that say how the product does, defined once. Never holds values; those are asked of the events each time.
+//! Metrics: numbers that say how the product does, defined once. Never holds values; those are asked of the events each
+//! time.
 
 use strum::{Display, IntoStaticStr, VariantNames};
 
@@ -68,7 +69,9 @@ pub enum MetricEvent {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum MetricError {
     /// Somebody aims at it.
-    #[error("{metric} is what the open prediction {prediction} is about: wait until it is measured, or define another metric")]
+    #[error(
+        "{metric} is what the open prediction {prediction} is about: wait until it is measured, or define another metric"
+    )]
     InUse {
         /// The metric.
         metric: Name<Metric>,
@@ -91,8 +94,9 @@ impl Failure for MetricError {
 }
 
 impl Metric {
-    /// Takes the fields of `new`. What is measured does not change while one of `predictions` is open and about this metric: the goal
-    /// does not move while somebody aims at it. A breach of another alert, or of another measure, says nothing about this one.
+    /// Takes the fields of `new`. What is measured does not change while one of `predictions` is open and about this
+    /// metric: the goal does not move while somebody aims at it. A breach of another alert, or of another measure, says
+    /// nothing about this one.
     pub fn redefine(&self, mut new: Self, predictions: &[Prediction]) -> Result<Change<Self>, MetricError> {
         if (&self.measure, self.direction) != (&new.measure, new.direction) {
             self.unused(predictions)?;
@@ -112,7 +116,9 @@ impl Metric {
     fn unused(&self, predictions: &[Prediction]) -> Result<(), MetricError> {
         let name = self.meta.name.full();
         match predictions.iter().find(|p| p.is_open() && p.promise.metric == name) {
-            Some(open) => Err(MetricError::InUse { metric: self.meta.name.clone(), prediction: open.meta.name.clone() }),
+            Some(open) => {
+                Err(MetricError::InUse { metric: self.meta.name.clone(), prediction: open.meta.name.clone() })
+            }
             None => Ok(()),
         }
     }

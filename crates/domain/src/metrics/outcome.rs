@@ -112,8 +112,9 @@ impl TooLittle {
     }
 }
 
-/// What a measured change means for a predicted one. The bar is the end of the prediction that promised least in the wished direction:
-/// met when the whole interval is at the bar or better, missed when all of it is worse, and nobody can tell otherwise.
+/// What a measured change means for a predicted one. The bar is the end of the prediction that promised least in the
+/// wished direction: met when the whole interval is at the bar or better, missed when all of it is worse, and nobody
+/// can tell otherwise.
 pub fn judge(direction: MetricDirection, predicted: &Range, measured: &Range) -> Verdict {
     let (bar, worst, best) = match direction {
         MetricDirection::Increase => (predicted.low(), measured.low(), measured.high()),
@@ -133,7 +134,8 @@ impl Finding {
     pub fn of(promise: &Promise, measurement: Measurement) -> Self {
         let Measurement { metric, direction, pre_mean, post_mean, change, latest_event } = measurement;
         let predicted = &promise.change;
-        let expected = format!("{metric} was to change by {} to {}", percent(predicted.low()), percent(predicted.high()));
+        let expected =
+            format!("{metric} was to change by {} to {}", percent(predicted.low()), percent(predicted.high()));
         let (verdict, summary) = match &change {
             Ok(measured) => {
                 let verdict = judge(direction, predicted, measured);
@@ -142,7 +144,8 @@ impl Finding {
                     Verdict::Missed => "the prediction was missed",
                     Verdict::CantTell => "the data do not tell whether the prediction was met",
                 };
-                let (likely, low, high) = (percent(measured.likely()), percent(measured.low()), percent(measured.high()));
+                let (likely, low, high) =
+                    (percent(measured.likely()), percent(measured.low()), percent(measured.high()));
                 (verdict, format!("{expected}; measured {likely} (95 % interval {low} to {high}): {meaning}."))
             }
             Err(reason) => (Verdict::CantTell, format!("{expected}; nobody can tell whether it did: {reason}.")),
@@ -191,7 +194,8 @@ mod tests {
         assert_eq!(up(0.04, 0.15), Verdict::CantTell);
         assert_eq!(up(-0.2, 0.049), Verdict::Missed);
         let predicted = range(-0.3, -0.2, -0.1);
-        let down = |low, high| judge(MetricDirection::Decrease, &predicted, &range(low, f64::midpoint(low, high), high));
+        let down =
+            |low, high| judge(MetricDirection::Decrease, &predicted, &range(low, f64::midpoint(low, high), high));
         assert_eq!(down(-0.25, -0.1), Verdict::Met);
         assert_eq!(down(-0.25, -0.05), Verdict::CantTell);
         assert_eq!(down(-0.09, 0.1), Verdict::Missed);
@@ -215,7 +219,11 @@ mod tests {
         );
         let quiet = Finding::of(&promise, measurement(Err(TooLittle::QuietBefore { days: 3 })));
         assert_eq!((quiet.verdict, quiet.measured), (Verdict::CantTell, None));
-        assert!(quiet.summary.contains("only 3 of the days before have a value, at least 7 are needed"), "{}", quiet.summary);
+        assert!(
+            quiet.summary.contains("only 3 of the days before have a value, at least 7 are needed"),
+            "{}",
+            quiet.summary
+        );
     }
 
     #[test]

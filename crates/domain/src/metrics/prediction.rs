@@ -1,4 +1,5 @@
-//! Predictions: what somebody expected of an initiative when it was committed. Never edited by hand; it follows the initiative.
+//! Predictions: what somebody expected of an initiative when it was committed. Never edited by hand; it follows the
+//! initiative.
 
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use strum::{Display, IntoStaticStr, VariantNames};
@@ -195,7 +196,8 @@ impl Prediction {
         Windows::around(self.ship_time()?, self.promise.window_days).map(|windows| windows.end)
     }
 
-    /// The same initiative was committed anew: its promise replaces the one before, as long as nothing shipped. `None` afterwards.
+    /// The same initiative was committed anew: its promise replaces the one before, as long as nothing shipped. `None`
+    /// afterwards.
     pub fn renew(self, promise: Promise) -> Option<Change<Self>> {
         match self.state {
             PredictionState::Recorded | PredictionState::Withdrawn => {
@@ -208,9 +210,10 @@ impl Prediction {
     /// The initiative shipped. `None` when that is known already or the prediction was withdrawn.
     pub fn start(self, ship_time: DateTime<Utc>) -> Option<Change<Self>> {
         match self.state {
-            PredictionState::Recorded => {
-                Some(Change::new(Self { state: PredictionState::Measuring { ship_time }, ..self }, PredictionEvent::Started))
-            }
+            PredictionState::Recorded => Some(Change::new(
+                Self { state: PredictionState::Measuring { ship_time }, ..self },
+                PredictionEvent::Started,
+            )),
             PredictionState::Measuring { .. } | PredictionState::Measured { .. } | PredictionState::Withdrawn => None,
         }
     }
@@ -218,12 +221,15 @@ impl Prediction {
     /// The initiative was declined. `None` when it shipped before that, or the prediction is withdrawn already.
     pub fn withdraw(self) -> Option<Change<Self>> {
         match self.state {
-            PredictionState::Recorded => Some(Change::new(Self { state: PredictionState::Withdrawn, ..self }, PredictionEvent::Withdrawn)),
+            PredictionState::Recorded => {
+                Some(Change::new(Self { state: PredictionState::Withdrawn, ..self }, PredictionEvent::Withdrawn))
+            }
             PredictionState::Measuring { .. } | PredictionState::Measured { .. } | PredictionState::Withdrawn => None,
         }
     }
 
-    /// The windows to measure now: around the shipping time on record, or an earlier `corrected` one. Refused while they are not over.
+    /// The windows to measure now: around the shipping time on record, or an earlier `corrected` one. Refused while
+    /// they are not over.
     pub fn windows(&self, corrected: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Windows, PredictionError> {
         let name = || self.meta.name.clone();
         let PredictionState::Measuring { ship_time: recorded } = self.state else {
@@ -253,7 +259,10 @@ impl Prediction {
             return Err(PredictionError::State { name: self.meta.name.clone(), state: self.state.to_string() });
         };
         let ship_time = ship_time.unwrap_or(recorded);
-        Ok(Change::new(Self { state: PredictionState::Measured { ship_time, outcome }, ..self }, PredictionEvent::Measured))
+        Ok(Change::new(
+            Self { state: PredictionState::Measured { ship_time, outcome }, ..self },
+            PredictionEvent::Measured,
+        ))
     }
 }
 
@@ -354,13 +363,19 @@ pub(crate) mod tests {
         assert_eq!((early.kind(), early.reason()), (FailureKind::Refused, "RULE_VIOLATED"));
         assert!(measuring().windows(None, due).is_ok());
         assert!(matches!(prediction(PredictionState::Recorded).windows(None, due), Err(PredictionError::State { .. })));
-        assert!(matches!(prediction(PredictionState::Withdrawn).conclude(outcome(), None, due), Err(PredictionError::State { .. })));
+        assert!(matches!(
+            prediction(PredictionState::Withdrawn).conclude(outcome(), None, due),
+            Err(PredictionError::State { .. })
+        ));
     }
 
     #[test]
     fn a_correction_goes_back_only() {
         let late = at("2026-06-01T00:00:00Z");
-        assert!(matches!(measuring().windows(Some(at("2026-02-10T15:30:01Z")), late), Err(PredictionError::ShipTime { .. })));
+        assert!(matches!(
+            measuring().windows(Some(at("2026-02-10T15:30:01Z")), late),
+            Err(PredictionError::ShipTime { .. })
+        ));
         let corrected = at("2026-01-20T00:00:00Z");
         let concluded = measuring().conclude(outcome(), Some(corrected), late).unwrap().into_parts().0;
         assert_eq!(concluded.ship_time(), Some(corrected));

@@ -151,7 +151,10 @@ mod tests {
         let range = |start, end, interval| TrendSettings::new(at(start), at(end), interval, Tz::UTC);
         assert!(range("2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000001Z", Interval::Day).is_ok());
         assert_eq!(range("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", Interval::Day), Err(TrendError::Empty));
-        assert!(matches!(range("1926-01-01T00:00:00Z", "2026-01-01T00:00:00Z", Interval::Day), Err(TrendError::TooLong { .. })));
+        assert!(matches!(
+            range("1926-01-01T00:00:00Z", "2026-01-01T00:00:00Z", Interval::Day),
+            Err(TrendError::TooLong { .. })
+        ));
         assert!(range("1926-01-01T00:00:00Z", "2026-01-01T00:00:00Z", Interval::Month).is_ok());
     }
 

@@ -29,7 +29,8 @@ impl<'a> FromIterator<&'a Initiative> for Dependencies {
 }
 
 impl Dependencies {
-    /// The cycle that a new dependency of `from` on `to` would close, as `from -> to -> … -> from`; the shortest there is.
+    /// The cycle that a new dependency of `from` on `to` would close, as `from -> to -> … -> from`; the shortest there
+    /// is.
     pub fn cycle(&self, from: &Node, to: &Node) -> Option<Vec<Node>> {
         let mut reached_from: BTreeMap<&Node, &Node> = BTreeMap::new();
         let mut queue = VecDeque::from([to]);
@@ -62,8 +63,9 @@ impl Dependencies {
         self.0.iter().filter(move |(_, dependencies)| dependencies.contains(node)).map(|(name, _)| name)
     }
 
-    /// The chain that takes the most effort and ends in `end`, or anywhere when there is none. `effort` tells the person-months of what is
-    /// still to do and `None` where nobody knows; initiatives that are not in the graph are done. `None` when there is nothing to do.
+    /// The chain that takes the most effort and ends in `end`, or anywhere when there is none. `effort` tells the
+    /// person-months of what is still to do and `None` where nobody knows; initiatives that are not in the graph are
+    /// done. `None` when there is nothing to do.
     pub fn critical_path(&self, end: Option<&Node>, effort: impl Fn(&Node) -> Option<f64>) -> Option<CriticalPath> {
         let order = self.topological();
         let mut longest: BTreeMap<&Node, (f64, Option<&Node>)> = BTreeMap::new();
@@ -74,7 +76,9 @@ impl Dependencies {
         }
         let (end, effort_sum) = match end {
             Some(end) => longest.get_key_value(end).map(|(node, (sum, _))| (*node, *sum))?,
-            None => longest.iter().map(|(node, (sum, _))| (*sum, *node)).reduce(heavier).map(|(sum, node)| (node, sum))?,
+            None => {
+                longest.iter().map(|(node, (sum, _))| (*sum, *node)).reduce(heavier).map(|(sum, node)| (node, sum))?
+            }
         };
         let mut steps = vec![end.clone()];
         let mut at = end;
@@ -178,8 +182,8 @@ mod tests {
     }
 
     proptest! {
-        /// Edges that are added only when they close no cycle leave a graph that can be put in order, and what is refused would have
-        /// made one that cannot.
+        /// Edges that are added only when they close no cycle leave a graph that can be put in order, and what is
+        /// refused would have made one that cannot.
         #[test]
         fn refuses_exactly_the_edges_that_close_a_cycle(edges in proptest::collection::vec((0u8..8, 0u8..8), 0..40)) {
             let mut graph = Dependencies::default();

@@ -166,14 +166,15 @@ impl Estimate {
         FactorKind::ALL.iter().copied().filter(|kind| self.factor(*kind).is_none()).collect()
     }
 
-    /// The RICE score with reach per quarter: by the likely values, and at the ends when every factor goes against it or for it at once.
-    /// `None` while a factor is missing.
+    /// The RICE score with reach per quarter: by the likely values, and at the ends when every factor goes against it
+    /// or for it at once. `None` while a factor is missing.
     pub fn score(&self) -> Option<Range> {
         let amount = |kind| self.factor(kind).map(|f| f.amount);
         let (reach, impact) = (amount(FactorKind::Reach)?, amount(FactorKind::Impact)?);
         let (confidence, effort) = (amount(FactorKind::Confidence)?, amount(FactorKind::Effort)?);
         let score = |r: f64, i: f64, c: f64, e: f64| r * self.reach_period.per_quarter() * i * c / e;
-        // Every factor is on its scale, so the three are finite, and the formula rises in the first three factors and falls in effort.
+        // Every factor is on its scale, so the three are finite, and the formula rises in the first three factors and
+        // falls in effort.
         Range::new(
             score(reach.low(), impact.low(), confidence.low(), effort.high()),
             score(reach.likely(), impact.likely(), confidence.likely(), effort.likely()),
@@ -184,7 +185,8 @@ impl Estimate {
 
     /// The estimate with a name and a time under every factor that has none: those of the caller.
     pub fn signed(mut self, by: &str, now: DateTime<Utc>) -> Self {
-        for factor in [&mut self.reach, &mut self.impact, &mut self.confidence, &mut self.effort].into_iter().flatten() {
+        for factor in [&mut self.reach, &mut self.impact, &mut self.confidence, &mut self.effort].into_iter().flatten()
+        {
             if factor.source.by.is_empty() {
                 by.clone_into(&mut factor.source.by);
             }
@@ -195,7 +197,8 @@ impl Estimate {
 
     /// What differs from an earlier version of this estimate, in words, such as `reach 1000 -> 5000`.
     pub fn differences(&self, old: &Self) -> Vec<String> {
-        let print = |factor: Option<&Factor>| factor.map_or("unknown".to_owned(), |f| Plain(f.amount.likely()).to_string());
+        let print =
+            |factor: Option<&Factor>| factor.map_or("unknown".to_owned(), |f| Plain(f.amount.likely()).to_string());
         let mut differences: Vec<String> = FactorKind::ALL
             .iter()
             .map(|kind| (kind, print(old.factor(*kind)), print(self.factor(*kind))))

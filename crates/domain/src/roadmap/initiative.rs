@@ -1,4 +1,5 @@
-//! Initiatives: what is proposed, committed to, built, shipped and measured, or declined. Types here; rules in `decide`.
+//! Initiatives: what is proposed, committed to, built, shipped and measured, or declined. Types here; rules in
+//! `decide`.
 
 mod decide;
 mod error;
@@ -250,7 +251,10 @@ impl Initiative {
     /// Whether work on it is still to come: neither shipped nor declined.
     pub fn is_open(&self) -> bool {
         match self.state {
-            InitiativeState::Proposed | InitiativeState::Committed | InitiativeState::InProgress | InitiativeState::Paused(_) => true,
+            InitiativeState::Proposed
+            | InitiativeState::Committed
+            | InitiativeState::InProgress
+            | InitiativeState::Paused(_) => true,
             InitiativeState::Shipped | InitiativeState::Measured(_) | InitiativeState::Declined(_) => false,
         }
     }

@@ -87,7 +87,10 @@ impl Row<'_> {
 
 impl Ranking {
     /// Ranks `initiatives` by the estimates that count.
-    pub fn new<'a>(initiatives: impl IntoIterator<Item = &'a Initiative>, estimates: impl IntoIterator<Item = &'a Estimate>) -> Self {
+    pub fn new<'a>(
+        initiatives: impl IntoIterator<Item = &'a Initiative>,
+        estimates: impl IntoIterator<Item = &'a Estimate>,
+    ) -> Self {
         let estimates = current(estimates);
         let mut rows = Vec::new();
         let mut unranked = Vec::new();
@@ -124,8 +127,8 @@ impl Ranking {
         self.ranked.iter().find(|r| r.initiative == *initiative)
     }
 
-    /// How `estimate` moved its initiative from its place in `before` to the one in `self`; `None` when it stayed. `why` says what of the
-    /// estimate changed.
+    /// How `estimate` moved its initiative from its place in `before` to the one in `self`; `None` when it stayed.
+    /// `why` says what of the estimate changed.
     pub fn moved_since(&self, before: &Self, estimate: &Estimate, why: &str, now: DateTime<Utc>) -> Option<RankChange> {
         let (from, to) = (before.place(&estimate.initiative), self.place(&estimate.initiative));
         if from.map(|r| r.position) == to.map(|r| r.position) {

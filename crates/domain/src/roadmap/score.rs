@@ -145,7 +145,8 @@ impl Wsjf {
 
     /// The inputs, each on its scale.
     pub fn new(value: f64, time_criticality: f64, risk_reduction: f64, job_size: f64) -> Result<Self, FactorError> {
-        let cost_of_delay = Self::check_value(value)? + Self::check_value(time_criticality)? + Self::check_value(risk_reduction)?;
+        let cost_of_delay =
+            Self::check_value(value)? + Self::check_value(time_criticality)? + Self::check_value(risk_reduction)?;
         Ok(Self { cost_of_delay, job_size: Self::check_size(job_size)? })
     }
 

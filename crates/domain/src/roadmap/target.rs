@@ -1,4 +1,5 @@
-//! When something is planned for: whole months or quarters, because a date on a roadmap promises more than anybody knows.
+//! When something is planned for: whole months or quarters, because a date on a roadmap promises more than anybody
+//! knows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,8 +58,9 @@ impl Period {
 impl FromStr for Period {
     type Err = TargetError;
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let digits =
-            |t: &str, length: usize| (t.len() == length && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u16>().ok()).flatten();
+        let digits = |t: &str, length: usize| {
+            (t.len() == length && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u16>().ok()).flatten()
+        };
         let parse = || {
             let (year, part) = text.split_once('-')?;
             let year = digits(year, 4).filter(|y| (2000..2200).contains(y))?;
@@ -91,7 +93,11 @@ pub struct TargetInterval {
 impl TargetInterval {
     /// The interval, if it does not end before it starts.
     pub fn new(start: Period, end: Period) -> Result<Self, TargetError> {
-        if end.months().1 < start.months().0 { Err(TargetError::Reversed { start, end }) } else { Ok(Self { start, end }) }
+        if end.months().1 < start.months().0 {
+            Err(TargetError::Reversed { start, end })
+        } else {
+            Ok(Self { start, end })
+        }
     }
 
     /// The first period.
@@ -115,7 +121,9 @@ mod tests {
         for text in ["2026-07", "2026-12", "2026-Q1", "2199-Q4"] {
             assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
         }
-        for text in ["", "2026", "2026-13", "2026-0", "2026-7", "2026-Q5", "2026-Q0", "1999-01", "26-Q1", "2026-q1", "2026-+1"] {
+        for text in
+            ["", "2026", "2026-13", "2026-0", "2026-7", "2026-Q5", "2026-Q0", "1999-01", "26-Q1", "2026-q1", "2026-+1"]
+        {
             assert_eq!(text.parse::<Period>(), Err(TargetError::Period(text.to_owned())));
         }
         assert_eq!("2026-Q3".parse::<Period>().unwrap().first_day(), NaiveDate::from_ymd_opt(2026, 7, 1).unwrap());

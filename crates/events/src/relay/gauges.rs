@@ -1,4 +1,5 @@
-//! What the relay shows of itself: how much waits, since when, and whether the broker takes it. Nothing is decided by it.
+//! What the relay shows of itself: how much waits, since when, and whether the broker takes it. Nothing is decided by
+//! it.
 
 use chrono::{DateTime, Utc};
 use opentelemetry::KeyValue;
@@ -20,15 +21,28 @@ impl Gauges {
     pub(super) fn new(service: &'static str, meter: &Meter, now: DateTime<Utc>) -> Self {
         let gauges = Self {
             service: [KeyValue::new("service", service)],
-            depth: meter.u64_gauge("waymark.outbox.depth").with_description("Revisions committed but not yet published").build(),
-            age: meter.f64_gauge("waymark.outbox.age").with_unit("s").with_description("Age of the oldest unpublished event").build(),
+            depth: meter
+                .u64_gauge("waymark.outbox.depth")
+                .with_description("Revisions committed but not yet published")
+                .build(),
+            age: meter
+                .f64_gauge("waymark.outbox.age")
+                .with_unit("s")
+                .with_description("Age of the oldest unpublished event")
+                .build(),
             ack_age: meter
                 .f64_gauge("waymark.relay.ack_age")
                 .with_unit("s")
                 .with_description("Time since the broker last acknowledged, while there was something to acknowledge")
                 .build(),
-            published: meter.u64_counter("waymark.relay.published").with_description("Events acknowledged by the broker").build(),
-            losses: meter.u64_counter("waymark.relay.losses").with_description("Streams found empty though events were published").build(),
+            published: meter
+                .u64_counter("waymark.relay.published")
+                .with_description("Events acknowledged by the broker")
+                .build(),
+            losses: meter
+                .u64_counter("waymark.relay.losses")
+                .with_description("Streams found empty though events were published")
+                .build(),
             last_ack: now,
             stands: None,
         };
@@ -50,8 +64,8 @@ impl Gauges {
         self.losses.add(1, &self.service);
     }
 
-    /// What a replica sees that does not relay, or not yet: `first` is the workspace furthest behind. If the one that relays is dead or
-    /// stuck, its cursor does not move.
+    /// What a replica sees that does not relay, or not yet: `first` is the workspace furthest behind. If the one that
+    /// relays is dead or stuck, its cursor does not move.
     pub(super) fn waiting(&mut self, depth: i64, first: Option<&(String, i64)>, now: DateTime<Utc>) {
         let before = self.stands.take();
         self.stands = first.map(|(workspace, cursor)| match before {

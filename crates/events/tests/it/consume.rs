@@ -1,4 +1,5 @@
-//! Effects at consumers happen once, whatever the transport and however often an event comes; what keeps failing is set aside.
+//! Effects at consumers happen once, whatever the transport and however often an event comes; what keeps failing is set
+//! aside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -42,7 +43,8 @@ fn copier(target: &Store, poisoned: Arc<AtomicBool>, deliveries: Arc<AtomicU32>)
             let (target, poisoned, deliveries) = (target.clone(), Arc::clone(&poisoned), Arc::clone(&deliveries));
             Box::pin(async move {
                 let attempt = deliveries.fetch_add(1, Ordering::SeqCst);
-                let created_product: ProductCreated = serde_json::from_str(&event.data).map_err(|_| Error::rule(Poison))?;
+                let created_product: ProductCreated =
+                    serde_json::from_str(&event.data).map_err(|_| Error::rule(Poison))?;
                 let name = created_product.product.unwrap_or_default().display_name;
                 if name == "bad" && poisoned.load(Ordering::SeqCst) {
                     return Err(Error::rule(Poison));
@@ -70,7 +72,9 @@ async fn exercise(source_host: &Host, source: &Store, target_host: &Host, target
     start(target_host, target, "copier", &EventArgs::default(), &subscription, transport);
     wait_until("the count of dead letters begins at 0, so that the first is an increase", LIMIT, async || {
         let metrics = target_host.telemetry.prometheus().unwrap();
-        metrics.lines().any(|line| line.starts_with("waymark_dead_letters_total{consumer=\"copier\"") && line.ends_with(" 0"))
+        metrics
+            .lines()
+            .any(|line| line.starts_with("waymark_dead_letters_total{consumer=\"copier\"") && line.ends_with(" 0"))
     })
     .await;
     for i in 0..12 {

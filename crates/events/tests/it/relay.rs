@@ -1,4 +1,5 @@
-//! A broker outage costs delay, never data; per workspace the stream is ordered, without gaps, and a repeat has the same id.
+//! A broker outage costs delay, never data; per workspace the stream is ordered, without gaps, and a repeat has the
+//! same id.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -48,7 +49,9 @@ async fn write(store: &Store, workspace: &str, count: usize) {
 
 async fn relayed(store: &Store, nats: &NatsServer, workspaces: &[&str], what: &str) {
     wait_until(what, LIMIT, async || {
-        let Ok(Ok(rows)) = tokio::time::timeout(Duration::from_secs(5), check(store, nats, workspaces)).await else { return false };
+        let Ok(Ok(rows)) = tokio::time::timeout(Duration::from_secs(5), check(store, nats, workspaces)).await else {
+            return false;
+        };
         rows
     })
     .await;

@@ -29,7 +29,8 @@ struct Fixture {
 async fn fixture(engine: Engine) -> Fixture {
     let (host, _) = host(5);
     let (store, database) = store(engine, &host).await.unwrap();
-    let api = EventsApi::new(&host, &store, nothing()).with_times(Duration::from_millis(50), Duration::from_millis(200));
+    let api =
+        EventsApi::new(&host, &store, nothing()).with_times(Duration::from_millis(50), Duration::from_millis(200));
     Fixture { host, store, api, _database: database }
 }
 
@@ -74,7 +75,8 @@ async fn every_position_resumes_to_the_same_history_and_goes_on() {
         let mut streams = Vec::new();
         for position in 0..=16 {
             let mut stream = watch(&f, Some(Start::AfterRevision(position))).await.unwrap();
-            let expected: Vec<_> = whole.iter().filter(|r| r.revision > position).map(|r| r.event_id.to_string()).collect();
+            let expected: Vec<_> =
+                whole.iter().filter(|r| r.revision > position).map(|r| r.event_id.to_string()).collect();
             let mut seen = Vec::new();
             let mut last = position;
             while last < 16 {
@@ -135,7 +137,8 @@ async fn a_snapshot_comes_in_parts_of_which_the_last_has_the_revision() {
     for engine in Engine::ALL {
         let f = fixture(engine).await;
         // No checkpoint is due while this test lasts.
-        let api = EventsApi::new(&f.host, &f.store, nothing()).with_times(Duration::from_mins(10), Duration::from_secs(20));
+        let api =
+            EventsApi::new(&f.host, &f.store, nothing()).with_times(Duration::from_mins(10), Duration::from_secs(20));
         let asked = Request::new(request(Some(Start::Snapshot(pbjson_types::Empty {}))));
         let mut empty = api.watch_events(asked).await.unwrap().into_inner();
         assert_eq!(any(&mut empty).await, pb::WatchEventsResponse { snapshot: true, ..Default::default() });
@@ -176,10 +179,16 @@ async fn positions_that_cannot_be_had_are_refused_with_those_that_can() {
         (status.code(), info.reason, info.metadata)
     };
     let (code, reason, metadata) = refused(watch(&f, Some(Start::AfterRevision(11))).await);
-    assert_eq!((code, reason.as_str(), metadata["revision"].as_str()), (Code::InvalidArgument, "REVISION_IN_FUTURE", "10"));
+    assert_eq!(
+        (code, reason.as_str(), metadata["revision"].as_str()),
+        (Code::InvalidArgument, "REVISION_IN_FUTURE", "10")
+    );
     f.store.trim_log(&workspace(), 5).await.unwrap();
     let (code, reason, metadata) = refused(watch(&f, Some(Start::AfterRevision(3))).await);
-    assert_eq!((code, reason.as_str(), metadata["earliest_revision"].as_str()), (Code::OutOfRange, "REVISION_EXPIRED", "5"));
+    assert_eq!(
+        (code, reason.as_str(), metadata["earliest_revision"].as_str()),
+        (Code::OutOfRange, "REVISION_EXPIRED", "5")
+    );
     let mut stream = watch(&f, Some(Start::AfterRevision(4))).await.unwrap();
     assert_eq!(next(&mut stream).await.revision, 5);
     let (code, ..) = refused(watch(&f, Some(Start::AfterRevision(-1))).await);
@@ -227,6 +236,9 @@ async fn a_stopping_server_ends_streams_with_their_position() {
         }
     };
     let info = end.get_details_error_info().unwrap();
-    assert_eq!((end.code(), info.reason.as_str(), info.metadata["revision"].as_str()), (Code::Unavailable, "SHUTTING_DOWN", "1"));
+    assert_eq!(
+        (end.code(), info.reason.as_str(), info.metadata["revision"].as_str()),
+        (Code::Unavailable, "SHUTTING_DOWN", "1")
+    );
     f.host.stop(Vec::new()).await;
 }

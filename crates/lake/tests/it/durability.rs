@@ -29,7 +29,8 @@ async fn ingest_compaction_queries_and_vacuum_run_beside_each_other() {
     const WRITERS: usize = 4;
     const BATCHES: usize = 12;
     let folder = tempfile::tempdir().unwrap();
-    let quick = LakeOptions { target_file_rows: 200, merge_files: 3, vacuum_grace: Duration::from_mins(1), ..options() };
+    let quick =
+        LakeOptions { target_file_rows: 200, merge_files: 3, vacuum_grace: Duration::from_mins(1), ..options() };
     let lake = open_with(&folder, quick);
     let done = Arc::new(AtomicBool::new(false));
     let keeper = {
@@ -104,7 +105,9 @@ async fn two_lakes_on_one_folder_see_and_respect_each_other() {
             }
         }
     };
-    tokio::join!(write(one.clone(), "a"), write(other.clone(), "b"), compaction, async { other.compact("acme").await.unwrap() });
+    tokio::join!(write(one.clone(), "a"), write(other.clone(), "b"), compaction, async {
+        other.compact("acme").await.unwrap()
+    });
     assert_eq!((rows(&one).await, rows(&other).await), (210, 210));
 }
 
@@ -129,7 +132,10 @@ async fn wide_events_are_refused_by_their_bytes() {
     let (a, b) = tokio::join!(offer("a"), offer("b"));
     assert_eq!(a.unwrap().accepted, 1);
     let error = b.unwrap_err();
-    assert!(matches!(error, LakeError::Overloaded { unit: "bytes", queued: 10_000.., offered: 10_000.., limit: 20_000 }), "{error}");
+    assert!(
+        matches!(error, LakeError::Overloaded { unit: "bytes", queued: 10_000.., offered: 10_000.., limit: 20_000 }),
+        "{error}"
+    );
     assert_eq!(offer("b").await.unwrap().accepted, 1);
 }
 
@@ -202,12 +208,17 @@ async fn acknowledged_batches_survive_a_kill() {
             .spawn()
             .unwrap();
         let output = BufReader::new(writer.stdout.take().unwrap());
-        acknowledged += output.lines().map(Result::unwrap).filter(|line| line.contains("committed ")).take(lines).count();
+        acknowledged +=
+            output.lines().map(Result::unwrap).filter(|line| line.contains("committed ")).take(lines).count();
         writer.kill().unwrap();
         writer.wait().unwrap();
         let found = rows(&open(&folder)).await as usize;
-        // A batch may be committed and killed before it could say so; none that said so may be missing, none may be half there.
-        assert!(found >= acknowledged * 5 && found.is_multiple_of(5), "{found} rows of {acknowledged} acknowledged batches");
+        // A batch may be committed and killed before it could say so; none that said so may be missing, none may be
+        // half there.
+        assert!(
+            found >= acknowledged * 5 && found.is_multiple_of(5),
+            "{found} rows of {acknowledged} acknowledged batches"
+        );
     }
     assert_eq!(acknowledged, 28);
 }
@@ -299,7 +310,11 @@ impl ObjectStore for Flaky {
         self.inner.put_opts(location, payload, options).await
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.inner.put_multipart_opts(location, options).await
     }
 

@@ -1,4 +1,5 @@
-//! Random events, sent more than once and in any order, against a reference that keeps everything in memory and groups by local labels.
+//! Random events, sent more than once and in any order, against a reference that keeps everything in memory and groups
+//! by local labels.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -39,7 +40,8 @@ struct Case {
 
 fn event(moment: DateTime<Utc>) -> impl Strategy<Value = Event> {
     (0..6_u8, 0..5_i32, -100_000..100_000_i64).prop_map(move |(user, id, seconds)| {
-        // Few ids, users and times, so that events repeat; name and properties follow from the id, as they do on a retry.
+        // Few ids, users and times, so that events repeat; name and properties follow from the id, as they do on a
+        // retry.
         let at = moment + TimeDelta::seconds(seconds - seconds % 600);
         let event = Event::new(format!("e{id}"), format!("n{}", id % 3), format!("u{user}"), at);
         if id == 0 { event } else { event.with("amount", id - 2).with("group", format!("g{}", id % 2)) }
@@ -50,22 +52,47 @@ fn case() -> impl Strategy<Value = Case> {
     let moment = prop::sample::select(&MOMENTS[..]).prop_map(time);
     moment.prop_flat_map(|moment| {
         let batches = prop::collection::vec(prop::collection::vec(event(moment), 1..25), 1..7);
-        let interval = prop::sample::select(vec![Interval::Whole, Interval::Hour, Interval::Day, Interval::Week, Interval::Month]);
+        let interval =
+            prop::sample::select(vec![Interval::Whole, Interval::Hour, Interval::Day, Interval::Week, Interval::Month]);
         let measure = prop::sample::select(vec![Measure::Count, Measure::UniqueUsers, Measure::Sum("amount".into())]);
-        let breakdown = prop::sample::select(vec![Breakdown::None, Breakdown::Event, Breakdown::Property("group".into())]);
+        let breakdown =
+            prop::sample::select(vec![Breakdown::None, Breakdown::Event, Breakdown::Property("group".into())]);
         let events = prop::sample::subsequence(vec!["n0".to_owned(), "n1".to_owned()], 0..=2);
         let filter = prop::sample::select(vec![None, Some(PropertyTest::Present), Some(PropertyTest::AtLeast(1.0))]);
         let week = prop::sample::select(vec![WeekStart::Monday, WeekStart::Sunday]);
         let span = (-110_000..0_i64, 1..110_000_i64);
         let compact = prop::collection::btree_set(0..7_usize, 0..3);
-        (batches, interval, measure, breakdown, events, filter, week, span, compact, prop::sample::select(&ZONES[..])).prop_map(
-            move |(batches, interval, measure, breakdown, events, filter, week_start, span, compact_after, time_zone)| {
-                let range = TimeRange::new(moment + TimeDelta::seconds(span.0), moment + TimeDelta::seconds(span.1));
-                let filters = filter.map(|test| PropertyFilter { property: "amount".into(), test }).into_iter().collect();
-                let query = TrendQuery { interval, measure, breakdown, events, filters, week_start, time_zone, ..TrendQuery::new(range) };
-                Case { batches, compact_after, query }
-            },
-        )
+        (batches, interval, measure, breakdown, events, filter, week, span, compact, prop::sample::select(&ZONES[..]))
+            .prop_map(
+                move |(
+                    batches,
+                    interval,
+                    measure,
+                    breakdown,
+                    events,
+                    filter,
+                    week_start,
+                    span,
+                    compact_after,
+                    time_zone,
+                )| {
+                    let range =
+                        TimeRange::new(moment + TimeDelta::seconds(span.0), moment + TimeDelta::seconds(span.1));
+                    let filters =
+                        filter.map(|test| PropertyFilter { property: "amount".into(), test }).into_iter().collect();
+                    let query = TrendQuery {
+                        interval,
+                        measure,
+                        breakdown,
+                        events,
+                        filters,
+                        week_start,
+                        time_zone,
+                        ..TrendQuery::new(range)
+                    };
+                    Case { batches, compact_after, query }
+                },
+            )
     })
 }
 
@@ -147,7 +174,10 @@ fn check(answer: &TrendAnswer, events: &[Event], query: &TrendQuery) {
         }
     }
     assert_eq!(answered, values);
-    assert_eq!(answer.series.iter().map(|series| (series.key.clone(), series.total)).collect::<BTreeMap<_, _>>(), totals);
+    assert_eq!(
+        answer.series.iter().map(|series| (series.key.clone(), series.total)).collect::<BTreeMap<_, _>>(),
+        totals
+    );
 }
 
 proptest! {

@@ -1,4 +1,5 @@
-//! The lake as its users see it: on real folders, against a brute-force reference, under concurrency and with failing storage.
+//! The lake as its users see it: on real folders, against a brute-force reference, under concurrency and with failing
+//! storage.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,5 +1,5 @@
-//! Random walks, with events at one moment, sent again, in any order and cut into files anywhere, against a reference that keeps
-//! everything in memory and asks for each step anew.
+//! Random walks, with events at one moment, sent again, in any order and cut into files anywhere, against a reference
+//! that keeps everything in memory and asks for each step anew.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -36,8 +36,11 @@ fn value(property: &str, value: Option<&str>, users: u64, lost: u64) -> PathValu
 /// The answer by brute force.
 fn reference(batches: &[Vec<Event>], query: &PathQuery) -> (Vec<u64>, u64, Vec<PathValue>) {
     // What was received first comes first, and within one batch the smaller id.
-    let mut all: Vec<(DateTime<Utc>, usize, &Event)> =
-        batches.iter().enumerate().flat_map(|(batch, events)| events.iter().map(move |event| (event.time, batch, event))).collect();
+    let mut all: Vec<(DateTime<Utc>, usize, &Event)> = batches
+        .iter()
+        .enumerate()
+        .flat_map(|(batch, events)| events.iter().map(move |event| (event.time, batch, event)))
+        .collect();
     all.sort_by(|a, b| (a.0, a.1, &a.2.event_id).cmp(&(b.0, b.1, &b.2.event_id)));
     let mut seen = HashSet::new();
     all.retain(|(time, _, event)| seen.insert((event.user.as_str(), *time, event.event_id.as_str())));
@@ -56,7 +59,8 @@ fn reference(batches: &[Vec<Event>], query: &PathQuery) -> (Vec<u64>, u64, Vec<P
     let mut left_out = 0;
     let mut walks = Vec::new();
     for events in users.into_values() {
-        let enters = |e: &&&Event| meets(e, &query.steps[0]) && query.entries.start <= e.time && e.time < query.entries.end;
+        let enters =
+            |e: &&&Event| meets(e, &query.steps[0]) && query.entries.start <= e.time && e.time < query.entries.end;
         let Some(entry) = events.iter().find(enters) else { continue };
         if entry.time + query.window >= query.now {
             left_out += 1;
@@ -71,22 +75,27 @@ fn reference(batches: &[Vec<Event>], query: &PathQuery) -> (Vec<u64>, u64, Vec<P
         }
         walks.push(walk);
     }
-    let users: Vec<u64> = (0..query.steps.len()).map(|step| walks.iter().filter(|walk| walk.len() > step).count() as u64).collect();
+    let users: Vec<u64> =
+        (0..query.steps.len()).map(|step| walks.iter().filter(|walk| walk.len() > step).count() as u64).collect();
     let mut values = BTreeMap::new();
     // `max_by_key` takes the last of several, so the order is turned round.
     let worst = (1..users.len()).rev().max_by_key(|step| users[step - 1] - users[*step]);
     if let Some(step) = worst.filter(|step| users[step - 1] > users[*step]) {
         for walk in walks.iter().filter(|walk| walk.len() >= step) {
             for (order, property) in query.properties.iter().enumerate() {
-                let text =
-                    walk[step - 1].properties.get(property).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                let text = walk[step - 1]
+                    .properties
+                    .get(property)
+                    .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
                 let counts: &mut (u64, u64) = values.entry((order, text)).or_default();
                 counts.0 += 1;
                 counts.1 += u64::from(walk.len() == step);
             }
         }
     }
-    let values = values.into_iter().map(|((order, text), (users, lost))| value(&query.properties[order], text.as_deref(), users, lost));
+    let values = values
+        .into_iter()
+        .map(|((order, text), (users, lost))| value(&query.properties[order], text.as_deref(), users, lost));
     (users, left_out, values.collect())
 }
 
@@ -95,7 +104,8 @@ fn check(answer: &PathAnswer, batches: &[Vec<Event>], query: &PathQuery) {
     assert_eq!((&answer.users, answer.entries_left_out, &answer.values), (&users, left_out, &values));
 }
 
-/// Few users, times and ids, so that events repeat and meet at one moment; name and properties follow from the id, as on a retry.
+/// Few users, times and ids, so that events repeat and meet at one moment; name and properties follow from the id, as
+/// on a retry.
 fn event() -> impl Strategy<Value = Event> {
     (0..8_u8, 0..9_i32, -3..30_i64).prop_map(|(user, id, at)| {
         let event = Event::new(format!("e{id}"), format!("n{}", id % 3), format!("u{user}"), minute(at * 5));
@@ -112,9 +122,11 @@ struct Case {
 
 fn case() -> impl Strategy<Value = Case> {
     let filter = prop::sample::select(vec![None, None, Some(PropertyTest::Present), Some(PropertyTest::AtLeast(1.0))]);
-    let steps = prop::collection::vec((0..3_u8, filter).prop_map(|(name, filter)| step(&format!("n{name}"), filter)), 2..5);
+    let steps =
+        prop::collection::vec((0..3_u8, filter).prop_map(|(name, filter)| step(&format!("n{name}"), filter)), 2..5);
     let batches = prop::collection::vec(prop::collection::vec(event(), 1..40), 1..6);
-    let properties = prop::sample::subsequence(vec!["group".to_owned(), "amount".to_owned(), "missing".to_owned()], 0..=3);
+    let properties =
+        prop::sample::subsequence(vec!["group".to_owned(), "amount".to_owned(), "missing".to_owned()], 0..=3);
     (batches, 0..6_usize, steps, 1..20_i64, 0..100_i64, 0..200_i64, properties).prop_map(
         |(batches, compact_after, steps, window, length, now, properties)| {
             let query = PathQuery {
@@ -212,7 +224,11 @@ async fn values_are_those_of_the_event_before_the_worst_step() {
         let name = format!("user-{user}");
         events.push(Event::new("a", "a", &name, minute(0)).with("group", "entry"));
         let b = Event::new("b", "b", &name, minute(1));
-        events.push(if user == 9 { b } else { b.with("group", if user < 4 { "even" } else { "odd" }).with("seats", user % 2) });
+        events.push(if user == 9 {
+            b
+        } else {
+            b.with("group", if user < 4 { "even" } else { "odd" }).with("seats", user % 2)
+        });
         if user < 3 || user == 7 {
             events.push(Event::new("c", "c", &name, minute(2)));
         }
@@ -237,9 +253,13 @@ async fn a_path_that_makes_no_sense_is_refused_and_an_unknown_workspace_answers_
     let folder = tempfile::tempdir().unwrap();
     let lake = open(&folder);
     let answer = lake.path("acme", &query(&["a", "b"], 30)).await.unwrap();
-    assert_eq!((answer.users, answer.entries_left_out, answer.values, answer.watermark.version), (vec![0, 0], 0, vec![], 0));
+    assert_eq!(
+        (answer.users, answer.entries_left_out, answer.values, answer.watermark.version),
+        (vec![0, 0], 0, vec![], 0)
+    );
     let backwards = TimeRange::new(minute(60), minute(0));
-    for wrong in [query(&["a"], 30), query(&["a", "b"], 0), PathQuery { entries: backwards, ..query(&["a", "b"], 30) }] {
+    for wrong in [query(&["a"], 30), query(&["a", "b"], 0), PathQuery { entries: backwards, ..query(&["a", "b"], 30) }]
+    {
         assert!(matches!(lake.path("acme", &wrong).await, Err(LakeError::InvalidQuery(_))), "{wrong:?}");
     }
 }

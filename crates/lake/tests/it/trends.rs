@@ -68,8 +68,9 @@ async fn sums_breakdowns_and_filters_read_properties() {
     let folder = tempfile::tempdir().unwrap();
     let lake = open(&folder);
     let at = time("2024-03-01T08:00:00Z");
-    let buy =
-        |id: &str, plan: &str, revenue: f64| Event::new(id, "buy", "ann", at).with("plan", plan).with("revenue", revenue).with("seats", 2);
+    let buy = |id: &str, plan: &str, revenue: f64| {
+        Event::new(id, "buy", "ann", at).with("plan", plan).with("revenue", revenue).with("seats", 2)
+    };
     let events = vec![
         buy("1", "pro", 10.5),
         buy("2", "pro", 4.5),
@@ -79,7 +80,8 @@ async fn sums_breakdowns_and_filters_read_properties() {
     lake.ingest("acme", events).await.unwrap();
     let query = TrendQuery { breakdown: Breakdown::Property("plan".into()), ..TrendQuery::new(march()) };
     let by = |measure: Measure| TrendQuery { measure, ..query.clone() };
-    let totals = |answer: TrendAnswer| answer.series.into_iter().map(|series| (series.key, series.total)).collect::<Vec<_>>();
+    let totals =
+        |answer: TrendAnswer| answer.series.into_iter().map(|series| (series.key, series.total)).collect::<Vec<_>>();
     let key = |key: &str| Some(key.to_owned());
 
     let revenue = totals(lake.trend("acme", &by(Measure::Sum("revenue".into()))).await.unwrap());
@@ -89,7 +91,10 @@ async fn sums_breakdowns_and_filters_read_properties() {
     let counts = totals(lake.trend("acme", &by(Measure::Count)).await.unwrap());
     assert_eq!(counts, [(key("pro"), 2.0), (None, 1.0), (key("free"), 1.0)]);
 
-    let only = |test| TrendQuery { filters: vec![PropertyFilter { property: "plan".into(), test }], ..TrendQuery::new(march()) };
+    let only = |test| TrendQuery {
+        filters: vec![PropertyFilter { property: "plan".into(), test }],
+        ..TrendQuery::new(march())
+    };
     let paying = PropertyTest::In(vec![PropertyValue::Text("pro".into())]);
     assert_eq!(lake.total("acme", &only(paying)).await.unwrap().series[0].values, [2.0]);
     assert_eq!(lake.total("acme", &only(PropertyTest::Absent)).await.unwrap().series[0].values, [1.0]);
@@ -103,16 +108,23 @@ async fn a_wide_breakdown_over_many_buckets_is_refused_however_the_rows_lie() {
     let folder = tempfile::tempdir().unwrap();
     let lake = open_with(&folder, LakeOptions { parallelism: 2, target_file_rows: 120, ..options() });
     let at = time("2024-03-01T08:00:00Z");
-    let pages = (0..201).map(|page| Event::new(format!("{page}"), "visit", format!("user-{page}"), at).with("page", page));
+    let pages =
+        (0..201).map(|page| Event::new(format!("{page}"), "visit", format!("user-{page}"), at).with("page", page));
     lake.ingest("acme", pages.collect()).await.unwrap();
     let hours = |hours| TrendQuery {
         interval: Interval::Hour,
         breakdown: Breakdown::Property("page".into()),
-        ..TrendQuery::new(TimeRange::new(time("2024-01-01T00:00:00Z"), time("2024-01-01T00:00:00Z") + chrono::TimeDelta::hours(hours)))
+        ..TrendQuery::new(TimeRange::new(
+            time("2024-01-01T00:00:00Z"),
+            time("2024-01-01T00:00:00Z") + chrono::TimeDelta::hours(hours),
+        ))
     };
     for files in [1, 2] {
         let refused = lake.trend("acme", &hours(10_000)).await.unwrap_err();
-        assert!(matches!(&refused, LakeError::InvalidQuery(problem) if problem.contains("choose a wider interval")), "{files}: {refused}");
+        assert!(
+            matches!(&refused, LakeError::InvalidQuery(problem) if problem.contains("choose a wider interval")),
+            "{files}: {refused}"
+        );
         assert_eq!(lake.trend("acme", &hours(9_900)).await.unwrap().series_left_out, 101, "{files}");
         // One more event, so that there is something to merge, into files of which each alone is within the limit.
         lake.ingest("acme", vec![Event::new("more", "visit", "user-0", at).with("page", 0)]).await.unwrap();
@@ -158,7 +170,10 @@ async fn refusals_say_what_to_do() {
     let lake = open(&folder);
     let nameless = Event::new("1", "visit", "", time("2024-03-10T04:30:00Z"));
     let refused = lake.ingest("acme", vec![nameless]).await.unwrap_err();
-    assert!(matches!(&refused, LakeError::InvalidEvent { index: 0, .. }) && refused.to_string().contains("has no user"), "{refused}");
+    assert!(
+        matches!(&refused, LakeError::InvalidEvent { index: 0, .. }) && refused.to_string().contains("has no user"),
+        "{refused}"
+    );
     assert!(matches!(lake.ingest("../acme", stream("a", 1)).await, Err(LakeError::InvalidWorkspace(_))));
     let backwards = TrendQuery::new(TimeRange::new(time("2024-03-10T00:00:00Z"), time("2024-03-10T00:00:00Z")));
     assert!(matches!(lake.trend("acme", &backwards).await, Err(LakeError::InvalidQuery(_))));

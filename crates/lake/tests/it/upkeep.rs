@@ -65,7 +65,8 @@ async fn expired_log_entries_go_and_a_process_that_missed_them_loses_nothing() {
     let now = Arc::new(AtomicI64::new(time("2030-01-01T00:00:00Z").timestamp_millis()));
     let clock = now.clone();
     let clock = move || DateTime::from_timestamp_millis(clock.load(Ordering::Relaxed)).unwrap();
-    let [reader, writer] = [(); 2].map(|()| open_with(&folder, LakeOptions { clock: Arc::new(clock.clone()), ..options() }));
+    let [reader, writer] =
+        [(); 2].map(|()| open_with(&folder, LakeOptions { clock: Arc::new(clock.clone()), ..options() }));
     assert_eq!((rows(&reader).await, rows(&writer).await), (3, 3));
 
     for batch in 0..105 {
@@ -129,7 +130,10 @@ async fn files_without_statistics_are_merged_like_others() {
     let lake = open(&folder);
     let report = lake.compact("acme").await.unwrap();
     // How many rows there were is not told, so neither is how many were the same.
-    assert_eq!((report.files_before, report.files_after, report.rows_rewritten, report.duplicates_dropped), (2, 1, 12, 0));
+    assert_eq!(
+        (report.files_before, report.files_after, report.rows_rewritten, report.duplicates_dropped),
+        (2, 1, 12, 0)
+    );
     assert_eq!(rows(&lake).await, 12);
 }
 

@@ -59,7 +59,8 @@ fn limited<T>(violations: &mut Violations, field: &str, entries: Vec<T>, limit: 
     Vec::new()
 }
 
-/// A finite number that must be there, since nobody can tell a zero that was meant from one that was left out; `why` says what it is for.
+/// A finite number that must be there, since nobody can tell a zero that was meant from one that was left out; `why`
+/// says what it is for.
 fn finite(violations: &mut Violations, field: &str, value: Option<f64>, why: &str) -> Option<f64> {
     match value {
         None => violations.add(field, format!("must be set: {why}")),

@@ -19,7 +19,9 @@ pub use trend::settings;
 mod tests {
     use strum::VariantNames;
     use waymark_domain::Resource;
-    use waymark_domain::metrics::{Friction, FrictionEvent, Metric, MetricEvent, Outcome, OutcomeEvent, Prediction, PredictionEvent};
+    use waymark_domain::metrics::{
+        Friction, FrictionEvent, Metric, MetricEvent, Outcome, OutcomeEvent, Prediction, PredictionEvent,
+    };
 
     fn announced<R: Resource>() -> Vec<String>
     where
@@ -30,7 +32,8 @@ mod tests {
 
     #[test]
     fn every_event_is_in_the_contract() {
-        let all = [announced::<Metric>(), announced::<Prediction>(), announced::<Outcome>(), announced::<Friction>()].concat();
+        let all = [announced::<Metric>(), announced::<Prediction>(), announced::<Outcome>(), announced::<Friction>()]
+            .concat();
         let verbs = [MetricEvent::VARIANTS, PredictionEvent::VARIANTS, OutcomeEvent::VARIANTS, FrictionEvent::VARIANTS];
         assert_eq!(all.len(), verbs.concat().len());
         let missing: Vec<_> = all.iter().filter(|name| !crate::event::is_event(name)).collect();

@@ -11,7 +11,12 @@ mod tests;
 use waymark_domain::{Name, Resource, Violations, WorkspaceId};
 
 /// The name of a resource in the same workspace, if there is a name; what is wrong is blamed on `field`.
-fn sibling<T: Resource>(violations: &mut Violations, field: &str, workspace: Option<&WorkspaceId>, name: &str) -> Option<Name<T>> {
+fn sibling<T: Resource>(
+    violations: &mut Violations,
+    field: &str,
+    workspace: Option<&WorkspaceId>,
+    name: &str,
+) -> Option<Name<T>> {
     if name.is_empty() {
         return None;
     }

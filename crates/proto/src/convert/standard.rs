@@ -83,7 +83,9 @@ mod tests {
 
     #[test]
     fn a_time_that_is_taken_can_be_read_back() {
-        for (seconds, taken) in [(-62_135_596_800, true), (-62_135_596_801, false), (253_402_300_799, true), (253_402_300_800, false)] {
+        for (seconds, taken) in
+            [(-62_135_596_800, true), (-62_135_596_801, false), (253_402_300_799, true), (253_402_300_800, false)]
+        {
             let mut violations = Violations::new();
             let given = Timestamp { seconds, nanos: 0 };
             let time = time(&mut violations, "conduct_time", Some(given));

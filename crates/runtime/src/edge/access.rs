@@ -1,7 +1,7 @@
 //! Who calls, and whether they may: authentication into a [`Caller`], then authorisation, denied by default.
 //!
-//! The development authenticator believes the caller's own metadata; bearer tokens and policies take their place behind the same two
-//! functions, [`Authenticator::authenticate`] and [`authorise`].
+//! The development authenticator believes the caller's own metadata; bearer tokens and policies take their place behind
+//! the same two functions, [`Authenticator::authenticate`] and [`authorise`].
 
 use std::net::SocketAddr;
 
@@ -101,8 +101,9 @@ impl Authenticator {
                     )));
                 }
                 let role = text(headers, ROLE_KEY)?.unwrap_or("admin");
-                let role = Role::parse(role)
-                    .ok_or_else(|| unauthenticated(format!("{ROLE_KEY} must be viewer, contributor, manager or admin, not {role:?}")))?;
+                let role = Role::parse(role).ok_or_else(|| {
+                    unauthenticated(format!("{ROLE_KEY} must be viewer, contributor, manager or admin, not {role:?}"))
+                })?;
                 Ok(Caller { actor: Actor { subject: subject.to_owned() }, role })
             }
         }
@@ -124,14 +125,21 @@ pub(super) fn authorise(caller: &Caller, method: &RpcMethod) -> Result<(), Statu
         return Ok(());
     }
     let action = format!("{}/{}", method.service, method.method);
-    let message =
-        format!("{} may not call {action}, which needs the access {:?}; ask an administrator for it", caller.actor.subject, method.access);
+    let message = format!(
+        "{} may not call {action}, which needs the access {:?}; ask an administrator for it",
+        caller.actor.subject, method.access
+    );
     Err(refuse_with(Code::PermissionDenied, "PERMISSION_DENIED", message, [("action", action)]))
 }
 
 pub(super) fn no_rule(path: &str) -> Status {
     let message = format!("{path} has no access rule, so nobody may call it");
-    refuse_with(Code::PermissionDenied, "PERMISSION_DENIED", message, [("action", path.trim_start_matches('/').to_owned())])
+    refuse_with(
+        Code::PermissionDenied,
+        "PERMISSION_DENIED",
+        message,
+        [("action", path.trim_start_matches('/').to_owned())],
+    )
 }
 
 #[cfg(test)]
@@ -169,7 +177,9 @@ mod tests {
 
     #[test]
     fn development_is_refused_off_loopback_unless_insecure() {
-        let check = |address: &str, insecure| Authenticator::Development.check_exposure(address.parse().unwrap(), insecure).is_ok();
+        let check = |address: &str, insecure| {
+            Authenticator::Development.check_exposure(address.parse().unwrap(), insecure).is_ok()
+        };
         assert!(check("127.0.0.1:7401", false) && check("[::1]:7401", false));
         assert!(!check("0.0.0.0:7401", false) && !check("10.1.2.3:7401", false) && !check("[::]:7401", false));
         assert!(check("0.0.0.0:7401", true));

@@ -1,4 +1,5 @@
-//! The statuses the edge itself answers with, each with `google.rpc.ErrorInfo`, and the mending of those the gRPC library makes.
+//! The statuses the edge itself answers with, each with `google.rpc.ErrorInfo`, and the mending of those the gRPC
+//! library makes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +17,12 @@ pub fn refuse(code: Code, reason: &str, message: impl Into<String>) -> Status {
 }
 
 /// A status with its reason and facts a program can act on.
-pub fn refuse_with<const N: usize>(code: Code, reason: &str, message: impl Into<String>, facts: [(&str, String); N]) -> Status {
+pub fn refuse_with<const N: usize>(
+    code: Code,
+    reason: &str,
+    message: impl Into<String>,
+    facts: [(&str, String); N],
+) -> Status {
     Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata(facts)))
 }
 
@@ -33,8 +39,8 @@ fn metadata<const N: usize>(facts: [(&str, String); N]) -> HashMap<String, Strin
 
 /// Gives a refusal made by the gRPC library, which has no details, the code and the details the contract promises.
 ///
-/// The library answers a message over the limit with OUT_OF_RANGE and one that is not protobuf with INTERNAL; both are the caller's to mend.
-/// Answers with details, and successes, pass through.
+/// The library answers a message over the limit with OUT_OF_RANGE and one that is not protobuf with INTERNAL; both are
+/// the caller's to mend. Answers with details, and successes, pass through.
 pub(super) fn mend(response: Response<Body>) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
         Some(status) if status.code() != Code::Ok && status.details().is_empty() => mended(&status).into_http(),
@@ -51,18 +57,24 @@ fn mended(status: &Status) -> Status {
     ];
     let message = status.message();
     match status.code() {
-        Code::OutOfRange if message.contains("decoded message length too large") => {
-            refuse(Code::ResourceExhausted, "TOO_LARGE", format!("{}; send less at a time", message.trim_start_matches("Error, ")))
-        }
-        Code::Internal if MALFORMED.iter().any(|start| message.starts_with(start)) => {
-            refuse(Code::InvalidArgument, "INVALID_FIELD", format!("the request is not a valid message of this method: {message}"))
-        }
+        Code::OutOfRange if message.contains("decoded message length too large") => refuse(
+            Code::ResourceExhausted,
+            "TOO_LARGE",
+            format!("{}; send less at a time", message.trim_start_matches("Error, ")),
+        ),
+        Code::Internal if MALFORMED.iter().any(|start| message.starts_with(start)) => refuse(
+            Code::InvalidArgument,
+            "INVALID_FIELD",
+            format!("the request is not a valid message of this method: {message}"),
+        ),
         Code::Unimplemented if message.starts_with("Content is compressed") => {
             refuse(Code::Unimplemented, "UNIMPLEMENTED", format!("{message}; send it uncompressed"))
         }
-        Code::Unimplemented => {
-            refuse(Code::Unimplemented, "UNIMPLEMENTED", "this server has no such method; list its methods by reflection")
-        }
+        Code::Unimplemented => refuse(
+            Code::Unimplemented,
+            "UNIMPLEMENTED",
+            "this server has no such method; list its methods by reflection",
+        ),
         code => refuse(code, reason_of(code), message),
     }
 }
@@ -98,7 +110,11 @@ mod tests {
                 Code::ResourceExhausted,
                 "TOO_LARGE",
             ),
-            (Status::internal("failed to decode Protobuf message: invalid tag value: 0"), Code::InvalidArgument, "INVALID_FIELD"),
+            (
+                Status::internal("failed to decode Protobuf message: invalid tag value: 0"),
+                Code::InvalidArgument,
+                "INVALID_FIELD",
+            ),
             (Status::unimplemented(""), Code::Unimplemented, "UNIMPLEMENTED"),
             (Status::already_exists("there"), Code::AlreadyExists, "RESOURCE_EXISTS"),
             (Status::out_of_range("revision 7 is compacted"), Code::OutOfRange, "REVISION_EXPIRED"),

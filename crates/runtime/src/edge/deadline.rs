@@ -22,8 +22,8 @@ impl Deadline {
         Self(Instant::now() + timeout)
     }
 
-    /// Runs `work` until the deadline, then drops it: a write that was done by then may still be committed with those it shares a transaction
-    /// with.
+    /// Runs `work` until the deadline, then drops it: a write that was done by then may still be committed with those
+    /// it shares a transaction with.
     pub(super) async fn bound<T>(self, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
         tokio::time::timeout_at(self.0, work).await.unwrap_or_else(|_| Err(passed()))
     }
@@ -46,7 +46,11 @@ fn passed() -> Status {
 pub(super) fn asked(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
     value.to_str().ok().and_then(parse).map(Some).ok_or_else(|| {
-        refuse(Code::InvalidArgument, "INVALID_FIELD", "grpc-timeout must be 1 to 8 digits and one of H, M, S, m, u, n, such as 250m")
+        refuse(
+            Code::InvalidArgument,
+            "INVALID_FIELD",
+            "grpc-timeout must be 1 to 8 digits and one of H, M, S, m, u, n, such as 250m",
+        )
     })
 }
 

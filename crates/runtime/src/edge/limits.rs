@@ -1,4 +1,5 @@
-//! What one server takes on: calls at once, calls a second by one principal, bytes a message. More is refused, never queued.
+//! What one server takes on: calls at once, calls a second by one principal, bytes a message. More is refused, never
+//! queued.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,8 @@ pub const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Largest request message of a service that takes data in bulk: ingest and import.
 pub const BULK_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Principals whose rate is remembered; when there are more, those with a full bucket are forgotten, which changes nothing for them.
+/// Principals whose rate is remembered; when there are more, those with a full bucket are forgotten, which changes
+/// nothing for them.
 const PRINCIPALS: usize = 10_000;
 
 /// Calls being worked on.
@@ -36,7 +38,10 @@ impl Concurrency {
     /// A permit held while the call is worked on, or the refusal.
     pub(super) fn admit(&self) -> Result<OwnedSemaphorePermit, Status> {
         Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
-            let message = format!("the server is working on {} calls already, its limit; try again after the delay given", self.limit);
+            let message = format!(
+                "the server is working on {} calls already, its limit; try again after the delay given",
+                self.limit
+            );
             overloaded("OVERLOADED", message, Duration::from_millis(200))
         })
     }
@@ -81,7 +86,8 @@ impl Rates {
             bucket.tokens -= 1.0;
             return Ok(());
         }
-        let message = format!("{principal} makes more than {} calls a second; try again after the delay given", self.rate);
+        let message =
+            format!("{principal} makes more than {} calls a second; try again after the delay given", self.rate);
         Err(overloaded("OVERLOADED", message, Duration::from_secs_f64((1.0 - bucket.tokens) / self.rate)))
     }
 

@@ -1,6 +1,7 @@
 //! Sees how each RPC ends: its span, its duration by service, method and code, and the end of its stream.
 //!
-//! A unary answer's code is known when the handler returns; a stream's only with its trailers. [`Watched`] is the body that waits for them.
+//! A unary answer's code is known when the handler returns; a stream's only with its trailers. [`Watched`] is the body
+//! that waits for them.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -64,7 +65,8 @@ pub(super) fn span(route: Route) -> Span {
     }
 }
 
-/// Records how a call ended when it is dropped, hence exactly once; a call dropped before its end was cancelled by the caller.
+/// Records how a call ended when it is dropped, hence exactly once; a call dropped before its end was cancelled by the
+/// caller.
 #[derive(Debug)]
 pub(super) struct Completion {
     metrics: RpcMetrics,
@@ -88,9 +90,10 @@ impl Drop for Completion {
         let elapsed = self.started.elapsed();
         let [service, method] = self.labels.clone();
         self.metrics.active.add(-1, &self.labels);
-        self.metrics
-            .duration
-            .record(elapsed.as_secs_f64(), &[service, method, KeyValue::new("rpc.grpc.status_code", i64::from(code as i32))]);
+        self.metrics.duration.record(
+            elapsed.as_secs_f64(),
+            &[service, method, KeyValue::new("rpc.grpc.status_code", i64::from(code as i32))],
+        );
         self.span.record("rpc.grpc.status_code", code as i32);
         let _entered = self.span.enter();
         match code {

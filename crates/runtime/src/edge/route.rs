@@ -31,12 +31,18 @@ impl Route {
         if let Some(method) = waymark_proto::rpc_method(path) {
             return Self::Rpc(method);
         }
-        let Some((service, method)) = path.strip_prefix('/').and_then(|path| path.split_once('/')) else { return Self::Unknown };
+        let Some((service, method)) = path.strip_prefix('/').and_then(|path| path.split_once('/')) else {
+            return Self::Unknown;
+        };
         if let Some((service, method)) = OPEN.iter().find(|open| **open == (service, method)) {
             return Self::Open(service, method);
         }
         let declared = waymark_proto::descriptors().get_service_by_name(service);
-        if declared.is_some_and(|service| service.methods().any(|m| m.name() == method)) { Self::NoRule } else { Self::Unknown }
+        if declared.is_some_and(|service| service.methods().any(|m| m.name() == method)) {
+            Self::NoRule
+        } else {
+            Self::Unknown
+        }
     }
 
     pub(super) fn names(self) -> (&'static str, &'static str) {
@@ -55,7 +61,14 @@ mod tests {
     #[test]
     fn open_methods_are_exactly_the_listed_ones() {
         assert_eq!(Route::of("/grpc.health.v1.Health/Check"), Route::Open("grpc.health.v1.Health", "Check"));
-        for path in ["", "/", "/grpc.health.v1.Health", "/grpc.health.v1.Health/check", "/grpc.health.v1.Health/Check/", "//Check"] {
+        for path in [
+            "",
+            "/",
+            "/grpc.health.v1.Health",
+            "/grpc.health.v1.Health/check",
+            "/grpc.health.v1.Health/Check/",
+            "//Check",
+        ] {
             assert_eq!(Route::of(path), Route::Unknown, "{path}");
             assert_eq!(Route::of(path).names(), ("other", "other"));
         }

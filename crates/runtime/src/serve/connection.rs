@@ -1,7 +1,7 @@
 //! Connections: accepted, served, and ended within bounds.
 //!
-//! The loop is our own rather than the gRPC library's because that one waits without end for connections that say nothing, and leaves
-//! running what a bounded drain must be able to cut.
+//! The loop is our own rather than the gRPC library's because that one waits without end for connections that say
+//! nothing, and leaves running what a bounded drain must be able to cut.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -22,9 +22,11 @@ use tower::{Service, ServiceExt as _};
 use crate::host::Host;
 use crate::shutdown::Shutdown;
 
-/// How long a new connection may take to say how it speaks. After that HTTP's own limits hold: pings, and a time for headers.
+/// How long a new connection may take to say how it speaks. After that HTTP's own limits hold: pings, and a time for
+/// headers.
 const GREETING: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
-/// Bytes that tell: the preface of an HTTP/2 connection (RFC 9113, section 3.4); no request of HTTP/1.1 that we answer is shorter.
+/// Bytes that tell: the preface of an HTTP/2 connection (RFC 9113, section 3.4); no request of HTTP/1.1 that we answer
+/// is shorter.
 const PREFACE: usize = 24;
 /// A pause before looking again whether the rest of a greeting has come.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -70,7 +72,13 @@ where
         let accepted = tokio::select! { () = &mut begun => break, accepted = listener.accept() => accepted };
         match accepted {
             Ok((stream, _)) => {
-                connections.spawn(converse(stream, service.clone(), builder.clone(), host.shutdown.clone(), cut.clone()));
+                connections.spawn(converse(
+                    stream,
+                    service.clone(),
+                    builder.clone(),
+                    host.shutdown.clone(),
+                    cut.clone(),
+                ));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -92,8 +100,13 @@ where
 }
 
 /// Serves one connection to its end.
-async fn converse<S>(stream: TcpStream, service: S, builder: Builder<TokioExecutor>, shutdown: Shutdown, cut: CancellationToken)
-where
+async fn converse<S>(
+    stream: TcpStream,
+    service: S,
+    builder: Builder<TokioExecutor>,
+    shutdown: Shutdown,
+    cut: CancellationToken,
+) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
@@ -126,8 +139,8 @@ where
     }
 }
 
-/// Waits until the greeting is there, unread; false when the peer went before. A connection that gets stuck in it must not stay, as
-/// nothing else would end it.
+/// Waits until the greeting is there, unread; false when the peer went before. A connection that gets stuck in it must
+/// not stay, as nothing else would end it.
 async fn greeting(stream: &TcpStream) -> bool {
     let mut greeting = [0; PREFACE];
     loop {

@@ -96,7 +96,8 @@ impl Service<Request<Body>> for Misbehave {
 fn route(path: &str) -> Route {
     static METHODS: LazyLock<HashMap<String, RpcMethod>> = LazyLock::new(|| {
         let methods = ["Echo", "Panic", "Sleep", "Broken", "Stream", "StreamPanic"].map(|method| {
-            let rpc = RpcMethod { service: Misbehave::NAME.to_owned(), method: method.to_owned(), access: Access::Write };
+            let rpc =
+                RpcMethod { service: Misbehave::NAME.to_owned(), method: method.to_owned(), access: Access::Write };
             (format!("/{}/{method}", Misbehave::NAME), rpc)
         });
         methods.into_iter().collect()
@@ -135,7 +136,10 @@ impl Fixture {
     async fn stream(&self, request: tonic::Request<String>, method: &str) -> tonic::Streaming<String> {
         let mut grpc = tonic::client::Grpc::new(self.channel.clone());
         grpc.ready().await.unwrap();
-        grpc.server_streaming(request, path(method), ProstCodec::<String, String>::default()).await.unwrap().into_inner()
+        grpc.server_streaming(request, path(method), ProstCodec::<String, String>::default())
+            .await
+            .unwrap()
+            .into_inner()
     }
 }
 
@@ -189,13 +193,18 @@ async fn a_panic_is_answered_with_an_incident_and_the_server_lives() {
 #[tokio::test]
 async fn deadlines_cancel_the_handler() {
     let fixture = serve(LimitArgs { max_deadline: Duration::from_millis(50), ..LimitArgs::default() }).await;
-    assert_eq!(reason(&fixture.call("Sleep", text("")).await.unwrap_err()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".into()));
+    assert_eq!(
+        reason(&fixture.call("Sleep", text("")).await.unwrap_err()),
+        (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".into())
+    );
 
     let fixture = serve(LimitArgs::default()).await;
     let address = fixture.running.address();
-    for (method, timeout, code) in
-        [("Sleep", "50m", Code::DeadlineExceeded), ("Stream", "50m", Code::DeadlineExceeded), ("Echo", "soon", Code::InvalidArgument)]
-    {
+    for (method, timeout, code) in [
+        ("Sleep", "50m", Code::DeadlineExceeded),
+        ("Stream", "50m", Code::DeadlineExceeded),
+        ("Echo", "soon", Code::InvalidArgument),
+    ] {
         let status = raw(address, method, &[("content-type", "application/grpc"), ("grpc-timeout", timeout)]).await.1;
         assert_eq!(status.code(), code, "{method} {timeout}");
     }
@@ -206,7 +215,9 @@ async fn raw(address: SocketAddr, method: &str, headers: &[(&'static str, &str)]
     let (mut client, connection) = h2::client::handshake(TcpStream::connect(address).await.unwrap()).await.unwrap();
     let exchange = async move {
         let mut request = Request::post(format!("http://{address}/test.Misbehave/{method}")).body(()).unwrap();
-        request.headers_mut().extend(headers.iter().map(|(key, value)| (HeaderName::from_static(key), value.parse().unwrap())));
+        request
+            .headers_mut()
+            .extend(headers.iter().map(|(key, value)| (HeaderName::from_static(key), value.parse().unwrap())));
         let (response, mut body) = client.send_request(request, false).unwrap();
         body.send_data(vec![0; 5].into(), true).unwrap();
         let (head, mut body) = response.await.unwrap().into_parts();
@@ -235,7 +246,10 @@ async fn calls_over_the_limit_are_shed_but_probes_are_not() {
     let shed = fixture.call("Echo", text("")).await.unwrap_err();
     assert_eq!(reason(&shed), (Code::ResourceExhausted, "OVERLOADED".into()));
     assert!(shed.get_details_retry_info().unwrap().retry_delay.is_some());
-    let health = HealthClient::new(fixture.channel.clone()).check(HealthCheckRequest { service: Misbehave::NAME.into() }).await.unwrap();
+    let health = HealthClient::new(fixture.channel.clone())
+        .check(HealthCheckRequest { service: Misbehave::NAME.into() })
+        .await
+        .unwrap();
     assert_eq!(health.into_inner().status, 1);
 }
 
@@ -252,12 +266,23 @@ async fn a_principal_over_its_rate_is_refused() {
 #[tokio::test]
 async fn denied_by_default_and_by_role() {
     let fixture = serve(LimitArgs::default()).await;
-    assert_eq!(reason(&fixture.call("Secret", text("")).await.unwrap_err()), (Code::PermissionDenied, "PERMISSION_DENIED".into()));
-    assert_eq!(reason(&fixture.call("Unheard", text("")).await.unwrap_err()), (Code::Unimplemented, "UNIMPLEMENTED".into()));
-    for (role, code) in [("viewer", Code::PermissionDenied), ("contributor", Code::Ok), ("god", Code::Unauthenticated)] {
+    assert_eq!(
+        reason(&fixture.call("Secret", text("")).await.unwrap_err()),
+        (Code::PermissionDenied, "PERMISSION_DENIED".into())
+    );
+    assert_eq!(
+        reason(&fixture.call("Unheard", text("")).await.unwrap_err()),
+        (Code::Unimplemented, "UNIMPLEMENTED".into())
+    );
+    for (role, code) in [("viewer", Code::PermissionDenied), ("contributor", Code::Ok), ("god", Code::Unauthenticated)]
+    {
         let mut request = text("");
         request.metadata_mut().insert(ROLE_KEY, role.parse().unwrap());
-        assert_eq!(fixture.call("Echo", request).await.map_or_else(|status| status.code(), |_| Code::Ok), code, "{role}");
+        assert_eq!(
+            fixture.call("Echo", request).await.map_or_else(|status| status.code(), |_| Code::Ok),
+            code,
+            "{role}"
+        );
     }
 }
 
@@ -284,7 +309,8 @@ async fn bad_messages_are_the_callers_and_harm_nobody() {
     let mut grpc = tonic::client::Grpc::new(fixture.channel.clone());
     grpc.ready().await.unwrap();
     // Field 1 of the method is a string; these bytes are a varint there.
-    let wrong = grpc.unary::<u64, u64, _>(tonic::Request::new(7), path("Echo"), ProstCodec::default()).await.unwrap_err();
+    let wrong =
+        grpc.unary::<u64, u64, _>(tonic::Request::new(7), path("Echo"), ProstCodec::default()).await.unwrap_err();
     assert_eq!(reason(&wrong), (Code::InvalidArgument, "INVALID_FIELD".into()));
     assert_eq!(fixture.call("Echo", text("still here")).await.unwrap(), "still here");
 }
@@ -298,7 +324,8 @@ async fn draining_finishes_what_is_in_flight_and_cuts_what_says_nothing() {
     half_open.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
     let mut settings = [0; 9];
     half_open.read_exact(&mut settings).await.unwrap();
-    let mut watch = HealthClient::new(fixture.channel.clone()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    let mut watch =
+        HealthClient::new(fixture.channel.clone()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status, 1);
     let mut endless = fixture.stream(text(""), "Stream").await;
     assert_eq!(endless.message().await.unwrap().as_deref(), Some("first"));
@@ -356,7 +383,9 @@ async fn metrics_count_by_method_and_code_and_hostile_paths_make_no_labels() {
     }
     let text = fixture.host.telemetry.prometheus().unwrap();
     let count = |parts: [&str; 2]| {
-        let line = text.lines().find(|l| l.starts_with("rpc_server_duration_seconds_count") && parts.iter().all(|part| l.contains(part)));
+        let line = text
+            .lines()
+            .find(|l| l.starts_with("rpc_server_duration_seconds_count") && parts.iter().all(|part| l.contains(part)));
         line.unwrap_or_else(|| panic!("{parts:?} not in {text}")).rsplit(' ').next().unwrap().to_owned()
     };
     assert_eq!(count(["rpc_method=\"Echo\"", "status_code=\"0\""]), "1");
@@ -366,7 +395,8 @@ async fn metrics_count_by_method_and_code_and_hostile_paths_make_no_labels() {
 
 #[tokio::test]
 async fn browsers_of_named_origins_may_call() {
-    let fixture = serve_with(ServerArgs { web_origins: vec!["https://app.example.com".into()], ..ServerArgs::default() }).await;
+    let fixture =
+        serve_with(ServerArgs { web_origins: vec!["https://app.example.com".into()], ..ServerArgs::default() }).await;
     let preflight = async |origin: &str| {
         let mut stream = TcpStream::connect(fixture.running.address()).await.unwrap();
         let request = format!(
@@ -377,7 +407,9 @@ async fn browsers_of_named_origins_may_call() {
         stream.read_to_string(&mut answer).await.unwrap();
         answer
     };
-    assert!(preflight("https://app.example.com").await.contains("access-control-allow-origin: https://app.example.com"));
+    assert!(
+        preflight("https://app.example.com").await.contains("access-control-allow-origin: https://app.example.com")
+    );
     assert!(!preflight("https://evil.example.com").await.contains("access-control-allow-origin"));
     assert_eq!(fixture.call("Echo", text("plain gRPC as well")).await.unwrap(), "plain gRPC as well");
 }

@@ -2,15 +2,17 @@
 
 use tonic::{Request, Response, Status};
 use waymark_domain::Change;
-use waymark_domain::discovery::{AssumptionTest, AssumptionTestEvent, OpportunityEvent, Outcome, OutcomeEvent, SolutionEvent};
+use waymark_domain::discovery::{
+    AssumptionTest, AssumptionTestEvent, OpportunityEvent, Outcome, OutcomeEvent, SolutionEvent,
+};
 use waymark_proto::discovery::v1 as pb;
 use waymark_rpc::{answer, batch_rows, open, or_status, written};
 use waymark_store::{Batch, ListQuery, Write};
 
 use super::{Api, change};
 use crate::store::{
-    AssumptionTests, Opportunities, Outcomes, Solutions, delete, keep_opportunity, keep_solution, keep_test, revise_opportunity,
-    revise_solution,
+    AssumptionTests, Opportunities, Outcomes, Solutions, delete, keep_opportunity, keep_solution, keep_test,
+    revise_opportunity, revise_solution,
 };
 
 #[tonic::async_trait]
@@ -19,7 +21,10 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         answer(self.store.get::<Outcomes>(&request.get_ref().name).await)
     }
 
-    async fn list_outcomes(&self, request: Request<pb::ListOutcomesRequest>) -> Result<Response<pb::ListOutcomesResponse>, Status> {
+    async fn list_outcomes(
+        &self,
+        request: Request<pb::ListOutcomesRequest>,
+    ) -> Result<Response<pb::ListOutcomesResponse>, Status> {
         let r = request.into_inner();
         let query = ListQuery {
             parent: &r.parent,
@@ -33,10 +38,17 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         Ok(Response::new(pb::ListOutcomesResponse { outcomes: page.items, next_page_token: page.next_page_token }))
     }
 
-    async fn create_outcome(&self, request: Request<pb::CreateOutcomeRequest>) -> Result<Response<pb::Outcome>, Status> {
+    async fn create_outcome(
+        &self,
+        request: Request<pb::CreateOutcomeRequest>,
+    ) -> Result<Response<pb::Outcome>, Status> {
         let (call, r) = open(request)?;
         written(
-            self.store.create::<Outcomes, _>(&call, &r.parent, &r.outcome_id, r.outcome, |new| change(new, OutcomeEvent::Created)).await,
+            self.store
+                .create::<Outcomes, _>(&call, &r.parent, &r.outcome_id, r.outcome, |new| {
+                    change(new, OutcomeEvent::Created)
+                })
+                .await,
         )
     }
 
@@ -47,28 +59,45 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         let (call, r) = open(request)?;
         let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.outcome_id, row.outcome))))?;
         let keep = async |_: &mut Write, new| Ok(Change::new(new, OutcomeEvent::Created));
-        let reply = |batch: Batch<_>| pb::BatchCreateOutcomesResponse { outcomes: batch.items, failures: batch.failures };
+        let reply =
+            |batch: Batch<_>| pb::BatchCreateOutcomesResponse { outcomes: batch.items, failures: batch.failures };
         written(self.store.batch_create_with::<Outcomes, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
     }
 
-    async fn update_outcome(&self, request: Request<pb::UpdateOutcomeRequest>) -> Result<Response<pb::Outcome>, Status> {
+    async fn update_outcome(
+        &self,
+        request: Request<pb::UpdateOutcomeRequest>,
+    ) -> Result<Response<pb::Outcome>, Status> {
         let (call, r) = open(request)?;
         let update = |_: &Outcome, new| change(new, OutcomeEvent::Updated);
         written(self.store.update::<Outcomes, _>(&call, r.outcome, r.update_mask, update).await)
     }
 
-    async fn delete_outcome(&self, request: Request<pb::DeleteOutcomeRequest>) -> Result<Response<pb::Outcome>, Status> {
+    async fn delete_outcome(
+        &self,
+        request: Request<pb::DeleteOutcomeRequest>,
+    ) -> Result<Response<pb::Outcome>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, OutcomeEvent::Deleted).await;
         written(self.store.delete_with::<Outcomes, _>(&call, &r.name, &r.etag, delete).await)
     }
 
-    async fn undelete_outcome(&self, request: Request<pb::UndeleteOutcomeRequest>) -> Result<Response<pb::Outcome>, Status> {
+    async fn undelete_outcome(
+        &self,
+        request: Request<pb::UndeleteOutcomeRequest>,
+    ) -> Result<Response<pb::Outcome>, Status> {
         let (call, r) = open(request)?;
-        written(self.store.undelete::<Outcomes, _>(&call, &r.name, &r.etag, |old| change(old, OutcomeEvent::Undeleted)).await)
+        written(
+            self.store
+                .undelete::<Outcomes, _>(&call, &r.name, &r.etag, |old| change(old, OutcomeEvent::Undeleted))
+                .await,
+        )
     }
 
-    async fn get_opportunity(&self, request: Request<pb::GetOpportunityRequest>) -> Result<Response<pb::Opportunity>, Status> {
+    async fn get_opportunity(
+        &self,
+        request: Request<pb::GetOpportunityRequest>,
+    ) -> Result<Response<pb::Opportunity>, Status> {
         answer(self.store.get::<Opportunities>(&request.get_ref().name).await)
     }
 
@@ -86,13 +115,21 @@ impl pb::opportunity_service_server::OpportunityService for Api {
             show_deleted: r.show_deleted,
         };
         let page = or_status(self.store.list::<Opportunities>(query).await)?;
-        Ok(Response::new(pb::ListOpportunitiesResponse { opportunities: page.items, next_page_token: page.next_page_token }))
+        Ok(Response::new(pb::ListOpportunitiesResponse {
+            opportunities: page.items,
+            next_page_token: page.next_page_token,
+        }))
     }
 
-    async fn create_opportunity(&self, request: Request<pb::CreateOpportunityRequest>) -> Result<Response<pb::Opportunity>, Status> {
+    async fn create_opportunity(
+        &self,
+        request: Request<pb::CreateOpportunityRequest>,
+    ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, new| keep_opportunity(write, new, OpportunityEvent::Created).await;
-        written(self.store.create_with::<Opportunities, _>(&call, &r.parent, &r.opportunity_id, r.opportunity, keep).await)
+        written(
+            self.store.create_with::<Opportunities, _>(&call, &r.parent, &r.opportunity_id, r.opportunity, keep).await,
+        )
     }
 
     async fn batch_create_opportunities(
@@ -100,25 +137,40 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::BatchCreateOpportunitiesRequest>,
     ) -> Result<Response<pb::BatchCreateOpportunitiesResponse>, Status> {
         let (call, r) = open(request)?;
-        let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.opportunity_id, row.opportunity))))?;
+        let rows =
+            or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.opportunity_id, row.opportunity))))?;
         let keep = async |write: &mut Write, new| keep_opportunity(write, new, OpportunityEvent::Created).await;
-        let reply = |batch: Batch<_>| pb::BatchCreateOpportunitiesResponse { opportunities: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<Opportunities, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
+        let reply = |batch: Batch<_>| pb::BatchCreateOpportunitiesResponse {
+            opportunities: batch.items,
+            failures: batch.failures,
+        };
+        written(
+            self.store.batch_create_with::<Opportunities, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await,
+        )
     }
 
-    async fn update_opportunity(&self, request: Request<pb::UpdateOpportunityRequest>) -> Result<Response<pb::Opportunity>, Status> {
+    async fn update_opportunity(
+        &self,
+        request: Request<pb::UpdateOpportunityRequest>,
+    ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, _, new| revise_opportunity(write, new, OpportunityEvent::Updated).await;
         written(self.store.update_with::<Opportunities, _>(&call, r.opportunity, r.update_mask, keep).await)
     }
 
-    async fn delete_opportunity(&self, request: Request<pb::DeleteOpportunityRequest>) -> Result<Response<pb::Opportunity>, Status> {
+    async fn delete_opportunity(
+        &self,
+        request: Request<pb::DeleteOpportunityRequest>,
+    ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, OpportunityEvent::Deleted).await;
         written(self.store.delete_with::<Opportunities, _>(&call, &r.name, &r.etag, delete).await)
     }
 
-    async fn undelete_opportunity(&self, request: Request<pb::UndeleteOpportunityRequest>) -> Result<Response<pb::Opportunity>, Status> {
+    async fn undelete_opportunity(
+        &self,
+        request: Request<pb::UndeleteOpportunityRequest>,
+    ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, old| keep_opportunity(write, old, OpportunityEvent::Undeleted).await;
         written(self.store.undelete_with::<Opportunities, _>(&call, &r.name, &r.etag, keep).await)
@@ -128,7 +180,10 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         answer(self.store.get::<Solutions>(&request.get_ref().name).await)
     }
 
-    async fn list_solutions(&self, request: Request<pb::ListSolutionsRequest>) -> Result<Response<pb::ListSolutionsResponse>, Status> {
+    async fn list_solutions(
+        &self,
+        request: Request<pb::ListSolutionsRequest>,
+    ) -> Result<Response<pb::ListSolutionsResponse>, Status> {
         let r = request.into_inner();
         let query = ListQuery {
             parent: &r.parent,
@@ -142,7 +197,10 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         Ok(Response::new(pb::ListSolutionsResponse { solutions: page.items, next_page_token: page.next_page_token }))
     }
 
-    async fn create_solution(&self, request: Request<pb::CreateSolutionRequest>) -> Result<Response<pb::Solution>, Status> {
+    async fn create_solution(
+        &self,
+        request: Request<pb::CreateSolutionRequest>,
+    ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, new| keep_solution(write, new, SolutionEvent::Created).await;
         written(self.store.create_with::<Solutions, _>(&call, &r.parent, &r.solution_id, r.solution, keep).await)
@@ -155,34 +213,50 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         let (call, r) = open(request)?;
         let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.solution_id, row.solution))))?;
         let keep = async |write: &mut Write, new| keep_solution(write, new, SolutionEvent::Created).await;
-        let reply = |batch: Batch<_>| pb::BatchCreateSolutionsResponse { solutions: batch.items, failures: batch.failures };
+        let reply =
+            |batch: Batch<_>| pb::BatchCreateSolutionsResponse { solutions: batch.items, failures: batch.failures };
         written(self.store.batch_create_with::<Solutions, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
     }
 
-    async fn update_solution(&self, request: Request<pb::UpdateSolutionRequest>) -> Result<Response<pb::Solution>, Status> {
+    async fn update_solution(
+        &self,
+        request: Request<pb::UpdateSolutionRequest>,
+    ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, _, new| revise_solution(write, new, SolutionEvent::Updated).await;
         written(self.store.update_with::<Solutions, _>(&call, r.solution, r.update_mask, keep).await)
     }
 
-    async fn delete_solution(&self, request: Request<pb::DeleteSolutionRequest>) -> Result<Response<pb::Solution>, Status> {
+    async fn delete_solution(
+        &self,
+        request: Request<pb::DeleteSolutionRequest>,
+    ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, SolutionEvent::Deleted).await;
         written(self.store.delete_with::<Solutions, _>(&call, &r.name, &r.etag, delete).await)
     }
 
-    async fn undelete_solution(&self, request: Request<pb::UndeleteSolutionRequest>) -> Result<Response<pb::Solution>, Status> {
+    async fn undelete_solution(
+        &self,
+        request: Request<pb::UndeleteSolutionRequest>,
+    ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, old| keep_solution(write, old, SolutionEvent::Undeleted).await;
         written(self.store.undelete_with::<Solutions, _>(&call, &r.name, &r.etag, keep).await)
     }
 
-    async fn validate_solution(&self, request: Request<pb::ValidateSolutionRequest>) -> Result<Response<pb::Solution>, Status> {
+    async fn validate_solution(
+        &self,
+        request: Request<pb::ValidateSolutionRequest>,
+    ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
         written(self.validate(&call, &r).await)
     }
 
-    async fn get_assumption_test(&self, request: Request<pb::GetAssumptionTestRequest>) -> Result<Response<pb::AssumptionTest>, Status> {
+    async fn get_assumption_test(
+        &self,
+        request: Request<pb::GetAssumptionTestRequest>,
+    ) -> Result<Response<pb::AssumptionTest>, Status> {
         answer(self.store.get::<AssumptionTests>(&request.get_ref().name).await)
     }
 
@@ -200,7 +274,10 @@ impl pb::opportunity_service_server::OpportunityService for Api {
             show_deleted: r.show_deleted,
         };
         let page = or_status(self.store.list::<AssumptionTests>(query).await)?;
-        Ok(Response::new(pb::ListAssumptionTestsResponse { assumption_tests: page.items, next_page_token: page.next_page_token }))
+        Ok(Response::new(pb::ListAssumptionTestsResponse {
+            assumption_tests: page.items,
+            next_page_token: page.next_page_token,
+        }))
     }
 
     async fn create_assumption_test(
@@ -209,7 +286,11 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::AssumptionTest>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, new| keep_test(write, new, AssumptionTestEvent::Created).await;
-        written(self.store.create_with::<AssumptionTests, _>(&call, &r.parent, &r.assumption_test_id, r.assumption_test, keep).await)
+        written(
+            self.store
+                .create_with::<AssumptionTests, _>(&call, &r.parent, &r.assumption_test_id, r.assumption_test, keep)
+                .await,
+        )
     }
 
     async fn batch_create_assumption_tests(
@@ -217,10 +298,17 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::BatchCreateAssumptionTestsRequest>,
     ) -> Result<Response<pb::BatchCreateAssumptionTestsResponse>, Status> {
         let (call, r) = open(request)?;
-        let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.assumption_test_id, row.assumption_test))))?;
+        let rows = or_status(batch_rows(&r.parent, r.requests, |row| {
+            (row.parent, (row.assumption_test_id, row.assumption_test))
+        }))?;
         let keep = async |write: &mut Write, new| keep_test(write, new, AssumptionTestEvent::Created).await;
-        let reply = |batch: Batch<_>| pb::BatchCreateAssumptionTestsResponse { assumption_tests: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<AssumptionTests, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
+        let reply = |batch: Batch<_>| pb::BatchCreateAssumptionTestsResponse {
+            assumption_tests: batch.items,
+            failures: batch.failures,
+        };
+        written(
+            self.store.batch_create_with::<AssumptionTests, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await,
+        )
     }
 
     async fn update_assumption_test(
@@ -266,7 +354,10 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         answer(self.lint(request.into_inner()).await)
     }
 
-    async fn assess_risks(&self, request: Request<pb::AssessRisksRequest>) -> Result<Response<pb::AssessRisksResponse>, Status> {
+    async fn assess_risks(
+        &self,
+        request: Request<pb::AssessRisksRequest>,
+    ) -> Result<Response<pb::AssessRisksResponse>, Status> {
         answer(self.risks(request.into_inner()).await)
     }
 

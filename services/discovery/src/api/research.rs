@@ -1,7 +1,9 @@
 //! Studies, participants, interviews and insights.
 
 use tonic::{Request, Response, Status};
-use waymark_domain::discovery::{InsightEvent, Interview, InterviewEvent, Participant, ParticipantEvent, Study, StudyEvent};
+use waymark_domain::discovery::{
+    InsightEvent, Interview, InterviewEvent, Participant, ParticipantEvent, Study, StudyEvent,
+};
 use waymark_domain::{Change, Name};
 use waymark_proto::convert::discovery::refresh_strength;
 use waymark_proto::discovery::v1 as pb;
@@ -9,7 +11,9 @@ use waymark_rpc::{answer, batch_rows, open, or_status, parse, required, written}
 use waymark_store::{Batch, ListQuery, Write};
 
 use super::{Api, change};
-use crate::store::{Insights, Interviews, Participants, Studies, delete, keep_insight, keep_interview, update_interview};
+use crate::store::{
+    Insights, Interviews, Participants, Studies, delete, keep_insight, keep_interview, update_interview,
+};
 
 #[tonic::async_trait]
 impl pb::research_service_server::ResearchService for Api {
@@ -17,7 +21,10 @@ impl pb::research_service_server::ResearchService for Api {
         answer(self.store.get::<Studies>(&request.get_ref().name).await)
     }
 
-    async fn list_studies(&self, request: Request<pb::ListStudiesRequest>) -> Result<Response<pb::ListStudiesResponse>, Status> {
+    async fn list_studies(
+        &self,
+        request: Request<pb::ListStudiesRequest>,
+    ) -> Result<Response<pb::ListStudiesResponse>, Status> {
         let r = request.into_inner();
         let query = ListQuery {
             parent: &r.parent,
@@ -33,7 +40,11 @@ impl pb::research_service_server::ResearchService for Api {
 
     async fn create_study(&self, request: Request<pb::CreateStudyRequest>) -> Result<Response<pb::Study>, Status> {
         let (call, r) = open(request)?;
-        written(self.store.create::<Studies, _>(&call, &r.parent, &r.study_id, r.study, |new| change(new, StudyEvent::Created)).await)
+        written(
+            self.store
+                .create::<Studies, _>(&call, &r.parent, &r.study_id, r.study, |new| change(new, StudyEvent::Created))
+                .await,
+        )
     }
 
     async fn batch_create_studies(
@@ -61,7 +72,9 @@ impl pb::research_service_server::ResearchService for Api {
 
     async fn undelete_study(&self, request: Request<pb::UndeleteStudyRequest>) -> Result<Response<pb::Study>, Status> {
         let (call, r) = open(request)?;
-        written(self.store.undelete::<Studies, _>(&call, &r.name, &r.etag, |old| change(old, StudyEvent::Undeleted)).await)
+        written(
+            self.store.undelete::<Studies, _>(&call, &r.name, &r.etag, |old| change(old, StudyEvent::Undeleted)).await,
+        )
     }
 
     async fn start_study(&self, request: Request<pb::StartStudyRequest>) -> Result<Response<pb::Study>, Status> {
@@ -74,7 +87,10 @@ impl pb::research_service_server::ResearchService for Api {
         written(self.store.change::<Studies, _>(&call, &r.name, &r.etag, Study::complete).await)
     }
 
-    async fn get_participant(&self, request: Request<pb::GetParticipantRequest>) -> Result<Response<pb::Participant>, Status> {
+    async fn get_participant(
+        &self,
+        request: Request<pb::GetParticipantRequest>,
+    ) -> Result<Response<pb::Participant>, Status> {
         answer(self.store.get::<Participants>(&request.get_ref().name).await)
     }
 
@@ -92,14 +108,22 @@ impl pb::research_service_server::ResearchService for Api {
             show_deleted: r.show_deleted,
         };
         let page = or_status(self.store.list::<Participants>(query).await)?;
-        Ok(Response::new(pb::ListParticipantsResponse { participants: page.items, next_page_token: page.next_page_token }))
+        Ok(Response::new(pb::ListParticipantsResponse {
+            participants: page.items,
+            next_page_token: page.next_page_token,
+        }))
     }
 
-    async fn create_participant(&self, request: Request<pb::CreateParticipantRequest>) -> Result<Response<pb::Participant>, Status> {
+    async fn create_participant(
+        &self,
+        request: Request<pb::CreateParticipantRequest>,
+    ) -> Result<Response<pb::Participant>, Status> {
         let (call, r) = open(request)?;
         written(
             self.store
-                .create::<Participants, _>(&call, &r.parent, &r.participant_id, r.participant, |new| change(new, ParticipantEvent::Created))
+                .create::<Participants, _>(&call, &r.parent, &r.participant_id, r.participant, |new| {
+                    change(new, ParticipantEvent::Created)
+                })
                 .await,
         )
     }
@@ -109,34 +133,59 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::BatchCreateParticipantsRequest>,
     ) -> Result<Response<pb::BatchCreateParticipantsResponse>, Status> {
         let (call, r) = open(request)?;
-        let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.participant_id, row.participant))))?;
+        let rows =
+            or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.participant_id, row.participant))))?;
         let keep = async |_: &mut Write, new| Ok(Change::new(new, ParticipantEvent::Created));
-        let reply = |batch: Batch<_>| pb::BatchCreateParticipantsResponse { participants: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<Participants, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
+        let reply = |batch: Batch<_>| pb::BatchCreateParticipantsResponse {
+            participants: batch.items,
+            failures: batch.failures,
+        };
+        written(
+            self.store.batch_create_with::<Participants, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await,
+        )
     }
 
-    async fn update_participant(&self, request: Request<pb::UpdateParticipantRequest>) -> Result<Response<pb::Participant>, Status> {
+    async fn update_participant(
+        &self,
+        request: Request<pb::UpdateParticipantRequest>,
+    ) -> Result<Response<pb::Participant>, Status> {
         let (call, r) = open(request)?;
         let update = |_: &Participant, new| change(new, ParticipantEvent::Updated);
         written(self.store.update::<Participants, _>(&call, r.participant, r.update_mask, update).await)
     }
 
-    async fn delete_participant(&self, request: Request<pb::DeleteParticipantRequest>) -> Result<Response<pb::Participant>, Status> {
+    async fn delete_participant(
+        &self,
+        request: Request<pb::DeleteParticipantRequest>,
+    ) -> Result<Response<pb::Participant>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, ParticipantEvent::Deleted).await;
         written(self.store.delete_with::<Participants, _>(&call, &r.name, &r.etag, delete).await)
     }
 
-    async fn undelete_participant(&self, request: Request<pb::UndeleteParticipantRequest>) -> Result<Response<pb::Participant>, Status> {
+    async fn undelete_participant(
+        &self,
+        request: Request<pb::UndeleteParticipantRequest>,
+    ) -> Result<Response<pb::Participant>, Status> {
         let (call, r) = open(request)?;
-        written(self.store.undelete::<Participants, _>(&call, &r.name, &r.etag, |old| change(old, ParticipantEvent::Undeleted)).await)
+        written(
+            self.store
+                .undelete::<Participants, _>(&call, &r.name, &r.etag, |old| change(old, ParticipantEvent::Undeleted))
+                .await,
+        )
     }
 
-    async fn get_interview(&self, request: Request<pb::GetInterviewRequest>) -> Result<Response<pb::Interview>, Status> {
+    async fn get_interview(
+        &self,
+        request: Request<pb::GetInterviewRequest>,
+    ) -> Result<Response<pb::Interview>, Status> {
         answer(self.store.get::<Interviews>(&request.get_ref().name).await)
     }
 
-    async fn list_interviews(&self, request: Request<pb::ListInterviewsRequest>) -> Result<Response<pb::ListInterviewsResponse>, Status> {
+    async fn list_interviews(
+        &self,
+        request: Request<pb::ListInterviewsRequest>,
+    ) -> Result<Response<pb::ListInterviewsResponse>, Status> {
         let r = request.into_inner();
         let query = ListQuery {
             parent: &r.parent,
@@ -153,7 +202,10 @@ impl pb::research_service_server::ResearchService for Api {
         Ok(Response::new(pb::ListInterviewsResponse { interviews: page.items, next_page_token: page.next_page_token }))
     }
 
-    async fn create_interview(&self, request: Request<pb::CreateInterviewRequest>) -> Result<Response<pb::Interview>, Status> {
+    async fn create_interview(
+        &self,
+        request: Request<pb::CreateInterviewRequest>,
+    ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, new| keep_interview(write, new, InterviewEvent::Created).await;
         written(self.store.create_with::<Interviews, _>(&call, &r.parent, &r.interview_id, r.interview, keep).await)
@@ -166,11 +218,15 @@ impl pb::research_service_server::ResearchService for Api {
         let (call, r) = open(request)?;
         let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.interview_id, row.interview))))?;
         let keep = async |write: &mut Write, new| keep_interview(write, new, InterviewEvent::Created).await;
-        let reply = |batch: Batch<_>| pb::BatchCreateInterviewsResponse { interviews: batch.items, failures: batch.failures };
+        let reply =
+            |batch: Batch<_>| pb::BatchCreateInterviewsResponse { interviews: batch.items, failures: batch.failures };
         written(self.store.batch_create_with::<Interviews, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
     }
 
-    async fn update_interview(&self, request: Request<pb::UpdateInterviewRequest>) -> Result<Response<pb::Interview>, Status> {
+    async fn update_interview(
+        &self,
+        request: Request<pb::UpdateInterviewRequest>,
+    ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
         let result = async {
             let patch = required("interview", r.interview)?;
@@ -181,13 +237,19 @@ impl pb::research_service_server::ResearchService for Api {
         written(result.await)
     }
 
-    async fn delete_interview(&self, request: Request<pb::DeleteInterviewRequest>) -> Result<Response<pb::Interview>, Status> {
+    async fn delete_interview(
+        &self,
+        request: Request<pb::DeleteInterviewRequest>,
+    ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, InterviewEvent::Deleted).await;
         written(self.store.delete_with::<Interviews, _>(&call, &r.name, &r.etag, delete).await)
     }
 
-    async fn undelete_interview(&self, request: Request<pb::UndeleteInterviewRequest>) -> Result<Response<pb::Interview>, Status> {
+    async fn undelete_interview(
+        &self,
+        request: Request<pb::UndeleteInterviewRequest>,
+    ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, old| keep_interview(write, old, InterviewEvent::Undeleted).await;
         written(self.store.undelete_with::<Interviews, _>(&call, &r.name, &r.etag, keep).await)
@@ -197,7 +259,10 @@ impl pb::research_service_server::ResearchService for Api {
         answer(self.insight(&request.get_ref().name).await)
     }
 
-    async fn list_insights(&self, request: Request<pb::ListInsightsRequest>) -> Result<Response<pb::ListInsightsResponse>, Status> {
+    async fn list_insights(
+        &self,
+        request: Request<pb::ListInsightsRequest>,
+    ) -> Result<Response<pb::ListInsightsResponse>, Status> {
         let r = request.into_inner();
         let query = ListQuery {
             parent: &r.parent,
@@ -214,7 +279,10 @@ impl pb::research_service_server::ResearchService for Api {
         Ok(Response::new(pb::ListInsightsResponse { insights: page.items, next_page_token: page.next_page_token }))
     }
 
-    async fn create_insight(&self, request: Request<pb::CreateInsightRequest>) -> Result<Response<pb::Insight>, Status> {
+    async fn create_insight(
+        &self,
+        request: Request<pb::CreateInsightRequest>,
+    ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, new| keep_insight(write, new, InsightEvent::Created).await;
         written(self.store.create_with::<Insights, _>(&call, &r.parent, &r.insight_id, r.insight, keep).await)
@@ -227,29 +295,42 @@ impl pb::research_service_server::ResearchService for Api {
         let (call, r) = open(request)?;
         let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.insight_id, row.insight))))?;
         let keep = async |write: &mut Write, new| keep_insight(write, new, InsightEvent::Created).await;
-        let reply = |batch: Batch<_>| pb::BatchCreateInsightsResponse { insights: batch.items, failures: batch.failures };
+        let reply =
+            |batch: Batch<_>| pb::BatchCreateInsightsResponse { insights: batch.items, failures: batch.failures };
         written(self.store.batch_create_with::<Insights, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
     }
 
-    async fn update_insight(&self, request: Request<pb::UpdateInsightRequest>) -> Result<Response<pb::Insight>, Status> {
+    async fn update_insight(
+        &self,
+        request: Request<pb::UpdateInsightRequest>,
+    ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, _, new| keep_insight(write, new, InsightEvent::Updated).await;
         written(self.store.update_with::<Insights, _>(&call, r.insight, r.update_mask, keep).await)
     }
 
-    async fn delete_insight(&self, request: Request<pb::DeleteInsightRequest>) -> Result<Response<pb::Insight>, Status> {
+    async fn delete_insight(
+        &self,
+        request: Request<pb::DeleteInsightRequest>,
+    ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, InsightEvent::Deleted).await;
         written(self.store.delete_with::<Insights, _>(&call, &r.name, &r.etag, delete).await)
     }
 
-    async fn undelete_insight(&self, request: Request<pb::UndeleteInsightRequest>) -> Result<Response<pb::Insight>, Status> {
+    async fn undelete_insight(
+        &self,
+        request: Request<pb::UndeleteInsightRequest>,
+    ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
         let keep = async |write: &mut Write, old| keep_insight(write, old, InsightEvent::Undeleted).await;
         written(self.store.undelete_with::<Insights, _>(&call, &r.name, &r.etag, keep).await)
     }
 
-    async fn trace_evidence(&self, request: Request<pb::TraceEvidenceRequest>) -> Result<Response<pb::TraceEvidenceResponse>, Status> {
+    async fn trace_evidence(
+        &self,
+        request: Request<pb::TraceEvidenceRequest>,
+    ) -> Result<Response<pb::TraceEvidenceResponse>, Status> {
         answer(self.trace(&request.get_ref().name).await)
     }
 }

@@ -18,7 +18,8 @@ impl Api {
         Ok(insight)
     }
 
-    /// An insight and where each of its evidences leads. What was deleted after it was cited is shown with its delete time.
+    /// An insight and where each of its evidences leads. What was deleted after it was cited is shown with its delete
+    /// time.
     pub(super) async fn trace(&self, name: &str) -> Result<pb::TraceEvidenceResponse, Error> {
         let message = self.insight(name).await?;
         let insight: Insight = resource::<Insights>(message.clone())?;

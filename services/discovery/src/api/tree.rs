@@ -22,7 +22,8 @@ impl Api {
         let name: Name<Outcome> = parse("name", &request.name)?;
         let position = request.as_of.map(position).transpose()?;
         let (revision, tree) = tree_as_of(&self.store, name.workspace(), position).await?;
-        let root = tree_node(&tree, &NodeName::Outcome(name), request.show_pruned).ok_or(Error::NotFound(request.name))?;
+        let root =
+            tree_node(&tree, &NodeName::Outcome(name), request.show_pruned).ok_or(Error::NotFound(request.name))?;
         Ok(pb::GetTreeResponse { root: Some(root), revision })
     }
 
@@ -55,7 +56,11 @@ impl Api {
         })
     }
 
-    pub(super) async fn validate(&self, call: &Call, request: &pb::ValidateSolutionRequest) -> Result<Written<pb::Solution>, Error> {
+    pub(super) async fn validate(
+        &self,
+        call: &Call,
+        request: &pb::ValidateSolutionRequest,
+    ) -> Result<Written<pb::Solution>, Error> {
         let name: Name<Solution> = parse("name", &request.name)?;
         let work = async |write: &mut Write| {
             let solution = write.load::<Solutions>(&name, &request.etag).await?;
@@ -79,7 +84,11 @@ impl Api {
         self.store.change::<AssumptionTests, _>(call, &request.name, &request.etag, conclude).await
     }
 
-    pub(super) async fn relocate(&self, call: &Call, request: pb::MoveNodeRequest) -> Result<Written<pb::TreeNode>, Error> {
+    pub(super) async fn relocate(
+        &self,
+        call: &Call,
+        request: pb::MoveNodeRequest,
+    ) -> Result<Written<pb::TreeNode>, Error> {
         let mut violations = Violations::new();
         let node = violations.check("name", request.name.parse::<NodeName>());
         let destination = violations.check("destination", request.destination.parse::<NodeName>());
@@ -95,7 +104,11 @@ impl Api {
         self.store.write(call, &workspace(&node), work).await
     }
 
-    pub(super) async fn prune(&self, call: &Call, request: pb::PruneNodeRequest) -> Result<Written<pb::TreeNode>, Error> {
+    pub(super) async fn prune(
+        &self,
+        call: &Call,
+        request: pb::PruneNodeRequest,
+    ) -> Result<Written<pb::TreeNode>, Error> {
         let mut violations = Violations::new();
         let node = violations.check("name", request.name.parse::<NodeName>());
         let reason = violations.check("reason", text::required(request.reason, REASON_LENGTH));
@@ -144,7 +157,9 @@ fn position(as_of: AsOf) -> Result<Position, Violations> {
             None
         }
         Some(as_of::Position::Revision(revision)) => Some(Position::Revision(revision)),
-        Some(as_of::Position::Time(time)) => convert::time(&mut violations, "as_of.time", Some(time)).map(Position::Time),
+        Some(as_of::Position::Time(time)) => {
+            convert::time(&mut violations, "as_of.time", Some(time)).map(Position::Time)
+        }
     };
     position.ok_or(violations)
 }

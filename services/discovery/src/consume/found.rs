@@ -34,17 +34,20 @@ pub(super) fn leak(message: metrics::Friction) -> Result<Leak, Violations> {
     Ok(Leak { path: friction.span(), sighting })
 }
 
-/// Tells the opportunities that rest on the friction; one that is opened stands below the outcome that more users get along the path.
+/// Tells the opportunities that rest on the friction; one that is opened stands below the outcome that more users get
+/// along the path.
 pub(super) async fn found(write: &mut Write, Leak { path, sighting }: Leak) -> Result<(), Error> {
     tell(write, sighting, async move |write: &mut Write| root(write, &path).await).await
 }
 
-/// The outcome that is known by the share of users who get along the path, whoever made it and whatever people call it; it is made when
-/// there is none.
+/// The outcome that is known by the share of users who get along the path, whoever made it and whatever people call it;
+/// it is made when there is none.
 async fn root(write: &mut Write, path: &str) -> Result<String, Error> {
     let measure = format!("share of users who get {path}");
-    if let Some(root) = write.all::<Outcomes>().await?.into_iter().find(|outcome| outcome.binding.measure() == measure) {
+    if let Some(root) = write.all::<Outcomes>().await?.into_iter().find(|outcome| outcome.binding.measure() == measure)
+    {
         return Ok(root.meta.name.to_string());
     }
-    create_root(write, pb::Outcome { display_name: format!("More users get {path}"), measure, ..Default::default() }).await
+    create_root(write, pb::Outcome { display_name: format!("More users get {path}"), measure, ..Default::default() })
+        .await
 }

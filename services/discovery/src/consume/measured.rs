@@ -1,5 +1,5 @@
-//! An outcome was measured: a learning of the opportunities it came from, and an opportunity of its own when it missed and came from
-//! none.
+//! An outcome was measured: a learning of the opportunities it came from, and an opportunity of its own when it missed
+//! and came from none.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -65,7 +65,9 @@ async fn opportunities(write: &mut Write, outcome: &metrics::Outcome) -> Result<
         }
         let opportunity = match target.name.collection.as_str() {
             Opportunity::COLLECTION => Some(typed(&target)),
-            Solution::COLLECTION => write.find::<Solutions>(&typed(&target)).await?.map(|solution| solution.opportunity),
+            Solution::COLLECTION => {
+                write.find::<Solutions>(&typed(&target)).await?.map(|solution| solution.opportunity)
+            }
             AssumptionTest::COLLECTION => match write.find::<AssumptionTests>(&typed(&target)).await? {
                 Some(test) => write.find::<Solutions>(&test.solution).await?.map(|solution| solution.opportunity),
                 None => None,

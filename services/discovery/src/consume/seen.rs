@@ -1,5 +1,5 @@
-//! Something that hurts was seen, with numbers, and may be seen again: the opportunities that rest on it hear of it, and when there is
-//! none, one is opened.
+//! Something that hurts was seen, with numbers, and may be seen again: the opportunities that rest on it hear of it,
+//! and when there is none, one is opened.
 
 use std::convert::Infallible;
 
@@ -21,16 +21,17 @@ pub(super) struct Sighting {
     pub seen: Evidence,
 }
 
-/// Adds the numbers to the live opportunities that have what was seen among their evidence, whether it opened them earlier or a person
-/// cited it there; opens one below `root` when there is none. One that was given up does not count: that it happens again is worth a new
-/// one.
+/// Adds the numbers to the live opportunities that have what was seen among their evidence, whether it opened them
+/// earlier or a person cited it there; opens one below `root` when there is none. One that was given up does not count:
+/// that it happens again is worth a new one.
 pub(super) async fn tell(
     write: &mut Write,
     sighting: Sighting,
     root: impl AsyncFnOnce(&mut Write) -> Result<String, Error>,
 ) -> Result<(), Error> {
     let mut resting = write.all::<Opportunities>().await?;
-    resting.retain(|o| o.pruning.is_none() && o.evidence.iter().any(|evidence| evidence.target == sighting.seen.target));
+    resting
+        .retain(|o| o.pruning.is_none() && o.evidence.iter().any(|evidence| evidence.target == sighting.seen.target));
     if resting.is_empty() {
         let parent_node = root(write).await?;
         return open(write, &sighting, parent_node).await;
@@ -43,7 +44,11 @@ pub(super) async fn tell(
     Ok(())
 }
 
-async fn open(write: &mut Write, Sighting { title, description, seen }: &Sighting, parent_node: String) -> Result<(), Error> {
+async fn open(
+    write: &mut Write,
+    Sighting { title, description, seen }: &Sighting,
+    parent_node: String,
+) -> Result<(), Error> {
     let mut message = pb::Opportunity {
         display_name: cut(title),
         parent_node,

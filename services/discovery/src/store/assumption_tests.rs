@@ -23,7 +23,11 @@ impl Table for AssumptionTests {
 }
 
 /// Keeps a test that is new in its tree, with its place looked up.
-pub async fn keep_test(write: &mut Write, test: AssumptionTest, event: AssumptionTestEvent) -> Result<Change<AssumptionTest>, Error> {
+pub async fn keep_test(
+    write: &mut Write,
+    test: AssumptionTest,
+    event: AssumptionTestEvent,
+) -> Result<Change<AssumptionTest>, Error> {
     let solution = write.find::<Solutions>(&test.solution).await?;
     Tree::new([], [], solution, []).place_test(&test).map_err(Error::rule)?;
     Ok(Change::new(test, event))

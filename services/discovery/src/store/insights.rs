@@ -44,7 +44,11 @@ pub async fn reassess(write: &mut Write, insights: Vec<Insight>, revised: Interv
 }
 
 /// Adds the interviews that an insight cites to those `known`. They come with their transcripts, so none is read twice.
-async fn read_cited(write: &mut Write, insight: &Insight, known: &mut BTreeMap<Name<Interview>, Interview>) -> Result<(), Error> {
+async fn read_cited(
+    write: &mut Write,
+    insight: &Insight,
+    known: &mut BTreeMap<Name<Interview>, Interview>,
+) -> Result<(), Error> {
     for name in insight.interviews() {
         if !known.contains_key(&name) {
             known.extend(write.find::<Interviews>(&name).await?.map(|interview| (name, interview)));

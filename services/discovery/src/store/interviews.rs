@@ -1,4 +1,5 @@
-//! Interviews: kept only with a study and a participant, and changed only as far as insights do not lose what they cite.
+//! Interviews: kept only with a study and a participant, and changed only as far as insights do not lose what they
+//! cite.
 
 use pbjson_types::FieldMask;
 use waymark_domain::discovery::{Interview, InterviewEvent};
@@ -23,7 +24,11 @@ impl Table for Interviews {
 }
 
 /// Keeps an interview, with what it refers to looked up.
-pub async fn keep_interview(write: &mut Write, interview: Interview, event: InterviewEvent) -> Result<Change<Interview>, Error> {
+pub async fn keep_interview(
+    write: &mut Write,
+    interview: Interview,
+    event: InterviewEvent,
+) -> Result<Change<Interview>, Error> {
     let study = write.find::<Studies>(&interview.study).await?;
     let participant = write.find::<Participants>(&interview.participant).await?;
     interview.keep(study.as_ref(), participant.as_ref(), event).map_err(Error::rule)
@@ -38,7 +43,11 @@ pub async fn update_interview(
 ) -> Result<pb::Interview, Error> {
     let (old, revised) = write.patched::<Interviews>(name, patch, update_mask).await?;
     let target = name.full();
-    let citing = write.all::<Insights>().await?.into_iter().filter(|insight| insight.evidence.iter().any(|e| e.target == target));
+    let citing = write
+        .all::<Insights>()
+        .await?
+        .into_iter()
+        .filter(|insight| insight.evidence.iter().any(|e| e.target == target));
     let citing: Vec<_> = citing.collect();
     revised.keep_cited(citing.iter().flat_map(|insight| insight.citations_of(name))).map_err(Error::rule)?;
     let change = keep_interview(write, revised, InterviewEvent::Updated).await?;

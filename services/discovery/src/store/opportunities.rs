@@ -24,7 +24,11 @@ impl Table for Opportunities {
 }
 
 /// Keeps an opportunity that is new in its tree, hence has nothing below it, with its place and evidence looked up.
-pub async fn keep_opportunity(write: &mut Write, opportunity: Opportunity, event: OpportunityEvent) -> Result<Change<Opportunity>, Error> {
+pub async fn keep_opportunity(
+    write: &mut Write,
+    opportunity: Opportunity,
+    event: OpportunityEvent,
+) -> Result<Change<Opportunity>, Error> {
     above(write, &opportunity.parent_node).await?.place_opportunity(&opportunity).map_err(Error::rule)?;
     revise_opportunity(write, opportunity, event).await
 }

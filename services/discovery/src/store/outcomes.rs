@@ -11,5 +11,6 @@ impl Table for Outcomes {
     type Resource = Outcome;
     type Message = pb::Outcome;
     const TABLE: &'static str = "outcomes";
-    const COLUMNS: Columns<Outcome> = &[Column::text("metric", |o: &Outcome| o.binding.metric().map(ToString::to_string)).indexed()];
+    const COLUMNS: Columns<Outcome> =
+        &[Column::text("metric", |o: &Outcome| o.binding.metric().map(ToString::to_string)).indexed()];
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use waymark_domain::discovery::reference::{self, is_ours};
-use waymark_domain::discovery::{AssumptionTest, Insight, Interview, Opportunity, Outcome, Participant, Solution, Study};
+use waymark_domain::discovery::{
+    AssumptionTest, Insight, Interview, Opportunity, Outcome, Participant, Solution, Study,
+};
 use waymark_domain::{AnyName, Change, FullName, Name, Resource};
 use waymark_store::{Error, Table, Write};
 
@@ -20,7 +22,10 @@ pub async fn delete<R: Resource>(write: &mut Write, resource: R, deleted: R::Eve
 }
 
 /// Those of the targets that this service holds.
-pub async fn existing<'a>(write: &mut Write, targets: impl Iterator<Item = &'a FullName>) -> Result<BTreeSet<AnyName>, Error> {
+pub async fn existing<'a>(
+    write: &mut Write,
+    targets: impl Iterator<Item = &'a FullName>,
+) -> Result<BTreeSet<AnyName>, Error> {
     let ours: BTreeSet<&AnyName> = targets.filter(|t| is_ours(t)).map(|t| &t.name).collect();
     let mut existing = BTreeSet::new();
     for name in ours {
@@ -70,9 +75,11 @@ async fn first<T: Table>(write: &mut Write, column: &str, value: &str) -> Result
 /// A resource whose evidence cites `target`; evidence of a resource for itself does not count.
 async fn citing(write: &mut Write, target: &FullName) -> Result<Option<AnyName>, Error> {
     let insights = write.all::<Insights>().await?;
-    let insights = insights.iter().filter(|i| i.evidence.iter().any(|e| e.target == *target)).map(|i| i.meta.name.any());
+    let insights =
+        insights.iter().filter(|i| i.evidence.iter().any(|e| e.target == *target)).map(|i| i.meta.name.any());
     let opportunities = write.all::<Opportunities>().await?;
-    let opportunities = opportunities.iter().filter(|o| o.evidence.iter().any(|e| e.target == *target)).map(|o| o.meta.name.any());
+    let opportunities =
+        opportunities.iter().filter(|o| o.evidence.iter().any(|e| e.target == *target)).map(|o| o.meta.name.any());
     let solutions = write.all::<Solutions>().await?;
     let cites = |s: &&Solution| s.risk_evidence.iter().flat_map(|r| &r.evidence).any(|e| e.target == *target);
     let solutions = solutions.iter().filter(cites).map(|s| s.meta.name.any());

@@ -24,14 +24,22 @@ impl Table for Solutions {
 }
 
 /// Keeps a solution that is new in its tree, with its place and evidence looked up.
-pub async fn keep_solution(write: &mut Write, solution: Solution, event: SolutionEvent) -> Result<Change<Solution>, Error> {
+pub async fn keep_solution(
+    write: &mut Write,
+    solution: Solution,
+    event: SolutionEvent,
+) -> Result<Change<Solution>, Error> {
     let opportunity = write.find::<Opportunities>(&solution.opportunity).await?;
     Tree::new([], opportunity, [], []).place_solution(&solution).map_err(Error::rule)?;
     revise_solution(write, solution, event).await
 }
 
 /// Keeps a solution that stays where it is, with its evidence looked up.
-pub async fn revise_solution(write: &mut Write, solution: Solution, event: SolutionEvent) -> Result<Change<Solution>, Error> {
+pub async fn revise_solution(
+    write: &mut Write,
+    solution: Solution,
+    event: SolutionEvent,
+) -> Result<Change<Solution>, Error> {
     let targets = || solution.risk_evidence.iter().flat_map(|r| &r.evidence).map(|e| &e.target);
     let existing = existing(write, targets()).await?;
     check_targets("risk_evidence", solution.meta.name.workspace(), targets(), &existing).map_err(Error::rule)?;

@@ -11,6 +11,8 @@ impl Table for Studies {
     type Resource = Study;
     type Message = pb::Study;
     const TABLE: &'static str = "studies";
-    const COLUMNS: Columns<Study> =
-        &[Column::text("method", |s| Some(<&str>::from(s.method).to_owned())), Column::text("state", |s| Some(s.state.to_string()))];
+    const COLUMNS: Columns<Study> = &[
+        Column::text("method", |s| Some(<&str>::from(s.method).to_owned())),
+        Column::text("state", |s| Some(s.state.to_string())),
+    ];
 }

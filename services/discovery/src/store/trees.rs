@@ -17,8 +17,13 @@ pub async fn tree_of(write: &mut Write) -> Result<Tree, Error> {
     Ok(Tree::new(outcomes, opportunities, solutions, tests))
 }
 
-/// All trees of a workspace at one position, with the revision it stands for: the four tables agree, whatever is written meanwhile.
-pub async fn tree_as_of(store: &Store, workspace: &WorkspaceId, position: Option<Position>) -> Result<(i64, Tree), Error> {
+/// All trees of a workspace at one position, with the revision it stands for: the four tables agree, whatever is
+/// written meanwhile.
+pub async fn tree_as_of(
+    store: &Store,
+    workspace: &WorkspaceId,
+    position: Option<Position>,
+) -> Result<(i64, Tree), Error> {
     let revision = match position {
         Some(position) => store.resolve(workspace, position).await?,
         None => store.revision(workspace).await?,

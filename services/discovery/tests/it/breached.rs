@@ -13,7 +13,11 @@ use crate::support::{Discovery, PARENT, days_ago, metric, on_both, received};
 fn breached(event: u128, day: i64, value: f64) -> Received {
     let start = 1_795_392_000 + 86_400 * day;
     let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
-    let below = metrics::MetricAlert { threshold: Some(20.0), condition: metrics::AlertCondition::Below.into(), ..Default::default() };
+    let below = metrics::MetricAlert {
+        threshold: Some(20.0),
+        condition: metrics::AlertCondition::Below.into(),
+        ..Default::default()
+    };
     let orders = metrics::Metric {
         name: format!("{PARENT}/metrics/orders"),
         uid: "6f4f3c1e-7a0b-4b61-9d1b-3a7c7a1d9f10".into(),
@@ -74,9 +78,13 @@ async fn a_breach_of_a_metric_that_no_outcome_is_bound_to_makes_one() {
     on_both(async |mut d: Discovery| {
         d.outcome("other").await;
         handle(d.service.store(), &breached(1, 0, 12.0)).await.unwrap();
-        let list =
-            pb::ListOutcomesRequest { parent: PARENT.into(), filter: format!("metric = \"{}\"", metric("orders")), ..Default::default() };
-        let [root]: [pb::Outcome; 1] = d.trees.list_outcomes(list).await.unwrap().into_inner().outcomes.try_into().unwrap();
+        let list = pb::ListOutcomesRequest {
+            parent: PARENT.into(),
+            filter: format!("metric = \"{}\"", metric("orders")),
+            ..Default::default()
+        };
+        let [root]: [pb::Outcome; 1] =
+            d.trees.list_outcomes(list).await.unwrap().into_inner().outcomes.try_into().unwrap();
         assert_eq!(root.display_name, "Move Orders");
         assert_eq!(opportunities(&mut d).await[0].parent_node, root.name);
     })
@@ -100,7 +108,8 @@ async fn an_opportunity_that_rests_on_the_metric_is_told_unless_it_was_given_up(
         assert_eq!(told.evidence, [seen("fell after the redesign"), seen("\"Orders\" was 12 on 2026-11-23, below 20")]);
         assert_eq!(opportunities(&mut d).await.len(), 2, "nothing is opened");
 
-        let prune = pb::PruneNodeRequest { name: resting.name.clone(), reason: "too small".into(), ..Default::default() };
+        let prune =
+            pb::PruneNodeRequest { name: resting.name.clone(), reason: "too small".into(), ..Default::default() };
         d.trees.prune_node(prune).await.unwrap();
         handle(d.service.store(), &breached(2, 7, 11.0)).await.unwrap();
         let all = opportunities(&mut d).await;

@@ -75,8 +75,11 @@ async fn a_miss_that_came_from_nowhere_opens_an_opportunity() {
         handle(d.service.store(), &measured(4, Verdict::Missed, "It still does not", vec![])).await.unwrap();
         let verbs: Vec<String> = d.events().await.into_iter().map(|(_, event)| event).collect();
         assert_eq!(verbs, ["OutcomeCreated", "OpportunityCreated", "OpportunityLearned", "OpportunityLearned"]);
-        let list =
-            pb::ListOutcomesRequest { parent: PARENT.into(), filter: format!("metric = \"{}\"", metric("root")), ..Default::default() };
+        let list = pb::ListOutcomesRequest {
+            parent: PARENT.into(),
+            filter: format!("metric = \"{}\"", metric("root")),
+            ..Default::default()
+        };
         let roots = d.trees.list_outcomes(list).await.unwrap().into_inner().outcomes;
         let list = pb::ListOpportunitiesRequest { parent: PARENT.into(), ..Default::default() };
         let opened = d.trees.list_opportunities(list).await.unwrap().into_inner().opportunities.remove(0);

@@ -10,7 +10,8 @@ use crate::support::{Discovery, PARENT, days_ago, on_both, received};
 
 /// Of those who got to the second step `reached` got to the third.
 fn found(event: u128, id: &str, reached: i64) -> Received {
-    let step = |event: &str, users, lost| metrics::FrictionStep { event: event.into(), users, lost, ..Default::default() };
+    let step =
+        |event: &str, users, lost| metrics::FrictionStep { event: event.into(), users, lost, ..Default::default() };
     let at = |seconds| Some(pbjson_types::Timestamp { seconds, nanos: 0 });
     let correlate = metrics::FrictionCorrelate {
         property: "plan".into(),
@@ -27,7 +28,11 @@ fn found(event: u128, id: &str, reached: i64) -> Received {
         etag: "3".into(),
         create_time: Some(days_ago(9)),
         update_time: Some(days_ago(0)),
-        steps: vec![step("signed_up", 2000, 0), step("invited", 1240, 760), step("report_created", reached, 1240 - reached)],
+        steps: vec![
+            step("signed_up", 2000, 0),
+            step("invited", 1240, 760),
+            step("report_created", reached, 1240 - reached),
+        ],
         window_days: 7,
         start_time: at(1_790_812_800),
         end_time: at(1_793_491_200),
@@ -58,7 +63,8 @@ async fn verbs(d: &Discovery) -> Vec<String> {
 }
 
 const WORST: &str = "80 % of 1,240 users who did \"invited\" did not get to \"report_created\" within 7 days (2026-10-01 to 2026-11-01)";
-const BETTER: &str = "38 % of 2,000 users who did \"signed_up\" did not get to \"invited\" within 7 days (2026-10-01 to 2026-11-01)";
+const BETTER: &str =
+    "38 % of 2,000 users who did \"signed_up\" did not get to \"invited\" within 7 days (2026-10-01 to 2026-11-01)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_friction_opens_an_opportunity_once_and_the_next_finding_adds_to_it() {

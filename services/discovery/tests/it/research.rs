@@ -23,8 +23,11 @@ async fn a_study_goes_one_way() {
         // The state is not writable by an update.
         let mut patch = started.clone();
         patch.set_state(pb::StudyState::Planned);
-        let update =
-            pb::UpdateStudyRequest { study: Some(patch), update_mask: Some(FieldMask { paths: vec!["*".into()] }), ..Default::default() };
+        let update = pb::UpdateStudyRequest {
+            study: Some(patch),
+            update_mask: Some(FieldMask { paths: vec!["*".into()] }),
+            ..Default::default()
+        };
         assert_eq!(d.research.update_study(update).await.unwrap().into_inner().state(), pb::StudyState::Active);
         assert_eq!(d.research.complete_study(complete).await.unwrap().into_inner().state(), pb::StudyState::Complete);
         assert_eq!(refusal(d.research.start_study(start).await).1, "STATE_CONFLICT");
@@ -39,18 +42,26 @@ async fn an_interview_needs_study_participant_and_consent() {
     on_both(async |mut d: Discovery| {
         let missing = refusal(d.interview("i", interview_of("p", 1)).await);
         assert_eq!((missing.0, missing.1.as_str()), (Code::FailedPrecondition, "REFERENCE_NOT_FOUND"));
-        assert_eq!((missing.2["field"].as_str(), missing.2["resource"].as_str()), ("study", "workspaces/acme/studies/s"));
+        assert_eq!(
+            (missing.2["field"].as_str(), missing.2["resource"].as_str()),
+            ("study", "workspaces/acme/studies/s")
+        );
         let study = d.study("s").await;
         assert_eq!(refusal(d.interview("i", interview_of("p", 1)).await).2["field"], "participant");
         let scopes = vec![pb::ConsentScope::Notes.into()];
         let consent = pb::Consent { scopes, give_time: Some(days_ago(90)), expire_time: Some(days_ago(10)) };
         let participant = d.participant("p", Some(consent)).await;
         let (code, reason_, metadata) = refusal(d.interview("i", interview_of("p", 9)).await);
-        assert_eq!((code, reason_.as_str(), metadata["rule"].as_str()), (Code::FailedPrecondition, "RULE_VIOLATED", "consent"));
+        assert_eq!(
+            (code, reason_.as_str(), metadata["rule"].as_str()),
+            (Code::FailedPrecondition, "RULE_VIOLATED", "consent")
+        );
         let kept = d.interview("i", interview_of("p", 11)).await.unwrap();
 
-        let wrong =
-            pb::Interview { highlights: vec![pb::Highlight { quote: "invite".into(), ..kept.highlights[0].clone() }], ..kept.clone() };
+        let wrong = pb::Interview {
+            highlights: vec![pb::Highlight { quote: "invite".into(), ..kept.highlights[0].clone() }],
+            ..kept.clone()
+        };
         assert_eq!(fields(d.interview("j", wrong).await), ["interview.highlights[0].quote"]);
         let huge = pb::TranscriptSegment { speaker: "p".into(), text: "x".repeat(1 << 20), ..Default::default() };
         let huge = pb::Interview { transcript: vec![huge], highlights: vec![], ..kept.clone() };
@@ -70,7 +81,11 @@ async fn an_interview_needs_study_participant_and_consent() {
 
         for (code, reason_, metadata) in [
             refusal(d.research.delete_study(pb::DeleteStudyRequest { name: study.name, ..Default::default() }).await),
-            refusal(d.research.delete_participant(pb::DeleteParticipantRequest { name: participant.name, ..Default::default() }).await),
+            refusal(
+                d.research
+                    .delete_participant(pb::DeleteParticipantRequest { name: participant.name, ..Default::default() })
+                    .await,
+            ),
         ] {
             assert_eq!((code, reason_.as_str()), (Code::FailedPrecondition, "RESOURCE_IN_USE"));
             assert_eq!(metadata["referrer"], kept.name);
@@ -121,7 +136,11 @@ async fn an_insight_is_as_strong_as_its_interviews() {
         d.clock.advance(Duration::from_hours(365 * 24));
         let later = d.research.get_insight(get).await.unwrap().into_inner().strength.unwrap();
         assert!((now.score - later.score - 0.1).abs() < 1e-9, "{} then {}", now.score, later.score);
-        let listed = d.research.list_insights(pb::ListInsightsRequest { parent: PARENT.into(), ..Default::default() }).await.unwrap();
+        let listed = d
+            .research
+            .list_insights(pb::ListInsightsRequest { parent: PARENT.into(), ..Default::default() })
+            .await
+            .unwrap();
         assert_eq!(listed.into_inner().insights[0].strength, Some(later));
 
         let delete = pb::DeleteInterviewRequest { name: second.name, ..Default::default() };
@@ -142,10 +161,15 @@ async fn each_insight_is_assessed_again_when_who_spoke_or_when_changes() {
             d.insight(id, vec![cite("i", "invites"), cite("j", "invites")]).await.unwrap();
         }
         let before = d.events().await.len();
-        let changed = pb::Interview { display_name: "Renamed".into(), name: format!("{PARENT}/interviews/i"), ..interview_of("p", 5) };
+        let changed = pb::Interview {
+            display_name: "Renamed".into(),
+            name: format!("{PARENT}/interviews/i"),
+            ..interview_of("p", 5)
+        };
         for path in ["display_name", "conduct_time"] {
             let update_mask = Some(FieldMask { paths: vec![path.into()] });
-            let update = pb::UpdateInterviewRequest { interview: Some(changed.clone()), update_mask, ..Default::default() };
+            let update =
+                pb::UpdateInterviewRequest { interview: Some(changed.clone()), update_mask, ..Default::default() };
             d.research.update_interview(update).await.unwrap();
         }
         let events: Vec<String> = d.events().await.into_iter().skip(before).map(|(_, event)| event).collect();

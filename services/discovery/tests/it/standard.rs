@@ -17,7 +17,12 @@ macro_rules! standard {
         let first = $first;
         let client = &mut $client;
         let parent = PARENT.to_owned();
-        let create = pb::$Create { parent: parent.clone(), $id: "one".into(), $field: Some(first.clone()), ..Default::default() };
+        let create = pb::$Create {
+            parent: parent.clone(),
+            $id: "one".into(),
+            $field: Some(first.clone()),
+            ..Default::default()
+        };
         client.$create(pb::$Create { validate_only: true, ..create.clone() }).await.unwrap();
         let request_id = Uuid::from_u128(7).to_string();
         let tracked = pb::$Create { request_id, ..create.clone() };
@@ -190,10 +195,19 @@ async fn what_was_deleted_comes_back_only_to_what_it_refers_to() {
         d.study("s").await;
         d.participant("p", None).await;
         let interview = d.interview("i", interview_of("p", 1)).await.unwrap();
-        d.research.delete_interview(pb::DeleteInterviewRequest { name: interview.name.clone(), ..Default::default() }).await.unwrap();
-        d.research.delete_study(pb::DeleteStudyRequest { name: named("studies/s"), ..Default::default() }).await.unwrap();
+        d.research
+            .delete_interview(pb::DeleteInterviewRequest { name: interview.name.clone(), ..Default::default() })
+            .await
+            .unwrap();
+        d.research
+            .delete_study(pb::DeleteStudyRequest { name: named("studies/s"), ..Default::default() })
+            .await
+            .unwrap();
         let undelete = pb::UndeleteInterviewRequest { name: interview.name, ..Default::default() };
-        assert_eq!(reason(d.research.undelete_interview(undelete).await), (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into()));
+        assert_eq!(
+            reason(d.research.undelete_interview(undelete).await),
+            (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into())
+        );
     })
     .await;
 }

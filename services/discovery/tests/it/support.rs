@@ -75,33 +75,54 @@ impl Discovery {
     pub async fn study(&mut self, id: &str) -> pb::Study {
         let mut study = pb::Study { display_name: id.into(), ..Default::default() };
         study.set_method(pb::StudyMethod::Interview);
-        let request = pb::CreateStudyRequest { parent: PARENT.into(), study_id: id.into(), study: Some(study), ..Default::default() };
+        let request = pb::CreateStudyRequest {
+            parent: PARENT.into(),
+            study_id: id.into(),
+            study: Some(study),
+            ..Default::default()
+        };
         self.research.create_study(request).await.unwrap().into_inner()
     }
 
     pub async fn participant(&mut self, id: &str, consent: Option<pb::Consent>) -> pb::Participant {
         let participant = Some(pb::Participant { display_name: id.into(), consent, ..Default::default() });
-        let request = pb::CreateParticipantRequest { parent: PARENT.into(), participant_id: id.into(), participant, ..Default::default() };
+        let request = pb::CreateParticipantRequest {
+            parent: PARENT.into(),
+            participant_id: id.into(),
+            participant,
+            ..Default::default()
+        };
         self.research.create_participant(request).await.unwrap().into_inner()
     }
 
     pub async fn interview(&mut self, id: &str, interview: pb::Interview) -> Result<pb::Interview, Status> {
         let interview = Some(interview);
-        let request = pb::CreateInterviewRequest { parent: PARENT.into(), interview_id: id.into(), interview, ..Default::default() };
+        let request = pb::CreateInterviewRequest {
+            parent: PARENT.into(),
+            interview_id: id.into(),
+            interview,
+            ..Default::default()
+        };
         self.research.create_interview(request).await.map(tonic::Response::into_inner)
     }
 
     pub async fn insight(&mut self, id: &str, evidence: Vec<pb::InsightEvidence>) -> Result<pb::Insight, Status> {
-        let mut insight = pb::Insight { display_name: id.into(), statement: "Admins give up".into(), evidence, ..Default::default() };
+        let mut insight =
+            pb::Insight { display_name: id.into(), statement: "Admins give up".into(), evidence, ..Default::default() };
         insight.set_kind(pb::InsightKind::Pain);
-        let request =
-            pb::CreateInsightRequest { parent: PARENT.into(), insight_id: id.into(), insight: Some(insight), ..Default::default() };
+        let request = pb::CreateInsightRequest {
+            parent: PARENT.into(),
+            insight_id: id.into(),
+            insight: Some(insight),
+            ..Default::default()
+        };
         self.research.create_insight(request).await.map(tonic::Response::into_inner)
     }
 
     pub async fn outcome(&mut self, id: &str) -> pb::Outcome {
         let outcome = Some(pb::Outcome { display_name: id.into(), metric: metric(id), ..Default::default() });
-        let request = pb::CreateOutcomeRequest { parent: PARENT.into(), outcome_id: id.into(), outcome, ..Default::default() };
+        let request =
+            pb::CreateOutcomeRequest { parent: PARENT.into(), outcome_id: id.into(), outcome, ..Default::default() };
         self.trees.create_outcome(request).await.unwrap().into_inner()
     }
 
@@ -110,21 +131,31 @@ impl Discovery {
         let mut opportunity = pb::Opportunity { display_name: id.into(), parent_node, ..Default::default() };
         opportunity.set_kind(pb::OpportunityKind::Need);
         let opportunity = Some(opportunity);
-        let request = pb::CreateOpportunityRequest { parent: PARENT.into(), opportunity_id: id.into(), opportunity, ..Default::default() };
+        let request = pb::CreateOpportunityRequest {
+            parent: PARENT.into(),
+            opportunity_id: id.into(),
+            opportunity,
+            ..Default::default()
+        };
         self.trees.create_opportunity(request).await.map(tonic::Response::into_inner)
     }
 
     pub async fn solution(&mut self, id: &str, opportunity: &str) -> Result<pb::Solution, Status> {
         let opportunity = format!("{PARENT}/opportunities/{opportunity}");
         let solution = Some(pb::Solution { display_name: id.into(), opportunity, ..Default::default() });
-        let request = pb::CreateSolutionRequest { parent: PARENT.into(), solution_id: id.into(), solution, ..Default::default() };
+        let request =
+            pb::CreateSolutionRequest { parent: PARENT.into(), solution_id: id.into(), solution, ..Default::default() };
         self.trees.create_solution(request).await.map(tonic::Response::into_inner)
     }
 
     pub async fn test(&mut self, id: &str, solution: &str, risk: i32) -> Result<pb::AssumptionTest, Status> {
         let assumption_test = Some(pb::AssumptionTest { risk, ..test_of(solution) });
-        let request =
-            pb::CreateAssumptionTestRequest { parent: PARENT.into(), assumption_test_id: id.into(), assumption_test, ..Default::default() };
+        let request = pb::CreateAssumptionTestRequest {
+            parent: PARENT.into(),
+            assumption_test_id: id.into(),
+            assumption_test,
+            ..Default::default()
+        };
         self.trees.create_assumption_test(request).await.map(tonic::Response::into_inner)
     }
 
@@ -156,7 +187,8 @@ pub fn metric(id: &str) -> String {
 
 /// An assumption test of the value of a solution: 80 % or more passes.
 pub fn test_of(solution: &str) -> pb::AssumptionTest {
-    let mut threshold = pb::PassThreshold { measure: "share who finish".into(), value: Some(0.8), ..Default::default() };
+    let mut threshold =
+        pb::PassThreshold { measure: "share who finish".into(), value: Some(0.8), ..Default::default() };
     threshold.set_comparison(pb::Comparison::AtLeast);
     pb::AssumptionTest {
         display_name: "they finish".into(),
@@ -169,7 +201,8 @@ pub fn test_of(solution: &str) -> pb::AssumptionTest {
 
 /// An interview of study `s` in which "invites" is highlighted, `days` before the tests' now.
 pub fn interview_of(participant: &str, days: i64) -> pb::Interview {
-    let segment = pb::TranscriptSegment { speaker: "p".into(), text: "I löse the invites".into(), ..Default::default() };
+    let segment =
+        pb::TranscriptSegment { speaker: "p".into(), text: "I löse the invites".into(), ..Default::default() };
     let highlight = pb::Highlight {
         id: "invites".into(),
         quote: "invites".into(),
@@ -201,7 +234,9 @@ pub fn days_ago(days: i64) -> pbjson_types::Timestamp {
 }
 
 /// Code, reason and metadata of a refusal.
-pub fn refusal<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String, std::collections::HashMap<String, String>) {
+pub fn refusal<T: std::fmt::Debug>(
+    result: Result<T, Status>,
+) -> (Code, String, std::collections::HashMap<String, String>) {
     let status = result.unwrap_err();
     let info = status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
     (status.code(), info.reason, info.metadata)

@@ -34,7 +34,11 @@ fn sketch(node: &pb::TreeNode) -> String {
 }
 
 fn move_to(name: &str, destination: &str) -> pb::MoveNodeRequest {
-    pb::MoveNodeRequest { name: format!("{PARENT}/{name}"), destination: format!("{PARENT}/{destination}"), ..Default::default() }
+    pb::MoveNodeRequest {
+        name: format!("{PARENT}/{name}"),
+        destination: format!("{PARENT}/{destination}"),
+        ..Default::default()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +59,10 @@ async fn nodes_stand_and_move_only_where_the_tree_has_a_place() {
         assert_eq!(name, "CYCLE");
         assert_eq!(metadata["cycle"], ["a", "b", "a"].map(|id| format!("{PARENT}/opportunities/{id}")).join(" -> "));
         assert_eq!(refusal(d.trees.move_node(move_to("outcomes/root", "opportunities/a")).await).2["rule"], "one_root");
-        assert_eq!(reason(d.trees.move_node(move_to("opportunities/unknown", "outcomes/root")).await).0, Code::NotFound);
+        assert_eq!(
+            reason(d.trees.move_node(move_to("opportunities/unknown", "outcomes/root")).await).0,
+            Code::NotFound
+        );
         let stale = pb::MoveNodeRequest { etag: "9".into(), ..move_to("solutions/s", "opportunities/b") };
         assert_eq!(reason(d.trees.move_node(stale).await), (Code::Aborted, "ETAG_MISMATCH".into()));
 
@@ -70,8 +77,11 @@ async fn nodes_stand_and_move_only_where_the_tree_has_a_place() {
         // The answer is what is read afterwards, etags and times included.
         assert_eq!(moved, tree.children[0].children[0].children[0]);
         // An update does not move.
-        let patch =
-            pb::Solution { name: format!("{PARENT}/solutions/s"), opportunity: format!("{PARENT}/opportunities/a"), ..Default::default() };
+        let patch = pb::Solution {
+            name: format!("{PARENT}/solutions/s"),
+            opportunity: format!("{PARENT}/opportunities/a"),
+            ..Default::default()
+        };
         let update = pb::UpdateSolutionRequest { solution: Some(patch), ..Default::default() };
         assert_eq!(reason(d.trees.update_solution(update).await), (Code::InvalidArgument, "INVALID_FIELD".into()));
         let used = pb::DeleteOpportunityRequest { name: format!("{PARENT}/opportunities/b"), ..Default::default() };
@@ -85,8 +95,15 @@ async fn pruning_is_one_revision_and_the_past_stays() {
     on_both(async |mut d: Discovery| {
         grow(&mut d).await;
         let before = d.revision().await;
-        let prune = pb::PruneNodeRequest { name: format!("{PARENT}/opportunities/a"), reason: "too small".into(), ..Default::default() };
-        assert_eq!(fields(d.trees.prune_node(pb::PruneNodeRequest { reason: " ".into(), ..prune.clone() }).await), ["reason"]);
+        let prune = pb::PruneNodeRequest {
+            name: format!("{PARENT}/opportunities/a"),
+            reason: "too small".into(),
+            ..Default::default()
+        };
+        assert_eq!(
+            fields(d.trees.prune_node(pb::PruneNodeRequest { reason: " ".into(), ..prune.clone() }).await),
+            ["reason"]
+        );
         let pruned = d.trees.prune_node(prune.clone()).await.unwrap().into_inner();
         assert_eq!(sketch(&pruned), "a(b s(t))");
         let events: Vec<_> = d.events().await.into_iter().filter(|(revision, _)| *revision > before).collect();
@@ -94,7 +111,8 @@ async fn pruning_is_one_revision_and_the_past_stays() {
         let verbs: Vec<&str> = events.iter().map(|(_, event)| event.as_str()).collect();
         assert_eq!(verbs, ["OpportunityPruned", "OpportunityPruned", "SolutionPruned", "AssumptionTestPruned"]);
 
-        let get = |as_of, show_pruned| pb::GetTreeRequest { name: format!("{PARENT}/outcomes/root"), as_of, show_pruned };
+        let get =
+            |as_of, show_pruned| pb::GetTreeRequest { name: format!("{PARENT}/outcomes/root"), as_of, show_pruned };
         assert_eq!(sketch(&d.tree("root").await), "root");
         let shown = d.trees.get_tree(get(None, true)).await.unwrap().into_inner().root.unwrap();
         assert_eq!(sketch(&shown), "root(a(b s(t)))");
@@ -148,7 +166,8 @@ async fn risks_are_assessed_by_all_tests_of_the_solution_and_no_others() {
             ..Default::default()
         };
         let rows = (0..60).map(row).collect();
-        let batch = pb::BatchCreateAssumptionTestsRequest { parent: PARENT.into(), requests: rows, ..Default::default() };
+        let batch =
+            pb::BatchCreateAssumptionTestsRequest { parent: PARENT.into(), requests: rows, ..Default::default() };
         d.trees.batch_create_assumption_tests(batch).await.unwrap();
         let assess = |id: &str| pb::AssessRisksRequest { name: format!("{PARENT}/solutions/{id}") };
         let standing = d.trees.assess_risks(assess("s")).await.unwrap().into_inner();
@@ -174,12 +193,22 @@ async fn a_number_that_is_left_out_is_no_zero() {
         let result = Some(pb::TestResult { note: "went well".into(), ..Default::default() });
         let without = pb::ConcludeAssumptionTestRequest { result, ..conclude("t", 0.9) };
         let status = d.trees.conclude_assumption_test(without).await.unwrap_err();
-        assert_eq!((status.code(), fields::<()>(Err(status))), (Code::InvalidArgument, vec!["result.value".to_owned()]));
-        assert_eq!(d.trees.conclude_assumption_test(conclude("t", 0.9)).await.unwrap().into_inner().verdict(), pb::TestVerdict::Passed);
+        assert_eq!(
+            (status.code(), fields::<()>(Err(status))),
+            (Code::InvalidArgument, vec!["result.value".to_owned()])
+        );
+        assert_eq!(
+            d.trees.conclude_assumption_test(conclude("t", 0.9)).await.unwrap().into_inner().verdict(),
+            pb::TestVerdict::Passed
+        );
 
         let mut test = crate::support::test_of("s");
         test.threshold.as_mut().unwrap().value = None;
-        let create = |test| pb::CreateAssumptionTestRequest { parent: PARENT.into(), assumption_test: Some(test), ..Default::default() };
+        let create = |test| pb::CreateAssumptionTestRequest {
+            parent: PARENT.into(),
+            assumption_test: Some(test),
+            ..Default::default()
+        };
         let refused = d.trees.create_assumption_test(create(test.clone())).await;
         assert_eq!(fields(refused), ["assumption_test.threshold.value"]);
         // A zero that is said is one.
@@ -188,7 +217,10 @@ async fn a_number_that_is_left_out_is_no_zero() {
         assert_eq!(created.threshold.unwrap().value, Some(0.0));
         let id = created.name.rsplit('/').next().unwrap();
         let concluded = d.trees.conclude_assumption_test(conclude(id, 0.0)).await.unwrap().into_inner();
-        assert_eq!((concluded.result.as_ref().unwrap().value, concluded.verdict()), (Some(0.0), pb::TestVerdict::Passed));
+        assert_eq!(
+            (concluded.result.as_ref().unwrap().value, concluded.verdict()),
+            (Some(0.0), pb::TestVerdict::Passed)
+        );
     })
     .await;
 }
@@ -204,8 +236,14 @@ async fn a_solution_is_validated_when_its_four_risks_are_answered() {
         let risks = status.get_details_precondition_failure().unwrap().violations;
         assert_eq!(risks.len(), 4, "{risks:?}");
 
-        assert_eq!(d.trees.conclude_assumption_test(conclude("t", 0.8)).await.unwrap().into_inner().verdict(), pb::TestVerdict::Passed);
-        assert_eq!(d.trees.conclude_assumption_test(conclude("t2", 0.79)).await.unwrap().into_inner().verdict(), pb::TestVerdict::Failed);
+        assert_eq!(
+            d.trees.conclude_assumption_test(conclude("t", 0.8)).await.unwrap().into_inner().verdict(),
+            pb::TestVerdict::Passed
+        );
+        assert_eq!(
+            d.trees.conclude_assumption_test(conclude("t2", 0.79)).await.unwrap().into_inner().verdict(),
+            pb::TestVerdict::Failed
+        );
         assert_eq!(reason(d.trees.conclude_assumption_test(conclude("t2", 0.9)).await).1, "STATE_CONFLICT");
         let without = pb::ConcludeAssumptionTestRequest { result: None, ..conclude("t2", 0.9) };
         assert_eq!(fields(d.trees.conclude_assumption_test(without).await), ["result"]);
@@ -223,7 +261,10 @@ async fn a_solution_is_validated_when_its_four_risks_are_answered() {
         let assess = pb::AssessRisksRequest { name: format!("{PARENT}/solutions/s") };
         let standing = d.trees.assess_risks(assess.clone()).await.unwrap().into_inner();
         let verdicts: Vec<_> = standing.risks.iter().map(pb::SolutionRisk::verdict).collect();
-        assert_eq!(verdicts, [pb::RiskVerdict::Supported, pb::RiskVerdict::Refuted, pb::RiskVerdict::Open, pb::RiskVerdict::Open]);
+        assert_eq!(
+            verdicts,
+            [pb::RiskVerdict::Supported, pb::RiskVerdict::Refuted, pb::RiskVerdict::Open, pb::RiskVerdict::Open]
+        );
         assert!(!standing.ready);
 
         d.insight("i", vec![]).await.unwrap();
@@ -237,7 +278,10 @@ async fn a_solution_is_validated_when_its_four_risks_are_answered() {
         d.trees.update_solution(update(backed)).await.unwrap();
         assert!(d.trees.assess_risks(assess).await.unwrap().into_inner().ready);
         let validated = d.trees.validate_solution(validate.clone()).await.unwrap().into_inner();
-        assert_eq!((validated.state(), validated.validate_time), (pb::SolutionState::Validated, Some(crate::support::days_ago(0))));
+        assert_eq!(
+            (validated.state(), validated.validate_time),
+            (pb::SolutionState::Validated, Some(crate::support::days_ago(0)))
+        );
         assert_eq!(reason(d.trees.validate_solution(validate).await).1, "STATE_CONFLICT");
         assert_eq!(d.events().await.last().unwrap().1, "SolutionValidated");
         let cited = pb::DeleteInsightRequest { name: format!("{PARENT}/insights/i"), ..Default::default() };

@@ -22,7 +22,10 @@ const NAMES: i32 = 1_000;
 
 #[tonic::async_trait]
 impl AnalysisService for Api {
-    async fn query_trend(&self, request: Request<pb::QueryTrendRequest>) -> Result<Response<pb::QueryTrendResponse>, Status> {
+    async fn query_trend(
+        &self,
+        request: Request<pb::QueryTrendRequest>,
+    ) -> Result<Response<pb::QueryTrendResponse>, Status> {
         let r = request.into_inner();
         let mut violations = Violations::new();
         let workspace = violations.check("parent", r.parent.parse());
@@ -32,7 +35,9 @@ impl AnalysisService for Api {
         };
         let measure = measure(&mut violations, kind, r.events, r.property, r.filters);
         let settings = settings(&mut violations, r.settings);
-        let (Some(workspace), Some(measure), Some(settings), true) = (workspace, measure, settings, violations.is_empty()) else {
+        let (Some(workspace), Some(measure), Some(settings), true) =
+            (workspace, measure, settings, violations.is_empty())
+        else {
             return Err(rpc::status(&violations));
         };
         let answer = rpc::or_status(trend(&self.lake, &workspace, &measure, &settings, self.store.now()).await)?;
@@ -44,7 +49,10 @@ impl AnalysisService for Api {
         }))
     }
 
-    async fn list_event_names(&self, request: Request<pb::ListEventNamesRequest>) -> Result<Response<pb::ListEventNamesResponse>, Status> {
+    async fn list_event_names(
+        &self,
+        request: Request<pb::ListEventNamesRequest>,
+    ) -> Result<Response<pb::ListEventNamesResponse>, Status> {
         let r = request.into_inner();
         let workspace: WorkspaceId = rpc::or_status(rpc::parse("parent", &r.parent))?;
         let limit = match r.limit {
@@ -81,7 +89,10 @@ impl AnalysisService for Api {
         rpc::answer(self.store.get::<Frictions>(&request.get_ref().name).await)
     }
 
-    async fn list_frictions(&self, request: Request<pb::ListFrictionsRequest>) -> Result<Response<pb::ListFrictionsResponse>, Status> {
+    async fn list_frictions(
+        &self,
+        request: Request<pb::ListFrictionsRequest>,
+    ) -> Result<Response<pb::ListFrictionsResponse>, Status> {
         let r = request.into_inner();
         let query = ListQuery {
             parent: &r.parent,
@@ -95,7 +106,10 @@ impl AnalysisService for Api {
         Ok(Response::new(pb::ListFrictionsResponse { frictions: page.items, next_page_token: page.next_page_token }))
     }
 
-    async fn delete_friction(&self, request: Request<pb::DeleteFrictionRequest>) -> Result<Response<pb::Friction>, Status> {
+    async fn delete_friction(
+        &self,
+        request: Request<pb::DeleteFrictionRequest>,
+    ) -> Result<Response<pb::Friction>, Status> {
         let (call, r) = rpc::open(request)?;
         let gone = |friction| Ok::<_, Infallible>(Change::new(friction, FrictionEvent::Deleted));
         rpc::written(self.store.delete::<Frictions, _>(&call, &r.name, &r.etag, gone).await)

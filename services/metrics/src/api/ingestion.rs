@@ -15,12 +15,18 @@ const EVENTS: usize = 50_000;
 
 #[tonic::async_trait]
 impl IngestionService for Api {
-    async fn ingest_events(&self, request: Request<pb::IngestEventsRequest>) -> Result<Response<pb::IngestEventsResponse>, Status> {
+    async fn ingest_events(
+        &self,
+        request: Request<pb::IngestEventsRequest>,
+    ) -> Result<Response<pb::IngestEventsResponse>, Status> {
         let (_, request) = rpc::open(request)?;
         let workspace: WorkspaceId = rpc::or_status(rpc::parse("parent", &request.parent))?;
         let offered = request.events.len();
         if offered > EVENTS {
-            let violation = Violations::one("events", format!("has {offered} events, at most {EVENTS} are allowed: split the batch"));
+            let violation = Violations::one(
+                "events",
+                format!("has {offered} events, at most {EVENTS} are allowed: split the batch"),
+            );
             return Err(rpc::status(&violation));
         }
         let now = self.store.now();

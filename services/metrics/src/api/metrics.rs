@@ -27,7 +27,10 @@ impl MetricService for Api {
         rpc::answer(self.store.get::<Metrics>(&request.get_ref().name).await)
     }
 
-    async fn list_metrics(&self, request: Request<pb::ListMetricsRequest>) -> Result<Response<pb::ListMetricsResponse>, Status> {
+    async fn list_metrics(
+        &self,
+        request: Request<pb::ListMetricsRequest>,
+    ) -> Result<Response<pb::ListMetricsResponse>, Status> {
         let r = request.into_inner();
         let query = ListQuery {
             parent: &r.parent,
@@ -52,10 +55,13 @@ impl MetricService for Api {
         request: Request<pb::BatchCreateMetricsRequest>,
     ) -> Result<Response<pb::BatchCreateMetricsResponse>, Status> {
         let (call, r) = rpc::open(request)?;
-        let rows = rpc::or_status(rpc::batch_rows(&r.parent, r.requests, |row| (row.parent, (row.metric_id, row.metric))))?;
+        let rows =
+            rpc::or_status(rpc::batch_rows(&r.parent, r.requests, |row| (row.parent, (row.metric_id, row.metric))))?;
         let create = async |_: &mut Write, metric| Ok(Change::new(metric, MetricEvent::Created));
         let reply = |batch: Batch<_>| pb::BatchCreateMetricsResponse { metrics: batch.items, failures: batch.failures };
-        rpc::written(self.store.batch_create_with::<Metrics, _, _>(&call, &r.parent, rows, r.partial, create, reply).await)
+        rpc::written(
+            self.store.batch_create_with::<Metrics, _, _>(&call, &r.parent, rows, r.partial, create, reply).await,
+        )
     }
 
     async fn update_metric(&self, request: Request<pb::UpdateMetricRequest>) -> Result<Response<pb::Metric>, Status> {
@@ -76,13 +82,19 @@ impl MetricService for Api {
         rpc::written(self.store.delete_with::<Metrics, _>(&call, &r.name, &r.etag, delete).await)
     }
 
-    async fn undelete_metric(&self, request: Request<pb::UndeleteMetricRequest>) -> Result<Response<pb::Metric>, Status> {
+    async fn undelete_metric(
+        &self,
+        request: Request<pb::UndeleteMetricRequest>,
+    ) -> Result<Response<pb::Metric>, Status> {
         let (call, r) = rpc::open(request)?;
         let back = |metric| Ok::<_, Infallible>(Change::new(metric, MetricEvent::Undeleted));
         rpc::written(self.store.undelete::<Metrics, _>(&call, &r.name, &r.etag, back).await)
     }
 
-    async fn query_metric(&self, request: Request<pb::QueryMetricRequest>) -> Result<Response<pb::QueryMetricResponse>, Status> {
+    async fn query_metric(
+        &self,
+        request: Request<pb::QueryMetricRequest>,
+    ) -> Result<Response<pb::QueryMetricResponse>, Status> {
         let r = request.into_inner();
         let name: Name<Metric> = rpc::or_status(rpc::parse("name", &r.name))?;
         let mut violations = Violations::new();

@@ -14,7 +14,10 @@ use crate::store::{Outcomes, Predictions};
 
 #[tonic::async_trait]
 impl OutcomeService for Api {
-    async fn get_prediction(&self, request: Request<pb::GetPredictionRequest>) -> Result<Response<pb::Prediction>, Status> {
+    async fn get_prediction(
+        &self,
+        request: Request<pb::GetPredictionRequest>,
+    ) -> Result<Response<pb::Prediction>, Status> {
         rpc::answer(self.store.get::<Predictions>(&request.get_ref().name).await)
     }
 
@@ -32,14 +35,20 @@ impl OutcomeService for Api {
             show_deleted: r.show_deleted,
         };
         let page = rpc::or_status(self.store.list::<Predictions>(query).await)?;
-        Ok(Response::new(pb::ListPredictionsResponse { predictions: page.items, next_page_token: page.next_page_token }))
+        Ok(Response::new(pb::ListPredictionsResponse {
+            predictions: page.items,
+            next_page_token: page.next_page_token,
+        }))
     }
 
     async fn get_outcome(&self, request: Request<pb::GetOutcomeRequest>) -> Result<Response<pb::Outcome>, Status> {
         rpc::answer(self.store.get::<Outcomes>(&request.get_ref().name).await)
     }
 
-    async fn list_outcomes(&self, request: Request<pb::ListOutcomesRequest>) -> Result<Response<pb::ListOutcomesResponse>, Status> {
+    async fn list_outcomes(
+        &self,
+        request: Request<pb::ListOutcomesRequest>,
+    ) -> Result<Response<pb::ListOutcomesResponse>, Status> {
         let r = request.into_inner();
         let query = ListQuery {
             parent: &r.parent,
@@ -53,7 +62,10 @@ impl OutcomeService for Api {
         Ok(Response::new(pb::ListOutcomesResponse { outcomes: page.items, next_page_token: page.next_page_token }))
     }
 
-    async fn measure_outcome(&self, request: Request<pb::MeasureOutcomeRequest>) -> Result<Response<pb::Outcome>, Status> {
+    async fn measure_outcome(
+        &self,
+        request: Request<pb::MeasureOutcomeRequest>,
+    ) -> Result<Response<pb::Outcome>, Status> {
         let (call, r) = rpc::open(request)?;
         let mut violations = Violations::new();
         let ship_time = time(&mut violations, "ship_time", r.ship_time);

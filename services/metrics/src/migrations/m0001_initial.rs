@@ -10,7 +10,10 @@ pub struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    #[expect(elided_lifetimes_in_paths, reason = "the trait hides this lifetime; naming it would make it another signature")]
+    #[expect(
+        elided_lifetimes_in_paths,
+        reason = "the trait hides this lifetime; naming it would make it another signature"
+    )]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         foundation(manager).await?;
         table::<Metrics>(manager).await?;

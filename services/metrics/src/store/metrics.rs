@@ -30,7 +30,8 @@ impl Table for Metrics {
     ];
 }
 
-/// Live metrics of all workspaces that have an alert, in order of workspace and id: the first `limit` of them, or of those after `after`.
+/// Live metrics of all workspaces that have an alert, in order of workspace and id: the first `limit` of them, or of
+/// those after `after`.
 pub async fn alerted(store: &Store, after: Option<&Name<Metric>>, limit: u32) -> Result<Vec<Name<Metric>>, Error> {
     // Before the first there is the empty text, which no workspace is called.
     let (workspace, id) = after.map_or(("", ""), |name| (name.workspace().id(), name.id().as_str()));

@@ -147,9 +147,24 @@ pub async fn an_interval_is_one_of_the_alerts_calendar(world: World) {
     created(&world, None).await;
     assert_eq!(judged(&world).await, 0, "nobody watches");
     let cases = [
-        (pb::AlertCondition::Above, 4.0, pb::TrendInterval::Day, breach("2026-02-28T23:00:00Z", "2026-03-01T23:00:00Z", 5.0)),
-        (pb::AlertCondition::Above, 4.0, pb::TrendInterval::Week, breach("2026-02-22T23:00:00Z", "2026-03-01T23:00:00Z", 5.0)),
-        (pb::AlertCondition::Below, 1.0, pb::TrendInterval::Month, breach("2026-01-31T23:00:00Z", "2026-02-28T23:00:00Z", 0.0)),
+        (
+            pb::AlertCondition::Above,
+            4.0,
+            pb::TrendInterval::Day,
+            breach("2026-02-28T23:00:00Z", "2026-03-01T23:00:00Z", 5.0),
+        ),
+        (
+            pb::AlertCondition::Above,
+            4.0,
+            pb::TrendInterval::Week,
+            breach("2026-02-22T23:00:00Z", "2026-03-01T23:00:00Z", 5.0),
+        ),
+        (
+            pb::AlertCondition::Below,
+            1.0,
+            pb::TrendInterval::Month,
+            breach("2026-01-31T23:00:00Z", "2026-02-28T23:00:00Z", 0.0),
+        ),
     ];
     for (condition, threshold, interval, found) in cases {
         assert_eq!(alert(&world, Some(given(condition, threshold, interval))).await.breach, None);
@@ -170,14 +185,17 @@ pub async fn another_alert_is_another_question(world: World) {
     arrive(&world, world.now()).await;
     assert_eq!(judged(&world).await, 1);
 
-    let kept = changed(&world, "description", pb::Metric { description: "Placed, not paid".into(), ..Default::default() }).await;
+    let kept =
+        changed(&world, "description", pb::Metric { description: "Placed, not paid".into(), ..Default::default() })
+            .await;
     assert_eq!(kept.breach.map(|breach| breach.value), Some(12.0));
     let kept = changed(&world, "breach", pb::Metric { breach: given, ..Default::default() }).await;
     assert_eq!(kept.breach.map(|breach| breach.value), Some(12.0), "only the service says so");
 
     assert_eq!(alert(&world, Some(below(10.0))).await.breach, None);
     assert_eq!(judged(&world).await, 0);
-    let nearer = changed(&world, "alert.threshold", pb::Metric { alert: Some(below(15.0)), ..Default::default() }).await;
+    let nearer =
+        changed(&world, "alert.threshold", pb::Metric { alert: Some(below(15.0)), ..Default::default() }).await;
     assert_eq!(nearer.alert.unwrap().condition(), pb::AlertCondition::Below);
     assert_eq!(judged(&world).await, 1);
     let unwatched = alert(&world, None).await;
@@ -189,7 +207,8 @@ pub async fn another_alert_is_another_question(world: World) {
 }
 
 pub async fn all_that_is_wrong_with_an_alert_is_said_at_once(world: World) {
-    let wrong = pb::MetricAlert { threshold: Some(f64::INFINITY), time_zone: "Mars/Olympus".into(), ..Default::default() };
+    let wrong =
+        pb::MetricAlert { threshold: Some(f64::INFINITY), time_zone: "Mars/Olympus".into(), ..Default::default() };
     let (code, reason, fields) = refusal(world.metrics().create_metric(create(WORKSPACE, "orders", Some(wrong))).await);
     assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
     assert_eq!(fields, ["metric.alert.threshold", "metric.alert.condition", "metric.alert.time_zone"]);
@@ -201,7 +220,8 @@ pub async fn all_that_is_wrong_with_an_alert_is_said_at_once(world: World) {
 }
 
 pub async fn every_metric_is_judged_however_many_there_are(world: World) {
-    // More than are read from the database at a time, one of them deleted, and one in a workspace that comes after theirs.
+    // More than are read from the database at a time, one of them deleted, and one in a workspace that comes after
+    // theirs.
     let requests = (0..102).map(|number| create(WORKSPACE, &format!("orders-{number}"), Some(below(1.0)))).collect();
     let batch = pb::BatchCreateMetricsRequest { parent: WORKSPACE.into(), requests, ..Default::default() };
     world.metrics().batch_create_metrics(batch).await.unwrap();

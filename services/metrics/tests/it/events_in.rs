@@ -9,7 +9,11 @@ use waymark_proto::metrics::v1 as pb;
 use crate::world::{WORKSPACE, World, at, event, refusal};
 
 fn settings(start: &str, end: &str) -> pb::TrendSettings {
-    pb::TrendSettings { start_time: Some(timestamp(at(start))), end_time: Some(timestamp(at(end))), ..Default::default() }
+    pb::TrendSettings {
+        start_time: Some(timestamp(at(start))),
+        end_time: Some(timestamp(at(end))),
+        ..Default::default()
+    }
 }
 
 fn trend(kind: pb::MetricKind, events: &[&str], settings: pb::TrendSettings) -> pb::QueryTrendRequest {
@@ -46,7 +50,8 @@ pub async fn wrong_events_are_reported_and_the_rest_is_kept(world: World) {
         ])
         .await;
     assert_eq!(answer.accepted, 2);
-    let report: Vec<_> = answer.rejected.iter().map(|r| (r.index, r.reason(), r.field.as_str(), r.event_id.as_str())).collect();
+    let report: Vec<_> =
+        answer.rejected.iter().map(|r| (r.index, r.reason(), r.field.as_str(), r.event_id.as_str())).collect();
     assert_eq!(
         report,
         [
@@ -99,8 +104,9 @@ pub async fn what_is_too_much_is_refused(world: World) {
     let (code, ..) = refusal(world.ingestion().ingest_events(request((0..700).map(large).collect())).await);
     assert_eq!(code, Code::ResourceExhausted);
 
-    let (code, _, fields) =
-        refusal(world.ingestion().ingest_events(pb::IngestEventsRequest { parent: "acme".into(), ..Default::default() }).await);
+    let (code, _, fields) = refusal(
+        world.ingestion().ingest_events(pb::IngestEventsRequest { parent: "acme".into(), ..Default::default() }).await,
+    );
     assert_eq!((code, fields), (Code::InvalidArgument, vec!["parent".to_owned()]));
     assert_eq!(world.ingest(vec![event(1, "a", "e", now)]).await.accepted, 1, "the service lives");
 }
@@ -110,8 +116,11 @@ pub async fn a_lake_that_cannot_be_written_is_an_outage(world: World) {
     let lake = world.folder.path().join("lake");
     let _ = std::fs::remove_dir_all(&lake);
     std::fs::write(&lake, "in the way").unwrap();
-    let request =
-        || pb::IngestEventsRequest { parent: WORKSPACE.into(), events: vec![event(1, "ada", "opened", world.now())], ..Default::default() };
+    let request = || pb::IngestEventsRequest {
+        parent: WORKSPACE.into(),
+        events: vec![event(1, "ada", "opened", world.now())],
+        ..Default::default()
+    };
     let error = waymark_client::Error::from(world.ingestion().ingest_events(request()).await.unwrap_err());
     assert_eq!((error.code(), error.reason()), (Code::Unavailable, "UNAVAILABLE"));
     assert!(error.retry_after().is_some());
@@ -131,7 +140,10 @@ pub async fn a_trend_follows_the_calendar_of_its_zone(world: World) {
             event(5, "bob", "closed", at("2026-02-09T12:00:00Z")),
         ])
         .await;
-    let days = |zone: &str| pb::TrendSettings { time_zone: zone.into(), ..settings("2026-02-06T23:00:00Z", "2026-02-09T23:00:00Z") };
+    let days = |zone: &str| pb::TrendSettings {
+        time_zone: zone.into(),
+        ..settings("2026-02-06T23:00:00Z", "2026-02-09T23:00:00Z")
+    };
     let ask = async |request| world.analysis().query_trend(request).await.unwrap().into_inner();
     let berlin = ask(trend(pb::MetricKind::Count, &["opened"], days("Europe/Berlin"))).await;
     assert_eq!(values(&berlin.series[0]), [1.0, 2.0, 1.0]);
@@ -141,7 +153,10 @@ pub async fn a_trend_follows_the_calendar_of_its_zone(world: World) {
     let partial: Vec<_> = utc.series[0].points.iter().map(|point| point.partial).collect();
     assert_eq!(partial, [true, false, false, true]);
     let used = utc.settings.unwrap();
-    assert_eq!((used.time_zone.as_str(), used.interval(), used.week_start()), ("UTC", pb::TrendInterval::Day, pb::WeekStart::Monday));
+    assert_eq!(
+        (used.time_zone.as_str(), used.interval(), used.week_start()),
+        ("UTC", pb::TrendInterval::Day, pb::WeekStart::Monday)
+    );
 
     let weeks = |week_start: pb::WeekStart| pb::TrendSettings {
         interval: pb::TrendInterval::Week.into(),
@@ -157,7 +172,10 @@ pub async fn a_trend_follows_the_calendar_of_its_zone(world: World) {
     let wrong = pb::QueryTrendRequest {
         parent: "acme".into(),
         kind: pb::MetricKind::Sum.into(),
-        settings: Some(pb::TrendSettings { time_zone: "Mars/Olympus".into(), ..settings("2026-02-02T00:00:00Z", "2026-02-01T00:00:00Z") }),
+        settings: Some(pb::TrendSettings {
+            time_zone: "Mars/Olympus".into(),
+            ..settings("2026-02-02T00:00:00Z", "2026-02-01T00:00:00Z")
+        }),
         ..Default::default()
     };
     let (code, reason, fields) = refusal(world.analysis().query_trend(wrong).await);
@@ -174,7 +192,14 @@ pub async fn a_breakdown_has_a_series_per_value(world: World) {
             ..event(id, "ada", "paid", at("2026-02-02T10:00:00Z"))
         }
     };
-    world.ingest(vec![with(1, Some("team"), 40.0), with(2, Some("solo"), 9.5), with(3, None, 1.0), with(4, Some("team"), 2.0)]).await;
+    world
+        .ingest(vec![
+            with(1, Some("team"), 40.0),
+            with(2, Some("solo"), 9.5),
+            with(3, None, 1.0),
+            with(4, Some("team"), 2.0),
+        ])
+        .await;
     let request = |limit, filters| pb::QueryTrendRequest {
         property: "amount".into(),
         filters,
@@ -186,16 +211,22 @@ pub async fn a_breakdown_has_a_series_per_value(world: World) {
         ..trend(pb::MetricKind::Sum, &["paid"], pb::TrendSettings::default())
     };
     let ask = async |request| world.analysis().query_trend(request).await.unwrap().into_inner();
-    let shown = |answer: &pb::QueryTrendResponse| answer.series.iter().map(|s| (s.value.clone(), s.absent, s.total)).collect::<Vec<_>>();
+    let shown = |answer: &pb::QueryTrendResponse| {
+        answer.series.iter().map(|s| (s.value.clone(), s.absent, s.total)).collect::<Vec<_>>()
+    };
     let all = ask(request(0, vec![])).await;
     assert_eq!(shown(&all), [("team".into(), false, 42.0), ("solo".into(), false, 9.5), (String::new(), true, 1.0)]);
     assert_eq!((all.series_left_out, all.settings.as_ref().unwrap().breakdown_limit), (0, 10));
     let first = ask(request(1, vec![])).await;
     assert_eq!((shown(&first), first.series_left_out), (vec![("team".into(), false, 42.0)], 2));
-    let filter =
-        |operator: pb::PropertyOperator, values| pb::PropertyFilter { property: "amount".into(), operator: operator.into(), values };
+    let filter = |operator: pb::PropertyOperator, values| pb::PropertyFilter {
+        property: "amount".into(),
+        operator: operator.into(),
+        values,
+    };
     let large = ask(request(0, vec![filter(pb::PropertyOperator::Greater, vec![Value::from(9.0)])])).await;
     assert_eq!(shown(&large), [("team".into(), false, 40.0), ("solo".into(), false, 9.5)]);
-    let equal = ask(request(0, vec![filter(pb::PropertyOperator::Equal, vec![Value::from(1.0), Value::from(2.0)])])).await;
+    let equal =
+        ask(request(0, vec![filter(pb::PropertyOperator::Equal, vec![Value::from(1.0), Value::from(2.0)])])).await;
     assert_eq!(shown(&equal), [("team".into(), false, 2.0), (String::new(), true, 1.0)]);
 }

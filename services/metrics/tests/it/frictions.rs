@@ -1,4 +1,5 @@
-//! Friction: planted losses are found where they were planted, the same question finds the same resource, and each answer is announced.
+//! Friction: planted losses are found where they were planted, the same question finds the same resource, and each
+//! answer is announced.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pbjson_types::Value;
@@ -25,7 +26,12 @@ fn activation() -> pb::Friction {
 }
 
 fn asking(id: &str, friction: pb::Friction) -> pb::FindFrictionRequest {
-    pb::FindFrictionRequest { parent: WORKSPACE.into(), friction_id: id.into(), friction: Some(friction), ..Default::default() }
+    pb::FindFrictionRequest {
+        parent: WORKSPACE.into(),
+        friction_id: id.into(),
+        friction: Some(friction),
+        ..Default::default()
+    }
 }
 
 async fn ask(world: &World, request: pb::FindFrictionRequest) -> Result<Response<pb::Friction>, Status> {
@@ -47,12 +53,13 @@ fn users(friction: &pb::Friction) -> Vec<(i64, i64)> {
 }
 
 fn done(user: &str, name: &str, time: DateTime<Utc>, properties: &[(&str, &str)]) -> pb::ProductEvent {
-    let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), Value::from((*value).to_owned()))).collect();
+    let properties =
+        properties.iter().map(|(name, value)| ((*name).to_owned(), Value::from((*value).to_owned()))).collect();
     pb::ProductEvent { properties: Some(properties), ..event(time.timestamp(), user, name, time) }
 }
 
-/// 200 users sign up and 180 invite somebody: 100 on the plan `free`, of whom 20 get to a report, and 80 on `team`, of whom 72 do. Half of
-/// them are lucky, whatever they do.
+/// 200 users sign up and 180 invite somebody: 100 on the plan `free`, of whom 20 get to a report, and 80 on `team`, of
+/// whom 72 do. Half of them are lucky, whatever they do.
 async fn sign_ups(world: &World) {
     let mut events = Vec::new();
     for number in 0..200_i64 {
@@ -71,7 +78,9 @@ async fn sign_ups(world: &World) {
     // Users who do not enter, and three who enter but have a moment left.
     events.push(done("early", "signed_up", at("2026-01-31T23:59:59Z"), &[]));
     events.push(done("late", "signed_up", at("2026-03-01T00:00:00Z"), &[]));
-    for (number, entry) in ["2026-02-23T09:00:00Z", "2026-02-23T09:00:01Z", "2026-02-28T23:59:59Z"].into_iter().enumerate() {
+    for (number, entry) in
+        ["2026-02-23T09:00:00Z", "2026-02-23T09:00:01Z", "2026-02-28T23:59:59Z"].into_iter().enumerate()
+    {
         events.push(done(&format!("open-{number}"), "signed_up", at(entry), &[]));
     }
     for _again in 0..2 {
@@ -91,11 +100,15 @@ pub async fn what_was_planted_is_found(world: World) {
     // Wilson's interval of 88 in 180.
     assert_eq!(share.likely, 88.0 / 180.0);
     assert!((share.low - 0.4168).abs() < 1e-4 && (share.high - 0.5613).abs() < 1e-4, "{share:?}");
-    let correlates: Vec<_> = friction.correlates.iter().map(|c| (c.property.as_str(), c.value.as_str(), c.users, c.lost)).collect();
+    let correlates: Vec<_> =
+        friction.correlates.iter().map(|c| (c.property.as_str(), c.value.as_str(), c.users, c.lost)).collect();
     assert_eq!(correlates, [("plan", "free", 100, 80), ("plan", "team", 80, 8)], "luck explains nothing");
     let [free, team] = [0, 1].map(|index| friction.correlates[index].difference.unwrap());
     // Newcombe's interval of 80 in 100 against 8 in 80, at 97.5 %: two were found among four values.
-    assert!((free.likely - 0.7).abs() < 1e-9 && (free.low - 0.5562).abs() < 1e-4 && (free.high - 0.7913).abs() < 1e-4, "{free:?}");
+    assert!(
+        (free.likely - 0.7).abs() < 1e-9 && (free.low - 0.5562).abs() < 1e-4 && (free.high - 0.7913).abs() < 1e-4,
+        "{free:?}"
+    );
     assert_eq!((team.low, team.high), (-free.high, -free.low));
     assert_eq!(friction.correlates[0].lost_share, 0.8);
     assert!(friction.watermark.is_some());
@@ -103,7 +116,8 @@ pub async fn what_was_planted_is_found(world: World) {
     // Both sides need users: 80 are on the other plan.
     assert_eq!(found(&world, "", pb::Friction { min_users: 80, ..activation() }).await.correlates.len(), 2);
     assert_eq!(found(&world, "", pb::Friction { min_users: 81, ..activation() }).await.correlates, []);
-    // A filter makes it another path, and so does a shorter window; properties of the first step are looked at when users leave at the second.
+    // A filter makes it another path, and so does a shorter window; properties of the first step are looked at when
+    // users leave at the second.
     let mut filtered = activation();
     filtered.steps[1].filters = vec![pb::PropertyFilter {
         property: "plan".into(),
@@ -140,7 +154,10 @@ pub async fn the_same_question_finds_the_same_friction(world: World) {
     assert_eq!(found(&world, "", named.clone()).await.etag, "3");
     let april = Some(timestamp(at("2026-04-01T00:00:00Z")));
     let later = found(&world, "", pb::Friction { end_time: april, ..activation() }).await;
-    assert_eq!((later.name.as_str(), later.display_name.as_str(), later.end_time), (first.name.as_str(), "Activation", april));
+    assert_eq!(
+        (later.name.as_str(), later.display_name.as_str(), later.end_time),
+        (first.name.as_str(), "Activation", april)
+    );
     let (code, reason, _) = refusal(ask(&world, asking("", named)).await);
     assert_eq!((code, reason.as_str()), (Code::Aborted, "ETAG_MISMATCH"));
 
@@ -148,7 +165,8 @@ pub async fn the_same_question_finds_the_same_friction(world: World) {
     let own = found(&world, "activation", activation()).await;
     assert_eq!((own.name.as_str(), own.etag.as_str()), ("workspaces/acme/frictions/activation", "1"));
     assert_eq!(found(&world, "activation", activation()).await.etag, "2");
-    let (code, reason, _) = refusal(ask(&world, asking("activation", pb::Friction { window_days: 8, ..activation() })).await);
+    let (code, reason, _) =
+        refusal(ask(&world, asking("activation", pb::Friction { window_days: 8, ..activation() })).await);
     assert_eq!((code, reason.as_str()), (Code::AlreadyExists, "RESOURCE_EXISTS"));
 
     // Deleted, and back when it is asked again.
@@ -159,7 +177,8 @@ pub async fn the_same_question_finds_the_same_friction(world: World) {
     assert_eq!((back.delete_time, back.uid, back.etag.as_str()), (None, own.uid, "4"));
     let get = pb::GetFrictionRequest { name: own.name };
     assert_eq!(world.analysis().get_friction(get).await.unwrap().into_inner().etag, "4");
-    let goal = r#"entry = "signed_up" AND goal = "report_created" AND window_days = 7 AND lost > 80 AND lost_share < 0.5"#;
+    let goal =
+        r#"entry = "signed_up" AND goal = "report_created" AND window_days = 7 AND lost > 80 AND lost_share < 0.5"#;
     assert_eq!((listed(&world, goal).await.len(), listed(&world, "lost < 80").await.len()), (2, 0));
 
     let found = ["FrictionFound"; 6].into_iter().chain(["FrictionDeleted", "FrictionFound"]);
@@ -168,12 +187,16 @@ pub async fn the_same_question_finds_the_same_friction(world: World) {
 
 pub async fn little_is_kept_but_not_announced(world: World) {
     let nobody = found(&world, "", activation()).await;
-    assert_eq!((users(&nobody), nobody.worst_step, nobody.lost_share, nobody.watermark), (vec![(0, 0); 3], 0, None, None));
+    assert_eq!(
+        (users(&nobody), nobody.worst_step, nobody.lost_share, nobody.watermark),
+        (vec![(0, 0); 3], 0, None, None)
+    );
     sign_ups(&world).await;
     let few = found(&world, "", pb::Friction { min_users: 201, ..activation() }).await;
     assert_eq!((few.worst_step, users(&few)[2]), (2, (92, 88)), "the numbers are there");
     assert_eq!(few.name, nobody.name);
-    let team = pb::PropertyFilter { property: "plan".into(), operator: pb::PropertyOperator::Present.into(), values: vec![] };
+    let team =
+        pb::PropertyFilter { property: "plan".into(), operator: pb::PropertyOperator::Present.into(), values: vec![] };
     let mut smooth = pb::Friction { steps: vec![step("invited"), step("report_created")], ..activation() };
     smooth.steps[0].filters = vec![team];
     smooth.end_time = Some(timestamp(at("2026-02-01T10:00:00Z")));
@@ -218,13 +241,17 @@ pub async fn a_property_that_tells_everybody_apart_is_refused(world: World) {
     let entry = at("2026-02-01T00:00:00Z");
     let one = |number: i32| done(&format!("user-{number}"), "signed_up", entry, &[("id", &number.to_string())]);
     world.ingest((0..10_001).map(one).collect()).await;
-    let (code, _, fields) = refusal(ask(&world, asking("", pb::Friction { properties: vec!["id".into()], ..activation() })).await);
+    let (code, _, fields) =
+        refusal(ask(&world, asking("", pb::Friction { properties: vec!["id".into()], ..activation() })).await);
     assert_eq!((code, fields), (Code::InvalidArgument, vec!["friction.properties".to_owned()]));
     assert_eq!(users(&found(&world, "", activation()).await)[1], (0, 10_001));
 }
 
 pub async fn a_repeated_request_has_the_first_answer(world: World) {
-    let request = pb::FindFrictionRequest { request_id: "8d2f0a5e-0000-4000-8000-000000000001".into(), ..asking("", activation()) };
+    let request = pb::FindFrictionRequest {
+        request_id: "8d2f0a5e-0000-4000-8000-000000000001".into(),
+        ..asking("", activation())
+    };
     let checked = pb::FindFrictionRequest { validate_only: true, ..asking("", activation()) };
     assert_eq!(users(&ask(&world, checked).await.unwrap().into_inner()).len(), 3);
     assert_eq!(listed(&world, "").await, Vec::<String>::new(), "a check keeps nothing");

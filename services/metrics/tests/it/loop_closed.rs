@@ -95,7 +95,10 @@ pub async fn a_kept_promise_is_met(mut world: World) {
     let outcome = outcome(&world).await;
     assert_eq!(outcome.verdict(), Verdict::Met, "{}", outcome.summary);
     let measured = outcome.measured.unwrap();
-    assert!((measured.likely - 0.25).abs() < 0.03 && measured.low < measured.likely && measured.likely < measured.high, "{measured:?}");
+    assert!(
+        (measured.likely - 0.25).abs() < 0.03 && measured.low < measured.likely && measured.likely < measured.high,
+        "{measured:?}"
+    );
     assert!((outcome.pre_mean - 40.0).abs() < 0.5 && (outcome.post_mean - 50.0).abs() < 0.5);
     assert_eq!((outcome.days, outcome.ship_time), (WINDOW, Some(timestamp(shipped))));
     assert_eq!(outcome.predicted, recorded.change);
@@ -108,7 +111,11 @@ pub async fn a_kept_promise_is_met(mut world: World) {
         ["MetricCreated", "PredictionRecorded", "PredictionStarted", "OutcomeMeasured", "PredictionMeasured"]
     );
     let (code, reason, _) = refusal(world.outcomes().measure_outcome(measure()).await);
-    assert_eq!((code, reason.as_str()), (Code::FailedPrecondition, "STATE_CONFLICT"), "an outcome is not measured anew");
+    assert_eq!(
+        (code, reason.as_str()),
+        (Code::FailedPrecondition, "STATE_CONFLICT"),
+        "an outcome is not measured anew"
+    );
 }
 
 pub async fn a_promise_is_missed_or_nobody_can_tell(mut world: World) {
@@ -123,23 +130,35 @@ pub async fn a_promise_is_missed_or_nobody_can_tell(mut world: World) {
 
     let mut quiet = initiative(&world, 0.1, 0.3);
     quiet.name = format!("{WORKSPACE}/initiatives/dark-mode");
-    quiet.expected_outcome.as_mut().unwrap().metric = "//metrics.waymark.dev/workspaces/acme/metrics/nobody-made-it".into();
+    quiet.expected_outcome.as_mut().unwrap().metric =
+        "//metrics.waymark.dev/workspaces/acme/metrics/nobody-made-it".into();
     quiet.ship_time = Some(timestamp(world.now()));
     world.deliver("Committed", &roadmap::InitiativeCommitted { initiative: Some(quiet.clone()), change: None }).await;
     world.deliver("Shipped", &roadmap::InitiativeShipped { initiative: Some(quiet), change: None }).await;
     world.advance(TimeDelta::days(i64::from(WINDOW) + 30));
     let name = "workspaces/acme/predictions/dark-mode".to_owned();
-    let outcome = world.outcomes().measure_outcome(pb::MeasureOutcomeRequest { name, ..Default::default() }).await.unwrap().into_inner();
+    let outcome = world
+        .outcomes()
+        .measure_outcome(pb::MeasureOutcomeRequest { name, ..Default::default() })
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!((outcome.verdict(), outcome.measured), (Verdict::CantTell, None));
     assert!(outcome.summary.contains("the metric does not exist any more"), "{}", outcome.summary);
-    let list = pb::ListOutcomesRequest { parent: WORKSPACE.into(), filter: r#"verdict = "MISSED""#.into(), ..Default::default() };
+    let list = pb::ListOutcomesRequest {
+        parent: WORKSPACE.into(),
+        filter: r#"verdict = "MISSED""#.into(),
+        ..Default::default()
+    };
     let listed = world.outcomes().list_outcomes(list).await.unwrap().into_inner().outcomes;
     assert_eq!(listed.iter().map(|o| o.name.as_str()).collect::<Vec<_>>(), [OUTCOME]);
 }
 
 pub async fn predictions_follow_their_initiatives(mut world: World) {
     let nothing_expected = roadmap::Initiative { expected_outcome: None, ..initiative(&world, 0.0, 0.0) };
-    world.deliver("Committed", &roadmap::InitiativeCommitted { initiative: Some(nothing_expected), change: None }).await;
+    world
+        .deliver("Committed", &roadmap::InitiativeCommitted { initiative: Some(nothing_expected), change: None })
+        .await;
     assert_eq!(world.announced().await, Vec::<String>::new(), "nothing expected, nothing recorded");
     ship(&mut world).await;
     commit(&mut world, 0.1, 0.3).await;
@@ -156,7 +175,11 @@ pub async fn predictions_follow_their_initiatives(mut world: World) {
     assert_eq!(prediction(&world).await.change.unwrap().low, 0.2, "no promise is made after shipping");
     let announced = ["PredictionRecorded", "PredictionWithdrawn", "PredictionRecorded", "PredictionStarted"];
     assert_eq!(world.announced().await, announced);
-    let list = pb::ListPredictionsRequest { parent: WORKSPACE.into(), filter: r#"state = "MEASURING""#.into(), ..Default::default() };
+    let list = pb::ListPredictionsRequest {
+        parent: WORKSPACE.into(),
+        filter: r#"state = "MEASURING""#.into(),
+        ..Default::default()
+    };
     assert_eq!(world.outcomes().list_predictions(list).await.unwrap().into_inner().predictions.len(), 1);
 }
 
@@ -166,7 +189,10 @@ pub async fn measuring_waits_for_the_window_and_for_the_events(mut world: World)
     assert_eq!(refusal(world.outcomes().measure_outcome(measure()).await).1, "STATE_CONFLICT", "not shipped");
     let shipped = ship(&mut world).await;
     let (code, reason, rules) = refusal(world.outcomes().measure_outcome(measure()).await);
-    assert_eq!((code, reason.as_str(), rules), (Code::FailedPrecondition, "RULE_VIOLATED", vec!["window_over".to_owned()]));
+    assert_eq!(
+        (code, reason.as_str(), rules),
+        (Code::FailedPrecondition, "RULE_VIOLATED", vec!["window_over".to_owned()])
+    );
     world.advance(TimeDelta::days(i64::from(WINDOW)));
     assert_eq!(measured_by_itself(&world).await, 0, "the window ends with a day, not an hour");
     world.advance(TimeDelta::days(2));
@@ -182,11 +208,13 @@ pub async fn every_due_prediction_is_measured_however_many_there_are(mut world: 
     // More than are read from the database at a time.
     for number in 0..102 {
         let name = format!("{WORKSPACE}/initiatives/i-{number}");
-        let promised = roadmap::Initiative { name, ship_time: Some(timestamp(world.now())), ..initiative(&world, 0.1, 0.3) };
+        let promised =
+            roadmap::Initiative { name, ship_time: Some(timestamp(world.now())), ..initiative(&world, 0.1, 0.3) };
         let committed = roadmap::InitiativeCommitted { initiative: Some(promised.clone()), change: None };
         let committed = world.received("Committed", &committed);
         handle(world.service.store(), &committed).await.unwrap();
-        let shipped = world.received("Shipped", &roadmap::InitiativeShipped { initiative: Some(promised), change: None });
+        let shipped =
+            world.received("Shipped", &roadmap::InitiativeShipped { initiative: Some(promised), change: None });
         handle(world.service.store(), &shipped).await.unwrap();
     }
     world.advance(TimeDelta::days(i64::from(WINDOW) + 9));

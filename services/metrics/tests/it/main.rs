@@ -1,4 +1,5 @@
-//! The metrics service as its clients meet it: a real server on a socket, both databases, Delta tables on disk, time held still.
+//! The metrics service as its clients meet it: a real server on a socket, both databases, Delta tables on disk, time
+//! held still.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::float_cmp, reason = "counts and sums of a few decimals are exact")]

@@ -26,7 +26,12 @@ fn revenue() -> pb::Metric {
 }
 
 fn create(id: &str, metric: pb::Metric) -> pb::CreateMetricRequest {
-    pb::CreateMetricRequest { parent: WORKSPACE.into(), metric_id: id.into(), metric: Some(metric), ..Default::default() }
+    pb::CreateMetricRequest {
+        parent: WORKSPACE.into(),
+        metric_id: id.into(),
+        metric: Some(metric),
+        ..Default::default()
+    }
 }
 
 fn mask(path: &str) -> FieldMask {
@@ -35,7 +40,10 @@ fn mask(path: &str) -> FieldMask {
 
 pub async fn a_metric_lives_through_its_standard_methods(world: World) {
     let mut api = world.metrics();
-    let request = pb::CreateMetricRequest { request_id: "8d2f0a5e-0000-4000-8000-000000000001".into(), ..create("revenue", revenue()) };
+    let request = pb::CreateMetricRequest {
+        request_id: "8d2f0a5e-0000-4000-8000-000000000001".into(),
+        ..create("revenue", revenue())
+    };
     let created = api.create_metric(request.clone()).await.unwrap();
     assert_eq!(created.metadata().get("waymark-revision").unwrap(), "1");
     let created = created.into_inner();
@@ -52,13 +60,15 @@ pub async fn a_metric_lives_through_its_standard_methods(world: World) {
     assert_eq!(refusal(api.get_metric(get("workspaces/acme/metrics/other")).await).0, Code::NotFound);
 
     let patch = pb::Metric { unit: "USD".into(), description: "ignored".into(), ..created.clone() };
-    let request = pb::UpdateMetricRequest { metric: Some(patch), update_mask: Some(mask("unit")), ..Default::default() };
+    let request =
+        pb::UpdateMetricRequest { metric: Some(patch), update_mask: Some(mask("unit")), ..Default::default() };
     let updated = api.update_metric(request.clone()).await.unwrap().into_inner();
     assert_eq!((updated.unit.as_str(), updated.description.as_str()), ("USD", ""));
     let (code, reason, _) = refusal(api.update_metric(request).await);
     assert_eq!((code, reason.as_str()), (Code::Aborted, "ETAG_MISMATCH"), "the etag of the first version is outdated");
 
-    let list = |filter: &str| pb::ListMetricsRequest { parent: WORKSPACE.into(), filter: filter.into(), ..Default::default() };
+    let list =
+        |filter: &str| pb::ListMetricsRequest { parent: WORKSPACE.into(), filter: filter.into(), ..Default::default() };
     assert_eq!(
         api.list_metrics(list(r#"kind = "SUM" AND stage = "REVENUE""#)).await.unwrap().into_inner().metrics,
         std::slice::from_ref(&updated)
@@ -67,7 +77,9 @@ pub async fn a_metric_lives_through_its_standard_methods(world: World) {
     assert_eq!(refusal(api.list_metrics(list("colour = 1")).await).1, "INVALID_FILTER");
 
     let name = updated.name.clone();
-    let deleted = api.delete_metric(pb::DeleteMetricRequest { name: name.clone(), etag: updated.etag, ..Default::default() }).await;
+    let deleted = api
+        .delete_metric(pb::DeleteMetricRequest { name: name.clone(), etag: updated.etag, ..Default::default() })
+        .await;
     assert!(deleted.unwrap().into_inner().delete_time.is_some());
     assert_eq!(api.list_metrics(list("")).await.unwrap().into_inner().metrics, []);
     let settings = Some(pb::TrendSettings {
@@ -88,7 +100,9 @@ pub async fn all_that_is_wrong_is_said_at_once(world: World) {
     let (code, reason, fields) = refusal(world.metrics().create_metric(create("Revenue!", wrong)).await);
     assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
     assert_eq!(fields, ["metric_id", "metric.display_name", "metric.unit", "metric.property"]);
-    let (_, _, fields) = refusal(world.metrics().create_metric(pb::CreateMetricRequest { metric: None, ..create("x", revenue()) }).await);
+    let (_, _, fields) = refusal(
+        world.metrics().create_metric(pb::CreateMetricRequest { metric: None, ..create("x", revenue()) }).await,
+    );
     assert_eq!(fields, ["metric"]);
 }
 
@@ -96,7 +110,12 @@ pub async fn a_batch_keeps_what_is_right(world: World) {
     let wrong = pb::Metric { events: vec![], ..revenue() };
     let batch = |partial| pb::BatchCreateMetricsRequest {
         parent: WORKSPACE.into(),
-        requests: vec![create("a", revenue()), create("b", wrong.clone()), create("a", revenue()), create("c", revenue())],
+        requests: vec![
+            create("a", revenue()),
+            create("b", wrong.clone()),
+            create("a", revenue()),
+            create("c", revenue()),
+        ],
         partial,
         ..Default::default()
     };
@@ -117,13 +136,17 @@ pub async fn only_who_may_write_writes(world: World) {
     let mut viewer = MetricServiceClient::new(world.channel_as("viewer"));
     let (code, reason, _) = refusal(viewer.create_metric(create("revenue", revenue())).await);
     assert_eq!((code, reason.as_str()), (Code::PermissionDenied, "PERMISSION_DENIED"));
-    assert!(viewer.list_metrics(pb::ListMetricsRequest { parent: WORKSPACE.into(), ..Default::default() }).await.is_ok());
+    assert!(
+        viewer.list_metrics(pb::ListMetricsRequest { parent: WORKSPACE.into(), ..Default::default() }).await.is_ok()
+    );
 }
 
 pub async fn a_query_answers_from_every_accepted_event(world: World) {
     world.metrics().create_metric(create("revenue", revenue())).await.unwrap();
     let paid = |id: i32, time: &str, plan: &str, amount: Value| pb::ProductEvent {
-        properties: Some([("plan".to_owned(), Value::from(plan.to_owned())), ("amount".to_owned(), amount)].into_iter().collect()),
+        properties: Some(
+            [("plan".to_owned(), Value::from(plan.to_owned())), ("amount".to_owned(), amount)].into_iter().collect(),
+        ),
         ..event(id, "ada", "paid", at(time))
     };
     world
@@ -142,7 +165,8 @@ pub async fn a_query_answers_from_every_accepted_event(world: World) {
         ..Default::default()
     };
     let name = "workspaces/acme/metrics/revenue".to_owned();
-    let answer = world.metrics().query_metric(pb::QueryMetricRequest { name: name.clone(), settings: Some(settings) }).await;
+    let answer =
+        world.metrics().query_metric(pb::QueryMetricRequest { name: name.clone(), settings: Some(settings) }).await;
     let answer = answer.unwrap().into_inner();
     let values: Vec<_> = answer.series[0].points.iter().map(|point| point.value).collect();
     assert_eq!(values, [12.5, 1.0], "trials are filtered, texts add nothing, the end is not included");
@@ -150,6 +174,7 @@ pub async fn a_query_answers_from_every_accepted_event(world: World) {
     assert_eq!(answer.metric.unwrap().unit, "EUR");
     assert!(answer.watermark.is_some());
 
-    let (code, _, fields) = refusal(world.metrics().query_metric(pb::QueryMetricRequest { name, settings: None }).await);
+    let (code, _, fields) =
+        refusal(world.metrics().query_metric(pb::QueryMetricRequest { name, settings: None }).await);
     assert_eq!((code, fields), (Code::InvalidArgument, vec!["settings".to_owned()]));
 }

@@ -39,8 +39,9 @@ impl World {
     pub async fn open(engine: Engine) -> Self {
         let (host, hand) = host(7);
         let args = |url: String| DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
-        let migrate =
-            async |url: String| waymark_events::open::<Migrator>(&host, "metrics", &args(url)).await?.close().await.map_err(Into::into);
+        let migrate = async |url: String| {
+            waymark_events::open::<Migrator>(&host, "metrics", &args(url)).await?.close().await.map_err(Into::into)
+        };
         let database = database(engine, "metrics", migrate).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let lake = folder.path().join("lake").display().to_string();
@@ -53,7 +54,12 @@ impl World {
     }
 
     pub fn channel_as(&self, role: &str) -> Channel {
-        let options = Options { actor: Some("users/ada@example.com".into()), role: Some(role.into()), attempts: 1, ..Options::default() };
+        let options = Options {
+            actor: Some("users/ada@example.com".into()),
+            role: Some(role.into()),
+            attempts: 1,
+            ..Options::default()
+        };
         Channel::new(&self.address, options).unwrap()
     }
 
@@ -98,8 +104,12 @@ impl World {
             direction: direction.into(),
             ..Default::default()
         };
-        let request =
-            pb::CreateMetricRequest { parent: WORKSPACE.into(), metric_id: "orders".into(), metric: Some(metric), ..Default::default() };
+        let request = pb::CreateMetricRequest {
+            parent: WORKSPACE.into(),
+            metric_id: "orders".into(),
+            metric: Some(metric),
+            ..Default::default()
+        };
         self.metrics().create_metric(request).await.unwrap().into_inner()
     }
 
@@ -140,7 +150,13 @@ impl World {
 
 /// A product event without properties.
 pub fn event(id: impl std::fmt::Display + Copy, user: &str, name: &str, time: DateTime<Utc>) -> pb::ProductEvent {
-    pb::ProductEvent { event_id: id.to_string(), user: user.into(), event: name.into(), time: Some(timestamp(time)), ..Default::default() }
+    pb::ProductEvent {
+        event_id: id.to_string(),
+        user: user.into(),
+        event: name.into(),
+        time: Some(timestamp(time)),
+        ..Default::default()
+    }
 }
 
 pub fn at(text: &str) -> DateTime<Utc> {

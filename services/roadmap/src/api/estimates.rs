@@ -33,9 +33,14 @@ impl PrioritizationService for Api {
         rpc::answer(self.store.get::<Estimates>(&request.get_ref().name).await)
     }
 
-    async fn list_estimates(&self, request: Request<pb::ListEstimatesRequest>) -> Result<Response<pb::ListEstimatesResponse>, Status> {
-        let pb::ListEstimatesRequest { parent, page_size, page_token, filter, order_by, show_deleted } = request.get_ref();
-        let query = ListQuery { parent, page_size: *page_size, page_token, filter, order_by, show_deleted: *show_deleted };
+    async fn list_estimates(
+        &self,
+        request: Request<pb::ListEstimatesRequest>,
+    ) -> Result<Response<pb::ListEstimatesResponse>, Status> {
+        let pb::ListEstimatesRequest { parent, page_size, page_token, filter, order_by, show_deleted } =
+            request.get_ref();
+        let query =
+            ListQuery { parent, page_size: *page_size, page_token, filter, order_by, show_deleted: *show_deleted };
         let page = rpc::or_status(self.store.list::<Estimates>(query).await)?;
         Ok(Response::new(pb::ListEstimatesResponse { estimates: page.items, next_page_token: page.next_page_token }))
     }
@@ -59,7 +64,8 @@ impl PrioritizationService for Api {
     ) -> Result<Response<pb::BatchCreateEstimatesResponse>, Status> {
         let (call, r) = rpc::open(request)?;
         let workspace = rpc::or_status(parse("parent", &r.parent))?;
-        let rows = rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.estimate_id, row.estimate))))?;
+        let rows =
+            rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.estimate_id, row.estimate))))?;
         let create = async move |write: &mut Write| {
             let order = Order::read(write).await?;
             let mut sheet = Sheet::<Estimates>::open(write, rows.iter().map(|(id, _)| id.as_str()), r.partial).await?;
@@ -72,7 +78,8 @@ impl PrioritizationService for Api {
             }
             let batch = sheet.batch;
             // A row that failed left an empty message in its place.
-            let written: Result<Vec<_>, _> = batch.items.iter().filter(|e| !e.name.is_empty()).map(introduced).collect();
+            let written: Result<Vec<_>, _> =
+                batch.items.iter().filter(|e| !e.name.is_empty()).map(introduced).collect();
             order.announce(write, written?).await?;
             Ok(pb::BatchCreateEstimatesResponse { estimates: batch.items, failures: batch.failures })
         };
@@ -105,7 +112,9 @@ impl PrioritizationService for Api {
             let order = Order::read(write).await?;
             let decide = |estimate| Ok::<_, std::convert::Infallible>(Change::new(estimate, EstimateEvent::Deleted));
             let deleted = write.delete::<Estimates, _>(&name, &r.etag, decide).await?;
-            order.announce(write, vec![(resource::<Estimates>(deleted.clone())?, "estimate deleted".to_owned())]).await?;
+            order
+                .announce(write, vec![(resource::<Estimates>(deleted.clone())?, "estimate deleted".to_owned())])
+                .await?;
             Ok(deleted)
         };
         rpc::written(self.store.write(&call, &workspace, delete).await)
@@ -134,7 +143,10 @@ impl PrioritizationService for Api {
         rpc::answer(self.rank(request.into_inner()).await)
     }
 
-    async fn evaluate_score(&self, request: Request<pb::EvaluateScoreRequest>) -> Result<Response<pb::EvaluateScoreResponse>, Status> {
+    async fn evaluate_score(
+        &self,
+        request: Request<pb::EvaluateScoreRequest>,
+    ) -> Result<Response<pb::EvaluateScoreResponse>, Status> {
         rpc::answer(super::ranking::evaluate(request.into_inner()))
     }
 }

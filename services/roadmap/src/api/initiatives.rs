@@ -28,10 +28,15 @@ impl RoadmapService for Api {
         &self,
         request: Request<pb::ListInitiativesRequest>,
     ) -> Result<Response<pb::ListInitiativesResponse>, Status> {
-        let pb::ListInitiativesRequest { parent, page_size, page_token, filter, order_by, show_deleted } = request.get_ref();
-        let query = ListQuery { parent, page_size: *page_size, page_token, filter, order_by, show_deleted: *show_deleted };
+        let pb::ListInitiativesRequest { parent, page_size, page_token, filter, order_by, show_deleted } =
+            request.get_ref();
+        let query =
+            ListQuery { parent, page_size: *page_size, page_token, filter, order_by, show_deleted: *show_deleted };
         let page = rpc::or_status(self.store.list::<Initiatives>(query).await)?;
-        Ok(Response::new(pb::ListInitiativesResponse { initiatives: page.items, next_page_token: page.next_page_token }))
+        Ok(Response::new(pb::ListInitiativesResponse {
+            initiatives: page.items,
+            next_page_token: page.next_page_token,
+        }))
     }
 
     async fn create_initiative(&self, request: Request<pb::CreateInitiativeRequest>) -> Answer {
@@ -48,9 +53,11 @@ impl RoadmapService for Api {
     ) -> Result<Response<pb::BatchCreateInitiativesResponse>, Status> {
         let (call, r) = rpc::open(request)?;
         let workspace = rpc::or_status(parse("parent", &r.parent))?;
-        let rows = rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.initiative_id, row.initiative))))?;
+        let rows =
+            rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.initiative_id, row.initiative))))?;
         let create = async move |write: &mut Write| {
-            let mut sheet = Sheet::<Initiatives>::open(write, rows.iter().map(|(id, _)| id.as_str()), r.partial).await?;
+            let mut sheet =
+                Sheet::<Initiatives>::open(write, rows.iter().map(|(id, _)| id.as_str()), r.partial).await?;
             for (id, message) in rows {
                 let created = match sheet.claim(write, &id, message) {
                     Ok(message) => propose(write, &id, message).await,
@@ -96,8 +103,11 @@ impl RoadmapService for Api {
         let workspace = name.workspace().clone();
         let undelete = async move |write: &mut Write| {
             let live: BTreeSet<_> = write.all::<Initiatives>().await?.into_iter().map(|i| i.meta.name).collect();
-            let undeleted =
-                write.undelete::<Initiatives, _>(&name, &r.etag, |initiative| initiative.undelete(|name| live.contains(name))).await?;
+            let undeleted = write
+                .undelete::<Initiatives, _>(&name, &r.etag, |initiative| {
+                    initiative.undelete(|name| live.contains(name))
+                })
+                .await?;
             if let Some(product) = resource::<Initiatives>(undeleted.clone())?.product {
                 write.require::<Products>("initiative.product", &product).await?;
             }
@@ -111,13 +121,21 @@ impl RoadmapService for Api {
         let mut violations = Violations::new();
         let target = r.target.and_then(|target| violations.nested("target", target.try_into()));
         rpc::or_status(violations.into_result())?;
-        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, _| initiative.schedule(target)).await)
+        rpc::written(
+            self.store
+                .change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, _| initiative.schedule(target))
+                .await,
+        )
     }
 
     async fn move_initiative(&self, request: Request<pb::MoveInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
         let horizon: Horizon = rpc::or_status(r.horizon().try_into())?;
-        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, _| initiative.relocate(horizon)).await)
+        rpc::written(
+            self.store
+                .change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, _| initiative.relocate(horizon))
+                .await,
+        )
     }
 
     async fn waive_risk(&self, request: Request<pb::WaiveRiskRequest>) -> Answer {
@@ -134,7 +152,11 @@ impl RoadmapService for Api {
     async fn commit_initiative(&self, request: Request<pb::CommitInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
         let by = call.actor.subject.clone();
-        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, now| initiative.commit(by, now)).await)
+        rpc::written(
+            self.store
+                .change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, now| initiative.commit(by, now))
+                .await,
+        )
     }
 
     async fn start_initiative(&self, request: Request<pb::StartInitiativeRequest>) -> Answer {
@@ -157,13 +179,20 @@ impl RoadmapService for Api {
 
     async fn pause_initiative(&self, request: Request<pb::PauseInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let reason = text::required(r.reason, REASON).map_err(|error| rpc::status(&Violations::one("reason", error.to_string())))?;
-        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, now| initiative.pause(reason, now)).await)
+        let reason = text::required(r.reason, REASON)
+            .map_err(|error| rpc::status(&Violations::one("reason", error.to_string())))?;
+        rpc::written(
+            self.store
+                .change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, now| initiative.pause(reason, now))
+                .await,
+        )
     }
 
     async fn resume_initiative(&self, request: Request<pb::ResumeInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, _| initiative.resume()).await)
+        rpc::written(
+            self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, _| initiative.resume()).await,
+        )
     }
 
     async fn add_dependency(&self, request: Request<pb::AddDependencyRequest>) -> Answer {
@@ -187,11 +216,17 @@ impl RoadmapService for Api {
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, remove).await)
     }
 
-    async fn get_roadmap(&self, request: Request<pb::GetRoadmapRequest>) -> Result<Response<pb::GetRoadmapResponse>, Status> {
+    async fn get_roadmap(
+        &self,
+        request: Request<pb::GetRoadmapRequest>,
+    ) -> Result<Response<pb::GetRoadmapResponse>, Status> {
         rpc::answer(self.roadmap(request.into_inner()).await)
     }
 
-    async fn diff_roadmap(&self, request: Request<pb::DiffRoadmapRequest>) -> Result<Response<pb::DiffRoadmapResponse>, Status> {
+    async fn diff_roadmap(
+        &self,
+        request: Request<pb::DiffRoadmapRequest>,
+    ) -> Result<Response<pb::DiffRoadmapResponse>, Status> {
         rpc::answer(self.diff(request.into_inner()).await)
     }
 

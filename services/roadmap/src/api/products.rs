@@ -24,14 +24,22 @@ impl StrategyService for Api {
         rpc::answer(self.store.get::<Products>(&request.get_ref().name).await)
     }
 
-    async fn list_products(&self, request: Request<pb::ListProductsRequest>) -> Result<Response<pb::ListProductsResponse>, Status> {
-        let pb::ListProductsRequest { parent, page_size, page_token, filter, order_by, show_deleted } = request.get_ref();
-        let query = ListQuery { parent, page_size: *page_size, page_token, filter, order_by, show_deleted: *show_deleted };
+    async fn list_products(
+        &self,
+        request: Request<pb::ListProductsRequest>,
+    ) -> Result<Response<pb::ListProductsResponse>, Status> {
+        let pb::ListProductsRequest { parent, page_size, page_token, filter, order_by, show_deleted } =
+            request.get_ref();
+        let query =
+            ListQuery { parent, page_size: *page_size, page_token, filter, order_by, show_deleted: *show_deleted };
         let page = rpc::or_status(self.store.list::<Products>(query).await)?;
         Ok(Response::new(pb::ListProductsResponse { products: page.items, next_page_token: page.next_page_token }))
     }
 
-    async fn create_product(&self, request: Request<pb::CreateProductRequest>) -> Result<Response<pb::Product>, Status> {
+    async fn create_product(
+        &self,
+        request: Request<pb::CreateProductRequest>,
+    ) -> Result<Response<pb::Product>, Status> {
         let (call, r) = rpc::open(request)?;
         rpc::written(self.store.create::<Products, _>(&call, &r.parent, &r.product_id, r.product, created).await)
     }
@@ -41,18 +49,28 @@ impl StrategyService for Api {
         request: Request<pb::BatchCreateProductsRequest>,
     ) -> Result<Response<pb::BatchCreateProductsResponse>, Status> {
         let (call, r) = rpc::open(request)?;
-        let rows = rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.product_id, row.product))))?;
-        let reply = |batch: waymark_store::Batch<_>| pb::BatchCreateProductsResponse { products: batch.items, failures: batch.failures };
+        let rows =
+            rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.product_id, row.product))))?;
+        let reply = |batch: waymark_store::Batch<_>| pb::BatchCreateProductsResponse {
+            products: batch.items,
+            failures: batch.failures,
+        };
         rpc::written(self.store.batch_create::<Products, _, _>(&call, &r.parent, rows, r.partial, created, reply).await)
     }
 
-    async fn update_product(&self, request: Request<pb::UpdateProductRequest>) -> Result<Response<pb::Product>, Status> {
+    async fn update_product(
+        &self,
+        request: Request<pb::UpdateProductRequest>,
+    ) -> Result<Response<pb::Product>, Status> {
         let (call, r) = rpc::open(request)?;
         let decide = |_: &Product, new| Ok::<_, Infallible>(Change::new(new, ProductEvent::Updated));
         rpc::written(self.store.update::<Products, _>(&call, r.product, r.update_mask, decide).await)
     }
 
-    async fn delete_product(&self, request: Request<pb::DeleteProductRequest>) -> Result<Response<pb::Product>, Status> {
+    async fn delete_product(
+        &self,
+        request: Request<pb::DeleteProductRequest>,
+    ) -> Result<Response<pb::Product>, Status> {
         let (call, r) = rpc::open(request)?;
         let name: Name<Product> = rpc::or_status(parse("name", &r.name))?;
         let workspace = name.workspace().clone();
@@ -67,7 +85,10 @@ impl StrategyService for Api {
         rpc::written(deleted.await)
     }
 
-    async fn undelete_product(&self, request: Request<pb::UndeleteProductRequest>) -> Result<Response<pb::Product>, Status> {
+    async fn undelete_product(
+        &self,
+        request: Request<pb::UndeleteProductRequest>,
+    ) -> Result<Response<pb::Product>, Status> {
         let (call, r) = rpc::open(request)?;
         let decide = |product| Ok::<_, Infallible>(Change::new(product, ProductEvent::Undeleted));
         rpc::written(self.store.undelete::<Products, _>(&call, &r.name, &r.etag, decide).await)

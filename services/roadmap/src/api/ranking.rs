@@ -28,8 +28,10 @@ impl Api {
         let estimates: Result<Vec<_>, Error> =
             self.store.all::<Estimates>(&workspace).await?.into_iter().map(resource::<Estimates>).collect();
         let ranking = Ranking::new(&initiatives, &estimates?);
-        let messages: BTreeMap<Name<Initiative>, pb::Initiative> = initiatives.iter().map(|i| (i.meta.name.clone(), i.into())).collect();
-        let shown = |name: &Name<Initiative>| messages.get(name).map(|m| (m.display_name.clone(), m.state)).unwrap_or_default();
+        let messages: BTreeMap<Name<Initiative>, pb::Initiative> =
+            initiatives.iter().map(|i| (i.meta.name.clone(), i.into())).collect();
+        let shown =
+            |name: &Name<Initiative>| messages.get(name).map(|m| (m.display_name.clone(), m.state)).unwrap_or_default();
         let ranked = ranking.ranked.into_iter().map(|r| {
             let (display_name, state) = shown(&r.initiative);
             pb::RankedInitiative {

@@ -1,4 +1,5 @@
-//! The roadmap as a whole: by horizon at any position, what changed between two positions, and its critical path. Reads only.
+//! The roadmap as a whole: by horizon at any position, what changed between two positions, and its critical path. Reads
+//! only.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,8 @@ impl Api {
         }
         let (revision, mut initiatives) = self.at(&workspace, "as_of", as_of).await?;
         initiatives.retain(|i| product.is_empty() || i.product == product);
-        let (declined, mut planned): (Vec<_>, Vec<_>) = initiatives.into_iter().partition(|i| i.state() == pb::InitiativeState::Declined);
+        let (declined, mut planned): (Vec<_>, Vec<_>) =
+            initiatives.into_iter().partition(|i| i.state() == pb::InitiativeState::Declined);
         planned.sort_by_cached_key(|i| {
             let start = i.target.as_ref().and_then(|t| t.start.parse::<Period>().ok()).map(Period::first_day);
             (start.is_none(), start, i.name.clone())
@@ -60,7 +62,10 @@ impl Api {
         Ok(response)
     }
 
-    pub(super) async fn critical_path(&self, request: pb::GetCriticalPathRequest) -> Result<pb::GetCriticalPathResponse, Error> {
+    pub(super) async fn critical_path(
+        &self,
+        request: pb::GetCriticalPathRequest,
+    ) -> Result<pb::GetCriticalPathResponse, Error> {
         let workspace: WorkspaceId = parse("parent", &request.parent)?;
         let end: Option<Name<Initiative>> = match request.initiative.as_str() {
             "" => None,
@@ -73,7 +78,9 @@ impl Api {
         let current = ranking::current(&estimates);
         let effort = |name: &Name<Initiative>| current.get(name)?.factor(FactorKind::Effort).map(|f| f.amount.likely());
         let graph: Dependencies = open.iter().collect();
-        let Some(path) = graph.critical_path(end.as_ref(), effort) else { return Ok(pb::GetCriticalPathResponse::default()) };
+        let Some(path) = graph.critical_path(end.as_ref(), effort) else {
+            return Ok(pb::GetCriticalPathResponse::default());
+        };
         let names: BTreeMap<_, _> = open.iter().map(|i| (&i.meta.name, &i.meta.display_name)).collect();
         let step = |name: &Name<Initiative>| pb::PathStep {
             initiative: name.to_string(),
@@ -88,7 +95,12 @@ impl Api {
     }
 
     /// The initiatives at a position, by name, and the revision it stands for; now when there is none.
-    async fn at(&self, workspace: &WorkspaceId, field: &str, as_of: Option<AsOf>) -> Result<(i64, Vec<pb::Initiative>), Error> {
+    async fn at(
+        &self,
+        workspace: &WorkspaceId,
+        field: &str,
+        as_of: Option<AsOf>,
+    ) -> Result<(i64, Vec<pb::Initiative>), Error> {
         let position = match as_of {
             Some(as_of) => position(field, as_of)?,
             None => Position::Revision(self.store.revision(workspace).await?),
@@ -109,7 +121,9 @@ fn position(field: &str, as_of: AsOf) -> Result<Position, Violations> {
             None
         }
         Some(as_of::Position::Revision(revision)) => Some(Position::Revision(revision)),
-        Some(as_of::Position::Time(time)) => convert::time(&mut violations, &format!("{field}.time"), Some(time)).map(Position::Time),
+        Some(as_of::Position::Time(time)) => {
+            convert::time(&mut violations, &format!("{field}.time"), Some(time)).map(Position::Time)
+        }
     };
     position.ok_or(violations)
 }
@@ -118,7 +132,10 @@ fn position(field: &str, as_of: AsOf) -> Result<Position, Violations> {
 fn differences(before: &pb::Initiative, after: &pb::Initiative) -> Vec<pb::FieldDiff> {
     let (before, after) = (json(before), json(after));
     let print = |value: Option<&Value>| value.map(Value::to_string).unwrap_or_default();
-    let fields = descriptors().get_message_by_name(pb::Initiative::FULL_NAME).into_iter().flat_map(|m| m.fields().collect::<Vec<_>>());
+    let fields = descriptors()
+        .get_message_by_name(pb::Initiative::FULL_NAME)
+        .into_iter()
+        .flat_map(|m| m.fields().collect::<Vec<_>>());
     fields
         // These two change with every write and say nothing about the plan.
         .filter(|field| !matches!(field.name(), "etag" | "update_time"))

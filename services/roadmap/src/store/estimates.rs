@@ -37,12 +37,13 @@ impl Order {
         Ok(Self { initiatives, before })
     }
 
-    /// Announces, on each initiative whose estimate was written, where it moved. `written` holds those estimates, each with what changed
-    /// in it; of several for one initiative the last says why. Initiatives that only make room are not announced: their own estimate says
-    /// the same as before.
+    /// Announces, on each initiative whose estimate was written, where it moved. `written` holds those estimates, each
+    /// with what changed in it; of several for one initiative the last says why. Initiatives that only make room are
+    /// not announced: their own estimate says the same as before.
     pub async fn announce(mut self, write: &mut Write, written: Vec<(Estimate, String)>) -> Result<(), Error> {
         let after = Ranking::new(self.initiatives.values(), &write.all::<Estimates>().await?);
-        let last: BTreeMap<_, _> = written.into_iter().map(|(estimate, why)| (estimate.initiative.clone(), (estimate, why))).collect();
+        let last: BTreeMap<_, _> =
+            written.into_iter().map(|(estimate, why)| (estimate.initiative.clone(), (estimate, why))).collect();
         for (name, (estimate, why)) in last {
             let moved = after.moved_since(&self.before, &estimate, &why, write.now());
             if let Some((change, initiative)) = moved.zip(self.initiatives.remove(&name)) {

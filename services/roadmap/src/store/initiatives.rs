@@ -36,6 +36,7 @@ pub async fn propose(write: &mut Write, id: &str, message: pb::Initiative) -> Re
 
 /// The initiatives that are still to be decided on or built.
 pub async fn open_initiatives(store: &Store, workspace: &WorkspaceId) -> Result<Vec<Initiative>, Error> {
-    let all: Result<Vec<Initiative>, Error> = store.all::<Initiatives>(workspace).await?.into_iter().map(resource::<Initiatives>).collect();
+    let all: Result<Vec<Initiative>, Error> =
+        store.all::<Initiatives>(workspace).await?.into_iter().map(resource::<Initiatives>).collect();
     Ok(all?.into_iter().filter(Initiative::is_open).collect())
 }

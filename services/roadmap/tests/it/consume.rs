@@ -33,7 +33,12 @@ fn validated(number: u128, risk_evidence: Vec<discovery::RiskEvidence>) -> Recei
         risk_evidence,
         ..Default::default()
     };
-    received(number, "discovery", "SolutionValidated", &discovery::SolutionValidated { solution: Some(solution), change: None })
+    received(
+        number,
+        "discovery",
+        "SolutionValidated",
+        &discovery::SolutionValidated { solution: Some(solution), change: None },
+    )
 }
 
 fn concluded(number: u128, verdict: discovery::TestVerdict) -> Received {
@@ -57,7 +62,10 @@ async fn deliver(f: &Fixture, event: &Received) {
 fn every_consumed_event_is_of_the_contract() {
     for (source, types) in CONSUMES {
         for event in *types {
-            assert!(event.starts_with(&format!("waymark.{source}.v1.")) && waymark_proto::event::is_event(event), "{event}");
+            assert!(
+                event.starts_with(&format!("waymark.{source}.v1.")) && waymark_proto::event::is_event(event),
+                "{event}"
+            );
         }
     }
 }
@@ -65,12 +73,16 @@ fn every_consumed_event_is_of_the_contract() {
 #[tokio::test]
 async fn a_validated_solution_becomes_an_initiative_once() {
     on_both(async |f| {
-        let evidence = vec![discovery::RiskEvidence { risk: common::Risk::Value.into(), evidence: vec![insight("i1")] }];
+        let evidence =
+            vec![discovery::RiskEvidence { risk: common::Risk::Value.into(), evidence: vec![insight("i1")] }];
         let event = validated(1, evidence);
         deliver(f, &event).await;
         deliver(f, &event).await;
         let initiative = f.get("sso").await;
-        assert_eq!((initiative.display_name.as_str(), initiative.state()), ("Single sign-on", pb::InitiativeState::Proposed));
+        assert_eq!(
+            (initiative.display_name.as_str(), initiative.state()),
+            ("Single sign-on", pb::InitiativeState::Proposed)
+        );
         let targets: Vec<&str> = initiative.evidence.iter().map(|e| e.target.as_str()).collect();
         let of = |name: &str| format!("//discovery.waymark.dev/{W}/{name}");
         assert_eq!(targets, [of("solutions/sso"), of("opportunities/logins")]);
@@ -80,11 +92,15 @@ async fn a_validated_solution_becomes_an_initiative_once() {
         assert_eq!(f.log().await, ["InitiativeCreated sso"], "the second delivery changed nothing");
 
         // A second validation is another event: it finds the initiative and has nothing to add but its new evidence.
-        let more = vec![discovery::RiskEvidence { risk: common::Risk::Viability.into(), evidence: vec![insight("i2")] }];
+        let more =
+            vec![discovery::RiskEvidence { risk: common::Risk::Viability.into(), evidence: vec![insight("i2")] }];
         deliver(f, &validated(2, more)).await;
         deliver(f, &concluded(3, discovery::TestVerdict::Failed)).await;
         deliver(f, &concluded(4, discovery::TestVerdict::Passed)).await;
-        assert_eq!(f.log().await, ["InitiativeCreated sso", "InitiativeEvidenceAdded sso", "InitiativeEvidenceAdded sso"]);
+        assert_eq!(
+            f.log().await,
+            ["InitiativeCreated sso", "InitiativeEvidenceAdded sso", "InitiativeEvidenceAdded sso"]
+        );
         let risks = f.get("sso").await.risks;
         assert!(risks[3].evidence.iter().any(|e| e.target == insight("i2").target));
         assert!(risks[1].evidence.iter().any(|e| e.target == of("assumptionTests/t1")));
@@ -98,9 +114,13 @@ async fn a_taken_id_does_not_stop_a_proposal() {
     on_both(async |f| {
         f.create("sso", named("Something else")).await.unwrap();
         deliver(f, &validated(1, Vec::new())).await;
-        let list = pb::ListInitiativesRequest { parent: W.into(), order_by: "display_name".into(), ..Default::default() };
+        let list =
+            pb::ListInitiativesRequest { parent: W.into(), order_by: "display_name".into(), ..Default::default() };
         let listed = f.roadmap().list_initiatives(list).await.unwrap().into_inner().initiatives;
-        assert_eq!(listed.iter().map(|i| i.display_name.as_str()).collect::<Vec<_>>(), ["Single sign-on", "Something else"]);
+        assert_eq!(
+            listed.iter().map(|i| i.display_name.as_str()).collect::<Vec<_>>(),
+            ["Single sign-on", "Something else"]
+        );
     })
     .await;
 }
@@ -128,8 +148,14 @@ async fn what_was_measured_stands_beside_what_was_expected() {
         let mut roadmap = f.roadmap();
         deliver(f, &event(3)).await;
         assert_eq!(f.get("sso").await.actual, None, "it has not shipped");
-        roadmap.commit_initiative(pb::CommitInitiativeRequest { name: name.clone(), ..Default::default() }).await.unwrap();
-        roadmap.start_initiative(pb::StartInitiativeRequest { name: name.clone(), ..Default::default() }).await.unwrap();
+        roadmap
+            .commit_initiative(pb::CommitInitiativeRequest { name: name.clone(), ..Default::default() })
+            .await
+            .unwrap();
+        roadmap
+            .start_initiative(pb::StartInitiativeRequest { name: name.clone(), ..Default::default() })
+            .await
+            .unwrap();
         roadmap.ship_initiative(pb::ShipInitiativeRequest { name, ..Default::default() }).await.unwrap();
         deliver(f, &event(4)).await;
         deliver(f, &event(4)).await;

@@ -27,7 +27,12 @@ fn estimate(of: &str, [reach, impact, confidence, effort]: [f64; 4]) -> pb::Esti
 }
 
 async fn create(f: &Fixture, id: &str, estimate: pb::Estimate) -> Result<pb::Estimate, tonic::Status> {
-    let request = pb::CreateEstimateRequest { parent: W.into(), estimate_id: id.into(), estimate: Some(estimate), ..Default::default() };
+    let request = pb::CreateEstimateRequest {
+        parent: W.into(),
+        estimate_id: id.into(),
+        estimate: Some(estimate),
+        ..Default::default()
+    };
     f.prioritization().create_estimate(by_ada(request)).await.map(tonic::Response::into_inner)
 }
 
@@ -82,7 +87,8 @@ async fn ranks_follow_estimates_and_moves_are_announced() {
         f.roadmap().decline_initiative(decline).await.unwrap();
         assert_eq!(order(&rank(f, "").await), [(1, "a")]);
         assert_eq!(order(&rank(f, "state = DECLINED").await), [(1, "b")]);
-        let unknown = pb::RankInitiativesRequest { parent: W.into(), filter: "colour = red".into(), ..Default::default() };
+        let unknown =
+            pb::RankInitiativesRequest { parent: W.into(), filter: "colour = red".into(), ..Default::default() };
         let refused = f.prioritization().rank_initiatives(unknown).await;
         assert_eq!(refusal(refused), (Code::InvalidArgument, "INVALID_FILTER".into()));
     })
@@ -96,7 +102,8 @@ async fn estimates_say_where_their_numbers_come_from() {
         let mut wrong = estimate("a", [-5.0, 1.5, 0.8, 2.0]);
         wrong.effort.as_mut().unwrap().source = None;
         let refused = create(f, "a", wrong).await.unwrap_err();
-        let fields: Vec<String> = refused.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
+        let fields: Vec<String> =
+            refused.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["estimate.reach", "estimate.impact", "estimate.effort.source"]);
         let orphan = create(f, "a", estimate("nope", [1.0, 1.0, 1.0, 1.0])).await;
         assert_eq!(refusal(orphan), (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into()));
@@ -104,13 +111,19 @@ async fn estimates_say_where_their_numbers_come_from() {
         let mut ranged = estimate("a", [100.0, 1.0, 1.0, 1.0]);
         ranged.reach = Some(pb::Factor {
             value: Some(pb::factor::Value::Range(common::Range { low: 50.0, likely: 100.0, high: 200.0 })),
-            source: Some(pb::FactorSource { basis: Some(pb::factor_source::Basis::Evidence(insight("i1"))), ..Default::default() }),
+            source: Some(pb::FactorSource {
+                basis: Some(pb::factor_source::Basis::Evidence(insight("i1"))),
+                ..Default::default()
+            }),
         });
         let created = create(f, "a", ranged).await.unwrap();
         let score = created.score.unwrap();
         assert_eq!((score.low, score.likely, score.high), (50.0, 100.0, 200.0));
 
-        let row = |of: &str| pb::CreateEstimateRequest { estimate: Some(estimate(of, [1.0, 1.0, 1.0, 1.0])), ..Default::default() };
+        let row = |of: &str| pb::CreateEstimateRequest {
+            estimate: Some(estimate(of, [1.0, 1.0, 1.0, 1.0])),
+            ..Default::default()
+        };
         let batch = pb::BatchCreateEstimatesRequest {
             parent: W.into(),
             requests: vec![row("a"), row("nope")],
@@ -139,7 +152,12 @@ async fn scores_of_inputs_nobody_keeps() {
         (Inputs::Rice(rice(Some(2.0))), 4000.0),
         (Inputs::Ice(pb::IceInputs { impact: Some(8.0), confidence: Some(5.0), ease: Some(4.0), variant: 0 }), 160.0),
         (
-            Inputs::Wsjf(pb::WsjfInputs { value: Some(8.0), time_criticality: Some(4.0), risk_reduction: Some(3.0), job_size: Some(5.0) }),
+            Inputs::Wsjf(pb::WsjfInputs {
+                value: Some(8.0),
+                time_criticality: Some(4.0),
+                risk_reduction: Some(3.0),
+                job_size: Some(5.0),
+            }),
             3.0,
         ),
     ] {
@@ -147,7 +165,8 @@ async fn scores_of_inputs_nobody_keeps() {
         let score = prioritization.evaluate_score(request).await.unwrap().into_inner().score;
         assert!((score - expected).abs() < 1e-9, "{score}");
     }
-    let missing = prioritization.evaluate_score(pb::EvaluateScoreRequest { inputs: Some(Inputs::Rice(rice(None))) }).await;
+    let missing =
+        prioritization.evaluate_score(pb::EvaluateScoreRequest { inputs: Some(Inputs::Rice(rice(None))) }).await;
     let violations = missing.unwrap_err().get_details_bad_request().unwrap().field_violations;
     assert_eq!(violations.iter().map(|v| v.field.as_str()).collect::<Vec<_>>(), ["rice.effort"], "missing, not zero");
     let nothing = prioritization.evaluate_score(pb::EvaluateScoreRequest { inputs: None }).await;

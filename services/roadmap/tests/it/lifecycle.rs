@@ -17,7 +17,8 @@ async fn from_idea_to_shipped() {
             change: Some(common::Range { low: 0.05, likely: 0.1, high: 0.2 }),
             window_days: 0,
         };
-        let proposal = pb::Initiative { risks: answered(), expected_outcome: Some(expected), ..named("Single sign-on") };
+        let proposal =
+            pb::Initiative { risks: answered(), expected_outcome: Some(expected), ..named("Single sign-on") };
         let created = f.create("sso", proposal).await.unwrap();
         assert_eq!(created.state(), pb::InitiativeState::Proposed);
         assert_eq!(created.horizon(), pb::Horizon::Later);
@@ -27,27 +28,42 @@ async fn from_idea_to_shipped() {
         let target = Some(pb::TargetInterval { start: "2026-Q3".into(), end: String::new() });
         let schedule = pb::ScheduleInitiativeRequest { name: name.clone(), target, ..Default::default() };
         assert_eq!(roadmap.schedule_initiative(schedule).await.unwrap().into_inner().target.unwrap().end, "2026-Q3");
-        let to_now = pb::MoveInitiativeRequest { name: name.clone(), horizon: pb::Horizon::Now.into(), ..Default::default() };
+        let to_now =
+            pb::MoveInitiativeRequest { name: name.clone(), horizon: pb::Horizon::Now.into(), ..Default::default() };
         roadmap.move_initiative(to_now).await.unwrap();
-        let early = roadmap.ship_initiative(pb::ShipInitiativeRequest { name: name.clone(), ..Default::default() }).await;
+        let early =
+            roadmap.ship_initiative(pb::ShipInitiativeRequest { name: name.clone(), ..Default::default() }).await;
         assert_eq!(refusal(early), (Code::FailedPrecondition, "STATE_CONFLICT".into()));
 
         let commit = pb::CommitInitiativeRequest { name: name.clone(), ..Default::default() };
         let committed = roadmap.commit_initiative(by_ada(commit)).await.unwrap().into_inner();
-        assert_eq!((committed.state(), committed.committed_by.as_str()), (pb::InitiativeState::Committed, "users/ada@example.com"));
-        roadmap.start_initiative(pb::StartInitiativeRequest { name: name.clone(), ..Default::default() }).await.unwrap();
-        let pause = pb::PauseInitiativeRequest { name: name.clone(), reason: "outage first".into(), ..Default::default() };
+        assert_eq!(
+            (committed.state(), committed.committed_by.as_str()),
+            (pb::InitiativeState::Committed, "users/ada@example.com")
+        );
+        roadmap
+            .start_initiative(pb::StartInitiativeRequest { name: name.clone(), ..Default::default() })
+            .await
+            .unwrap();
+        let pause =
+            pb::PauseInitiativeRequest { name: name.clone(), reason: "outage first".into(), ..Default::default() };
         let paused = roadmap.pause_initiative(pause).await.unwrap().into_inner();
         assert_eq!(paused.pause.unwrap().resume_state(), pb::InitiativeState::InProgress);
-        let resumed = roadmap.resume_initiative(pb::ResumeInitiativeRequest { name: name.clone(), ..Default::default() }).await;
+        let resumed =
+            roadmap.resume_initiative(pb::ResumeInitiativeRequest { name: name.clone(), ..Default::default() }).await;
         assert_eq!(resumed.unwrap().into_inner().state(), pb::InitiativeState::InProgress);
-        let shipped = roadmap.ship_initiative(pb::ShipInitiativeRequest { name: name.clone(), ..Default::default() }).await;
+        let shipped =
+            roadmap.ship_initiative(pb::ShipInitiativeRequest { name: name.clone(), ..Default::default() }).await;
         let shipped = shipped.unwrap().into_inner();
         assert_eq!(shipped.state(), pb::InitiativeState::Shipped);
         assert_eq!(shipped.ship_time, shipped.update_time);
         assert_eq!(f.get("sso").await, shipped, "a read sees the write");
         let verbs = ["Created", "Scheduled", "Moved", "Committed", "Started", "Paused", "Resumed", "Shipped"];
-        assert_eq!(f.log().await, verbs.map(|verb| format!("Initiative{verb} sso")), "each step is in the log, the refused one is not");
+        assert_eq!(
+            f.log().await,
+            verbs.map(|verb| format!("Initiative{verb} sso")),
+            "each step is in the log, the refused one is not"
+        );
     })
     .await;
 }
@@ -68,12 +84,17 @@ async fn open_risks_are_listed_and_can_be_signed_for() {
         let commit = pb::CommitInitiativeRequest { name: created.name.clone(), ..Default::default() };
         let refused = roadmap.commit_initiative(commit.clone()).await.unwrap_err();
         assert_eq!(refused.get_details_error_info().unwrap().reason, "RISKS_OPEN");
-        let open: Vec<String> = refused.get_details_precondition_failure().unwrap().violations.into_iter().map(|v| v.subject).collect();
+        let open: Vec<String> =
+            refused.get_details_precondition_failure().unwrap().violations.into_iter().map(|v| v.subject).collect();
         assert_eq!(open.len(), 2, "feasibility and viability: {open:?}");
 
         for risk in [common::Risk::Feasibility, common::Risk::Viability] {
-            let waive =
-                pb::WaiveRiskRequest { name: created.name.clone(), risk: risk.into(), reason: "small".into(), ..Default::default() };
+            let waive = pb::WaiveRiskRequest {
+                name: created.name.clone(),
+                risk: risk.into(),
+                reason: "small".into(),
+                ..Default::default()
+            };
             roadmap.waive_risk(by_ada(waive)).await.unwrap();
         }
         let signed = f.get("sso").await.risks[2].waiver.clone().unwrap();
@@ -82,7 +103,8 @@ async fn open_risks_are_listed_and_can_be_signed_for() {
 
         let no_reason = pb::WaiveRiskRequest { name: created.name, ..Default::default() };
         let refused = roadmap.waive_risk(no_reason).await.unwrap_err();
-        let fields: Vec<String> = refused.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
+        let fields: Vec<String> =
+            refused.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["risk", "reason"], "all that is wrong is told at once");
     })
     .await;
@@ -104,7 +126,10 @@ async fn declining_keeps_the_reasons_and_can_be_taken_back() {
         assert_eq!(refusal(roadmap.decline_initiative(past).await), (Code::InvalidArgument, "INVALID_FIELD".into()));
         let declined = roadmap.decline_initiative(by_ada(decline)).await.unwrap().into_inner();
         let reasons = declined.decline.unwrap();
-        assert_eq!((reasons.declined_by.as_str(), reasons.review_date.as_str()), ("users/ada@example.com", "2026-09-01"));
+        assert_eq!(
+            (reasons.declined_by.as_str(), reasons.review_date.as_str()),
+            ("users/ada@example.com", "2026-09-01")
+        );
         let resume = pb::ResumeInitiativeRequest { name, ..Default::default() };
         let resumed = roadmap.resume_initiative(resume).await.unwrap().into_inner();
         assert_eq!((resumed.state(), resumed.decline), (pb::InitiativeState::Proposed, None));
@@ -118,7 +143,10 @@ async fn standard_methods() {
         let mut roadmap = f.roadmap();
         let mut strategy = f.strategy();
         let orphan = pb::Initiative { product: format!("{W}/products/app"), ..named("A") };
-        assert_eq!(refusal(f.create("a", orphan.clone()).await), (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into()));
+        assert_eq!(
+            refusal(f.create("a", orphan.clone()).await),
+            (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into())
+        );
         let product = pb::CreateProductRequest {
             parent: W.into(),
             product_id: "app".into(),
@@ -128,19 +156,30 @@ async fn standard_methods() {
         strategy.create_product(product).await.unwrap();
         let created = f.create("a", orphan).await.unwrap();
         let delete = pb::DeleteProductRequest { name: created.product.clone(), ..Default::default() };
-        assert_eq!(refusal(strategy.delete_product(delete).await), (Code::FailedPrecondition, "RESOURCE_IN_USE".into()));
+        assert_eq!(
+            refusal(strategy.delete_product(delete).await),
+            (Code::FailedPrecondition, "RESOURCE_IN_USE".into())
+        );
 
         let update = |initiative: pb::Initiative, mask: &str| pb::UpdateInitiativeRequest {
             initiative: Some(initiative),
             update_mask: Some(FieldMask { paths: vec![mask.into()] }),
             ..Default::default()
         };
-        let patch =
-            pb::Initiative { name: created.name.clone(), etag: created.etag.clone(), problem: "logins".into(), ..Default::default() };
+        let patch = pb::Initiative {
+            name: created.name.clone(),
+            etag: created.etag.clone(),
+            problem: "logins".into(),
+            ..Default::default()
+        };
         let updated = roadmap.update_initiative(update(patch.clone(), "problem")).await.unwrap().into_inner();
         assert_eq!((updated.problem.as_str(), updated.display_name.as_str()), ("logins", "A"));
-        assert_eq!(refusal(roadmap.update_initiative(update(patch, "problem")).await), (Code::Aborted, "ETAG_MISMATCH".into()));
-        let moved = pb::Initiative { name: created.name.clone(), horizon: pb::Horizon::Now.into(), ..Default::default() };
+        assert_eq!(
+            refusal(roadmap.update_initiative(update(patch, "problem")).await),
+            (Code::Aborted, "ETAG_MISMATCH".into())
+        );
+        let moved =
+            pb::Initiative { name: created.name.clone(), horizon: pb::Horizon::Now.into(), ..Default::default() };
         let refused = roadmap.update_initiative(update(moved, "horizon")).await.unwrap_err();
         assert!(refused.message().contains("MoveInitiative"), "{refused}");
 
@@ -163,7 +202,11 @@ async fn standard_methods() {
         let whole = pb::BatchCreateInitiativesRequest { partial: false, ..batch };
         assert_eq!(refusal(roadmap.batch_create_initiatives(whole).await).0, Code::AlreadyExists);
 
-        let list = pb::ListInitiativesRequest { parent: W.into(), filter: "state = PROPOSED AND product:app".into(), ..Default::default() };
+        let list = pb::ListInitiativesRequest {
+            parent: W.into(),
+            filter: "state = PROPOSED AND product:app".into(),
+            ..Default::default()
+        };
         let listed = roadmap.list_initiatives(list).await.unwrap().into_inner();
         assert_eq!(listed.initiatives.iter().map(|i| i.display_name.as_str()).collect::<Vec<_>>(), ["A"]);
 
@@ -176,7 +219,10 @@ async fn standard_methods() {
         let undelete = pb::UndeleteInitiativeRequest { name: initiative_name("b"), ..Default::default() };
         assert!(roadmap.undelete_initiative(undelete).await.unwrap().into_inner().delete_time.is_none());
         // What a live initiative refers to is live, too.
-        roadmap.delete_initiative(pb::DeleteInitiativeRequest { name: initiative_name("a"), ..Default::default() }).await.unwrap();
+        roadmap
+            .delete_initiative(pb::DeleteInitiativeRequest { name: initiative_name("a"), ..Default::default() })
+            .await
+            .unwrap();
         let product = pb::DeleteProductRequest { name: format!("{W}/products/app"), ..Default::default() };
         strategy.delete_product(product).await.unwrap();
         let undelete = pb::UndeleteInitiativeRequest { name: initiative_name("a"), ..Default::default() };

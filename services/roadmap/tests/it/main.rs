@@ -70,13 +70,21 @@ impl Fixture {
     }
 
     pub(crate) async fn create(&self, id: &str, initiative: pb::Initiative) -> Result<pb::Initiative, Status> {
-        let request =
-            pb::CreateInitiativeRequest { parent: W.into(), initiative_id: id.into(), initiative: Some(initiative), ..Default::default() };
+        let request = pb::CreateInitiativeRequest {
+            parent: W.into(),
+            initiative_id: id.into(),
+            initiative: Some(initiative),
+            ..Default::default()
+        };
         self.roadmap().create_initiative(by_ada(request)).await.map(tonic::Response::into_inner)
     }
 
     pub(crate) async fn depend(&self, on: &str, id: &str) -> Result<pb::Initiative, Status> {
-        let request = pb::AddDependencyRequest { name: initiative_name(id), dependency: initiative_name(on), ..Default::default() };
+        let request = pb::AddDependencyRequest {
+            name: initiative_name(id),
+            dependency: initiative_name(on),
+            ..Default::default()
+        };
         self.roadmap().add_dependency(request).await.map(tonic::Response::into_inner)
     }
 

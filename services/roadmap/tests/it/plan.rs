@@ -45,7 +45,11 @@ async fn a_cycle_is_refused_and_named() {
         let path = f.roadmap().get_critical_path(path).await.unwrap().into_inner();
         assert_eq!(path.missing_effort, ["a", "b", "c"].map(initiative_name), "nobody estimated what it waits for");
 
-        let remove = pb::RemoveDependencyRequest { name: initiative_name("b"), dependency: initiative_name("c"), ..Default::default() };
+        let remove = pb::RemoveDependencyRequest {
+            name: initiative_name("b"),
+            dependency: initiative_name("c"),
+            ..Default::default()
+        };
         f.roadmap().remove_dependency(remove.clone()).await.unwrap();
         assert_eq!(refusal(f.roadmap().remove_dependency(remove).await).1, "RULE_VIOLATED");
         f.roadmap().delete_initiative(delete).await.unwrap();
@@ -66,7 +70,11 @@ async fn the_roadmap_as_it_stood_and_what_changed_since() {
         let target = Some(pb::TargetInterval { start: "2026-07".into(), end: String::new() });
         let c = pb::Initiative { horizon: pb::Horizon::Now.into(), target, ..named("C") };
         f.create("c", c).await.unwrap();
-        let to_next = pb::MoveInitiativeRequest { name: initiative_name("a"), horizon: pb::Horizon::Next.into(), ..Default::default() };
+        let to_next = pb::MoveInitiativeRequest {
+            name: initiative_name("a"),
+            horizon: pb::Horizon::Next.into(),
+            ..Default::default()
+        };
         f.roadmap().move_initiative(to_next).await.unwrap();
         let delete = pb::DeleteInitiativeRequest { name: initiative_name("b"), ..Default::default() };
         f.roadmap().delete_initiative(delete).await.unwrap();
@@ -74,7 +82,11 @@ async fn the_roadmap_as_it_stood_and_what_changed_since() {
         f.create("d", d).await.unwrap();
 
         let now = roadmap(f, None).await.unwrap();
-        assert_eq!((lane(&now, 0), lane(&now, 1), lane(&now, 2)), (vec!["c", "d"], vec!["a"], vec![]), "those with a target first");
+        assert_eq!(
+            (lane(&now, 0), lane(&now, 1), lane(&now, 2)),
+            (vec!["c", "d"], vec!["a"], vec![]),
+            "those with a target first"
+        );
         assert_eq!(roadmap(f, revision(2)).await.unwrap(), then);
         let at_noon = Some(AsOf { position: Some(as_of::Position::Time(timestamp(noon))) });
         assert_eq!(roadmap(f, at_noon).await.unwrap(), then);
@@ -84,9 +96,16 @@ async fn the_roadmap_as_it_stood_and_what_changed_since() {
         let request = pb::DiffRoadmapRequest { parent: W.into(), from: revision(2), to: None };
         let diff = f.roadmap().diff_roadmap(request).await.unwrap().into_inner();
         let ids = |list: &[pb::Initiative]| list.iter().map(|i| i.display_name.clone()).collect::<Vec<_>>();
-        assert_eq!((ids(&diff.added), ids(&diff.removed)), (vec!["C".to_owned(), "D".to_owned()], vec!["B".to_owned()]));
+        assert_eq!(
+            (ids(&diff.added), ids(&diff.removed)),
+            (vec!["C".to_owned(), "D".to_owned()], vec!["B".to_owned()])
+        );
         let changed: Vec<_> = diff.changed.iter().map(|c| (c.display_name.as_str(), c.fields.clone())).collect();
-        let moved = pb::FieldDiff { field: "horizon".into(), before: "\"HORIZON_LATER\"".into(), after: "\"HORIZON_NEXT\"".into() };
+        let moved = pb::FieldDiff {
+            field: "horizon".into(),
+            before: "\"HORIZON_LATER\"".into(),
+            after: "\"HORIZON_NEXT\"".into(),
+        };
         assert_eq!(changed, [("A", vec![moved])]);
         assert_eq!((diff.from_revision, diff.to_revision), (2, 6));
     })

@@ -1,4 +1,5 @@
-//! What the users of the story do: orders a day with a weekly rhythm, noise, and from one day on a change of a known size.
+//! What the users of the story do: orders a day with a weekly rhythm, noise, and from one day on a change of a known
+//! size.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
 use pbjson_types::Timestamp;

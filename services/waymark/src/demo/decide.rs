@@ -32,8 +32,12 @@ pub async fn propose(story: &Story) -> Result<()> {
         lifecycle: pb::ProductLifecycle::Growing.into(),
         ..Default::default()
     };
-    let request =
-        pb::CreateProductRequest { parent: story.parent.clone(), product_id: PRODUCT.into(), product: Some(product), ..Default::default() };
+    let request = pb::CreateProductRequest {
+        parent: story.parent.clone(),
+        product_id: PRODUCT.into(),
+        product: Some(product),
+        ..Default::default()
+    };
     done(StrategyServiceClient::new(story.roadmap.clone()).create_product(request).await)?;
 
     let client = roadmap(story);
@@ -43,7 +47,10 @@ pub async fn propose(story: &Story) -> Result<()> {
         async move { maybe(client.get_initiative(pb::GetInitiativeRequest { name }).await) }
     })
     .await?;
-    say::step(format!("The roadmap heard of the validated solution and proposes “{}” with its evidence.", proposed.display_name));
+    say::step(format!(
+        "The roadmap heard of the validated solution and proposes “{}” with its evidence.",
+        proposed.display_name
+    ));
     let expected = pb::ExpectedOutcome {
         metric: story.full_name("metrics", "metrics", METRIC),
         change: Some(PREDICTED),
@@ -83,7 +90,8 @@ pub async fn choose(story: &Story) -> Result<()> {
     let mut ranks = PrioritizationServiceClient::new(story.roadmap.clone());
     for (id, reach, impact, confidence, effort) in [(SOLUTION, 5000.0, 2.0, 0.8, 2.0), (RIVAL, 8000.0, 0.5, 1.0, 3.0)] {
         let factor = |value: f64, grounds: &str| {
-            let source = pb::FactorSource { basis: Some(pb::factor_source::Basis::Guess(grounds.into())), ..Default::default() };
+            let source =
+                pb::FactorSource { basis: Some(pb::factor_source::Basis::Guess(grounds.into())), ..Default::default() };
             Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: Some(source) })
         };
         let estimate = pb::Estimate {
@@ -113,7 +121,9 @@ pub async fn choose(story: &Story) -> Result<()> {
 
     let mut client = roadmap(story);
     let request = pb::CommitInitiativeRequest { name: story.name("initiatives", RIVAL), ..Default::default() };
-    let Err(refused) = client.commit_initiative(request).await else { bail!("an initiative without evidence was committed") };
+    let Err(refused) = client.commit_initiative(request).await else {
+        bail!("an initiative without evidence was committed")
+    };
     let refused = Error::from(refused);
     say::step(format!("Committing to gift wrapping is refused. {}: {}", refused.reason(), refused.message()));
     let request = pb::DeclineInitiativeRequest {
@@ -125,7 +135,8 @@ pub async fn choose(story: &Story) -> Result<()> {
     done(client.decline_initiative(request).await)?;
     say::step("So it is declined, with what would change our mind. Saved carts is scheduled now and committed to:\n");
     let name = story.name("initiatives", SOLUTION);
-    let request = pb::MoveInitiativeRequest { name: name.clone(), horizon: pb::Horizon::Now.into(), ..Default::default() };
+    let request =
+        pb::MoveInitiativeRequest { name: name.clone(), horizon: pb::Horizon::Now.into(), ..Default::default() };
     done(client.move_initiative(request).await)?;
     done(client.commit_initiative(pb::CommitInitiativeRequest { name, ..Default::default() }).await)?;
     Ok(())
@@ -153,6 +164,10 @@ pub async fn wait_for_answer(story: &Story) -> Result<()> {
     })
     .await?;
     let actual = initiative.actual.unwrap_or_default();
-    say::step(format!("The roadmap has the answer: {}, from {}.", words::verdict(actual.verdict()), short(&actual.outcome)));
+    say::step(format!(
+        "The roadmap has the answer: {}, from {}.",
+        words::verdict(actual.verdict()),
+        short(&actual.outcome)
+    ));
     Ok(())
 }

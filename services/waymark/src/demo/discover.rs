@@ -26,8 +26,18 @@ const VOICES: [(&str, &str, &str, &str); 3] = [
         "How did the last order go?",
         "I had it all picked, then the phone rang, and then it was gone.",
     ),
-    ("p2", "Emil, orders on the train", "What happens in a tunnel?", "The page reloads and my cart is empty, so I leave it."),
-    ("p3", "Ida, compares for days", "How do you decide?", "I write it all on paper because the shop forgets what I chose."),
+    (
+        "p2",
+        "Emil, orders on the train",
+        "What happens in a tunnel?",
+        "The page reloads and my cart is empty, so I leave it.",
+    ),
+    (
+        "p3",
+        "Ida, compares for days",
+        "How do you decide?",
+        "I write it all on paper because the shop forgets what I chose.",
+    ),
 ];
 
 /// The study, its interviews and the insight.
@@ -41,7 +51,12 @@ pub async fn research(story: &Story) -> Result<()> {
         questions: VOICES.iter().map(|(_, _, question, _)| (*question).to_owned()).collect(),
         ..Default::default()
     };
-    let request = pb::CreateStudyRequest { parent: parent.clone(), study_id: STUDY.into(), study: Some(study), ..Default::default() };
+    let request = pb::CreateStudyRequest {
+        parent: parent.clone(),
+        study_id: STUDY.into(),
+        study: Some(study),
+        ..Default::default()
+    };
     done(client.create_study(request).await)?;
     done(client.start_study(pb::StartStudyRequest { name: story.name("studies", STUDY), ..Default::default() }).await)?;
     for (day, (id, who, question, answer)) in VOICES.into_iter().enumerate() {
@@ -102,10 +117,14 @@ pub async fn research(story: &Story) -> Result<()> {
         evidence: evidence.collect(),
         ..Default::default()
     };
-    let request = pb::CreateInsightRequest { parent, insight_id: INSIGHT.into(), insight: Some(insight), ..Default::default() };
+    let request =
+        pb::CreateInsightRequest { parent, insight_id: INSIGHT.into(), insight: Some(insight), ..Default::default() };
     let insight = done(client.create_insight(request).await)?;
     let strength = insight.strength.unwrap_or_default();
-    say::step(format!("Insight: {}. Strength {:.2}, from {} people.", insight.statement, strength.score, strength.participants));
+    say::step(format!(
+        "Insight: {}. Strength {:.2}, from {} people.",
+        insight.statement, strength.score, strength.participants
+    ));
     Ok(())
 }
 
@@ -118,8 +137,12 @@ pub async fn tree(story: &Story) -> Result<()> {
         metric: story.full_name("metrics", "metrics", METRIC),
         ..Default::default()
     };
-    let request =
-        pb::CreateOutcomeRequest { parent: parent.clone(), outcome_id: OUTCOME.into(), outcome: Some(outcome), ..Default::default() };
+    let request = pb::CreateOutcomeRequest {
+        parent: parent.clone(),
+        outcome_id: OUTCOME.into(),
+        outcome: Some(outcome),
+        ..Default::default()
+    };
     done(client.create_outcome(request).await)?;
     let opportunity = pb::Opportunity {
         display_name: "People lose the cart they filled".into(),
@@ -147,8 +170,12 @@ pub async fn tree(story: &Story) -> Result<()> {
             description: description.into(),
             ..Default::default()
         };
-        let request =
-            pb::CreateSolutionRequest { parent: parent.clone(), solution_id: id.into(), solution: Some(solution), ..Default::default() };
+        let request = pb::CreateSolutionRequest {
+            parent: parent.clone(),
+            solution_id: id.into(),
+            solution: Some(solution),
+            ..Default::default()
+        };
         done(client.create_solution(request).await)?;
     }
     say::step("Three solutions are compared. What must be true is tested, and what would pass is written down first:");
@@ -156,8 +183,24 @@ pub async fn tree(story: &Story) -> Result<()> {
         (SOLUTION, "value", Risk::Value, "People come back to a kept cart", "share who come back", 0.3, 0.42),
         (SOLUTION, "usability", Risk::Usability, "People find the kept cart unaided", "share who find it", 0.8, 0.9),
         (SOLUTION, "feasibility", Risk::Feasibility, "A cart is read in time", "share read within 50 ms", 0.99, 0.998),
-        (SOLUTION, "viability", Risk::Viability, "Legal agrees to keep carts for 30 days", "agreements of one", 1.0, 1.0),
-        ("reminder-mails", "mails-value", Risk::Value, "People like to be reminded", "share who do not unsubscribe", 0.9, 0.61),
+        (
+            SOLUTION,
+            "viability",
+            Risk::Viability,
+            "Legal agrees to keep carts for 30 days",
+            "agreements of one",
+            1.0,
+            1.0,
+        ),
+        (
+            "reminder-mails",
+            "mails-value",
+            Risk::Value,
+            "People like to be reminded",
+            "share who do not unsubscribe",
+            0.9,
+            0.61,
+        ),
     ];
     for (solution, id, risk, name, measure, threshold, result) in tests {
         conclude(story, &mut client, solution, id, risk, name, (measure, threshold, result)).await?;
@@ -179,7 +222,11 @@ async fn conclude(
     name: &str,
     (measure, threshold, result): (&str, f64, f64),
 ) -> Result<()> {
-    let passing = pb::PassThreshold { measure: measure.into(), comparison: pb::Comparison::AtLeast.into(), value: Some(threshold) };
+    let passing = pb::PassThreshold {
+        measure: measure.into(),
+        comparison: pb::Comparison::AtLeast.into(),
+        value: Some(threshold),
+    };
     let test = pb::AssumptionTest {
         display_name: name.into(),
         solution: story.name("solutions", solution),
@@ -195,7 +242,11 @@ async fn conclude(
     };
     done(client.create_assumption_test(request).await)?;
     let found = pb::TestResult { value: Some(result), sample_size: 40, ..Default::default() };
-    let request = pb::ConcludeAssumptionTestRequest { name: story.name("assumptionTests", id), result: Some(found), ..Default::default() };
+    let request = pb::ConcludeAssumptionTestRequest {
+        name: story.name("assumptionTests", id),
+        result: Some(found),
+        ..Default::default()
+    };
     let test = done(client.conclude_assumption_test(request).await)?;
     let verdict = test.verdict().as_str_name().trim_start_matches("TEST_VERDICT_").to_lowercase();
     say::step(format!("{name}: {measure} at least {threshold}, found {result}: {verdict}"));

@@ -23,8 +23,12 @@ pub async fn baseline(story: &Story, behaviour: &Behaviour) -> Result<()> {
         stage: pb::MetricStage::Revenue.into(),
         ..Default::default()
     };
-    let request =
-        pb::CreateMetricRequest { parent: story.parent.clone(), metric_id: METRIC.into(), metric: Some(metric), ..Default::default() };
+    let request = pb::CreateMetricRequest {
+        parent: story.parent.clone(),
+        metric_id: METRIC.into(),
+        metric: Some(metric),
+        ..Default::default()
+    };
     done(MetricServiceClient::new(story.metrics.clone()).create_metric(request).await)?;
     let sent = ingest(story, behaviour.before()).await?;
     say::step(format!("{sent} orders of five weeks are in; they are what the prediction will be held against."));
@@ -43,9 +47,14 @@ pub async fn aftermath(story: &Story, behaviour: &Behaviour) -> Result<()> {
     })
     .await?;
     let range = prediction.change.as_ref().map(words::change).unwrap_or_default();
-    say::step(format!("Metrics recorded the prediction when it was committed to, {range}, and began to measure when it shipped."));
+    say::step(format!(
+        "Metrics recorded the prediction when it was committed to, {range}, and began to measure when it shipped."
+    ));
     let sent = ingest(story, behaviour.after()).await?;
-    say::step(format!("{sent} more orders: the story pretends it shipped on {}, so that the window is over.", behaviour.shipped));
+    say::step(format!(
+        "{sent} more orders: the story pretends it shipped on {}, so that the window is over.",
+        behaviour.shipped
+    ));
     Ok(())
 }
 
@@ -53,8 +62,11 @@ pub async fn aftermath(story: &Story, behaviour: &Behaviour) -> Result<()> {
 pub async fn verdict(story: &Story, behaviour: &Behaviour) -> Result<()> {
     let mut client: OutcomeServiceClient<Channel> = OutcomeServiceClient::new(story.metrics.clone());
     let shipped = behaviour.shipped.and_time(chrono::NaiveTime::MIN).and_utc();
-    let request =
-        pb::MeasureOutcomeRequest { name: story.name("predictions", SOLUTION), ship_time: Some(timestamp(shipped)), ..Default::default() };
+    let request = pb::MeasureOutcomeRequest {
+        name: story.name("predictions", SOLUTION),
+        ship_time: Some(timestamp(shipped)),
+        ..Default::default()
+    };
     let outcome = done(client.measure_outcome(request).await)?;
     say::step(&outcome.summary);
     let measured = outcome.measured.as_ref().map(words::change).unwrap_or_default();
@@ -70,7 +82,8 @@ async fn ingest(story: &Story, events: Vec<pb::ProductEvent>) -> Result<usize> {
     let mut client = IngestionServiceClient::new(story.metrics.clone());
     let count = events.len();
     for batch in events.chunks(5_000) {
-        let request = pb::IngestEventsRequest { parent: story.parent.clone(), events: batch.to_vec(), ..Default::default() };
+        let request =
+            pb::IngestEventsRequest { parent: story.parent.clone(), events: batch.to_vec(), ..Default::default() };
         let answer = done(client.ingest_events(request).await)?;
         if let Some(rejected) = answer.rejected.first() {
             bail!("an event of the story was rejected: {}", rejected.message);

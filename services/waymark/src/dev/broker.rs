@@ -1,4 +1,5 @@
-//! The nats-server beside `waymark dev`: one that is configured, or one that is found on the PATH and started with a store of its own.
+//! The nats-server beside `waymark dev`: one that is configured, or one that is found on the PATH and started with a
+//! store of its own.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
@@ -52,7 +53,9 @@ impl Broker {
         let child = match started {
             Ok(child) => child,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).context("the nats-server on the PATH cannot be started; --bus does without it"),
+            Err(error) => {
+                return Err(error).context("the nats-server on the PATH cannot be started; --bus does without it");
+            }
         };
         let id = i32::try_from(child.id()).context("the process id is out of range")?;
         let mut broker = Self::Started { url: url(port), id, child: Some(child) };
@@ -72,7 +75,10 @@ impl Broker {
         let end = Instant::now() + PATIENCE;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if self.has_ended() || Instant::now() > end {
-                bail!("the nats-server on the PATH does not run; {}/log says why, --bus does without it", folder.display());
+                bail!(
+                    "the nats-server on the PATH does not run; {}/log says why, --bus does without it",
+                    folder.display()
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }

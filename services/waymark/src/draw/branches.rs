@@ -28,7 +28,8 @@ impl Branch {
             lines.push(if index == 0 { format!("{first}{line}") } else { format!("{rest}{below}  {line}") });
         }
         for (index, child) in self.children.iter().enumerate() {
-            let (branch, trunk) = if index + 1 == self.children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let (branch, trunk) =
+                if index + 1 == self.children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
             child.lines(&format!("{rest}{branch}"), &format!("{rest}{trunk}"), lines);
         }
     }

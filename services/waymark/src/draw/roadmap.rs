@@ -24,7 +24,8 @@ pub struct Roadmap {
 /// Draws the roadmap.
 pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
     let parent = settings.parent()?;
-    let product = options.product.as_deref().map(|product| format!("{parent}/products/{}", short(product))).unwrap_or_default();
+    let product =
+        options.product.as_deref().map(|product| format!("{parent}/products/{}", short(product))).unwrap_or_default();
     let request = pb::GetRoadmapRequest { parent: parent.clone(), as_of: options.when.position()?, product };
     let mut client = RoadmapServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
     let answer = client.get_roadmap(request).await.map_err(Error::from)?.into_inner();
@@ -67,12 +68,17 @@ fn initiative_lines(initiative: &pb::Initiative) -> Vec<String> {
     };
     let state = words::value(initiative.state().as_str_name(), "INITIATIVE_STATE_").to_lowercase().replace('_', " ");
     let target = initiative.target.as_ref().map(|target| {
-        let end = if target.end.is_empty() || target.end == target.start { String::new() } else { format!(" to {}", target.end) };
+        let end = if target.end.is_empty() || target.end == target.start {
+            String::new()
+        } else {
+            format!(" to {}", target.end)
+        };
         format!("{}{end}", target.start)
     });
     let owner = (!initiative.owner.is_empty()).then(|| short(&initiative.owner).to_owned());
     let facts: Vec<String> = [Some(state), target, owner].into_iter().flatten().collect();
-    let mut lines = vec![format!("  {mark} {}  [{}]  {}", initiative.display_name, short(&initiative.name), facts.join(", "))];
+    let mut lines =
+        vec![format!("  {mark} {}  [{}]  {}", initiative.display_name, short(&initiative.name), facts.join(", "))];
     if let Some((expected, range)) = initiative.expected_outcome.as_ref().and_then(|e| Some((e, e.change.as_ref()?))) {
         lines.push(format!("      expected  {}  {}", short(&expected.metric), words::change(range)));
     }
@@ -100,7 +106,11 @@ mod tests {
                 change: range(0.1),
                 window_days: 28,
             }),
-            actual: Some(pb::ActualOutcome { verdict: Verdict::Met.into(), measured: range(0.12), ..Default::default() }),
+            actual: Some(pb::ActualOutcome {
+                verdict: Verdict::Met.into(),
+                measured: range(0.12),
+                ..Default::default()
+            }),
             ..Default::default()
         };
         let now = pb::RoadmapLane { horizon: pb::Horizon::Now.into(), initiatives: vec![initiative] };

@@ -93,9 +93,16 @@ impl Clients {
         let mut roots = BTreeSet::from([start.clone()]);
         match collection {
             "insights" => {
-                let request = discovery::ListOpportunitiesRequest { parent: parent.to_owned(), page_size: 1_000, ..Default::default() };
+                let request = discovery::ListOpportunitiesRequest {
+                    parent: parent.to_owned(),
+                    page_size: 1_000,
+                    ..Default::default()
+                };
                 let page = self.opportunities.list_opportunities(request).await.map_err(Error::from)?.into_inner();
-                let resting = page.opportunities.into_iter().filter(|o| o.evidence.iter().any(|evidence| evidence.target == start));
+                let resting = page
+                    .opportunities
+                    .into_iter()
+                    .filter(|o| o.evidence.iter().any(|evidence| evidence.target == start));
                 roots.extend(resting.map(|opportunity| format!("//discovery.waymark.dev/{}", opportunity.name)));
             }
             "opportunities" | "solutions" => {}
@@ -103,9 +110,11 @@ impl Clients {
                 "{other} are not on the way from insight to learning; name an initiative, insight, opportunity or solution"
             ))),
         }
-        let request = roadmap::ListInitiativesRequest { parent: parent.to_owned(), page_size: 1_000, ..Default::default() };
+        let request =
+            roadmap::ListInitiativesRequest { parent: parent.to_owned(), page_size: 1_000, ..Default::default() };
         let page = self.roadmap.list_initiatives(request).await.map_err(Error::from)?.into_inner();
-        let resting = page.initiatives.into_iter().filter(|i| i.evidence.iter().any(|evidence| roots.contains(&evidence.target)));
+        let resting =
+            page.initiatives.into_iter().filter(|i| i.evidence.iter().any(|evidence| roots.contains(&evidence.target)));
         let resting: Vec<_> = resting.collect();
         if resting.is_empty() {
             crate::show(format_args!("no initiative rests on {collection}/{id} yet"));
@@ -119,11 +128,14 @@ impl Clients {
         let mut insights: BTreeSet<String> = BTreeSet::new();
         for evidence in &initiative.evidence {
             match words::parts(&evidence.target) {
-                Some(("discovery", "opportunities", _)) => opportunities.extend([words::local(&evidence.target).to_owned()]),
+                Some(("discovery", "opportunities", _)) => {
+                    opportunities.extend([words::local(&evidence.target).to_owned()])
+                }
                 Some(("discovery", "insights", _)) => insights.extend([words::local(&evidence.target).to_owned()]),
                 Some(("discovery", "solutions", _)) => {
                     let name = words::local(&evidence.target).to_owned();
-                    let solution = present(self.opportunities.get_solution(discovery::GetSolutionRequest { name }).await)?;
+                    let solution =
+                        present(self.opportunities.get_solution(discovery::GetSolutionRequest { name }).await)?;
                     opportunities.extend(solution.iter().map(|solution| solution.opportunity.clone()));
                     found.solutions.extend(solution);
                 }
@@ -131,7 +143,8 @@ impl Clients {
             }
         }
         for name in opportunities {
-            let opportunity = present(self.opportunities.get_opportunity(discovery::GetOpportunityRequest { name }).await)?;
+            let opportunity =
+                present(self.opportunities.get_opportunity(discovery::GetOpportunityRequest { name }).await)?;
             let resting = opportunity.iter().flat_map(|opportunity| &opportunity.evidence);
             let of_insights = resting.filter(|e| matches!(words::parts(&e.target), Some(("discovery", "insights", _))));
             insights.extend(of_insights.map(|evidence| words::local(&evidence.target).to_owned()));
@@ -173,17 +186,21 @@ fn draw(found: &Found) -> String {
     if let Some(prediction) = &found.prediction {
         let range = prediction.change.as_ref().map(words::change).unwrap_or_default();
         let (by, on) = (short(&prediction.committed_by), words::day(prediction.commit_time.as_ref()));
-        let text = format!("{} {range} within {} days, by {by} on {on}", short(&prediction.metric), prediction.window_days);
+        let text =
+            format!("{} {range} within {} days, by {by} on {on}", short(&prediction.metric), prediction.window_days);
         steps.push(("prediction", Branch::leaf(text)));
     }
     if let Some(outcome) = &found.outcome {
         let range = outcome.measured.as_ref().map(words::change).unwrap_or_default();
-        let means = format!("{:.1} a day before, {:.1} after, {} days each", outcome.pre_mean, outcome.post_mean, outcome.days);
+        let means =
+            format!("{:.1} a day before, {:.1} after, {} days each", outcome.pre_mean, outcome.post_mean, outcome.days);
         let children = vec![Branch::leaf(means), Branch::leaf(outcome.summary.clone())];
-        steps.push(("measurement", Branch { text: format!("{} {range}", words::verdict(outcome.verdict())), children }));
+        steps
+            .push(("measurement", Branch { text: format!("{} {range}", words::verdict(outcome.verdict())), children }));
     }
     for opportunity in &found.opportunities {
-        let own = opportunity.learnings.iter().filter(|learning| words::local(&learning.initiative) == found.initiative.name);
+        let own =
+            opportunity.learnings.iter().filter(|learning| words::local(&learning.initiative) == found.initiative.name);
         steps.extend(own.map(|learning| {
             let text = format!("kept on “{}” since {}", opportunity.display_name, words::day(learning.time.as_ref()));
             ("learning", Branch { text, children: vec![Branch::leaf(learning.summary.clone())] })
@@ -206,14 +223,17 @@ fn said(trace: &discovery::EvidenceTrace) -> Option<Branch> {
     match (&trace.highlight, &trace.interview) {
         (Some(highlight), _) => Some(Branch::leaf(format!("“{}” — {who}, {on}", highlight.quote))),
         (None, Some(interview)) => Some(Branch::leaf(format!("{} — {who}, {on}", interview.display_name))),
-        (None, None) => trace.evidence.as_ref().map(|evidence| Branch::leaf(format!("{} {}", evidence.target, evidence.note))),
+        (None, None) => {
+            trace.evidence.as_ref().map(|evidence| Branch::leaf(format!("{} {}", evidence.target, evidence.note)))
+        }
     }
 }
 
 fn initiative(initiative: &roadmap::Initiative) -> Branch {
     let state = words::value(initiative.state().as_str_name(), "INITIATIVE_STATE_").to_lowercase().replace('_', " ");
     let steps = [("committed", initiative.commit_time.as_ref()), ("shipped", initiative.ship_time.as_ref())];
-    let steps = steps.into_iter().filter(|(_, time)| time.is_some()).map(|(step, time)| format!("{step} {}", words::day(time)));
+    let steps =
+        steps.into_iter().filter(|(_, time)| time.is_some()).map(|(step, time)| format!("{step} {}", words::day(time)));
     let facts: Vec<String> = std::iter::once(state).chain(steps).collect();
     let risks = initiative.risks.iter().map(|risk| {
         let name = words::value(risk.risk().as_str_name(), "RISK_").to_lowercase();
@@ -241,7 +261,10 @@ mod tests {
             ..Default::default()
         };
         let found = Found {
-            insights: vec![(discovery::Insight { statement: "Carts get lost.".into(), ..Default::default() }, Vec::new())],
+            insights: vec![(
+                discovery::Insight { statement: "Carts get lost.".into(), ..Default::default() },
+                Vec::new(),
+            )],
             opportunities: vec![discovery::Opportunity {
                 display_name: "Lost carts".into(),
                 kind: 2,
@@ -254,7 +277,11 @@ mod tests {
             outcome: Some(metrics::Outcome { verdict: Verdict::Met.into(), ..Default::default() }),
         };
         let text = draw(&found);
-        let titles: Vec<&str> = text.lines().filter(|l| !l.starts_with(' ')).filter_map(|l| l.split(' ').next()).collect();
-        assert_eq!(titles, ["insight", "opportunity", "solution", "initiative", "prediction", "measurement", "learning"]);
+        let titles: Vec<&str> =
+            text.lines().filter(|l| !l.starts_with(' ')).filter_map(|l| l.split(' ').next()).collect();
+        assert_eq!(
+            titles,
+            ["insight", "opportunity", "solution", "initiative", "prediction", "measurement", "learning"]
+        );
     }
 }

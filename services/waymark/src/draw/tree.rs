@@ -28,7 +28,8 @@ pub struct Tree {
 /// Draws the trees.
 pub async fn run(options: &Tree, settings: &Settings) -> Result<()> {
     let parent = settings.parent()?;
-    let mut client = OpportunityServiceClient::new(settings.channel(Area::Discovery)?).max_decoding_message_size(64 << 20);
+    let mut client =
+        OpportunityServiceClient::new(settings.channel(Area::Discovery)?).max_decoding_message_size(64 << 20);
     let names = match &options.outcome {
         Some(name) if name.starts_with("workspaces/") => vec![name.clone()],
         Some(name) => vec![format!("{parent}/outcomes/{}", short(name))],
@@ -76,7 +77,12 @@ pub fn branch(node: &pb::TreeNode) -> Option<Branch> {
         }
         Node::Solution(solution) => {
             let state = words::value(solution.state().as_str_name(), "SOLUTION_STATE_").to_lowercase();
-            format!("□ {}  [{}]  {state}{}", solution.display_name, short(&solution.name), pruned(solution.pruning.as_ref()))
+            format!(
+                "□ {}  [{}]  {state}{}",
+                solution.display_name,
+                short(&solution.name),
+                pruned(solution.pruning.as_ref())
+            )
         }
         Node::AssumptionTest(test) => {
             let mark = match test.verdict() {
@@ -85,7 +91,12 @@ pub fn branch(node: &pb::TreeNode) -> Option<Branch> {
                 pb::TestVerdict::Open | pb::TestVerdict::Unspecified => "…",
             };
             let risk = words::value(test.risk().as_str_name(), "RISK_").to_lowercase();
-            format!("{mark} {}  [{}]  {risk} risk{}", test.display_name, short(&test.name), pruned(test.pruning.as_ref()))
+            format!(
+                "{mark} {}  [{}]  {risk} risk{}",
+                test.display_name,
+                short(&test.name),
+                pruned(test.pruning.as_ref())
+            )
         }
     };
     below.extend(node.children.iter().filter_map(branch));
@@ -95,7 +106,11 @@ pub fn branch(node: &pb::TreeNode) -> Option<Branch> {
 fn learning(learning: &pb::Learning) -> Branch {
     let measured = learning.measured.as_ref().map(|range| format!(" {}", words::change(range))).unwrap_or_default();
     let (day, verdict) = (words::day(learning.time.as_ref()), words::verdict(learning.verdict()));
-    Branch::leaf(format!("★ learned {day} from {}: {verdict}{measured}\n{}", short(&learning.initiative), learning.summary))
+    Branch::leaf(format!(
+        "★ learned {day} from {}: {verdict}{measured}\n{}",
+        short(&learning.initiative),
+        learning.summary
+    ))
 }
 
 fn pruned(pruning: Option<&pb::Pruning>) -> String {
@@ -116,18 +131,35 @@ mod tests {
             measured: Some(Range { low: 0.08, likely: 0.12, high: 0.16 }),
             ..Default::default()
         };
-        let test =
-            Node::AssumptionTest(pb::AssumptionTest { display_name: "They use it".into(), verdict: 3, risk: 1, ..Default::default() });
-        let solution = Node::Solution(pb::Solution { display_name: "Saved carts".into(), state: 2, ..Default::default() });
-        let opportunity = pb::Opportunity { display_name: "Lost carts".into(), kind: 2, learnings: vec![learning], ..Default::default() };
-        let outcome =
-            Node::Outcome(pb::Outcome { display_name: "More orders".into(), measure: "orders a week".into(), ..Default::default() });
+        let test = Node::AssumptionTest(pb::AssumptionTest {
+            display_name: "They use it".into(),
+            verdict: 3,
+            risk: 1,
+            ..Default::default()
+        });
+        let solution =
+            Node::Solution(pb::Solution { display_name: "Saved carts".into(), state: 2, ..Default::default() });
+        let opportunity = pb::Opportunity {
+            display_name: "Lost carts".into(),
+            kind: 2,
+            learnings: vec![learning],
+            ..Default::default()
+        };
+        let outcome = Node::Outcome(pb::Outcome {
+            display_name: "More orders".into(),
+            measure: "orders a week".into(),
+            ..Default::default()
+        });
         let node = |node, children| pb::TreeNode { node: Some(node), children };
-        let tree = node(outcome, vec![node(Node::Opportunity(opportunity), vec![node(solution, vec![node(test, vec![])])])]);
+        let tree =
+            node(outcome, vec![node(Node::Opportunity(opportunity), vec![node(solution, vec![node(test, vec![])])])]);
         let text = branch(&tree).unwrap().draw();
         assert!(text.starts_with("◎ More orders"), "{text}");
         assert!(text.contains("○ Lost carts  []  pain, no evidence"), "{text}");
         assert!(text.contains("★ learned  from carts: ✓ MET +12.0 % (+8.0 % to +16.0 %)"), "{text}");
-        assert!(text.contains("□ Saved carts  []  validated") && text.contains("✗ They use it  []  value risk"), "{text}");
+        assert!(
+            text.contains("□ Saved carts  []  validated") && text.contains("✗ They use it  []  value risk"),
+            "{text}"
+        );
     }
 }

@@ -22,7 +22,8 @@ pub fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The name of an enum value without its prefix: `INITIATIVE_STATE_SHIPPED` is `SHIPPED` when the prefix is `INITIATIVE_STATE_`.
+/// The name of an enum value without its prefix: `INITIATIVE_STATE_SHIPPED` is `SHIPPED` when the prefix is
+/// `INITIATIVE_STATE_`.
 pub fn value(name: &'static str, prefix: &str) -> &'static str {
     name.strip_prefix(prefix).unwrap_or(name)
 }
@@ -33,7 +34,8 @@ pub fn day(time: Option<&pbjson_types::Timestamp>) -> String {
     time.map(|time| time.format("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
-/// The service and collection of a full name, and its id: `metrics` of `//metrics.waymark.dev/workspaces/acme/metrics/orders`.
+/// The service and collection of a full name, and its id: `metrics` of
+/// `//metrics.waymark.dev/workspaces/acme/metrics/orders`.
 pub fn parts(full_name: &str) -> Option<(&str, &str, &str)> {
     let mut parts = full_name.strip_prefix("//")?.split('/');
     let service = parts.next()?.strip_suffix(".waymark.dev")?;
@@ -64,7 +66,10 @@ impl When {
             (Some(revision), _) => as_of::Position::Revision(*revision),
             (None, Some(text)) => {
                 let time = literal::time(text).map_err(Usage)?;
-                as_of::Position::Time(pbjson_types::Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos() as i32 })
+                as_of::Position::Time(pbjson_types::Timestamp {
+                    seconds: time.timestamp(),
+                    nanos: time.timestamp_subsec_nanos() as i32,
+                })
             }
             (None, None) => return Ok(None),
         };

@@ -56,7 +56,11 @@ pub async fn unary(channel: &Channel, method: &Method, request: DynamicMessage) 
 }
 
 /// Calls a method that answers with a stream.
-pub async fn streaming(channel: &Channel, method: &Method, request: DynamicMessage) -> Result<Streaming<DynamicMessage>, Error> {
+pub async fn streaming(
+    channel: &Channel,
+    method: &Method,
+    request: DynamicMessage,
+) -> Result<Streaming<DynamicMessage>, Error> {
     let mut client = tonic::client::Grpc::new(channel.clone()).max_decoding_message_size(MOST);
     let codec = Dynamic(method.descriptor.output());
     Ok(client.server_streaming(Request::new(request), path(method)?, codec).await?.into_inner())

@@ -119,7 +119,8 @@ impl Contract {
     fn read() -> Self {
         let pool = descriptors();
         let option = pool.get_extension_by_name("waymark.common.v1.resource");
-        let resources: Vec<Resource> = pool.all_messages().filter_map(|message| resource(&message, option.as_ref()?)).collect();
+        let resources: Vec<Resource> =
+            pool.all_messages().filter_map(|message| resource(&message, option.as_ref()?)).collect();
         let methods = pool
             .services()
             .filter_map(|service| Some((Area::of(service.package_name())?, service)))
@@ -132,10 +133,13 @@ impl Contract {
     /// The method `Service/Method`, `area.Service/Method` or with the full name of the service.
     pub fn find_method(&self, text: &str) -> Option<&Method> {
         let text = text.trim_start_matches('/');
-        let (service, name) = text.split_once(['/', '.']).filter(|_| !text.contains("waymark.")).or_else(|| text.split_once('/'))?;
+        let (service, name) =
+            text.split_once(['/', '.']).filter(|_| !text.contains("waymark.")).or_else(|| text.split_once('/'))?;
         self.methods.iter().find(|method| {
             let parent = method.descriptor.parent_service();
-            let known = parent.full_name() == service || parent.name() == service || method.group() == service.to_ascii_lowercase();
+            let known = parent.full_name() == service
+                || parent.name() == service
+                || method.group() == service.to_ascii_lowercase();
             known && (method.descriptor.name() == name || kebab(method.descriptor.name()) == name)
         })
     }
@@ -155,8 +159,15 @@ fn resource(message: &MessageDescriptor, option: &ExtensionDescriptor) -> Option
     let value = options.get_extension(option);
     let value: &DynamicMessage = value.as_message()?;
     let text = |name: &str| Some(value.get_field_by_name(name)?.as_str()?.to_owned());
-    let columns = value.get_field_by_name("columns")?.as_list()?.iter().filter_map(|c| c.as_str().map(str::to_owned)).collect();
-    Some(Resource { area, message: message.clone(), collection: text("collection")?, singular: text("singular")?, columns })
+    let columns =
+        value.get_field_by_name("columns")?.as_list()?.iter().filter_map(|c| c.as_str().map(str::to_owned)).collect();
+    Some(Resource {
+        area,
+        message: message.clone(),
+        collection: text("collection")?,
+        singular: text("singular")?,
+        columns,
+    })
 }
 
 fn method(area: Area, descriptor: MethodDescriptor, resources: &[Resource]) -> Method {
@@ -172,7 +183,8 @@ fn method(area: Area, descriptor: MethodDescriptor, resources: &[Resource]) -> M
         .filter_map(|(resource, ending)| Some((resource, name.strip_suffix(&ending)?.to_owned())))
         .filter(|(_, verb)| !verb.is_empty())
         .min_by_key(|(_, verb)| verb.len());
-    // Methods that answer with the resource they were given the name of work on it, whatever they are called (AddDependency).
+    // Methods that answer with the resource they were given the name of work on it, whatever they are called
+    // (AddDependency).
     let found = found.or_else(|| {
         let output = own().find(|resource| resource.message == descriptor.output())?;
         descriptor.input().get_field_by_name("name").map(|_| (output, name.clone()))
@@ -240,7 +252,9 @@ mod tests {
 
     #[test]
     fn methods_are_found_by_any_of_their_names() {
-        for text in ["StrategyService/GetProduct", "waymark.roadmap.v1.StrategyService/GetProduct", "strategy/get-product"] {
+        for text in
+            ["StrategyService/GetProduct", "waymark.roadmap.v1.StrategyService/GetProduct", "strategy/get-product"]
+        {
             assert_eq!(contract().find_method(text).map(|m| m.descriptor.name()), Some("GetProduct"), "{text}");
         }
         assert!(contract().find_method("Strategy").is_none());

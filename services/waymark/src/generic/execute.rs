@@ -82,7 +82,8 @@ fn request(method: &Method, matches: &ArgMatches, settings: &Settings) -> Result
 }
 
 fn set(message: &mut DynamicMessage, field: &str, value: Value) -> Result<()> {
-    let field = message.descriptor().get_field_by_name(field).ok_or_else(|| anyhow!("the request has no field {field}"))?;
+    let field =
+        message.descriptor().get_field_by_name(field).ok_or_else(|| anyhow!("the request has no field {field}"))?;
     message.try_set_field(&field, value)?;
     Ok(())
 }
@@ -134,7 +135,8 @@ fn create(method: &Method, matches: &ArgMatches, settings: &Settings, fields: Js
     let resource = own(method)?;
     let mut message = json::message(&resource.message, fields).map_err(|e| Usage(e.to_string()))?;
     // A resource that was printed has its name: its id makes the copy.
-    let printed = message.get_field_by_name("name").and_then(|name| name.as_str().map(|name| names::short(name).to_owned()));
+    let printed =
+        message.get_field_by_name("name").and_then(|name| name.as_str().map(|name| names::short(name).to_owned()));
     let workspace = settings.workspace()?;
     flags::read(matches, &tree::resource_leaves(method), workspace, &mut message).map_err(|e| Usage(e.to_string()))?;
     let mut request = request(method, matches, settings)?;
@@ -148,7 +150,9 @@ fn create(method: &Method, matches: &ArgMatches, settings: &Settings, fields: Js
 fn update(method: &Method, matches: &ArgMatches, settings: &Settings, request: &mut DynamicMessage) -> Result<()> {
     let resource = own(method)?;
     let file = resources(method, matches)?;
-    let [fields] = file.as_slice() else { bail!(Usage("an update takes one resource; the file has several".to_owned())) };
+    let [fields] = file.as_slice() else {
+        bail!(Usage("an update takes one resource; the file has several".to_owned()))
+    };
     let mut message = json::message(&resource.message, fields.clone()).map_err(|e| Usage(e.to_string()))?;
     let mut paths: Vec<String> = message
         .fields()
@@ -157,7 +161,8 @@ fn update(method: &Method, matches: &ArgMatches, settings: &Settings, request: &
         .map(|(field, _)| field.name().to_owned())
         .collect();
     let workspace = settings.workspace.as_deref().unwrap_or_default();
-    let flags = flags::read(matches, &tree::resource_leaves(method), workspace, &mut message).map_err(|e| Usage(e.to_string()))?;
+    let flags = flags::read(matches, &tree::resource_leaves(method), workspace, &mut message)
+        .map_err(|e| Usage(e.to_string()))?;
     paths.extend(flags.into_iter().filter(|path| path != "etag"));
     for cleared in matches.get_many::<String>(CLEAR).into_iter().flatten() {
         let path = cleared.replace('-', "_");
@@ -184,7 +189,11 @@ fn update(method: &Method, matches: &ArgMatches, settings: &Settings, request: &
         bail!(Usage("nothing is to be changed; give a flag for a field, --clear or --file".to_owned()));
     }
     let mut mask = DynamicMessage::new(
-        request.descriptor().get_field_by_name("update_mask").and_then(|f| f.kind().as_message().cloned()).context("no mask")?,
+        request
+            .descriptor()
+            .get_field_by_name("update_mask")
+            .and_then(|f| f.kind().as_message().cloned())
+            .context("no mask")?,
     );
     set(&mut mask, "paths", Value::List(paths.into_iter().map(Value::String).collect()))?;
     set(request, "update_mask", Value::Message(mask))
@@ -194,7 +203,8 @@ async fn list(method: &Method, matches: &ArgMatches, settings: &Settings) -> Res
     let resource = own(method)?;
     let mut request = request(method, matches, settings)?;
     let limit = matches.get_one::<usize>(LIMIT).copied().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-    let items_field = method.descriptor.output().fields().find(FieldDescriptor::is_list).context("the answer has no list")?;
+    let items_field =
+        method.descriptor.output().fields().find(FieldDescriptor::is_list).context("the answer has no list")?;
     let channel = settings.channel(method.area)?;
     let chosen = request.get_field_by_name("page_size").and_then(|size| size.as_i32()).unwrap_or_default();
     let mut items: Vec<Value> = Vec::new();
@@ -204,7 +214,8 @@ async fn list(method: &Method, matches: &ArgMatches, settings: &Settings) -> Res
             set(&mut request, "page_size", Value::I32(PAGE.min(limit - items.len()) as i32))?;
         }
         let mut answer = call::unary(&channel, method, request.clone()).await?;
-        let token = answer.get_field_by_name("next_page_token").and_then(|t| t.as_str().map(str::to_owned)).unwrap_or_default();
+        let token =
+            answer.get_field_by_name("next_page_token").and_then(|t| t.as_str().map(str::to_owned)).unwrap_or_default();
         if let Some(page) = answer.get_field_mut(&items_field).as_list_mut() {
             items.append(page);
         }

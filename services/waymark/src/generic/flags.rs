@@ -1,7 +1,7 @@
 //! Flags from the fields of a message, and the message from the flags given.
 //!
-//! A field is one flag in kebab case; a field of a nested message is also a dotted flag, such as `--expected-outcome.metric`. Repeated
-//! fields and maps are given by repeating the flag.
+//! A field is one flag in kebab case; a field of a nested message is also a dotted flag, such as
+//! `--expected-outcome.metric`. Repeated fields and maps are given by repeating the flag.
 
 use anyhow::{Result, anyhow, bail};
 use clap::builder::PossibleValuesParser;
@@ -56,7 +56,8 @@ impl Leaf {
     }
 }
 
-/// The flags of a message. `wanted` says which top-level fields get one; `scope` keeps ids of several messages in one command apart.
+/// The flags of a message. `wanted` says which top-level fields get one; `scope` keeps ids of several messages in one
+/// command apart.
 pub fn leaves(of: &MessageDescriptor, scope: &str, wanted: impl Fn(&FieldDescriptor) -> bool) -> Vec<Leaf> {
     let mut leaves = Vec::new();
     for field in of.fields().filter(|field| wanted(field)) {
@@ -101,11 +102,16 @@ fn arg(leaf: &Leaf) -> Arg {
                     .help(comments::of_value(&value))
                     .aliases([short.replace('-', "_"), value.name().to_owned()])
             });
-            arg.value_parser(PossibleValuesParser::new(values.collect::<Vec<_>>())).ignore_case(true).value_name("VALUE")
+            arg.value_parser(PossibleValuesParser::new(values.collect::<Vec<_>>()))
+                .ignore_case(true)
+                .value_name("VALUE")
         }
-        Kind::Bool => {
-            arg.value_parser(["true", "false"]).num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL")
-        }
+        Kind::Bool => arg
+            .value_parser(["true", "false"])
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_name("BOOL"),
         Kind::String => arg.value_name("TEXT"),
         Kind::Message(of) => arg.value_name(match of.full_name() {
             "google.protobuf.Timestamp" => "TIME",
@@ -129,7 +135,10 @@ pub fn read(matches: &ArgMatches, leaves: &[Leaf], workspace: &str, into: &mut D
         let mut message = &mut *into;
         let (last, parents) = leaf.path.split_last().ok_or_else(|| anyhow!("a flag without a field"))?;
         for parent in parents {
-            message = message.get_field_mut(parent).as_message_mut().ok_or_else(|| anyhow!("{} is no message", parent.name()))?;
+            message = message
+                .get_field_mut(parent)
+                .as_message_mut()
+                .ok_or_else(|| anyhow!("{} is no message", parent.name()))?;
         }
         let rivals = last.containing_oneof().filter(|oneof| !oneof.is_synthetic());
         let rival = rivals.and_then(|oneof| oneof.fields().find(|field| field != last && message.has_field(field)));
@@ -178,10 +187,28 @@ mod tests {
 
     #[test]
     fn fields_become_flags() {
-        let line = ["--display-name", "App", "--lifecycle", "growing", "--labels", "team=core", "--labels", "tier=1", "--vision", ""];
+        let line = [
+            "--display-name",
+            "App",
+            "--lifecycle",
+            "growing",
+            "--labels",
+            "team=core",
+            "--labels",
+            "tier=1",
+            "--vision",
+            "",
+        ];
         let (json, set) = read_line(PRODUCT, &line).unwrap();
-        assert_eq!(json, json!({"displayName": "App", "lifecycle": "PRODUCT_LIFECYCLE_GROWING", "labels": {"team": "core", "tier": "1"}}));
-        assert_eq!(set, ["display_name", "labels", "vision", "lifecycle"], "an empty text is a value: it clears the field");
+        assert_eq!(
+            json,
+            json!({"displayName": "App", "lifecycle": "PRODUCT_LIFECYCLE_GROWING", "labels": {"team": "core", "tier": "1"}})
+        );
+        assert_eq!(
+            set,
+            ["display_name", "labels", "vision", "lifecycle"],
+            "an empty text is a value: it clears the field"
+        );
     }
 
     #[test]
@@ -214,8 +241,11 @@ mod tests {
     #[test]
     fn nested_messages_have_dotted_flags() {
         let request = "waymark.roadmap.v1.CreateProductRequest";
-        let (json, set) =
-            read_line(request, &["--product", r#"{"vision": "a"}"#, "--product.display-name", "App", "--validate-only"]).unwrap();
+        let (json, set) = read_line(
+            request,
+            &["--product", r#"{"vision": "a"}"#, "--product.display-name", "App", "--validate-only"],
+        )
+        .unwrap();
         assert_eq!(json, json!({"product": {"vision": "a", "displayName": "App"}, "validateOnly": true}));
         assert_eq!(set, ["product", "product.display_name", "validate_only"]);
     }
@@ -223,7 +253,8 @@ mod tests {
     #[test]
     fn repeated_messages_repeat_their_flag() {
         let request = "waymark.roadmap.v1.BatchCreateProductsRequest";
-        let (json, _) = read_line(request, &["--requests", "product_id=a", "--requests", r#"{"productId": "b"}"#]).unwrap();
+        let (json, _) =
+            read_line(request, &["--requests", "product_id=a", "--requests", r#"{"productId": "b"}"#]).unwrap();
         assert_eq!(json["requests"], json!([{"productId": "a"}, {"productId": "b"}]));
     }
 }

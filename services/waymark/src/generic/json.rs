@@ -11,7 +11,8 @@ use super::names::find_value;
 pub fn message(of: &MessageDescriptor, mut value: Value) -> Result<DynamicMessage> {
     complete(of, &mut value);
     let options = DeserializeOptions::new().deny_unknown_fields(true);
-    DynamicMessage::deserialize_with_options(of.clone(), value, &options).map_err(|e| anyhow!("not a {}: {e}", of.name()))
+    DynamicMessage::deserialize_with_options(of.clone(), value, &options)
+        .map_err(|e| anyhow!("not a {}: {e}", of.name()))
 }
 
 /// The message in a text that is YAML or JSON, which is YAML too.
@@ -56,7 +57,9 @@ fn complete(of: &MessageDescriptor, value: &mut Value) {
         };
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| complete_one(&kind, item)),
-            Value::Object(entries) if field.is_map() => entries.values_mut().for_each(|entry| complete_one(&kind, entry)),
+            Value::Object(entries) if field.is_map() => {
+                entries.values_mut().for_each(|entry| complete_one(&kind, entry))
+            }
             other => complete_one(&kind, other),
         }
     }

@@ -13,15 +13,20 @@ pub fn parse(kind: &Kind, text: &str) -> Result<Value, String> {
     match kind {
         Kind::String => Ok(Value::String(text.to_owned())),
         Kind::Bool => text.parse().map(Value::Bool).map_err(|_| number("true or false")),
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => text.parse().map(Value::I32).map_err(|_| number("a whole number")),
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => text.parse().map(Value::I64).map_err(|_| number("a whole number")),
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
+            text.parse().map(Value::I32).map_err(|_| number("a whole number"))
+        }
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+            text.parse().map(Value::I64).map_err(|_| number("a whole number"))
+        }
         Kind::Uint32 | Kind::Fixed32 => text.parse().map(Value::U32).map_err(|_| number("a whole number from 0")),
         Kind::Uint64 | Kind::Fixed64 => text.parse().map(Value::U64).map_err(|_| number("a whole number from 0")),
         Kind::Double => text.parse().map(Value::F64).map_err(|_| number("a number")),
         Kind::Float => text.parse().map(Value::F32).map_err(|_| number("a number")),
         Kind::Bytes => Ok(Value::Bytes(text.as_bytes().to_vec().into())),
         Kind::Enum(of) => find_value(of, text).map(|value| Value::EnumNumber(value.number())).ok_or_else(|| {
-            let known: Vec<String> = of.values().skip(1).map(|v| short_value(of, v.name()).to_ascii_lowercase()).collect();
+            let known: Vec<String> =
+                of.values().skip(1).map(|v| short_value(of, v.name()).to_ascii_lowercase()).collect();
             format!("{text:?} is none of {}", known.join(", "))
         }),
         Kind::Message(of) => message(of, text).map(Value::Message),
@@ -55,7 +60,8 @@ fn pairs(of: &MessageDescriptor, text: &str) -> Result<Json, String> {
             format!("{key:?} is no field of {}; its fields are {}", of.name(), known.join(", "))
         })?;
         let plain = matches!(field.kind(), Kind::String | Kind::Enum(_) | Kind::Message(_));
-        let value = if plain { Json::String(value.to_owned()) } else { json::value(value).map_err(|e| e.to_string())? };
+        let value =
+            if plain { Json::String(value.to_owned()) } else { json::value(value).map_err(|e| e.to_string())? };
         fields.insert(key, value);
     }
     Ok(Json::Object(fields))

@@ -1,5 +1,6 @@
-//! Words in the spelling of the command line: `display_name` and `assumptionTests` are `display-name` and `assumption-tests`, the enum
-//! value `PRODUCT_LIFECYCLE_GROWING` is `growing`, and a bare id stands for the full name of a resource.
+//! Words in the spelling of the command line: `display_name` and `assumptionTests` are `display-name` and
+//! `assumption-tests`, the enum value `PRODUCT_LIFECYCLE_GROWING` is `growing`, and a bare id stands for the full name
+//! of a resource.
 
 use prost_reflect::{EnumDescriptor, EnumValueDescriptor, FieldDescriptor};
 
@@ -47,13 +48,15 @@ pub enum Reference {
     },
 }
 
-/// What a field refers to. Only what its comment states as the form of the field counts; an example counts when it is named like it.
+/// What a field refers to. Only what its comment states as the form of the field counts; an example counts when it is
+/// named like it.
 pub fn reference(field: &FieldDescriptor) -> Option<Reference> {
     let comment = comments::of_field(field);
     if let Some(rest) = comment.split_once("`//").map(|(_, rest)| rest) {
         let (host, rest) = rest.split_once("/workspaces/")?;
         let collection = rest.split('/').nth(1)?.to_owned();
-        let named_like_it = collection.starts_with(field.name()) || field.name().ends_with(collection.trim_end_matches('s'));
+        let named_like_it =
+            collection.starts_with(field.name()) || field.name().ends_with(collection.trim_end_matches('s'));
         return named_like_it.then(|| Reference::Full { host: host.to_owned(), collection });
     }
     let collections: Vec<String> = comment
@@ -72,7 +75,9 @@ pub fn expand(text: &str, reference: &Reference, workspace: &str) -> String {
     }
     match reference {
         Reference::Local(_) if text.contains('/') => format!("workspaces/{workspace}/{text}"),
-        Reference::Local(collections) if collections.len() == 1 => format!("workspaces/{workspace}/{}/{text}", collections[0]),
+        Reference::Local(collections) if collections.len() == 1 => {
+            format!("workspaces/{workspace}/{}/{text}", collections[0])
+        }
         Reference::Local(_) => text.to_owned(),
         Reference::Full { host, .. } if text.contains('/') => format!("//{host}/workspaces/{workspace}/{text}"),
         Reference::Full { host, collection } => format!("//{host}/workspaces/{workspace}/{collection}/{text}"),

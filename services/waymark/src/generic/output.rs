@@ -43,15 +43,26 @@ pub fn list(resource: &Resource, response: &DynamicMessage, items: &[Value], for
     if items.is_empty() {
         return Ok(format!("no {}", resource.collection));
     }
-    let fields: Vec<FieldDescriptor> = resource.columns.iter().filter_map(|name| resource.message.get_field_by_name(name)).collect();
+    let fields: Vec<FieldDescriptor> =
+        resource.columns.iter().filter_map(|name| resource.message.get_field_by_name(name)).collect();
     let mut table = new_table();
-    let headings = std::iter::once("ID".to_owned()).chain(fields.iter().map(|field| field.name().replace('_', " ").to_uppercase()));
+    let headings = std::iter::once("ID".to_owned())
+        .chain(fields.iter().map(|field| field.name().replace('_', " ").to_uppercase()));
     table.set_header(headings.collect::<Vec<_>>());
     for item in items.iter().filter_map(Value::as_message) {
-        let name = item.get_field_by_name("name").and_then(|name| name.as_str().map(short).map(str::to_owned)).unwrap_or_default();
-        let deleted = item.get_field_by_name("delete_time").is_some_and(|t| t.as_message().is_some()) && has(item, "delete_time");
+        let name = item
+            .get_field_by_name("name")
+            .and_then(|name| name.as_str().map(short).map(str::to_owned))
+            .unwrap_or_default();
+        let deleted =
+            item.get_field_by_name("delete_time").is_some_and(|t| t.as_message().is_some()) && has(item, "delete_time");
         let name = if deleted { format!("{name} (deleted)") } else { name };
-        table.add_row(std::iter::once(name).chain(fields.iter().map(|field| cell(field, item))).map(Cell::new).collect::<Vec<_>>());
+        table.add_row(
+            std::iter::once(name)
+                .chain(fields.iter().map(|field| cell(field, item)))
+                .map(Cell::new)
+                .collect::<Vec<_>>(),
+        );
     }
     Ok(text_of(&table))
 }
@@ -96,7 +107,8 @@ fn block(message: &DynamicMessage) -> String {
 /// Fields that are set; numbers of answers also when they are zero, since a score of 0 is an answer.
 fn shows(field: &FieldDescriptor, message: &DynamicMessage) -> bool {
     let is_resource = contract().resource_of(&message.descriptor()).is_some();
-    let number = !matches!(field.kind(), Kind::String | Kind::Bytes | Kind::Message(_) | Kind::Enum(_) | Kind::Bool) && !field.is_list();
+    let number = !matches!(field.kind(), Kind::String | Kind::Bytes | Kind::Message(_) | Kind::Enum(_) | Kind::Bool)
+        && !field.is_list();
     message.has_field(field) || (number && !is_resource && !field.supports_presence())
 }
 
@@ -118,7 +130,11 @@ fn rows(items: &[Value]) -> String {
         return list_rows(resource, &messages);
     }
     if fields.iter().any(is_block) {
-        return messages.iter().map(|message| format!("- {}", indent(&block(message)).trim_start())).collect::<Vec<_>>().join("\n");
+        return messages
+            .iter()
+            .map(|message| format!("- {}", indent(&block(message)).trim_start()))
+            .collect::<Vec<_>>()
+            .join("\n");
     }
     let mut table = new_table();
     table.set_header(fields.iter().map(|field| field.name().replace('_', " ").to_uppercase()).collect::<Vec<_>>());
@@ -140,7 +156,8 @@ fn cell(field: &FieldDescriptor, message: &DynamicMessage) -> String {
     }
     let value = message.get_field(field);
     if matches!(field.kind(), Kind::Message(_)) && (field.is_list() || field.is_map()) {
-        let count = value.as_list().map_or_else(|| value.as_map().map_or(0, std::collections::HashMap::len), <[Value]>::len);
+        let count =
+            value.as_list().map_or_else(|| value.as_map().map_or(0, std::collections::HashMap::len), <[Value]>::len);
         return if count == 0 { String::new() } else { count.to_string() };
     }
     plain(field, &value, CELL)
@@ -156,7 +173,9 @@ fn plain(field: &FieldDescriptor, value: &Value, longest: usize) -> String {
                     let kind = entry.map_entry_value_field().kind();
                     entries
                         .iter()
-                        .map(|(key, value)| format!("{}={}", one(&Kind::String, &Value::from(key.clone())), one(&kind, value)))
+                        .map(|(key, value)| {
+                            format!("{}={}", one(&Kind::String, &Value::from(key.clone())), one(&kind, value))
+                        })
                         .collect()
                 }
                 _ => Vec::new(),
@@ -186,7 +205,9 @@ fn one(kind: &Kind, value: &Value) -> String {
             Some(_) => String::new(),
             None => number.to_string(),
         },
-        (_, Value::Message(message)) if message.descriptor().full_name() == "google.protobuf.Timestamp" => time(message),
+        (_, Value::Message(message)) if message.descriptor().full_name() == "google.protobuf.Timestamp" => {
+            time(message)
+        }
         (_, Value::Message(message)) => match json::of(message) {
             Ok(serde_json::Value::String(text)) => text,
             Ok(value) => value.to_string(),
@@ -218,26 +239,36 @@ mod tests {
         let resource = contract().resources.iter().find(|r| r.collection == "products").unwrap();
         let long = "x".repeat(100);
         let items = [
-            product(serde_json::json!({"name": "workspaces/w/products/app", "displayName": "App", "lifecycle": "growing", "vision": long})),
-            product(serde_json::json!({"name": "workspaces/w/products/old", "displayName": "Old", "deleteTime": "2026-01-01T00:00:00Z"})),
+            product(
+                serde_json::json!({"name": "workspaces/w/products/app", "displayName": "App", "lifecycle": "growing", "vision": long}),
+            ),
+            product(
+                serde_json::json!({"name": "workspaces/w/products/old", "displayName": "Old", "deleteTime": "2026-01-01T00:00:00Z"}),
+            ),
         ];
         let items: Vec<Value> = items.into_iter().map(Value::Message).collect();
         let text = list(resource, items[0].as_message().unwrap(), &items, Format::Table).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["ID", "DISPLAY", "NAME", "LIFECYCLE", "VISION"]);
-        assert!(lines[1].starts_with("app ") && lines[1].contains("GROWING") && lines[1].trim_end().ends_with("x…"), "{text}");
+        assert!(
+            lines[1].starts_with("app ") && lines[1].contains("GROWING") && lines[1].trim_end().ends_with("x…"),
+            "{text}"
+        );
         assert!(lines[2].starts_with("old (deleted)"), "{text}");
     }
 
     #[test]
     fn a_block_shows_what_is_set() {
-        let text = message(&product(serde_json::json!({"displayName": "App", "labels": {"b": "2", "a": "1"}})), Format::Table).unwrap();
+        let text =
+            message(&product(serde_json::json!({"displayName": "App", "labels": {"b": "2", "a": "1"}})), Format::Table)
+                .unwrap();
         assert_eq!(text, "display name  App\nlabels        a=1, b=2");
     }
 
     #[test]
     fn yaml_is_canonical() {
-        let text = message(&product(serde_json::json!({"displayName": "App", "lifecycle": "growing"})), Format::Yaml).unwrap();
+        let text =
+            message(&product(serde_json::json!({"displayName": "App", "lifecycle": "growing"})), Format::Yaml).unwrap();
         assert_eq!(text, "displayName: App\nlifecycle: PRODUCT_LIFECYCLE_GROWING");
     }
 }

@@ -1,5 +1,6 @@
-//! The commands for all methods of the contract: `waymark <area> <collection> <verb>`, and `waymark <collection> <verb>` where no other
-//! service has such a collection. Methods that work on no single resource are grouped by the name of their service.
+//! The commands for all methods of the contract: `waymark <area> <collection> <verb>`, and `waymark <collection>
+//! <verb>` where no other service has such a collection. Methods that work on no single resource are grouped by the
+//! name of their service.
 
 use std::collections::BTreeMap;
 
@@ -42,13 +43,18 @@ pub fn commands() -> BTreeMap<String, Node> {
     }
     for method in &contract.methods {
         let (group, about) = match &method.resource {
-            Some(resource) => (kebab(&resource.collection), format!("Work with {}", kebab(&resource.collection).replace('-', " "))),
-            None => (method.group(), comments::first_sentence(&comments::of_service(method.descriptor.parent_service()))),
+            Some(resource) => {
+                (kebab(&resource.collection), format!("Work with {}", kebab(&resource.collection).replace('-', " ")))
+            }
+            None => {
+                (method.group(), comments::first_sentence(&comments::of_service(method.descriptor.parent_service())))
+            }
         };
         let shared = contract.resources.iter().filter(|resource| kebab(&resource.collection) == group).count() > 1;
         let leaf = || Node { about: comments::of_method(&method.descriptor), method: Some(method), ..Node::default() };
         let qualified = top.entry(method.area.name().to_owned()).or_default();
-        let place = qualified.children.entry(group.clone()).or_insert_with(|| Node { about: about.clone(), ..Node::default() });
+        let place =
+            qualified.children.entry(group.clone()).or_insert_with(|| Node { about: about.clone(), ..Node::default() });
         place.children.insert(method.command.clone(), leaf());
         if !shared {
             let place = top.entry(group).or_insert_with(|| Node { about, ..Node::default() });
@@ -71,7 +77,8 @@ impl Node {
 
     /// The clap command.
     pub fn command(&self, name: &str) -> Command {
-        let command = Command::new(name.to_owned()).about(comments::first_sentence(&self.about)).long_about(self.about.clone());
+        let command =
+            Command::new(name.to_owned()).about(comments::first_sentence(&self.about)).long_about(self.about.clone());
         match self.method {
             Some(method) => of_method(command, method),
             None => command
@@ -134,7 +141,12 @@ fn positional(method: &Method) -> Vec<Arg> {
         args.push(Arg::new(ID).value_name("ID").help("Id of the new resource; made by the service when not given"));
     } else if method.verb == Verb::Update || input.get_field_by_name("name").is_some() {
         let help = input.get_field_by_name("name").map(|field| comments::of_field(&field)).unwrap_or_default();
-        args.push(Arg::new(NAME).value_name("NAME").required(true).help(format!("The id, or the full name. {help}").trim().to_owned()));
+        args.push(
+            Arg::new(NAME)
+                .value_name("NAME")
+                .required(true)
+                .help(format!("The id, or the full name. {help}").trim().to_owned()),
+        );
     }
     args
 }
@@ -145,7 +157,8 @@ pub fn request_leaves(method: &Method) -> Vec<Leaf> {
     let id = own.map(|resource| format!("{}_id", resource.singular));
     flags::leaves(&method.descriptor.input(), "request", |field: &FieldDescriptor| {
         let handled = matches!(field.name(), "name" | "parent");
-        let of_resource = own.is_some_and(|resource| field.name() == resource.singular || id.as_deref() == Some(field.name()));
+        let of_resource =
+            own.is_some_and(|resource| field.name() == resource.singular || id.as_deref() == Some(field.name()));
         !handled && !of_resource
     })
 }
@@ -196,6 +209,9 @@ mod tests {
         assert!(line("waymark roadmap products create app --display-name App --lifecycle growing").is_ok());
         assert!(line("waymark products update app --clear vision --etag 3").is_ok());
         assert!(line("waymark products update").is_err(), "a name is required");
-        assert!(line("waymark products create app --create-time 2026-01-01").is_err(), "output only fields have no flag");
+        assert!(
+            line("waymark products create app --create-time 2026-01-01").is_err(),
+            "output only fields have no flag"
+        );
     }
 }

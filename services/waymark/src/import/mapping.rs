@@ -52,7 +52,9 @@ impl Mapping {
         let times = TimeReader::new(&args.time_format, args.time_zone).map_err(Usage)?;
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         for text in &args.value {
-            let Some((name, value)) = text.split_once('=') else { bail!(Usage(format!("--value {text:?} is not NAME=TEXT"))) };
+            let Some((name, value)) = text.split_once('=') else {
+                bail!(Usage(format!("--value {text:?} is not NAME=TEXT")))
+            };
             values.insert(name.to_owned(), value.to_owned());
         }
         let mut source = |name: &str, column: &Option<String>| match (column, values.remove(name)) {
@@ -69,8 +71,14 @@ impl Mapping {
             None => (text.clone(), text.clone()),
         };
         let properties = (!args.property.is_empty()).then(|| args.property.iter().map(pair).collect());
-        let columns =
-            [Some(&args.user), args.event.as_ref(), Some(&args.time), args.id.as_ref(), args.device.as_ref(), args.session.as_ref()];
+        let columns = [
+            Some(&args.user),
+            args.event.as_ref(),
+            Some(&args.time),
+            args.id.as_ref(),
+            args.device.as_ref(),
+            args.session.as_ref(),
+        ];
         let used = columns.into_iter().flatten().cloned().collect();
         let constants = values.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
         let (user, time, id) = (args.user.clone(), args.time.clone(), args.id.clone());
@@ -102,8 +110,10 @@ impl Mapping {
             (Some(column), _) => cells.text(column).ok_or_else(|| broken(format!("{column} (the id) is empty")))?,
             (None, generated) => generated.unwrap_or_default(),
         };
-        let optional = |source: &Option<Source>| source.as_ref().and_then(|source| source.read(cells)).unwrap_or_default();
-        let properties: Struct = serde_json::from_value(Value::Object(self.properties(cells))).map_err(|e| broken(e.to_string()))?;
+        let optional =
+            |source: &Option<Source>| source.as_ref().and_then(|source| source.read(cells)).unwrap_or_default();
+        let properties: Struct =
+            serde_json::from_value(Value::Object(self.properties(cells))).map_err(|e| broken(e.to_string()))?;
         Ok(ProductEvent {
             event_id,
             user,

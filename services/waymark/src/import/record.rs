@@ -48,7 +48,9 @@ impl Cells {
     /// A column as text, just as it was written.
     pub fn text(&self, column: &str) -> Option<String> {
         match self {
-            Self::Texts(header, texts) => texts.get(header.iter().position(|name| name == column)?).filter(|t| !t.is_empty()).cloned(),
+            Self::Texts(header, texts) => {
+                texts.get(header.iter().position(|name| name == column)?).filter(|t| !t.is_empty()).cloned()
+            }
             Self::Object(fields) => match fields.get(column)? {
                 Value::Null => None,
                 Value::String(text) => (!text.is_empty()).then(|| text.clone()),
@@ -66,7 +68,8 @@ impl Cells {
     }
 }
 
-/// A text as a number or a truth value when it is one. What starts with a needless zero or `+` is a label, not a number.
+/// A text as a number or a truth value when it is one. What starts with a needless zero or `+` is a label, not a
+/// number.
 fn guess(text: &str) -> Value {
     match text {
         "true" | "TRUE" | "True" => return Value::Bool(true),
@@ -154,7 +157,10 @@ mod tests {
         assert_eq!(cells(r#"a,"b,c","d ""e""""#), ["a", "b,c", "d \"e\""]);
         assert_eq!(cells("a,\"two\nlines\""), ["a", "two\nlines"]);
         assert_eq!(cells(r#"a,b "c" d"#), ["a", "b \"c\" d"]);
-        assert_eq!(Delimiter::Whitespace.split("  00001 19970101  1   11.77").unwrap().unwrap(), ["00001", "19970101", "1", "11.77"]);
+        assert_eq!(
+            Delimiter::Whitespace.split("  00001 19970101  1   11.77").unwrap().unwrap(),
+            ["00001", "19970101", "1", "11.77"]
+        );
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Report {
         if untold > 0 {
             eprintln!("… and {untold} more; --rejects FILE writes all of them");
         }
-        let rejections: Vec<_> = self.first.iter().map(|broken| json!({"line": broken.line, "reason": broken.reason})).collect();
+        let rejections: Vec<_> =
+            self.first.iter().map(|broken| json!({"line": broken.line, "reason": broken.reason})).collect();
         let value = json!({
             "rows": rows, "stored": stored, "rejected": rejected, "resumedAfter": self.resumed_after, "dryRun": self.dry_run,
             "rejections": rejections,

@@ -1,5 +1,5 @@
-//! The import itself: rows into batches, batches to the service a few at a time, answers into the report and the state, in the order of
-//! the file.
+//! The import itself: rows into batches, batches to the service a few at a time, answers into the report and the state,
+//! in the order of the file.
 
 use std::time::Duration;
 
@@ -125,12 +125,19 @@ pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<Report> {
         })
         .await;
     progress.finish_and_clear();
-    outcome.with_context(|| format!("the import stopped; give the same command again to go on (state in {})", state.path().display()))?;
+    outcome.with_context(|| {
+        format!("the import stopped; give the same command again to go on (state in {})", state.path().display())
+    })?;
     state.remove();
     Ok(report)
 }
 
-async fn send(mut client: IngestionServiceClient<Channel>, parent: String, batch: Batch, dry_run: bool) -> Result<(u64, u64, Vec<Broken>)> {
+async fn send(
+    mut client: IngestionServiceClient<Channel>,
+    parent: String,
+    batch: Batch,
+    dry_run: bool,
+) -> Result<(u64, u64, Vec<Broken>)> {
     let Batch { rows, lines, events, mut broken } = batch;
     if events.is_empty() {
         return Ok((rows, 0, broken));
@@ -190,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_resumed_import_sends_the_same_ids_for_the_rest() {
-        let ids = |batches: &[Batch]| batches.iter().flat_map(|b| &b.events).map(|e| e.event_id.clone()).collect::<Vec<_>>();
+        let ids =
+            |batches: &[Batch]| batches.iter().flat_map(|b| &b.events).map(|e| e.event_id.clone()).collect::<Vec<_>>();
         let whole = ids(&batches(FILE, 0, 2));
         assert_eq!(ids(&batches(FILE, 2, 2)), whole[2..]);
         assert_eq!(ids(&batches(FILE, 5, 2)), whole[3..]);

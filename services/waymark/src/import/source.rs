@@ -16,7 +16,8 @@ use super::record::{Broken, Cells, Delimiter, Record};
 use super::{EventsArgs, Form};
 use crate::Usage;
 
-/// A row with a quote that is never closed would take the rest of the file with it; after so many lines it is taken for broken.
+/// A row with a quote that is never closed would take the rest of the file with it; after so many lines it is taken for
+/// broken.
 const LINES_OF_A_ROW: usize = 100;
 
 /// A row, a broken row, or a failure to read on.
@@ -101,7 +102,10 @@ impl<R: BufRead> CsvRows<R> {
     fn new(mut lines: Lines<R>, delimiter: Delimiter, no_header: bool) -> Result<Self> {
         let Some((number, first)) = lines.next()? else { bail!("the file is empty") };
         let text = String::from_utf8(first.clone()).context("the first line is not UTF-8")?;
-        let names = delimiter.split(text.trim_start_matches('\u{feff}')).and_then(Result::ok).context("the header has an open quote")?;
+        let names = delimiter
+            .split(text.trim_start_matches('\u{feff}'))
+            .and_then(Result::ok)
+            .context("the header has an open quote")?;
         let header = if no_header {
             lines.put_back(vec![(number, first)]);
             (1..=names.len()).map(|n| n.to_string()).collect()
@@ -121,7 +125,9 @@ impl<R: BufRead> CsvRows<R> {
                 Some(Ok(cells)) if cells.len() == self.header.len() => break cells,
                 Some(outcome) => {
                     self.lines.put_back(more);
-                    let count = |cells: Vec<String>| format!("has {} columns, the header has {}", cells.len(), self.header.len());
+                    let count = |cells: Vec<String>| {
+                        format!("has {} columns, the header has {}", cells.len(), self.header.len())
+                    };
                     return broken(outcome.map_or_else(|reason| reason, count));
                 }
                 None => match self.lines.next()? {
@@ -179,7 +185,9 @@ impl<R: BufRead> Iterator for JsonRows<R> {
 fn object(line: u64, bytes: &[u8]) -> Result<Record, Broken> {
     match serde_json::from_slice(bytes) {
         // Keys in order, so that the same object has the same text however it was written.
-        Ok(Value::Object(fields)) => Ok(Record { line, text: Value::Object(fields.clone()).to_string(), cells: Cells::Object(fields) }),
+        Ok(Value::Object(fields)) => {
+            Ok(Record { line, text: Value::Object(fields.clone()).to_string(), cells: Cells::Object(fields) })
+        }
         Ok(_) => Err(Broken { line, reason: "is not a JSON object".to_owned() }),
         Err(error) => Err(Broken { line, reason: format!("is not JSON: {error}") }),
     }
@@ -187,12 +195,14 @@ fn object(line: u64, bytes: &[u8]) -> Result<Record, Broken> {
 
 /// Parquet by way of JSON objects: one path from a row to an event.
 fn parquet_rows(file: File, path: &Path, progress: ProgressBar) -> Result<Box<dyn Iterator<Item = Row> + Send>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).with_context(|| format!("{} is not Parquet", path.display()))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).with_context(|| format!("{} is not Parquet", path.display()))?;
     progress.set_length(u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default());
     let batches = builder.with_batch_size(8192).build().context("the file cannot be read")?;
     let mut next = 1;
     Ok(Box::new(batches.flat_map(move |batch| {
-        let rows: Vec<Row> = match batch.context("the file cannot be read further").and_then(|batch| json_lines(&batch)) {
+        let rows: Vec<Row> = match batch.context("the file cannot be read further").and_then(|batch| json_lines(&batch))
+        {
             Ok(lines) => {
                 let rows = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
                 let rows: Vec<Row> = rows.zip(next..).map(|(line, number)| Ok(object(number, line))).collect();
@@ -223,7 +233,9 @@ mod tests {
     }
 
     fn lines(rows: &[Result<Record, Broken>]) -> Vec<(u64, bool)> {
-        rows.iter().map(|row| row.as_ref().map_or_else(|broken| (broken.line, false), |record| (record.line, true))).collect()
+        rows.iter()
+            .map(|row| row.as_ref().map_or_else(|broken| (broken.line, false), |record| (record.line, true)))
+            .collect()
     }
 
     #[test]
@@ -257,14 +269,16 @@ mod tests {
     #[test]
     fn what_is_not_utf8_is_reported() {
         let bytes: &[u8] = b"user,note\na,\xff\nb,x\n";
-        let rows: Vec<_> = CsvRows::new(Lines::new(bytes), Delimiter::Character(','), false).unwrap().map(Result::unwrap).collect();
+        let rows: Vec<_> =
+            CsvRows::new(Lines::new(bytes), Delimiter::Character(','), false).unwrap().map(Result::unwrap).collect();
         assert_eq!(lines(&rows), [(2, false), (3, true)]);
     }
 
     #[test]
     fn json_lines_stand_alone() {
-        let rows: Vec<_> =
-            JsonRows(Lines::new("{\"b\": 1, \"a\": 2}\n{oops\n\n[1]\n{\"a\": 2, \"b\": 1}".as_bytes())).map(Result::unwrap).collect();
+        let rows: Vec<_> = JsonRows(Lines::new("{\"b\": 1, \"a\": 2}\n{oops\n\n[1]\n{\"a\": 2, \"b\": 1}".as_bytes()))
+            .map(Result::unwrap)
+            .collect();
         assert_eq!(lines(&rows), [(1, true), (2, false), (4, false), (5, true)]);
         assert_eq!(rows[0].as_ref().unwrap().text, rows[3].as_ref().unwrap().text, "the order of keys does not matter");
     }

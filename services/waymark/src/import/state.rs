@@ -1,6 +1,7 @@
 //! How far an import is, kept in a small file so that it can go on after it was broken off.
 //!
-//! Without the file, or with a wrong one, nothing is lost or counted twice: the import starts over, and ids make that harmless.
+//! Without the file, or with a wrong one, nothing is lost or counted twice: the import starts over, and ids make that
+//! harmless.
 
 use std::path::{Path, PathBuf};
 
@@ -37,8 +38,13 @@ impl State {
             name.push(".waymark-import");
             name.into()
         });
-        let metadata = std::fs::metadata(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
-        let changed = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).map(|age| age.as_nanos());
+        let metadata =
+            std::fs::metadata(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
+        let changed = metadata
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+            .map(|age| age.as_nanos());
         // The batch size and where reports go do not change which rows come when.
         let mapping = EventsArgs { batch: 0, rejects: None, state: None, ..args.clone() };
         let text = format!("{workspace} {address} {} {changed:?} {mapping:?}", metadata.len());
@@ -47,7 +53,8 @@ impl State {
 
     /// How far an earlier run came; the start when there is no state of this import.
     pub fn read(&self) -> Progress {
-        let value: Value = std::fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let value: Value =
+            std::fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         if value["of"] != self.of.as_str() {
             return Progress::default();
         }
@@ -60,7 +67,9 @@ impl State {
         let Progress { rows, stored, rejected } = progress;
         let value = json!({"of": self.of, "rows": rows, "stored": stored, "rejected": rejected});
         let draft = self.path.with_extension("waymark-import-new");
-        std::fs::write(&draft, value.to_string()).and_then(|()| std::fs::rename(&draft, &self.path)).context("the state cannot be kept")
+        std::fs::write(&draft, value.to_string())
+            .and_then(|()| std::fs::rename(&draft, &self.path))
+            .context("the state cannot be kept")
     }
 
     /// Forgets the state: the import is done.

@@ -32,7 +32,11 @@ impl TimeReader {
                 }
                 Format::Pattern(pattern.to_owned())
             }
-            other => return Err(format!("--time-format {other:?} is none of auto, unix, unix-ms, unix-us and no pattern with %")),
+            other => {
+                return Err(format!(
+                    "--time-format {other:?} is none of auto, unix, unix-ms, unix-us and no pattern with %"
+                ));
+            }
         };
         Ok(Self { format, zone })
     }
@@ -43,9 +47,14 @@ impl TimeReader {
         match &self.format {
             Format::Auto => match DateTime::parse_from_rfc3339(text) {
                 Ok(time) => Ok(time.to_utc()),
-                Err(_) => self.local(auto(text).ok_or_else(|| format!("{text:?} is not a time that is recognised; give --time-format"))?),
+                Err(_) => self.local(
+                    auto(text)
+                        .ok_or_else(|| format!("{text:?} is not a time that is recognised; give --time-format"))?,
+                ),
             },
-            Format::Unix { per_second } => unix(text, *per_second).ok_or_else(|| format!("{text:?} is not a Unix time")),
+            Format::Unix { per_second } => {
+                unix(text, *per_second).ok_or_else(|| format!("{text:?} is not a Unix time"))
+            }
             Format::Pattern(pattern) => {
                 if let Ok(time) = DateTime::parse_from_str(text, pattern) {
                     return Ok(time.to_utc());
@@ -74,7 +83,8 @@ fn unix(text: &str, per_second: i64) -> Option<DateTime<Utc>> {
     let micros = match text.parse::<i64>() {
         Ok(count) => count.checked_mul(1_000_000 / per_second)?,
         // A fraction: a double holds microseconds of our times exactly enough.
-        Err(_) => (text.parse::<f64>().ok().filter(|count| count.is_finite())? * (1_000_000 / per_second) as f64).round() as i64,
+        Err(_) => (text.parse::<f64>().ok().filter(|count| count.is_finite())? * (1_000_000 / per_second) as f64)
+            .round() as i64,
     };
     DateTime::from_timestamp_micros(micros)
 }
@@ -89,7 +99,8 @@ mod tests {
 
     #[test]
     fn recognised_without_a_format() {
-        for text in ["2024-03-13 10:21:14", "2024-03-13T10:21:14", "2024-03-13T10:21:14Z", "2024-03-13T11:21:14+01:00"] {
+        for text in ["2024-03-13 10:21:14", "2024-03-13T10:21:14", "2024-03-13T10:21:14Z", "2024-03-13T11:21:14+01:00"]
+        {
             assert_eq!(read("auto", "UTC", text).unwrap(), "2024-03-13T10:21:14+00:00", "{text}");
         }
         assert_eq!(read("auto", "UTC", "2024-03-13").unwrap(), "2024-03-13T00:00:00+00:00");

@@ -42,14 +42,18 @@ pub fn csv_gz(folder: &Path) -> PathBuf {
 
 pub fn jsonl(folder: &Path) -> PathBuf {
     let path = folder.join("events.jsonl");
-    let lines = rows().into_iter().map(|[user, event, time]| serde_json::json!({"user": user, "event": event, "time": time}).to_string());
+    let lines = rows()
+        .into_iter()
+        .map(|[user, event, time]| serde_json::json!({"user": user, "event": event, "time": time}).to_string());
     std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).unwrap();
     path
 }
 
 pub fn parquet(folder: &Path) -> PathBuf {
     let path = folder.join("events.parquet");
-    let column = |index: usize| Arc::new(rows().into_iter().map(|row| Some(row[index].clone())).collect::<StringArray>()) as ArrayRef;
+    let column = |index: usize| {
+        Arc::new(rows().into_iter().map(|row| Some(row[index].clone())).collect::<StringArray>()) as ArrayRef
+    };
     let batch = RecordBatch::try_from_iter([("user", column(0)), ("event", column(1)), ("time", column(2))]).unwrap();
     let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();

@@ -32,17 +32,32 @@ fn the_demo_goes_all_the_way_round_and_a_second_start_finds_it() {
 fn resources_are_kept_by_commands() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
-    let created =
-        server.json(&["products", "create", "app", "--display-name", "App", "--lifecycle", "growing", "--labels", "team=core", "-w", "a"]);
+    let created = server.json(&[
+        "products",
+        "create",
+        "app",
+        "--display-name",
+        "App",
+        "--lifecycle",
+        "growing",
+        "--labels",
+        "team=core",
+        "-w",
+        "a",
+    ]);
     assert_eq!(created["labels"]["team"], "core");
 
     let yaml = server.run(&["products", "list", "-w", "a", "-o", "yaml"]).unwrap();
     let file = folder.path().join("products.yaml");
     std::fs::write(&file, yaml).unwrap();
     let copied = server.json(&["products", "create", "-f", file.to_str().unwrap(), "-w", "b"]);
-    assert_eq!((copied["name"].as_str(), copied["displayName"].as_str()), (Some("workspaces/b/products/app"), Some("App")));
+    assert_eq!(
+        (copied["name"].as_str(), copied["displayName"].as_str()),
+        (Some("workspaces/b/products/app"), Some("App"))
+    );
 
-    let updated = server.json(&["products", "update", "app", "--vision", "Win", "--clear", "labels", "--etag", "1", "-w", "a"]);
+    let updated =
+        server.json(&["products", "update", "app", "--vision", "Win", "--clear", "labels", "--etag", "1", "-w", "a"]);
     assert_eq!((updated["vision"].as_str(), updated.get("labels")), (Some("Win"), None));
     assert_eq!(updated["lifecycle"], "PRODUCT_LIFECYCLE_GROWING", "what is not named stays");
 
@@ -97,10 +112,26 @@ fn imports_repeat_without_effect_in_every_form() {
         ("json", files::jsonl(folder.path())),
         ("parquet", files::parquet(folder.path())),
     ] {
-        let line = ["import", "events", file.to_str().unwrap(), "--user", "user", "--event", "event", "--time", "time", "-w", workspace];
+        let line = [
+            "import",
+            "events",
+            file.to_str().unwrap(),
+            "--user",
+            "user",
+            "--event",
+            "event",
+            "--time",
+            "time",
+            "-w",
+            workspace,
+        ];
         for _ in 0..2 {
             let report = server.json(&line);
-            assert_eq!((report["stored"].as_u64(), report["rejected"].as_u64()), (Some(files::ROWS), Some(0)), "{workspace}");
+            assert_eq!(
+                (report["stored"].as_u64(), report["rejected"].as_u64()),
+                (Some(files::ROWS), Some(0)),
+                "{workspace}"
+            );
         }
         let names = server.json(&["analysis", "list-event-names", "-w", workspace]);
         let counts: Vec<(&str, &str)> = names["eventNames"]
@@ -119,8 +150,11 @@ fn broken_rows_are_reported_and_the_rest_is_imported() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
     let (file, rejects) = (folder.path().join("broken.csv"), folder.path().join("rejects.csv"));
-    std::fs::write(&file, "user,event,time\na,x,2026-01-01\nb,x\nc,\"open,2026-01-01\n,x,2026-01-01\nd,x,2226-01-01\ne,x,2026-01-02\n")
-        .unwrap();
+    std::fs::write(
+        &file,
+        "user,event,time\na,x,2026-01-01\nb,x\nc,\"open,2026-01-01\n,x,2026-01-01\nd,x,2226-01-01\ne,x,2026-01-02\n",
+    )
+    .unwrap();
     let line = [
         "import",
         "events",
@@ -169,7 +203,12 @@ fn an_import_that_stops_goes_on_where_it_was() {
     assert!(status == 6 && text.contains("give the same command again"), "{status} {text}");
 
     let server = Server::start(folder.path());
-    let mut import = server.command(&[&line[..], &["--batch", "1"]].concat()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut import = server
+        .command(&[&line[..], &["--batch", "1"]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let done = || {
         let state = std::fs::read(&state).ok()?;
         serde_json::from_slice::<serde_json::Value>(&state).ok()?["rows"].as_u64()
@@ -185,9 +224,17 @@ fn an_import_that_stops_goes_on_where_it_was() {
     let report = server.json(&line);
     assert_eq!(report["resumedAfter"].as_u64(), Some(before));
     assert!((3..files::ROWS).contains(&before), "{before}");
-    assert_eq!((report["rows"].as_u64(), report["stored"].as_u64()), (Some(files::ROWS), Some(files::ROWS)), "{report}");
+    assert_eq!(
+        (report["rows"].as_u64(), report["stored"].as_u64()),
+        (Some(files::ROWS), Some(files::ROWS)),
+        "{report}"
+    );
     let names = server.json(&["analysis", "list-event-names", "-w", "w"]);
-    let counts = names["eventNames"].as_array().unwrap().iter().map(|name| name["count"].as_str().unwrap().parse::<u64>().unwrap());
+    let counts = names["eventNames"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name["count"].as_str().unwrap().parse::<u64>().unwrap());
     assert_eq!(counts.sum::<u64>(), files::ROWS);
     assert!(!state.exists(), "a finished import keeps no state");
 }

@@ -20,7 +20,18 @@ impl Server {
     pub fn start(folder: &Path) -> Self {
         let any = "127.0.0.1:0";
         let mut child = Command::new(WAYMARK)
-            .args(["dev", "--bus", "--discovery-listen", any, "--roadmap-listen", any, "--metrics-listen", any, "--admin-listen", any])
+            .args([
+                "dev",
+                "--bus",
+                "--discovery-listen",
+                any,
+                "--roadmap-listen",
+                any,
+                "--metrics-listen",
+                any,
+                "--admin-listen",
+                any,
+            ])
             .arg("--data-dir")
             .arg(folder.join("data"))
             .stdout(Stdio::piped())
@@ -52,7 +63,14 @@ impl Server {
     pub fn command(&self, line: &[&str]) -> Command {
         let [discovery, roadmap, metrics] = &self.addresses;
         let mut command = Command::new(WAYMARK);
-        command.args(line).args(["--discovery-address", discovery, "--roadmap-address", roadmap, "--metrics-address", metrics]);
+        command.args(line).args([
+            "--discovery-address",
+            discovery,
+            "--roadmap-address",
+            roadmap,
+            "--metrics-address",
+            metrics,
+        ]);
         command
     }
 
@@ -67,7 +85,8 @@ impl Server {
 
     /// The JSON a command prints.
     pub fn json(&self, line: &[&str]) -> serde_json::Value {
-        let text = self.run(&[line, &["-o", "json"]].concat()).unwrap_or_else(|failure| panic!("{line:?}: {failure:?}"));
+        let text =
+            self.run(&[line, &["-o", "json"]].concat()).unwrap_or_else(|failure| panic!("{line:?}: {failure:?}"));
         serde_json::from_str(&text).unwrap()
     }
 }

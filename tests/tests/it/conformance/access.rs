@@ -1,5 +1,5 @@
-//! Every RPC of the contract asks for its access: each role below is refused, each other one let through, strangers and unknown paths
-//! never get in.
+//! Every RPC of the contract asks for its access: each role below is refused, each other one let through, strangers and
+//! unknown paths never get in.
 
 use tonic::Code;
 use waymark_proto::{Access, rpc_methods};

@@ -10,8 +10,8 @@ use waymark_proto::metrics::v1::{IngestEventsRequest, ProductEvent, RejectionRea
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_proto::roadmap::v1::{
-    AddDependencyRequest, CreateInitiativeRequest, CreateProductRequest, DeleteProductRequest, Initiative, ListProductsRequest, Product,
-    UpdateProductRequest,
+    AddDependencyRequest, CreateInitiativeRequest, CreateProductRequest, DeleteProductRequest, Initiative,
+    ListProductsRequest, Product, UpdateProductRequest,
 };
 use waymark_proto::rpc_methods;
 use waymark_testkit::{Engine, NOW};
@@ -32,7 +32,12 @@ fn is(code: Code, reason: &str) -> (Code, String) {
 
 async fn product(client: &mut StrategyServiceClient<Channel>, id: &str) -> Product {
     let product = Some(Product { display_name: id.to_owned(), ..Product::default() });
-    let request = CreateProductRequest { parent: WORKSPACE.into(), product_id: id.into(), product, ..CreateProductRequest::default() };
+    let request = CreateProductRequest {
+        parent: WORKSPACE.into(),
+        product_id: id.into(),
+        product,
+        ..CreateProductRequest::default()
+    };
     client.create_product(request).await.unwrap().into_inner()
 }
 
@@ -43,18 +48,30 @@ async fn unknown_names_are_not_found() {
     let option = pool.get_extension_by_name("waymark.common.v1.resource").unwrap();
     let mut asked = 0;
     for (path, rpc) in rpc_methods() {
-        let Some(verb) = ["Get", "Delete", "Undelete"].iter().find(|verb| rpc.method.starts_with(**verb)) else { continue };
+        let Some(verb) = ["Get", "Delete", "Undelete"].iter().find(|verb| rpc.method.starts_with(**verb)) else {
+            continue;
+        };
         let service = pool.get_service_by_name(&rpc.service).unwrap();
         let method = service.methods().find(|m| m.name() == rpc.method).unwrap();
         let options = method.output().options();
         let resource = options.get_extension(&option);
-        let collection = resource.as_message().and_then(|r| r.get_field_by_name("collection")?.as_str().map(str::to_owned));
-        let Some(collection) = collection.filter(|c| !c.is_empty() && method.input().get_field_by_name("name").is_some()) else { continue };
+        let collection =
+            resource.as_message().and_then(|r| r.get_field_by_name("collection")?.as_str().map(str::to_owned));
+        let Some(collection) =
+            collection.filter(|c| !c.is_empty() && method.input().get_field_by_name("name").is_some())
+        else {
+            continue;
+        };
         let mut request = DynamicMessage::new(method.input());
         request.set_field_by_name("name", Value::String(format!("{WORKSPACE}/{collection}/missing")));
         for wire in services.serving(path) {
             let answer = wire.call(path, None, &request.encode_to_vec()).await;
-            assert_eq!((answer.code(), answer.reason()), is(Code::NotFound, "RESOURCE_NOT_FOUND"), "{verb} at {path}: {:?}", answer.status);
+            assert_eq!(
+                (answer.code(), answer.reason()),
+                is(Code::NotFound, "RESOURCE_NOT_FOUND"),
+                "{verb} at {path}: {:?}",
+                answer.status
+            );
             asked += 1;
         }
     }
@@ -69,7 +86,8 @@ async fn outdated_etags_and_foreign_page_tokens_are_refused() {
     let first = product(&mut client, "a").await;
     product(&mut client, "b").await;
     let renamed = Product { display_name: "renamed".into(), ..first.clone() };
-    let update = |product: &Product| UpdateProductRequest { product: Some(product.clone()), ..UpdateProductRequest::default() };
+    let update =
+        |product: &Product| UpdateProductRequest { product: Some(product.clone()), ..UpdateProductRequest::default() };
     client.update_product(update(&renamed)).await.unwrap();
     assert_eq!(refusal(client.update_product(update(&renamed)).await), is(Code::Aborted, "ETAG_MISMATCH"));
     let delete = DeleteProductRequest { name: first.name, etag: first.etag, ..DeleteProductRequest::default() };
@@ -86,7 +104,11 @@ async fn outdated_etags_and_foreign_page_tokens_are_refused() {
     ];
     for other in other_queries {
         let request = ListProductsRequest { page_token: page_token.clone(), ..other };
-        assert_eq!(refusal(client.list_products(request.clone()).await), is(Code::InvalidArgument, "INVALID_PAGE_TOKEN"), "{request:?}");
+        assert_eq!(
+            refusal(client.list_products(request.clone()).await),
+            is(Code::InvalidArgument, "INVALID_PAGE_TOKEN"),
+            "{request:?}"
+        );
     }
     let next = client.list_products(ListProductsRequest { page_token, ..list }).await.unwrap().into_inner();
     assert_eq!(next.products.len(), 1);
@@ -100,7 +122,12 @@ async fn a_dependency_that_closes_a_cycle_is_refused() {
     for id in ["a", "b", "c"] {
         let initiative = Some(Initiative { display_name: id.into(), ..Initiative::default() });
         let parent = WORKSPACE.to_owned();
-        let request = CreateInitiativeRequest { parent, initiative_id: id.into(), initiative, ..CreateInitiativeRequest::default() };
+        let request = CreateInitiativeRequest {
+            parent,
+            initiative_id: id.into(),
+            initiative,
+            ..CreateInitiativeRequest::default()
+        };
         client.create_initiative(request).await.unwrap();
     }
     let depend = |from: &str, on: &str| AddDependencyRequest {
@@ -112,7 +139,10 @@ async fn a_dependency_that_closes_a_cycle_is_refused() {
     client.add_dependency(depend("b", "c")).await.unwrap();
     assert_eq!(refusal(client.add_dependency(depend("c", "a")).await), is(Code::FailedPrecondition, "CYCLE"));
     assert_eq!(refusal(client.add_dependency(depend("a", "a")).await), is(Code::FailedPrecondition, "CYCLE"));
-    assert_eq!(refusal(client.add_dependency(depend("a", "missing")).await), is(Code::FailedPrecondition, "REFERENCE_NOT_FOUND"));
+    assert_eq!(
+        refusal(client.add_dependency(depend("a", "missing")).await),
+        is(Code::FailedPrecondition, "REFERENCE_NOT_FOUND")
+    );
     services.stop().await;
 }
 
@@ -178,7 +208,12 @@ async fn messages_of_twenty_megabytes_are_too_large_everywhere() {
     for (path, _) in rpc_methods().step_by(5) {
         for wire in services.serving(path) {
             let answer = wire.call(path, None, &huge).await;
-            assert_eq!((answer.code(), answer.reason()), is(Code::ResourceExhausted, "TOO_LARGE"), "{path}: {:?}", answer.status);
+            assert_eq!(
+                (answer.code(), answer.reason()),
+                is(Code::ResourceExhausted, "TOO_LARGE"),
+                "{path}: {:?}",
+                answer.status
+            );
         }
     }
     let mut client = StrategyServiceClient::new(services.roadmap.clone());

@@ -1,5 +1,5 @@
-//! Random and broken messages to every RPC of the three services: each gets an answer that is the caller's to mend, never INTERNAL,
-//! never a panic, and the services live on.
+//! Random and broken messages to every RPC of the three services: each gets an answer that is the caller's to mend,
+//! never INTERNAL, never a panic, and the services live on.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -63,7 +63,11 @@ async fn random_messages(engine: Engine) {
                 }
                 if is_wrong(&answer) {
                     let shown: String = format!("{message:?}").chars().take(SHOWN).collect();
-                    wrong.push(format!("round {round}, {path}: {:?} {}\n  {shown}", answer.code(), answer.status.message()));
+                    wrong.push(format!(
+                        "round {round}, {path}: {:?} {}\n  {shown}",
+                        answer.code(),
+                        answer.status.message()
+                    ));
                 }
             }
         }

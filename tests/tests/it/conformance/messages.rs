@@ -1,6 +1,8 @@
 //! Random messages of any type of the contract: often valid, often at or beyond a boundary, now and then huge or deep.
 
-use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{
+    DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, MethodDescriptor, Value,
+};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -86,7 +88,8 @@ impl Messages {
 
     /// A request of a method.
     pub fn request(&mut self, method: &MethodDescriptor) -> DynamicMessage {
-        let about = self.collections.iter().find(|(kind, _)| method.name().contains(kind.as_str())).map(|(_, c)| c.clone());
+        let about =
+            self.collections.iter().find(|(kind, _)| method.name().contains(kind.as_str())).map(|(_, c)| c.clone());
         self.message(&method.input(), about.as_deref(), 0)
     }
 
@@ -136,7 +139,9 @@ impl Messages {
             let value = entry.map_entry_value_field();
             let count = self.count();
             return Value::Map(
-                (0..count).map(|_| (self.key(&entry.map_entry_key_field()), self.single(&value, about, depth + 1))).collect(),
+                (0..count)
+                    .map(|_| (self.key(&entry.map_entry_key_field()), self.single(&value, about, depth + 1)))
+                    .collect(),
             );
         }
         if field.is_list() {
@@ -167,8 +172,12 @@ impl Messages {
         match field.kind() {
             Kind::Double => Value::F64(self.number()),
             Kind::Float => Value::F32(self.number() as f32),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(self.pick(&[0, 1, -1, 7, 50, 1_001, i32::MAX, i32::MIN])),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(self.pick(&[0, 1, -1, 7, 5_000, i64::MAX, i64::MIN])),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
+                Value::I32(self.pick(&[0, 1, -1, 7, 50, 1_001, i32::MAX, i32::MIN]))
+            }
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+                Value::I64(self.pick(&[0, 1, -1, 7, 5_000, i64::MAX, i64::MIN]))
+            }
             Kind::Uint32 | Kind::Fixed32 => Value::U32(self.pick(&[0, 1, 7, u32::MAX])),
             Kind::Uint64 | Kind::Fixed64 => Value::U64(self.pick(&[0, 1, 7, u64::MAX])),
             Kind::Bool => Value::Bool(self.rng.random()),
@@ -217,7 +226,12 @@ impl Messages {
             "name" | "dependency" => format!("workspaces/acme/{}/{id}", about.unwrap_or("things")),
             "time_zone" => "UTC".to_owned(),
             field if field.ends_with("_id") => id.to_owned(),
-            field => match self.collections.iter().find(|(_, c)| c.trim_end_matches('s') == field || c == field).map(|(_, c)| c.clone()) {
+            field => match self
+                .collections
+                .iter()
+                .find(|(_, c)| c.trim_end_matches('s') == field || c == field)
+                .map(|(_, c)| c.clone())
+            {
                 Some(collection) => format!("workspaces/acme/{collection}/{id}"),
                 None => self.text(),
             },

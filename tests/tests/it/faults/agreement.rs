@@ -1,4 +1,5 @@
-//! The promise at rest: acknowledged writes, log, tables and stream tell the same story. Reads only, through the public contract.
+//! The promise at rest: acknowledged writes, log, tables and stream tell the same story. Reads only, through the public
+//! contract.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -31,7 +32,8 @@ pub async fn log(address: SocketAddr, workspace: &str) -> Vec<Event> {
     let mut events = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = ListEventsRequest { parent: workspace.to_owned(), page_size: 1_000, page_token, filter: String::new() };
+        let request =
+            ListEventsRequest { parent: workspace.to_owned(), page_size: 1_000, page_token, filter: String::new() };
         let page = client.list_events(request).await.unwrap().into_inner();
         events.extend(page.events);
         page_token = page.next_page_token;
@@ -41,13 +43,15 @@ pub async fn log(address: SocketAddr, workspace: &str) -> Vec<Event> {
     }
 }
 
-/// Every write is one event at the revision its answer named, and there is no other; revisions have no gap, events no twin.
+/// Every write is one event at the revision its answer named, and there is no other; revisions have no gap, events no
+/// twin.
 pub fn log_is_the_writes(log: &[Event], acknowledged: &[&Acknowledged]) {
     let revisions: Vec<i64> = log.iter().map(|event| event.revision).collect();
     assert_eq!(revisions, (1..=log.len() as i64).collect::<Vec<_>>(), "revisions have gaps or are out of order");
     let ids: BTreeSet<&str> = log.iter().map(|event| event.uid.as_str()).collect();
     assert_eq!(ids.len(), log.len(), "two events have one id");
-    let written: BTreeMap<i64, (&str, &str)> = log.iter().map(|e| (e.revision, (e.request_id.as_str(), e.subject.as_str()))).collect();
+    let written: BTreeMap<i64, (&str, &str)> =
+        log.iter().map(|e| (e.revision, (e.request_id.as_str(), e.subject.as_str()))).collect();
     let answered: BTreeMap<i64, (&str, &str)> =
         acknowledged.iter().map(|a| (a.revision, (a.request_id.as_str(), a.name.as_str()))).collect();
     assert_eq!(acknowledged.len(), answered.len(), "two writes were told the same revision");
@@ -73,7 +77,12 @@ pub async fn state_is_the_log(address: SocketAddr, workspace: &str, log: &[Event
     let mut stored: BTreeMap<String, Product> = BTreeMap::new();
     let mut page_token = String::new();
     loop {
-        let request = ListProductsRequest { parent: workspace.to_owned(), page_size: 1_000, page_token, ..ListProductsRequest::default() };
+        let request = ListProductsRequest {
+            parent: workspace.to_owned(),
+            page_size: 1_000,
+            page_token,
+            ..ListProductsRequest::default()
+        };
         let page = client.list_products(request).await.unwrap().into_inner();
         stored.extend(page.products.into_iter().map(|product| (product.name.clone(), product)));
         page_token = page.next_page_token;
@@ -108,8 +117,10 @@ pub async fn stream_is_the_log(nats: &NatsServer, workspace: &str, log: &[Event]
 async fn published(nats: &NatsServer, workspace: &str) -> Option<Vec<(i64, String)>> {
     let context = jetstream::new(async_nats::connect(nats.url()).await.ok()?);
     let stream = context.get_stream("WAYMARK_ROADMAP").await.ok()?;
-    let config =
-        jetstream::consumer::pull::OrderedConfig { filter_subject: format!("waymark.roadmap.{workspace}.>"), ..Default::default() };
+    let config = jetstream::consumer::pull::OrderedConfig {
+        filter_subject: format!("waymark.roadmap.{workspace}.>"),
+        ..Default::default()
+    };
     let mut consumer = stream.create_consumer(config).await.ok()?;
     let pending = usize::try_from(consumer.info().await.ok()?.num_pending).ok()?;
     let messages: Vec<_> = consumer.messages().await.ok()?.take(pending).collect().await;

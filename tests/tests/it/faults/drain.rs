@@ -40,7 +40,12 @@ async fn a_rolling_restart_fails_no_call() {
                 let product = Some(Product { display_name: format!("{caller}/{n}"), ..Product::default() });
                 let product_id = format!("p{caller}-{n}");
                 let name = format!("workspaces/rolling/products/{product_id}");
-                let create = CreateProductRequest { parent: "workspaces/rolling".into(), product_id, product, ..Default::default() };
+                let create = CreateProductRequest {
+                    parent: "workspaces/rolling".into(),
+                    product_id,
+                    product,
+                    ..Default::default()
+                };
                 client.create_product(create).await.unwrap();
                 client.get_product(GetProductRequest { name }).await.unwrap();
                 count.fetch_add(1, Ordering::SeqCst);
@@ -68,18 +73,25 @@ async fn progress(count: &AtomicUsize) {
     wait_until("calls are answered", LIMIT, async || count.load(Ordering::SeqCst) >= enough).await;
 }
 
-/// Peers that vanished without a word hold an open watch, a silent connection and half a request; the end comes all the same.
+/// Peers that vanished without a word hold an open watch, a silent connection and half a request; the end comes all the
+/// same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_open_connections_do_not_hold_up_the_end() {
     let data = TempDir::new().unwrap();
     let drain = ["--drain-timeout".to_owned(), "1s".to_owned()];
-    let mut service = RoadmapProcess::new(["--data-dir".to_owned(), data.path().display().to_string()].into_iter().chain(drain));
+    let mut service =
+        RoadmapProcess::new(["--data-dir".to_owned(), data.path().display().to_string()].into_iter().chain(drain));
     service.start("").await;
     let swallowing = FaultProxy::start(service.address).await.unwrap();
     let channel = Channel::new(&swallowing.address().to_string(), Options::default()).unwrap();
     let mut products = StrategyServiceClient::new(channel.clone());
     let product = Some(Product { display_name: "watched".into(), ..Product::default() });
-    let create = CreateProductRequest { parent: "workspaces/half".into(), product_id: "p".into(), product, ..Default::default() };
+    let create = CreateProductRequest {
+        parent: "workspaces/half".into(),
+        product_id: "p".into(),
+        product,
+        ..Default::default()
+    };
     products.create_product(create).await.unwrap();
     let mut watch = Watch::new(channel, "workspaces/half", Vec::new(), Vec::new(), Start::After(0));
     watch.next().await.unwrap();

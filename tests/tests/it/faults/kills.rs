@@ -1,4 +1,5 @@
-//! Log, state, stream and watch agree whenever the service is killed: at the fail points around a commit and a publish, and at random.
+//! Log, state, stream and watch agree whenever the service is killed: at the fail points around a commit and a publish,
+//! and at random.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -48,11 +49,14 @@ async fn agrees(database: [String; 2], seed: u64, random_kills: usize) {
     service.start("").await;
 
     let (stop, count) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
-    let writers = (0..WRITERS).map(|writer| spawn(write(service.address.to_string(), seed, writer, stop.clone(), Arc::clone(&count))));
+    let writers = (0..WRITERS)
+        .map(|writer| spawn(write(service.address.to_string(), seed, writer, stop.clone(), Arc::clone(&count))));
     let writers: Vec<_> = writers.collect();
     let watched: [Watched; 2] = Default::default();
     let readers = WORKSPACES.iter().zip(&watched);
-    let _readers: Vec<_> = readers.map(|(workspace, seen)| spawn(read(service.address.to_string(), workspace, Arc::clone(seen)))).collect();
+    let _readers: Vec<_> = readers
+        .map(|(workspace, seen)| spawn(read(service.address.to_string(), workspace, Arc::clone(seen))))
+        .collect();
 
     for (point, hits) in FAIL_POINTS {
         service.kill();
@@ -80,8 +84,15 @@ async fn agrees(database: [String; 2], seed: u64, random_kills: usize) {
     }
 }
 
-/// Creates and renames products until told to stop, each write with its own request id, repeated until it is acknowledged.
-async fn write(address: String, seed: u64, writer: usize, stop: CancellationToken, count: Arc<AtomicUsize>) -> Vec<Acknowledged> {
+/// Creates and renames products until told to stop, each write with its own request id, repeated until it is
+/// acknowledged.
+async fn write(
+    address: String,
+    seed: u64,
+    writer: usize,
+    stop: CancellationToken,
+    count: Arc<AtomicUsize>,
+) -> Vec<Acknowledged> {
     let options = Options { deadline: Duration::from_secs(5), ..Options::default() };
     let mut client = StrategyServiceClient::new(Channel::new(&address, options).unwrap());
     let workspace = WORKSPACES[writer % WORKSPACES.len()];
@@ -108,13 +119,19 @@ async fn write(address: String, seed: u64, writer: usize, stop: CancellationToke
                 client.create_product(request).await
             } else {
                 let product = Some(Product { name: name.clone(), ..product.clone() });
-                let request = UpdateProductRequest { product, update_mask: None, request_id: request_id.clone(), validate_only: false };
+                let request = UpdateProductRequest {
+                    product,
+                    update_mask: None,
+                    request_id: request_id.clone(),
+                    validate_only: false,
+                };
                 client.update_product(request).await
             };
             match answer {
                 Ok(answer) => {
                     assert_eq!(answer.get_ref().display_name, display_name);
-                    let revision = answer.metadata().get("waymark-revision").unwrap().to_str().unwrap().parse().unwrap();
+                    let revision =
+                        answer.metadata().get("waymark-revision").unwrap().to_str().unwrap().parse().unwrap();
                     acknowledged.push(Acknowledged { workspace, name, request_id, revision });
                     count.fetch_add(1, Ordering::SeqCst);
                     break;

@@ -1,4 +1,5 @@
-//! A database that is down and a disk that is full: the documented error, nothing acknowledged is lost, and service again afterwards.
+//! A database that is down and a disk that is full: the documented error, nothing acknowledged is lost, and service
+//! again afterwards.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,7 +47,10 @@ async fn a_database_that_is_down_is_unavailable_until_it_is_back() {
         let answers = [client.create_product(create("during")).await, client.get_product(get("before")).await];
         for status in answers.map(Result::unwrap_err) {
             assert_eq!(status.code(), Code::Unavailable, "{status:?}");
-            assert!(!status.message().contains(&server.folder.display().to_string()), "it tells where the database is: {status:?}");
+            assert!(
+                !status.message().contains(&server.folder.display().to_string()),
+                "it tells where the database is: {status:?}"
+            );
         }
     }
     assert!(!service.has_ended());
@@ -76,8 +80,7 @@ impl Server {
 
     async fn down(&mut self) {
         std::fs::rename(self.socket(), self.folder.join("away")).unwrap();
-        let end =
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
         self.admin.execute(end).await.unwrap();
     }
 
@@ -127,8 +130,16 @@ async fn a_full_disk_refuses_events_and_loses_none_that_were_acknowledged() {
     .await;
     let counted = async |first: usize| {
         let mut analysis = AnalysisServiceClient::new(channel(small.address));
-        let names = analysis.list_event_names(ListEventNamesRequest { parent: "workspaces/disk".into(), limit: 1_000 }).await.unwrap();
-        names.into_inner().event_names.iter().find(|name| name.event == format!("from-{first}")).map_or(0, |name| name.count)
+        let names = analysis
+            .list_event_names(ListEventNamesRequest { parent: "workspaces/disk".into(), limit: 1_000 })
+            .await
+            .unwrap();
+        names
+            .into_inner()
+            .event_names
+            .iter()
+            .find(|name| name.event == format!("from-{first}"))
+            .map_or(0, |name| name.count)
     };
     for first in accepted {
         assert_eq!(counted(first).await, 100, "events from {first} on were acknowledged");
@@ -180,12 +191,16 @@ impl SmallDisk {
         );
         let args: Vec<&str> = unshare.into_iter().chain([run.as_str()]).collect();
         let process = Process::start("/usr/bin/unshare".as_ref(), &args).unwrap();
-        let lake = Path::new("/proc").join(process.pid().to_string()).join("root").join(lake.strip_prefix("/").unwrap());
+        let lake =
+            Path::new("/proc").join(process.pid().to_string()).join("root").join(lake.strip_prefix("/").unwrap());
         let small = Self { process, address, lake, _data: data };
         let mut analysis = AnalysisServiceClient::new(channel(address));
         wait_until("the metrics service answers", LIMIT, async || {
             assert!(!small.process.has_ended(), "it ended at once; WAYMARK_TEST_VERBOSE=1 shows why");
-            analysis.list_event_names(ListEventNamesRequest { parent: "workspaces/disk".into(), limit: 1 }).await.is_ok()
+            analysis
+                .list_event_names(ListEventNamesRequest { parent: "workspaces/disk".into(), limit: 1 })
+                .await
+                .is_ok()
         })
         .await;
         Some(small)

@@ -71,7 +71,11 @@ pub async fn an_insight_rests_on_what_a_participant_said(services: &Services) ->
         study: name("studies", "onboarding"),
         participant: name("participants", "heron"),
         conduct_time: Some(timestamp(now)),
-        transcript: vec![pb::TranscriptSegment { speaker: "Heron".to_owned(), text: SAID.to_owned(), ..Default::default() }],
+        transcript: vec![pb::TranscriptSegment {
+            speaker: "Heron".to_owned(),
+            text: SAID.to_owned(),
+            ..Default::default()
+        }],
         highlights: vec![highlight],
         ..Default::default()
     };
@@ -83,8 +87,11 @@ pub async fn an_insight_rests_on_what_a_participant_said(services: &Services) ->
     };
     research.create_interview(create).await?;
 
-    let evidence =
-        pb::InsightEvidence { target: full("discovery", "interviews", "heron-1"), highlight: "lost".to_owned(), note: String::new() };
+    let evidence = pb::InsightEvidence {
+        target: full("discovery", "interviews", "heron-1"),
+        highlight: "lost".to_owned(),
+        note: String::new(),
+    };
     let insight = pb::Insight {
         display_name: "Nobody knows where to start".to_owned(),
         statement: "New admins do not find the first step by themselves.".to_owned(),
@@ -157,11 +164,18 @@ pub async fn a_solution_is_validated_by_four_tests(services: &Services) -> Resul
     let validate = pb::ValidateSolutionRequest { name: name("solutions", "guided-setup"), ..Default::default() };
     for risk in [Risk::Value, Risk::Usability, Risk::Feasibility, Risk::Viability] {
         let refused = refusal(trees.validate_solution(validate.clone()).await);
-        assert_eq!((refused.code(), refused.reason()), (Code::FailedPrecondition, "RISKS_OPEN"), "before the test of {risk:?}: {refused}");
+        assert_eq!(
+            (refused.code(), refused.reason()),
+            (Code::FailedPrecondition, "RISKS_OPEN"),
+            "before the test of {risk:?}: {refused}"
+        );
 
         let id = risk.as_str_name().trim_start_matches("RISK_").to_lowercase();
-        let threshold =
-            pb::PassThreshold { measure: "people of eight".to_owned(), comparison: pb::Comparison::AtLeast.into(), value: Some(6.0) };
+        let threshold = pb::PassThreshold {
+            measure: "people of eight".to_owned(),
+            comparison: pb::Comparison::AtLeast.into(),
+            value: Some(6.0),
+        };
         let test = pb::AssumptionTest {
             display_name: format!("Is the {id} risk small?"),
             solution: name("solutions", "guided-setup"),
@@ -178,11 +192,16 @@ pub async fn a_solution_is_validated_by_four_tests(services: &Services) -> Resul
         };
         trees.create_assumption_test(create).await?;
         let result = pb::TestResult { value: Some(7.0), sample_size: 8, ..Default::default() };
-        let conclude = pb::ConcludeAssumptionTestRequest { name: name("assumptionTests", &id), result: Some(result), ..Default::default() };
+        let conclude = pb::ConcludeAssumptionTestRequest {
+            name: name("assumptionTests", &id),
+            result: Some(result),
+            ..Default::default()
+        };
         let test = trees.conclude_assumption_test(conclude).await?.into_inner();
         assert_eq!(test.verdict(), pb::TestVerdict::Passed);
     }
-    let risks = trees.assess_risks(pb::AssessRisksRequest { name: name("solutions", "guided-setup") }).await?.into_inner();
+    let risks =
+        trees.assess_risks(pb::AssessRisksRequest { name: name("solutions", "guided-setup") }).await?.into_inner();
     assert!(risks.ready, "{risks:?}");
     let solution = trees.validate_solution(validate).await?.into_inner();
     assert_eq!(solution.state(), pb::SolutionState::Validated);

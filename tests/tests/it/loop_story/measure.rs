@@ -1,4 +1,5 @@
-//! What was expected, what users did, and whether the one met the other. The truth is planted: exactly a fifth more a day.
+//! What was expected, what users did, and whether the one met the other. The truth is planted: exactly a fifth more a
+//! day.
 
 use anyhow::Result;
 use chrono::{Days, NaiveTime, TimeDelta};
@@ -89,7 +90,8 @@ pub async fn product_events_arrive_with_a_planted_lift(services: &Services) -> R
     let mut ingestion = IngestionServiceClient::new(services.metrics.clone());
     let count = events.len();
     for _ in 0..2 {
-        let ingest = pb::IngestEventsRequest { parent: WORKSPACE.to_owned(), events: events.clone(), ..Default::default() };
+        let ingest =
+            pb::IngestEventsRequest { parent: WORKSPACE.to_owned(), events: events.clone(), ..Default::default() };
         let answer = ingestion.ingest_events(ingest).await?.into_inner();
         assert_eq!((answer.accepted as usize, answer.rejected.len()), (count, 0));
     }

@@ -33,7 +33,10 @@ pub async fn the_solution_is_proposed_with_its_evidence(services: &Services) -> 
     let proposed = once(services, pb::InitiativeState::Proposed).await;
     assert_eq!(proposed.display_name, "Guided setup");
     let targets: Vec<&str> = proposed.evidence.iter().map(|evidence| evidence.target.as_str()).collect();
-    assert_eq!(targets, [full("discovery", "solutions", "guided-setup"), full("discovery", "opportunities", "first-step")]);
+    assert_eq!(
+        targets,
+        [full("discovery", "solutions", "guided-setup"), full("discovery", "opportunities", "first-step")]
+    );
     assert_eq!(proposed.risks.iter().filter(|risk| !risk.evidence.is_empty()).count(), 4, "{:?}", proposed.risks);
     Ok(())
 }
@@ -50,7 +53,8 @@ pub async fn an_initiative_with_open_risks_is_not_committed(services: &Services)
     let commit = pb::CommitInitiativeRequest { name: dark_mode.name.clone(), ..Default::default() };
     let refused = refusal(client(services).commit_initiative(commit).await);
     assert_eq!((refused.code(), refused.reason()), (Code::FailedPrecondition, "RISKS_OPEN"), "{refused}");
-    let unchanged = client(services).get_initiative(pb::GetInitiativeRequest { name: dark_mode.name.clone() }).await?.into_inner();
+    let unchanged =
+        client(services).get_initiative(pb::GetInitiativeRequest { name: dark_mode.name.clone() }).await?.into_inner();
     assert_eq!(unchanged, dark_mode);
     Ok(())
 }
@@ -82,8 +86,12 @@ pub async fn estimates_make_an_order(services: &Services) -> Result<()> {
     }
     let rank = pb::RankInitiativesRequest { parent: WORKSPACE.to_owned(), ..Default::default() };
     let order = priorities.rank_initiatives(rank).await?.into_inner();
-    let order: Vec<_> = order.ranked.iter().map(|i| (i.initiative.as_str(), i.score.map(|score| score.likely))).collect();
-    assert_eq!(order, [(guided_setup().as_str(), Some(4_000.0)), (name("initiatives", "dark-mode").as_str(), Some(1_600.0))]);
+    let order: Vec<_> =
+        order.ranked.iter().map(|i| (i.initiative.as_str(), i.score.map(|score| score.likely))).collect();
+    assert_eq!(
+        order,
+        [(guided_setup().as_str(), Some(4_000.0)), (name("initiatives", "dark-mode").as_str(), Some(1_600.0))]
+    );
     Ok(())
 }
 
@@ -95,11 +103,15 @@ pub async fn it_is_committed_with_an_expectation(services: &Services) -> Result<
     };
     let mask = pbjson_types::FieldMask { paths: vec!["expected_outcome".to_owned()] };
     let initiative = pb::Initiative { name: guided_setup(), expected_outcome: Some(expected), ..Default::default() };
-    let update = pb::UpdateInitiativeRequest { initiative: Some(initiative), update_mask: Some(mask), ..Default::default() };
+    let update =
+        pb::UpdateInitiativeRequest { initiative: Some(initiative), update_mask: Some(mask), ..Default::default() };
     client(services).update_initiative(update).await?;
     let commit = pb::CommitInitiativeRequest { name: guided_setup(), ..Default::default() };
     let committed = client(services).commit_initiative(commit).await?.into_inner();
-    assert_eq!((committed.state(), committed.committed_by.as_str()), (pb::InitiativeState::Committed, "users/ada@example.com"));
+    assert_eq!(
+        (committed.state(), committed.committed_by.as_str()),
+        (pb::InitiativeState::Committed, "users/ada@example.com")
+    );
     let start = pb::StartInitiativeRequest { name: guided_setup(), ..Default::default() };
     assert_eq!(client(services).start_initiative(start).await?.into_inner().state(), pb::InitiativeState::InProgress);
     Ok(())

@@ -29,8 +29,8 @@ impl RoadmapProcess {
         Self { address, options: fixed.into_iter().chain(options).collect(), process: None }
     }
 
-    /// Starts it with fail points such as `store-after-commit=20*off->1*return`, none for an empty text; returns once it answers, or has
-    /// ended at a fail point before it did.
+    /// Starts it with fail points such as `store-after-commit=20*off->1*return`, none for an empty text; returns once
+    /// it answers, or has ended at a fail point before it did.
     pub async fn start(&mut self, fail_points: &str) {
         self.spawn(fail_points);
         wait_until("the roadmap service answers", LIMIT, async || self.has_ended() || self.answers().await).await;

@@ -59,14 +59,18 @@ impl Wire {
         let request = request.body(Body::new(Full::new(body))).unwrap();
         match tokio::time::timeout(PATIENCE, self.answer(request)).await {
             Ok(answer) => answer,
-            Err(_) => Answer { status: Status::unknown(format!("no answer within {PATIENCE:?}")), message: Bytes::new() },
+            Err(_) => {
+                Answer { status: Status::unknown(format!("no answer within {PATIENCE:?}")), message: Bytes::new() }
+            }
         }
     }
 
     async fn answer(&self, request: http::Request<Body>) -> Answer {
         let response = match self.0.clone().oneshot(request).await {
             Ok(response) => response,
-            Err(error) => return Answer { status: Status::unknown(format!("no answer: {error:?}")), message: Bytes::new() },
+            Err(error) => {
+                return Answer { status: Status::unknown(format!("no answer: {error:?}")), message: Bytes::new() };
+            }
         };
         let (parts, mut body) = response.into_parts();
         if let Some(status) = Status::from_header_map(&parts.headers) {
@@ -75,7 +79,8 @@ impl Wire {
         let mut data = BytesMut::new();
         loop {
             // A stream that has nothing more to say yet has said OK.
-            let Ok(next) = tokio::time::timeout(if data.is_empty() { PATIENCE } else { STREAM }, body.frame()).await else {
+            let Ok(next) = tokio::time::timeout(if data.is_empty() { PATIENCE } else { STREAM }, body.frame()).await
+            else {
                 return Answer { status: Status::ok(""), message: unframe(&data.freeze()) };
             };
             match next {
@@ -88,7 +93,8 @@ impl Wire {
                     Ok(bytes) => data.put(bytes),
                     Err(frame) => {
                         let trailers = frame.into_trailers().unwrap_or_default();
-                        let status = Status::from_header_map(&trailers).unwrap_or_else(|| Status::unknown("trailers without a status"));
+                        let status = Status::from_header_map(&trailers)
+                            .unwrap_or_else(|| Status::unknown("trailers without a status"));
                         return Answer { status, message: unframe(&data.freeze()) };
                     }
                 },

@@ -8,8 +8,8 @@ use super::*;
 use crate::discovery::lint::{LintRule, lint};
 use crate::discovery::outcome::Binding;
 use crate::discovery::{
-    AssumptionTestError, Comparison, Learning, Observation, OpportunityKind, PassThreshold, RiskEvidence, RiskVerdict, SolutionError,
-    SolutionState, TestVerdict, risks,
+    AssumptionTestError, Comparison, Learning, Observation, OpportunityKind, PassThreshold, RiskEvidence, RiskVerdict,
+    SolutionError, SolutionState, TestVerdict, risks,
 };
 use crate::{Evidence, Meta, Risk, Verdict, WorkspaceId};
 
@@ -99,11 +99,13 @@ fn reason<T: std::fmt::Debug>(result: Result<T, TreeError>) -> &'static str {
 
 #[test]
 fn a_subtree_is_listed_top_down() {
-    let names: Vec<String> = tree().branches().subtree(&node("outcomes/root")).iter().map(|n| n.any().id.to_string()).collect();
+    let names: Vec<String> =
+        tree().branches().subtree(&node("outcomes/root")).iter().map(|n| n.any().id.to_string()).collect();
     assert_eq!(names, ["root", "a", "b", "c", "s", "t"]);
 }
 
-/// A walk that looked at every node for each of them would take minutes here; one that recursed would overflow the stack.
+/// A walk that looked at every node for each of them would take minutes here; one that recursed would overflow the
+/// stack.
 #[test]
 fn a_walk_is_as_long_as_the_tree() {
     let wide = (0..50_000).map(|i| opportunity(&format!("o{i}"), root()));
@@ -117,8 +119,14 @@ fn a_walk_is_as_long_as_the_tree() {
 
 #[test]
 fn a_walk_ends_on_a_damaged_tree() {
-    let tree = Tree::new([], [opportunity("a", below("b")), opportunity("b", below("a")), opportunity("c", below("a"))], [], []);
-    let names: Vec<String> = tree.branches().subtree(&node("opportunities/a")).iter().map(|n| n.any().id.to_string()).collect();
+    let tree = Tree::new(
+        [],
+        [opportunity("a", below("b")), opportunity("b", below("a")), opportunity("c", below("a"))],
+        [],
+        [],
+    );
+    let names: Vec<String> =
+        tree.branches().subtree(&node("opportunities/a")).iter().map(|n| n.any().id.to_string()).collect();
     assert_eq!(names, ["a", "b", "c"]);
 }
 
@@ -156,7 +164,10 @@ fn a_tree_has_a_greatest_depth() {
     opportunities.push(opportunity("x", root()));
     opportunities.push(opportunity("y", below("x")));
     let tree = Tree::new([outcome("root")], opportunities, [], []);
-    assert_eq!(reason(tree.relocate(&node("opportunities/x"), &node(&format!("opportunities/o{}", LEVELS - 1)))), "RULE_VIOLATED");
+    assert_eq!(
+        reason(tree.relocate(&node("opportunities/x"), &node(&format!("opportunities/o{}", LEVELS - 1)))),
+        "RULE_VIOLATED"
+    );
     assert!(tree.relocate(&node("opportunities/x"), &node(&format!("opportunities/o{}", LEVELS - 2))).is_ok());
 }
 
@@ -165,7 +176,9 @@ fn pruning_takes_all_below_along_once() {
     let tree = tree();
     let pruned = tree.prune(&node("opportunities/a"), "not worth it", now()).unwrap();
     assert_eq!(pruned.len(), 5);
-    assert!(matches!(&pruned[0], NodeChange::Opportunity(c) if c.state().pruning.as_ref().unwrap().reason == "not worth it"));
+    assert!(
+        matches!(&pruned[0], NodeChange::Opportunity(c) if c.state().pruning.as_ref().unwrap().reason == "not worth it")
+    );
     let Tree { mut opportunities, outcomes, solutions, tests } = tree;
     for change in pruned {
         if let NodeChange::Opportunity(change) = change {
@@ -190,8 +203,17 @@ fn a_threshold_decides_and_then_stands() {
     let lower = PassThreshold { value: 0.4, ..failed.threshold.clone() };
     let moved_goal_posts = failed.revise(AssumptionTest { threshold: lower, ..failed.clone() });
     assert!(matches!(moved_goal_posts, Err(AssumptionTestError::Fixed { .. })));
-    assert!(failed.revise(AssumptionTest { meta: Meta { display_name: "new".into(), ..failed.meta.clone() }, ..failed.clone() }).is_ok());
-    assert!(matches!(failed.clone().conclude(observation(1.0), now()), Err(AssumptionTestError::State { state, .. }) if state == "FAILED"));
+    assert!(
+        failed
+            .revise(AssumptionTest {
+                meta: Meta { display_name: "new".into(), ..failed.meta.clone() },
+                ..failed.clone()
+            })
+            .is_ok()
+    );
+    assert!(
+        matches!(failed.clone().conclude(observation(1.0), now()), Err(AssumptionTestError::State { state, .. }) if state == "FAILED")
+    );
     let at_most = PassThreshold { comparison: Comparison::AtMost, ..failed.threshold };
     assert!(at_most.passes(0.8) && !at_most.passes(0.81));
 }
@@ -200,26 +222,38 @@ fn evidence_for(risks: &[Risk]) -> Vec<RiskEvidence> {
     let target = "//discovery.waymark.dev/workspaces/acme/insights/i".parse().unwrap();
     risks
         .iter()
-        .map(|&risk| RiskEvidence { risk, evidence: vec![Evidence { target: Clone::clone(&target), note: String::new() }] })
+        .map(|&risk| RiskEvidence {
+            risk,
+            evidence: vec![Evidence { target: Clone::clone(&target), note: String::new() }],
+        })
         .collect()
 }
 
 fn concluded(id: &str, risk: Risk, value: f64) -> AssumptionTest {
-    test(id, "s", risk).conclude(Observation { value, sample_size: 0, note: String::new() }, now()).unwrap().into_parts().0
+    test(id, "s", risk)
+        .conclude(Observation { value, sample_size: 0, note: String::new() }, now())
+        .unwrap()
+        .into_parts()
+        .0
 }
 
 #[test]
 fn a_solution_is_validated_when_each_risk_is_supported() {
     let backed = Solution { risk_evidence: evidence_for(&Risk::ALL[1..]), ..solution("s", "a") };
     let failure = backed.clone().validate(&[concluded("t", Risk::Value, 0.1)], now()).unwrap_err();
-    assert_eq!(failure, SolutionError::RisksOpen { resource: "workspaces/acme/solutions/s".into(), risks: vec![Risk::Value] });
+    assert_eq!(
+        failure,
+        SolutionError::RisksOpen { resource: "workspaces/acme/solutions/s".into(), risks: vec![Risk::Value] }
+    );
     let elsewhere = AssumptionTest { solution: name("other"), ..concluded("t", Risk::Value, 0.9) };
     assert!(backed.clone().validate(&[elsewhere], now()).is_err());
     let validated = backed.clone().validate(&[concluded("t", Risk::Value, 0.9)], now()).unwrap().into_parts().0;
     assert_eq!((validated.state, validated.validate_time), (SolutionState::Validated, Some(now())));
     assert!(matches!(validated.validate(&[], now()), Err(SolutionError::State { state, .. }) if state == "VALIDATED"));
-    let tests = [concluded("t1", Risk::Value, 0.9), concluded("t2", Risk::Value, 0.1), concluded("t3", Risk::Usability, 0.1)];
-    let verdicts: Vec<_> = risks::assess(&solution("s", "a"), &tests).iter().map(risks::RiskStanding::verdict).collect();
+    let tests =
+        [concluded("t1", Risk::Value, 0.9), concluded("t2", Risk::Value, 0.1), concluded("t3", Risk::Usability, 0.1)];
+    let verdicts: Vec<_> =
+        risks::assess(&solution("s", "a"), &tests).iter().map(risks::RiskStanding::verdict).collect();
     assert_eq!(verdicts, [RiskVerdict::Contested, RiskVerdict::Refuted, RiskVerdict::Open, RiskVerdict::Open]);
 }
 
@@ -229,7 +263,8 @@ fn lint_speaks_of_what_is_wrong_and_only_of_that() {
     one.evidence = evidence_for(&[Risk::Value]).remove(0).evidence;
     let mut two = opportunity("invite-teammates", root());
     two.meta.update_time = now() - TimeDelta::days(91);
-    let fresh_below = Solution { meta: Meta { update_time: now(), ..meta("new") }, ..solution("new", "invite-teammates-faster") };
+    let fresh_below =
+        Solution { meta: Meta { update_time: now(), ..meta("new") }, ..solution("new", "invite-teammates-faster") };
     let tree = Tree::new([outcome("root")], [one, two], [fresh_below], []);
     let findings = lint(&tree, &name("root"), now(), TimeDelta::days(90));
     let said: Vec<_> = findings.iter().map(|f| (f.node.any().id.to_string(), f.rule)).collect();
@@ -252,11 +287,13 @@ fn news_far_below_keeps_all_above_from_being_stale() {
         let old = opportunity(id, above);
         Opportunity { meta: Meta { update_time: now() - TimeDelta::days(91), ..old.meta }, ..old }
     };
-    let old_solution = Solution { meta: Meta { update_time: now() - TimeDelta::days(91), ..meta("s") }, ..solution("s", "a") };
+    let old_solution =
+        Solution { meta: Meta { update_time: now() - TimeDelta::days(91), ..meta("s") }, ..solution("s", "a") };
     let opportunities = [old("a", root()), old("b", root()), old("c", below("b"))];
     let tree = Tree::new([outcome("root")], opportunities, [old_solution], [test("t", "s", Risk::Value)]);
     let findings = lint(&tree, &name("root"), now(), TimeDelta::days(90));
-    let stale: Vec<_> = findings.iter().filter(|f| f.rule == LintRule::Stale).map(|f| f.node.any().id.to_string()).collect();
+    let stale: Vec<_> =
+        findings.iter().filter(|f| f.rule == LintRule::Stale).map(|f| f.node.any().id.to_string()).collect();
     assert_eq!(stale, ["b", "c"]);
 }
 

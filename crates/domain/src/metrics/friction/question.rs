@@ -175,7 +175,8 @@ impl Path {
         format!("From {} to {}", mention(self.entry()), mention(self.goal()))
     }
 
-    /// The id of the friction that asks about this path: the same path has the same id, on every machine and in every release.
+    /// The id of the friction that asks about this path: the same path has the same id, on every machine and in every
+    /// release.
     pub fn id(&self) -> Result<ResourceId, NameError> {
         let mut text = self.window.0.to_string();
         for Step { event, filters } in &self.steps {

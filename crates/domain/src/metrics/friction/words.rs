@@ -40,7 +40,12 @@ impl Friction {
         let loss = Loss { step: self.found()?.step, users: first.users, lost: first.lost };
         let points = first.difference.likely() * 100.0;
         let more = if points < 0.0 { "less" } else { "more" };
-        Some(format!("Where {}, {} were lost, {:.0} points {more} than elsewhere", first.words(), loss.words(), points.abs()))
+        Some(format!(
+            "Where {}, {} were lost, {:.0} points {more} than elsewhere",
+            first.words(),
+            loss.words(),
+            points.abs()
+        ))
     }
 
     /// The steps that a loss is between.
@@ -83,7 +88,11 @@ fn quoted(name: &str) -> String {
 
 /// A name, or its beginning when it is long.
 pub(super) fn mention(name: &str) -> String {
-    if name.chars().count() <= MENTION { name.to_owned() } else { name.chars().take(MENTION - 1).chain(['…']).collect() }
+    if name.chars().count() <= MENTION {
+        name.to_owned()
+    } else {
+        name.chars().take(MENTION - 1).chain(['…']).collect()
+    }
 }
 
 /// `1240` is `1,240`.

@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
-    ActualOutcome, Commitment, Decline, Horizon, Initiative, InitiativeError, InitiativeEvent as Event, InitiativeState as State, Pause,
-    PausedIn, RankChange, Waiver,
+    ActualOutcome, Commitment, Decline, Horizon, Initiative, InitiativeError, InitiativeEvent as Event,
+    InitiativeState as State, Pause, PausedIn, RankChange, Waiver,
 };
 use crate::roadmap::{Dependencies, TargetInterval};
 use crate::{Change, Evidence, Name, Risk};
@@ -33,8 +33,8 @@ impl Initiative {
         Change::new(self, Event::Created)
     }
 
-    /// This initiative as an update of `old`: waivers stay what was signed, what has a method of its own stays as it was, and the
-    /// prediction on record cannot be rewritten.
+    /// This initiative as an update of `old`: waivers stay what was signed, what has a method of its own stays as it
+    /// was, and the prediction on record cannot be rewritten.
     pub fn revise(mut self, old: &Self) -> Decision {
         if self.horizon != old.horizon {
             return Err(InitiativeError::OwnMethod { field: "horizon", method: "MoveInitiative" });
@@ -92,7 +92,12 @@ impl Initiative {
     pub fn commit(mut self, by: String, now: DateTime<Utc>) -> Decision {
         match self.state {
             State::Proposed => {}
-            State::Committed | State::InProgress | State::Shipped | State::Measured(_) | State::Declined(_) | State::Paused(_) => {
+            State::Committed
+            | State::InProgress
+            | State::Shipped
+            | State::Measured(_)
+            | State::Declined(_)
+            | State::Paused(_) => {
                 return Err(self.conflict("CommitInitiative", "PROPOSED"));
             }
         }
@@ -113,9 +118,12 @@ impl Initiative {
                 self.start_time = Some(now);
                 Ok(Change::new(self, Event::Started))
             }
-            State::Proposed | State::InProgress | State::Shipped | State::Measured(_) | State::Declined(_) | State::Paused(_) => {
-                Err(self.conflict("StartInitiative", "COMMITTED"))
-            }
+            State::Proposed
+            | State::InProgress
+            | State::Shipped
+            | State::Measured(_)
+            | State::Declined(_)
+            | State::Paused(_) => Err(self.conflict("StartInitiative", "COMMITTED")),
         }
     }
 
@@ -127,9 +135,12 @@ impl Initiative {
                 self.ship_time = Some(now);
                 Ok(Change::new(self, Event::Shipped))
             }
-            State::Proposed | State::Committed | State::Shipped | State::Measured(_) | State::Declined(_) | State::Paused(_) => {
-                Err(self.conflict("ShipInitiative", "IN_PROGRESS"))
-            }
+            State::Proposed
+            | State::Committed
+            | State::Shipped
+            | State::Measured(_)
+            | State::Declined(_)
+            | State::Paused(_) => Err(self.conflict("ShipInitiative", "IN_PROGRESS")),
         }
     }
 
@@ -155,7 +166,8 @@ impl Initiative {
             return Err(InitiativeError::ReviewInPast(date));
         }
         let Declining { reason, evidence, what_would_change_our_mind, review_date } = declining;
-        self.state = State::Declined(Decline { reason, evidence, what_would_change_our_mind, review_date, by, time: now });
+        self.state =
+            State::Declined(Decline { reason, evidence, what_would_change_our_mind, review_date, by, time: now });
         Ok(Change::new(self, Event::Declined))
     }
 
@@ -193,7 +205,8 @@ impl Initiative {
         Ok(Change::new(self, Event::Resumed))
     }
 
-    /// Waits for `dependency`, unless that one waits for this one already. `graph` holds the dependencies of the workspace.
+    /// Waits for `dependency`, unless that one waits for this one already. `graph` holds the dependencies of the
+    /// workspace.
     pub fn add_dependency(mut self, dependency: Name<Self>, graph: &Dependencies) -> Decision {
         self.must_be_open("AddDependency")?;
         if let Some(cycle) = graph.cycle(&self.meta.name, &dependency) {

@@ -121,12 +121,20 @@ impl Failure for InitiativeError {
     fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::State { resource, state, action, .. } => {
-                vec![("resource", resource.to_string()), ("state", (*state).to_owned()), ("action", (*action).to_owned())]
+                vec![
+                    ("resource", resource.to_string()),
+                    ("state", (*state).to_owned()),
+                    ("action", (*action).to_owned()),
+                ]
             }
             Self::RisksOpen { resource, risks } => vec![("resource", resource.to_string()), ("risks", list(risks))],
             Self::Cycle { cycle } => vec![("cycle", path(cycle))],
-            Self::InUse { resource, referrer } => vec![("resource", resource.to_string()), ("referrer", referrer.to_string())],
-            Self::ReferenceNotFound { field, resource } => vec![("field", (*field).to_owned()), ("resource", resource.clone())],
+            Self::InUse { resource, referrer } => {
+                vec![("resource", resource.to_string()), ("referrer", referrer.to_string())]
+            }
+            Self::ReferenceNotFound { field, resource } => {
+                vec![("field", (*field).to_owned()), ("resource", resource.clone())]
+            }
             Self::AlreadyDepends { .. } => vec![("rule", "one_dependency_each".to_owned())],
             Self::NotDependent { .. } => vec![("rule", "dependency_exists".to_owned())],
             Self::PredictionFixed { .. } => vec![("rule", "prediction_fixed_at_commit".to_owned())],
@@ -145,7 +153,9 @@ impl Failure for InitiativeError {
                 })
                 .collect(),
             Self::State { .. } => one("state"),
-            Self::Cycle { .. } | Self::AlreadyDepends { .. } | Self::NotDependent { .. } | Self::InUse { .. } => one("dependencies"),
+            Self::Cycle { .. } | Self::AlreadyDepends { .. } | Self::NotDependent { .. } | Self::InUse { .. } => {
+                one("dependencies")
+            }
             Self::ReferenceNotFound { field, .. } => one(field),
             Self::OwnMethod { field, .. } => one(&format!("initiative.{field}")),
             Self::PredictionFixed { .. } => one("expected_outcome"),

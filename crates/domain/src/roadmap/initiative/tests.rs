@@ -43,7 +43,10 @@ fn at(minutes: i64) -> DateTime<Utc> {
 }
 
 fn evidence(id: &str) -> Evidence {
-    Evidence { target: format!("//discovery.waymark.dev/workspaces/w/insights/{id}").parse().unwrap(), note: String::new() }
+    Evidence {
+        target: format!("//discovery.waymark.dev/workspaces/w/insights/{id}").parse().unwrap(),
+        note: String::new(),
+    }
 }
 
 fn outcome() -> ActualOutcome {
@@ -94,7 +97,11 @@ const COMMANDS: [Command; 10] = [
     Command::Move,
 ];
 
-fn run(initiative: Initiative, command: Command, now: DateTime<Utc>) -> Result<crate::Change<Initiative>, InitiativeError> {
+fn run(
+    initiative: Initiative,
+    command: Command,
+    now: DateTime<Utc>,
+) -> Result<crate::Change<Initiative>, InitiativeError> {
     let by = || "users/ada".to_owned();
     match command {
         Command::Waive => initiative.waive_risk(Risk::Value, "small".into(), by(), now),
@@ -110,7 +117,8 @@ fn run(initiative: Initiative, command: Command, now: DateTime<Utc>) -> Result<c
     }
 }
 
-/// The state after a command, by the contract's comments; `None` when it is refused. `before` is the state a pause returns to.
+/// The state after a command, by the contract's comments; `None` when it is refused. `before` is the state a pause
+/// returns to.
 fn allowed(state: &str, command: Command, before: &'static str) -> Option<&'static str> {
     let same = || ["PROPOSED", "COMMITTED", "IN_PROGRESS", "PAUSED"].into_iter().find(|s| *s == state);
     match (command, state) {
@@ -166,7 +174,11 @@ proptest! {
 fn commit_needs_evidence_or_a_waiver_for_each_risk() {
     let mut initiative = initiative("a");
     initiative.risks.entry(Risk::Value).or_default().evidence.push(evidence("x"));
-    let initiative = initiative.waive_risk(Risk::Viability, "legal said yes".into(), "users/ada".into(), at(1)).unwrap().into_parts().0;
+    let initiative = initiative
+        .waive_risk(Risk::Viability, "legal said yes".into(), "users/ada".into(), at(1))
+        .unwrap()
+        .into_parts()
+        .0;
     let error = initiative.clone().commit("users/ada".into(), at(2)).unwrap_err();
     assert_eq!(error.reason(), "RISKS_OPEN");
     let rules: Vec<String> = error.violations().into_iter().map(|v| v.field).collect();
@@ -186,7 +198,11 @@ fn callers_cannot_forge_or_drop_waivers() {
     let signed = waived(initiative("a"));
     let mut update = signed.clone();
     update.risks.clear();
-    assert_eq!(update.revise(&signed).unwrap().state().risks, signed.risks, "an update that leaves waivers out keeps them");
+    assert_eq!(
+        update.revise(&signed).unwrap().state().risks,
+        signed.risks,
+        "an update that leaves waivers out keeps them"
+    );
     assert_eq!(forged.revise(&initiative("a")).unwrap().state().open_risks().len(), 4);
 }
 
@@ -210,7 +226,10 @@ fn updates_leave_alone_what_has_its_own_method_or_is_on_record() {
 #[test]
 fn a_review_is_not_in_the_past() {
     let yesterday = Declining { review_date: at(0).date_naive().pred_opt(), ..declining() };
-    assert!(matches!(initiative("a").decline(yesterday, "users/ada".into(), at(0)), Err(InitiativeError::ReviewInPast(_))));
+    assert!(matches!(
+        initiative("a").decline(yesterday, "users/ada".into(), at(0)),
+        Err(InitiativeError::ReviewInPast(_))
+    ));
     let today = Declining { review_date: Some(at(0).date_naive()), ..declining() };
     assert!(initiative("a").decline(today, "users/ada".into(), at(0)).is_ok());
 }
@@ -221,7 +240,10 @@ fn dependencies_are_added_once_and_guard_deletion() {
     let graph: Dependencies = [&a, &b].into_iter().collect();
     let a = a.add_dependency(b.meta.name.clone(), &graph).unwrap().into_parts().0;
     let graph: Dependencies = [&a, &b].into_iter().collect();
-    assert!(matches!(a.clone().add_dependency(b.meta.name.clone(), &graph), Err(InitiativeError::AlreadyDepends { .. })));
+    assert!(matches!(
+        a.clone().add_dependency(b.meta.name.clone(), &graph),
+        Err(InitiativeError::AlreadyDepends { .. })
+    ));
     let cycle = b.clone().add_dependency(a.meta.name.clone(), &graph).unwrap_err();
     let path = "workspaces/w/initiatives/b -> workspaces/w/initiatives/a -> workspaces/w/initiatives/b";
     assert_eq!((cycle.reason(), cycle.metadata()), ("CYCLE", vec![("cycle", path.to_owned())]));

@@ -49,7 +49,8 @@ fn ranks_by_score_and_lists_what_is_missing() {
     let initiatives = ["a", "b", "c", "d"].map(initiative);
     let mut gap = estimate("c", "c", 0, [1.0, 1.0, 1.0, 1.0]);
     (gap.effort, gap.reach) = (None, None);
-    let estimates = [estimate("a", "a", 0, [8000.0, 0.5, 1.0, 3.0]), estimate("b", "b", 0, [5000.0, 2.0, 0.8, 2.0]), gap];
+    let estimates =
+        [estimate("a", "a", 0, [8000.0, 0.5, 1.0, 3.0]), estimate("b", "b", 0, [5000.0, 2.0, 0.8, 2.0]), gap];
     let ranking = Ranking::new(&initiatives, &estimates);
     assert_eq!(order(&ranking), [(1, "b"), (2, "a")]);
     assert!((ranking.ranked[0].score.likely() - 4000.0).abs() < 1e-9);
@@ -119,8 +120,8 @@ fn signing_fills_only_what_is_empty() {
 }
 
 proptest! {
-    /// Whatever the estimates, every initiative is either ranked or listed with what is missing, scores do not rise down the list, and
-    /// each range holds its likely score.
+    /// Whatever the estimates, every initiative is either ranked or listed with what is missing, scores do not rise
+    /// down the list, and each range holds its likely score.
     #[test]
     fn nothing_is_lost_and_the_order_is_an_order(rows in proptest::collection::vec((0usize..6, 0.0f64..1e6, 0usize..5, 0.01f64..1.0, 0.1f64..50.0, 0u8..3), 0..12)) {
         let ids = ["a", "b", "c", "d", "e", "f"];

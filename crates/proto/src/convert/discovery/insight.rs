@@ -26,8 +26,9 @@ impl TryFrom<pb::Insight> for Insight {
         let statement = v.check("statement", text::required(message.statement, 2_000));
         let evidence = limited(v, "evidence", message.evidence, 200);
         let evidence = evidence.into_iter().enumerate().filter_map(|(i, e)| link(v, i, e)).collect();
-        let strength =
-            message.strength.map_or_else(Strength::default, |message| Strength { support: support(v, &message), score: message.score });
+        let strength = message
+            .strength
+            .map_or_else(Strength::default, |message| Strength { support: support(v, &message), score: message.score });
         let insight = (|| Some(Self { meta: meta?, statement: statement?, kind: kind?, evidence, strength }))();
         whole(violations, insight)
     }
@@ -39,7 +40,10 @@ fn link(violations: &mut Violations, index: usize, message: pb::InsightEvidence)
     let note = violations.check(&format!("evidence[{index}].note"), text::optional(message.note, 500));
     let link = InsightEvidence { target: target?, highlight, note: note? };
     if link.highlight.is_some() && link.interview().is_none() {
-        violations.add(format!("evidence[{index}].highlight"), "must be empty: only interviews of the discovery service have highlights");
+        violations.add(
+            format!("evidence[{index}].highlight"),
+            "must be empty: only interviews of the discovery service have highlights",
+        );
     }
     Some(link)
 }
@@ -100,7 +104,8 @@ impl From<&Insight> for pb::Insight {
 /// Works out the score of a stored insight anew: it fades as the interviews grow old.
 pub fn refresh_strength(insight: &mut pb::Insight, now: DateTime<Utc>) {
     if let Some(strength) = &mut insight.strength {
-        // The service wrote the time itself; were it damaged, the strength would be that of an insight without interviews.
+        // The service wrote the time itself; were it damaged, the strength would be that of an insight without
+        // interviews.
         let support = support(&mut Violations::new(), strength);
         *strength = (&Strength::of(support, now)).into();
     }

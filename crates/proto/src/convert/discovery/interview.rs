@@ -23,7 +23,8 @@ impl TryFrom<pb::Interview> for Interview {
         let conduct_time = time(v, "conduct_time", message.conduct_time);
         let segments = message.transcript.into_iter().enumerate().filter_map(|(i, s)| segment(v, i, s)).collect();
         let transcript = part(v, Transcript::new(segments));
-        let highlights: Vec<Highlight> = message.highlights.into_iter().enumerate().filter_map(|(i, h)| highlight(v, i, h)).collect();
+        let highlights: Vec<Highlight> =
+            message.highlights.into_iter().enumerate().filter_map(|(i, h)| highlight(v, i, h)).collect();
         let highlights = transcript.as_ref().and_then(|transcript| part(v, Highlights::new(highlights, transcript)));
         let interview = (|| {
             Some(Self {
@@ -62,7 +63,10 @@ fn highlight(violations: &mut Violations, index: usize, message: pb::Highlight) 
         Some(Span { segment: position(span.segment)?, start: position(span.start)?, end: position(span.end)? })
     });
     if span.is_none() {
-        violations.add(format!("highlights[{index}].span"), "must be set, with a segment, a start and an end that are not negative");
+        violations.add(
+            format!("highlights[{index}].span"),
+            "must be set, with a segment, a start and an end that are not negative",
+        );
     }
     Some(Highlight { id: id?, quote: message.quote, span: span?, tags: message.tags, sentiment })
 }

@@ -22,7 +22,10 @@ impl TryFrom<pb::Outcome> for Outcome {
         let unbound = message.metric.is_empty();
         let binding = measure.and_then(|measure| Binding::new(metric, measure));
         if binding.is_none() && unbound && v.is_empty() {
-            v.add("metric", "or measure must be set: an outcome is bound to a metric or says in words how one would know");
+            v.add(
+                "metric",
+                "or measure must be set: an outcome is bound to a metric or says in words how one would know",
+            );
         }
         let outcome = (|| Some(Self { meta: meta?, binding: binding?, description: description? }))();
         whole(violations, outcome)
@@ -64,7 +67,15 @@ impl TryFrom<pb::Opportunity> for Opportunity {
         }
         let pruning = message.pruning.and_then(|message| v.nested("pruning", pruning(message)));
         let opportunity = (|| {
-            Some(Self { meta: meta?, kind: kind?, parent_node: parent_node?, description: description?, evidence, learnings, pruning })
+            Some(Self {
+                meta: meta?,
+                kind: kind?,
+                parent_node: parent_node?,
+                description: description?,
+                evidence,
+                learnings,
+                pruning,
+            })
         })();
         whole(violations, opportunity)
     }
@@ -83,7 +94,9 @@ pub fn learning(message: pb::Learning) -> Result<Learning, Violations> {
         v.add("time", "must be set");
     }
     let time = time(v, "time", message.time);
-    let learning = (|| Some(Learning { outcome: outcome?, initiative, verdict: verdict?, summary: summary?, measured, time: time? }))();
+    let learning = (|| {
+        Some(Learning { outcome: outcome?, initiative, verdict: verdict?, summary: summary?, measured, time: time? })
+    })();
     whole(violations, learning)
 }
 

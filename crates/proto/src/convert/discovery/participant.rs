@@ -38,7 +38,9 @@ fn consent(message: &pb::Consent) -> Result<Consent, Violations> {
     let mut scopes = BTreeSet::new();
     for scope in message.scopes() {
         match scope {
-            pb::ConsentScope::Unspecified => violations.add("scopes", "must each be one of NOTES, RECORDING, QUOTING, CONTACT"),
+            pb::ConsentScope::Unspecified => {
+                violations.add("scopes", "must each be one of NOTES, RECORDING, QUOTING, CONTACT")
+            }
             pb::ConsentScope::Notes => _ = scopes.insert(ConsentScope::Notes),
             pb::ConsentScope::Recording => _ = scopes.insert(ConsentScope::Recording),
             pb::ConsentScope::Quoting => _ = scopes.insert(ConsentScope::Quoting),

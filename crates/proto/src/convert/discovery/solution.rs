@@ -28,7 +28,15 @@ impl TryFrom<pb::Solution> for Solution {
         let validate_time = time(v, "validate_time", message.validate_time);
         let pruning = message.pruning.and_then(|message| v.nested("pruning", pruning(message)));
         let solution = (|| {
-            Some(Self { meta: meta?, opportunity: opportunity?, description: description?, risk_evidence, state, validate_time, pruning })
+            Some(Self {
+                meta: meta?,
+                opportunity: opportunity?,
+                description: description?,
+                risk_evidence,
+                state,
+                validate_time,
+                pruning,
+            })
         })();
         whole(violations, solution)
     }
@@ -41,12 +49,14 @@ fn risk_evidence(violations: &mut Violations, messages: Vec<pb::RiskEvidence>) -
         let field = format!("risk_evidence[{index}]");
         let risk = risk(violations, &format!("{field}.risk"), message.risk());
         if message.evidence.is_empty() {
-            violations.add(format!("{field}.evidence"), "must not be empty; leave the risk out when nothing speaks for it");
+            violations
+                .add(format!("{field}.evidence"), "must not be empty; leave the risk out when nothing speaks for it");
         }
         let evidence = evidence(violations, &format!("{field}.evidence"), message.evidence);
         let Some(risk) = risk else { continue };
         if !seen.insert(risk) {
-            violations.add(format!("{field}.risk"), format!("{risk} is there already; put its evidence into one entry"));
+            violations
+                .add(format!("{field}.risk"), format!("{risk} is there already; put its evidence into one entry"));
         }
         entries.push(RiskEvidence { risk, evidence });
     }

@@ -36,7 +36,9 @@ impl TryFrom<pb::Study> for Study {
             .collect();
         let start_time = time(v, "start_time", message.start_time);
         let complete_time = time(v, "complete_time", message.complete_time);
-        let study = (|| Some(Self { meta: meta?, goal: goal?, method: method?, questions, state, start_time, complete_time }))();
+        let study =
+            (|| Some(Self { meta: meta?, goal: goal?, method: method?, questions, state, start_time, complete_time }))(
+            );
         whole(violations, study)
     }
 }

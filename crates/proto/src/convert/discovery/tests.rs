@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use strum::VariantNames;
 use waymark_domain::discovery::{
-    AssumptionTest, AssumptionTestEvent, Insight, InsightEvent, Interview, InterviewEvent, Opportunity, OpportunityEvent, Outcome,
-    OutcomeEvent, Participant, ParticipantEvent, Solution, SolutionEvent, Study, StudyEvent,
+    AssumptionTest, AssumptionTestEvent, Insight, InsightEvent, Interview, InterviewEvent, Opportunity,
+    OpportunityEvent, Outcome, OutcomeEvent, Participant, ParticipantEvent, Solution, SolutionEvent, Study, StudyEvent,
 };
 use waymark_domain::{Resource, Violations};
 
@@ -32,7 +32,8 @@ fn time(seconds: i64) -> pbjson_types::Timestamp {
 }
 
 fn study() -> pb::Study {
-    let message = pb::Study { goal: "g".into(), questions: vec!["why?".into()], start_time: Some(time(5)), ..Default::default() };
+    let message =
+        pb::Study { goal: "g".into(), questions: vec!["why?".into()], start_time: Some(time(5)), ..Default::default() };
     let mut message = standard(message, "s");
     message.set_method(pb::StudyMethod::Diary);
     message.set_state(pb::StudyState::Active);
@@ -47,7 +48,13 @@ fn participant() -> pb::Participant {
     };
     let attributes = [("role".to_owned(), "admin".to_owned())].into();
     standard(
-        pb::Participant { segment: "smb".into(), account: "acme".into(), attributes, consent: Some(consent), ..Default::default() },
+        pb::Participant {
+            segment: "smb".into(),
+            account: "acme".into(),
+            attributes,
+            consent: Some(consent),
+            ..Default::default()
+        },
         "p",
     )
 }
@@ -88,10 +95,16 @@ fn insight() -> pb::Insight {
         highlight: "h".into(),
         note: "n".into(),
     };
-    let mut strength =
-        pb::InsightStrength { score: 0.5, participants: 2, source_kinds: 1, newest_time: Some(time(7)), ..Default::default() };
+    let mut strength = pb::InsightStrength {
+        score: 0.5,
+        participants: 2,
+        source_kinds: 1,
+        newest_time: Some(time(7)),
+        ..Default::default()
+    };
     strength.set_band(pb::StrengthBand::Moderate);
-    let message = pb::Insight { statement: "s".into(), evidence: vec![link], strength: Some(strength), ..Default::default() };
+    let message =
+        pb::Insight { statement: "s".into(), evidence: vec![link], strength: Some(strength), ..Default::default() };
     let mut message = standard(message, "i");
     message.set_kind(pb::InsightKind::Behaviour);
     message
@@ -144,7 +157,12 @@ fn test(value: f64, result: Option<f64>) -> pb::AssumptionTest {
         assumption: "a".into(),
         method: "m".into(),
         threshold: Some(threshold),
-        result: result.map(|value| pb::TestResult { value: Some(value), sample_size: 8, note: "n".into(), time: Some(time(4)) }),
+        result: result.map(|value| pb::TestResult {
+            value: Some(value),
+            sample_size: 8,
+            note: "n".into(),
+            time: Some(time(4)),
+        }),
         ..Default::default()
     };
     let mut message = standard(message, "t");
@@ -170,7 +188,10 @@ where
 fn every_field_survives() {
     assert_eq!(there_and_back::<_, Study>(&study()), study());
     assert_eq!(there_and_back::<_, Participant>(&participant()), participant());
-    assert_eq!(there_and_back::<_, Interview>(&interview("I loathe it", "loathe", 2)), interview("I loathe it", "loathe", 2));
+    assert_eq!(
+        there_and_back::<_, Interview>(&interview("I loathe it", "loathe", 2)),
+        interview("I loathe it", "loathe", 2)
+    );
     assert_eq!(there_and_back::<_, Insight>(&insight()), insight());
     let outcome = standard(pb::Outcome { measure: "m".into(), description: "d".into(), ..Default::default() }, "o");
     assert_eq!(there_and_back::<_, Outcome>(&outcome), outcome);
@@ -199,8 +220,12 @@ fn violations<M, R: TryFrom<M, Error = Violations>>(message: M) -> Vec<String> {
 
 #[test]
 fn all_that_is_wrong_is_said_at_once() {
-    assert_eq!(violations::<_, Study>(pb::Study { method: 0, questions: vec![String::new()], ..study() }), ["method", "questions[0]"]);
-    let message = pb::Interview { participant: String::new(), study: "nonsense".into(), ..interview("I loathe it", "love", 2) };
+    assert_eq!(
+        violations::<_, Study>(pb::Study { method: 0, questions: vec![String::new()], ..study() }),
+        ["method", "questions[0]"]
+    );
+    let message =
+        pb::Interview { participant: String::new(), study: "nonsense".into(), ..interview("I loathe it", "love", 2) };
     assert_eq!(violations::<_, Interview>(message), ["study", "participant", "highlights[0].quote"]);
     let mut message = opportunity();
     message.evidence[0].target = "insights/i".into();
@@ -209,7 +234,10 @@ fn all_that_is_wrong_is_said_at_once() {
     let mut message = solution();
     message.risk_evidence.push(message.risk_evidence[0].clone());
     assert_eq!(violations::<_, Solution>(message), ["risk_evidence[1].risk"]);
-    assert_eq!(violations::<_, AssumptionTest>(pb::AssumptionTest { threshold: None, ..test(1.0, None) }), ["threshold"]);
+    assert_eq!(
+        violations::<_, AssumptionTest>(pb::AssumptionTest { threshold: None, ..test(1.0, None) }),
+        ["threshold"]
+    );
     assert_eq!(violations::<_, AssumptionTest>(test(f64::NAN, None)), ["threshold.value"]);
     let mut message = test(1.0, Some(1.0));
     message.threshold.as_mut().unwrap().value = None;

@@ -6,7 +6,8 @@ use waymark_domain::discovery::{Finding, LintRule, NodeName, Tree};
 use crate::discovery::v1 as pb;
 use pb::tree_node::Node;
 
-/// The node of a tree with all that stands below it; `None` when the tree has no such node. Pruned nodes are left out unless asked for.
+/// The node of a tree with all that stands below it; `None` when the tree has no such node. Pruned nodes are left out
+/// unless asked for.
 pub fn tree_node(tree: &Tree, name: &NodeName, show_pruned: bool) -> Option<pb::TreeNode> {
     node_below(tree, &tree.branches(), name, show_pruned)
 }
@@ -19,7 +20,8 @@ fn node_below(tree: &Tree, branches: &Branches, name: &NodeName, show_pruned: bo
         NodeName::AssumptionTest(name) => Node::AssumptionTest(tree.tests.get(name)?.into()),
     };
     let below = branches.below(name).iter().filter(|child| show_pruned || tree.pruning(child).is_none());
-    // Ends, and soon, because a tree has no cycles and few levels: every way into it is checked by `Tree::place_opportunity`.
+    // Ends, and soon, because a tree has no cycles and few levels: every way into it is checked by
+    // `Tree::place_opportunity`.
     let children = below.filter_map(|child| node_below(tree, branches, child, show_pruned)).collect();
     Some(pb::TreeNode { node: Some(node), children })
 }

@@ -1,7 +1,9 @@
 //! Frictions: the question, and the answer to it.
 
 use waymark_domain::Violations;
-use waymark_domain::metrics::{Answer, Correlate, Entries, Friction, MinUsers, Path, Properties, Question, QuestionError, Step, Window};
+use waymark_domain::metrics::{
+    Answer, Correlate, Entries, Friction, MinUsers, Path, Properties, Question, QuestionError, Step, Window,
+};
 
 use super::measure::filters_of;
 use crate::convert::{meta, range, set_meta, time, timestamp};
@@ -68,9 +70,9 @@ impl From<&Friction> for pb::Friction {
     }
 }
 
-/// The question that a caller's message asks, as a friction that nobody has answered: what only the service sets is ignored, and a name for
-/// people is made when there is none. Of the standard fields only that and the labels are the caller's; the others stand in until the store
-/// completes them.
+/// The question that a caller's message asks, as a friction that nobody has answered: what only the service sets is
+/// ignored, and a name for people is made when there is none. Of the standard fields only that and the labels are the
+/// caller's; the others stand in until the store completes them.
 pub fn asked(mut message: pb::Friction) -> Result<Friction, Violations> {
     message.clear_output_only();
     for step in &mut message.steps {
@@ -164,7 +166,9 @@ impl TryFrom<pb::FrictionCorrelate> for Correlate {
         }
         let value = (!message.absent).then_some(message.value);
         match difference {
-            Some(difference) if violations.is_empty() => Ok(Self { property: message.property, value, users, lost, difference }),
+            Some(difference) if violations.is_empty() => {
+                Ok(Self { property: message.property, value, users, lost, difference })
+            }
             _ => Err(violations),
         }
     }
@@ -221,7 +225,12 @@ mod tests {
 
     fn asking(events: &[&str]) -> pb::Friction {
         let step = |&event: &&str| pb::FrictionStep { event: event.to_owned(), ..Default::default() };
-        pb::Friction { steps: events.iter().map(step).collect(), start_time: at(0), end_time: at(86_400), ..Default::default() }
+        pb::Friction {
+            steps: events.iter().map(step).collect(),
+            start_time: at(0),
+            end_time: at(86_400),
+            ..Default::default()
+        }
     }
 
     fn correlate() -> impl Strategy<Value = pb::FrictionCorrelate> {
@@ -245,40 +254,44 @@ mod tests {
         let step = ("[a-z]{1,9}", prop::collection::vec(filter(), 0..4), 0..1_000_i64);
         let steps = prop::collection::vec(step, 2..=10);
         let settings = (1..=90_i32, 1..=366_i64, 1..=1_000_000_i32, prop::collection::btree_set("[a-z]{1,9}", 0..10));
-        let results = (prop::option::of(0.0..1.0_f64), prop::collection::vec(correlate(), 0..10), 0..1_000_i64, any::<bool>());
-        (steps, settings, results).prop_map(|(mut steps, (window_days, days, min_users, properties), (share, correlates, left, known))| {
-            steps.sort_by_key(|(_, _, users)| -users);
-            let mut before = None;
-            let steps: Vec<_> = steps
-                .into_iter()
-                .map(|(event, filters, users)| {
-                    let lost = before.replace(users).map_or(0, |before| before - users);
-                    pb::FrictionStep { event, filters, users, lost }
-                })
-                .collect();
-            let most = steps.iter().map(|step| step.lost).max().unwrap_or_default();
-            let worst_step = steps.iter().position(|step| step.lost == most).filter(|_| most > 0).unwrap_or_default() as i32;
-            pb::Friction {
-                name: "workspaces/acme/frictions/activation".into(),
-                uid: uuid::Uuid::nil().to_string(),
-                display_name: "Activation".into(),
-                etag: "1".into(),
-                create_time: at(1_770_000_000),
-                update_time: at(1_770_000_000),
-                steps,
-                window_days,
-                start_time: at(1_770_000_000),
-                end_time: at(1_770_000_000 + 86_400 * days),
-                properties: properties.into_iter().collect(),
-                min_users,
-                worst_step,
-                lost_share: share.map(|likely| Range { low: 0.0, likely, high: 1.0 }),
-                correlates,
-                entries_left_out: left,
-                watermark: at(1_780_000_000).filter(|_| known),
-                ..Default::default()
-            }
-        })
+        let results =
+            (prop::option::of(0.0..1.0_f64), prop::collection::vec(correlate(), 0..10), 0..1_000_i64, any::<bool>());
+        (steps, settings, results).prop_map(
+            |(mut steps, (window_days, days, min_users, properties), (share, correlates, left, known))| {
+                steps.sort_by_key(|(_, _, users)| -users);
+                let mut before = None;
+                let steps: Vec<_> = steps
+                    .into_iter()
+                    .map(|(event, filters, users)| {
+                        let lost = before.replace(users).map_or(0, |before| before - users);
+                        pb::FrictionStep { event, filters, users, lost }
+                    })
+                    .collect();
+                let most = steps.iter().map(|step| step.lost).max().unwrap_or_default();
+                let worst_step =
+                    steps.iter().position(|step| step.lost == most).filter(|_| most > 0).unwrap_or_default() as i32;
+                pb::Friction {
+                    name: "workspaces/acme/frictions/activation".into(),
+                    uid: uuid::Uuid::nil().to_string(),
+                    display_name: "Activation".into(),
+                    etag: "1".into(),
+                    create_time: at(1_770_000_000),
+                    update_time: at(1_770_000_000),
+                    steps,
+                    window_days,
+                    start_time: at(1_770_000_000),
+                    end_time: at(1_770_000_000 + 86_400 * days),
+                    properties: properties.into_iter().collect(),
+                    min_users,
+                    worst_step,
+                    lost_share: share.map(|likely| Range { low: 0.0, likely, high: 1.0 }),
+                    correlates,
+                    entries_left_out: left,
+                    watermark: at(1_780_000_000).filter(|_| known),
+                    ..Default::default()
+                }
+            },
+        )
     }
 
     proptest! {
@@ -317,11 +330,16 @@ mod tests {
         message.end_time = message.start_time;
         message.properties = vec!["plan".into(), "plan".into()];
         message.min_users = -1;
-        let wrong = ["steps[0].filters[0].operator", "steps[1].event", "window_days", "end_time", "properties", "min_users"];
+        let wrong =
+            ["steps[0].filters[0].operator", "steps[1].event", "window_days", "end_time", "properties", "min_users"];
         assert_eq!(fields(asked(message)), wrong);
         let nothing = pb::Friction { window_days: -1, ..Default::default() };
         assert_eq!(fields(asked(nothing)), ["window_days", "steps", "start_time", "end_time"]);
-        let present = pb::PropertyFilter { operator: pb::PropertyOperator::Present.into(), property: "plan".into(), values: vec![] };
+        let present = pb::PropertyFilter {
+            operator: pb::PropertyOperator::Present.into(),
+            property: "plan".into(),
+            values: vec![],
+        };
         let mut many = asking(&["a"; 11]);
         many.steps[3].filters = vec![present; 11];
         assert_eq!(fields(asked(many)), ["steps[3].filters", "steps"]);
@@ -337,7 +355,9 @@ mod tests {
         };
         assert_eq!(answered(|message| message.steps[1].users = 1), ["steps[1].users"]);
         assert_eq!(answered(|message| message.steps[0].users = -1), ["steps[0].users"]);
-        let more = |message: &mut pb::Friction| message.correlates.push(pb::FrictionCorrelate { lost: 1, ..Default::default() });
+        let more = |message: &mut pb::Friction| {
+            message.correlates.push(pb::FrictionCorrelate { lost: 1, ..Default::default() })
+        };
         assert_eq!(answered(more), ["correlates[0].lost"]);
     }
 }

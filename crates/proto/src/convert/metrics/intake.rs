@@ -24,7 +24,8 @@ pub fn product_event(
     Ok((event, properties(bag)?))
 }
 
-/// Properties as JSON, within the limits of the contract. A whole number becomes an integer, as in the JSON it most likely came from.
+/// Properties as JSON, within the limits of the contract. A whole number becomes an integer, as in the JSON it most
+/// likely came from.
 pub fn properties(bag: Option<Struct>) -> Result<Map<String, serde_json::Value>, Rejection> {
     let mut room = PROPERTY_BYTES;
     object(bag.unwrap_or_default(), PROPERTY_LEVELS, &mut room)
@@ -70,7 +71,9 @@ fn number_value(number: f64) -> Result<serde_json::Value, Rejection> {
     if number.fract() == 0.0 && number.abs() < EXACT {
         return Ok((number as i64).into());
     }
-    serde_json::Number::from_f64(number).map(Into::into).ok_or_else(|| Rejection::Properties("hold a number that is not finite".to_owned()))
+    serde_json::Number::from_f64(number)
+        .map(Into::into)
+        .ok_or_else(|| Rejection::Properties("hold a number that is not finite".to_owned()))
 }
 
 fn take(room: &mut usize, bytes: usize) -> Result<(), Rejection> {
@@ -150,8 +153,14 @@ mod tests {
         assert_eq!(reason(pb::ProductEvent { user: String::new(), ..good.clone() }), pb::RejectionReason::User);
         assert_eq!(reason(pb::ProductEvent { time: None, ..good.clone() }), pb::RejectionReason::Time);
         assert_eq!(reason(pb::ProductEvent { time: time(i64::MAX), ..good.clone() }), pb::RejectionReason::Time);
-        assert_eq!(reason(pb::ProductEvent { time: time(1_770_090_000), ..good.clone() }), pb::RejectionReason::TimeInFuture);
+        assert_eq!(
+            reason(pb::ProductEvent { time: time(1_770_090_000), ..good.clone() }),
+            pb::RejectionReason::TimeInFuture
+        );
         assert_eq!(reason(pb::ProductEvent { time: time(0), ..good.clone() }), pb::RejectionReason::TimeTooOld);
-        assert_eq!(reason(pb::ProductEvent { properties: Some(bag(f64::INFINITY.into())), ..good }), pb::RejectionReason::Properties);
+        assert_eq!(
+            reason(pb::ProductEvent { properties: Some(bag(f64::INFINITY.into())), ..good }),
+            pb::RejectionReason::Properties
+        );
     }
 }

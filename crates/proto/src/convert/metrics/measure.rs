@@ -36,7 +36,10 @@ pub fn measure(
 }
 
 /// The filters of a message, if all are right; each is blamed under its index in `filters`.
-pub(super) fn filters_of(violations: &mut Violations, messages: Vec<pb::PropertyFilter>) -> Option<Vec<PropertyFilter>> {
+pub(super) fn filters_of(
+    violations: &mut Violations,
+    messages: Vec<pb::PropertyFilter>,
+) -> Option<Vec<PropertyFilter>> {
     let wanted = messages.len();
     let filters: Vec<_> = messages
         .into_iter()
@@ -49,8 +52,12 @@ pub(super) fn filters_of(violations: &mut Violations, messages: Vec<pb::Property
 fn filter(message: pb::PropertyFilter) -> Result<PropertyFilter, Violations> {
     let mut violations = Violations::new();
     let operator = message.operator();
-    let values: Option<Vec<Scalar>> =
-        message.values.into_iter().enumerate().map(|(i, value)| violations.check(&format!("values[{i}]"), scalar(value))).collect();
+    let values: Option<Vec<Scalar>> = message
+        .values
+        .into_iter()
+        .enumerate()
+        .map(|(i, value)| violations.check(&format!("values[{i}]"), scalar(value)))
+        .collect();
     let Some(values) = values else {
         return Err(violations);
     };
@@ -58,9 +65,13 @@ fn filter(message: pb::PropertyFilter) -> Result<PropertyFilter, Violations> {
         [Scalar::Number(number)] => Ok(Condition::Number(order, *number)),
         _ => Err("must be exactly one number"),
     };
-    let none = |condition, values: &[Scalar]| if values.is_empty() { Ok(condition) } else { Err("must be empty for this operator") };
+    let none = |condition, values: &[Scalar]| {
+        if values.is_empty() { Ok(condition) } else { Err("must be empty for this operator") }
+    };
     let condition = match operator {
-        pb::PropertyOperator::Unspecified => return Err(Violations::one("operator", "must be stated, for instance EQUAL")),
+        pb::PropertyOperator::Unspecified => {
+            return Err(Violations::one("operator", "must be stated, for instance EQUAL"));
+        }
         pb::PropertyOperator::Equal => Ok(Condition::AnyOf(values)),
         pb::PropertyOperator::NotEqual => Ok(Condition::NoneOf(values)),
         pb::PropertyOperator::Less => number(NumberOrder::Less, &values),

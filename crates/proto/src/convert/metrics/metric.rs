@@ -1,6 +1,8 @@
 //! Metrics and their alerts.
 
-use waymark_domain::metrics::{Alert, AlertCondition, Breach, Metric, MetricDirection, MetricStage, Period, Threshold, zone};
+use waymark_domain::metrics::{
+    Alert, AlertCondition, Breach, Metric, MetricDirection, MetricStage, Period, Threshold, zone,
+};
 use waymark_domain::{Violations, text};
 
 use super::measure::{kind_message, measure};
@@ -80,7 +82,8 @@ impl TryFrom<pb::MetricAlert> for Alert {
         if message.threshold.is_none() {
             violations.add("threshold", "must be set: the value that divides what is within from a breach");
         }
-        let threshold = message.threshold.and_then(|threshold| violations.check("threshold", Threshold::new(threshold)));
+        let threshold =
+            message.threshold.and_then(|threshold| violations.check("threshold", Threshold::new(threshold)));
         let condition = match message.condition() {
             pb::AlertCondition::Unspecified => {
                 violations.add("condition", "must be one of BELOW, ABOVE");
@@ -136,7 +139,11 @@ impl TryFrom<pb::MetricBreach> for Breach {
 impl From<&Breach> for pb::MetricBreach {
     fn from(breach: &Breach) -> Self {
         let period = breach.period();
-        Self { start_time: Some(timestamp(period.start())), end_time: Some(timestamp(period.end())), value: breach.value() }
+        Self {
+            start_time: Some(timestamp(period.start())),
+            end_time: Some(timestamp(period.end())),
+            value: breach.value(),
+        }
     }
 }
 
@@ -164,18 +171,19 @@ pub(super) mod tests {
     }
 
     fn value() -> impl Strategy<Value = Value> {
-        prop_oneof!["[a-z]{0,8}".prop_map(Value::from), (-1e9..1e9_f64).prop_map(Value::from), any::<bool>().prop_map(Value::from)]
+        prop_oneof![
+            "[a-z]{0,8}".prop_map(Value::from),
+            (-1e9..1e9_f64).prop_map(Value::from),
+            any::<bool>().prop_map(Value::from)
+        ]
     }
 
     pub(in crate::convert::metrics) fn filter() -> impl Strategy<Value = pb::PropertyFilter> {
         let several = (1..=2_i32, prop::collection::vec(value(), 1..5));
         let number = (3..=6_i32, (-1e9..1e9_f64).prop_map(|number| vec![Value::from(number)]));
         let none = (7..=8_i32, Just(Vec::new()));
-        ("[a-z]{1,8}", prop_oneof![several, number, none]).prop_map(|(property, (operator, values))| pb::PropertyFilter {
-            property,
-            operator,
-            values,
-        })
+        ("[a-z]{1,8}", prop_oneof![several, number, none])
+            .prop_map(|(property, (operator, values))| pb::PropertyFilter { property, operator, values })
     }
 
     fn alert() -> impl Strategy<Value = pb::MetricAlert> {
@@ -190,10 +198,8 @@ pub(super) mod tests {
 
     fn breach() -> impl Strategy<Value = pb::MetricBreach> {
         let at = |seconds| Some(timestamp(chrono::DateTime::from_timestamp(seconds, 0).unwrap()));
-        (0..4_000_000_000_i64, 1..3_000_000_i64, -1e9..1e9_f64).prop_map(move |(start, length, value)| pb::MetricBreach {
-            start_time: at(start),
-            end_time: at(start + length),
-            value,
+        (0..4_000_000_000_i64, 1..3_000_000_i64, -1e9..1e9_f64).prop_map(move |(start, length, value)| {
+            pb::MetricBreach { start_time: at(start), end_time: at(start + length), value }
         })
     }
 
@@ -214,16 +220,21 @@ pub(super) mod tests {
 
     #[test]
     fn an_alert_has_defaults_and_a_row_from_before_there_were_alerts_has_none() {
-        let given = pb::MetricAlert { threshold: Some(0.0), condition: pb::AlertCondition::Above.into(), ..Default::default() };
+        let given =
+            pb::MetricAlert { threshold: Some(0.0), condition: pb::AlertCondition::Above.into(), ..Default::default() };
         let metric = Metric::try_from(pb::Metric { alert: Some(given), ..message() }).unwrap();
         let said = pb::Metric::from(&metric).alert.unwrap();
-        assert_eq!((said.threshold, said.interval(), said.time_zone.as_str()), (Some(0.0), pb::TrendInterval::Day, "UTC"));
+        assert_eq!(
+            (said.threshold, said.interval(), said.time_zone.as_str()),
+            (Some(0.0), pb::TrendInterval::Day, "UTC")
+        );
 
         let mut row = serde_json::to_value(message()).unwrap();
         assert!(row.get("alert").is_none() && row.get("breach").is_none(), "{row}");
         let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row.clone()).unwrap()).unwrap();
         assert_eq!((metric.alert, metric.breach), (None, None));
-        row["alert"] = serde_json::json!({ "threshold": 20.0, "condition": "ALERT_CONDITION_BELOW", "timeZone": "Europe/Berlin" });
+        row["alert"] =
+            serde_json::json!({ "threshold": 20.0, "condition": "ALERT_CONDITION_BELOW", "timeZone": "Europe/Berlin" });
         let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row).unwrap()).unwrap();
         assert_eq!(metric.limit().as_deref(), Some("below 20"));
     }
@@ -255,7 +266,10 @@ pub(super) mod tests {
                 filter("plan", pb::PropertyOperator::Equal, vec![Value { kind: None }]),
             ],
             alert: Some(pb::MetricAlert { threshold: Some(f64::NAN), time_zone: "Mars".into(), ..Default::default() }),
-            breach: Some(pb::MetricBreach { end_time: Some(timestamp(chrono::DateTime::UNIX_EPOCH)), ..Default::default() }),
+            breach: Some(pb::MetricBreach {
+                end_time: Some(timestamp(chrono::DateTime::UNIX_EPOCH)),
+                ..Default::default()
+            }),
             ..message()
         };
         let fields: Vec<_> = Metric::try_from(wrong).unwrap_err().into_vec().into_iter().map(|v| v.field).collect();

@@ -18,7 +18,8 @@ impl TryFrom<pb::Outcome> for Outcome {
         let prediction = violations.check("prediction", message.prediction.parse());
         let initiative = violations.check("initiative", message.initiative.parse());
         let metric = violations.check("metric", message.metric.parse());
-        for (field, missing) in [("predicted", message.predicted.is_none()), ("ship_time", message.ship_time.is_none())] {
+        for (field, missing) in [("predicted", message.predicted.is_none()), ("ship_time", message.ship_time.is_none())]
+        {
             if missing {
                 violations.add(field, "must be set");
             }
@@ -38,9 +39,16 @@ impl TryFrom<pb::Outcome> for Outcome {
             _ => None,
         };
         match (meta, prediction, initiative, metric, predicted, finding, days, ship_time) {
-            (Some(meta), Some(prediction), Some(initiative), Some(metric), Some(predicted), Some(finding), Some(days), Some(ship_time))
-                if violations.is_empty() =>
-            {
+            (
+                Some(meta),
+                Some(prediction),
+                Some(initiative),
+                Some(metric),
+                Some(predicted),
+                Some(finding),
+                Some(days),
+                Some(ship_time),
+            ) if violations.is_empty() => {
                 Ok(Self { meta, prediction, initiative, metric, predicted, finding, days, ship_time, evidence })
             }
             _ => Err(violations),
@@ -75,7 +83,8 @@ fn set_finding(message: &mut pb::Outcome, finding: &Finding) {
     message.latest_event_time = finding.latest_event.map(timestamp);
 }
 
-/// A new outcome as a message, which the store completes: what was found about a prediction, measured around `ship_time`.
+/// A new outcome as a message, which the store completes: what was found about a prediction, measured around
+/// `ship_time`.
 pub fn outcome(prediction: &Prediction, ship_time: DateTime<Utc>, finding: &Finding) -> pb::Outcome {
     let promise = &prediction.promise;
     let mut message = pb::Outcome {

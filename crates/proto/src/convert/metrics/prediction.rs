@@ -100,14 +100,16 @@ pub fn prediction(display_name: String, promise: &Promise) -> pb::Prediction {
     }
 }
 
-/// What is promised of a committed initiative; nothing when nobody expects anything of it. A window that is not stated is 28 days.
+/// What is promised of a committed initiative; nothing when nobody expects anything of it. A window that is not stated
+/// is 28 days.
 pub fn promise(initiative: roadmap::Initiative) -> Result<Option<Promise>, Violations> {
     let Some(expected) = initiative.expected_outcome else { return Ok(None) };
     let mut violations = Violations::new();
     let full_name = format!("//roadmap.waymark.dev/{}", initiative.name).parse();
     let full_name = violations.check("initiative.name", full_name);
     let metric = violations.check("initiative.expected_outcome.metric", expected.metric.parse());
-    let change = range(&mut violations, "initiative.expected_outcome.change", Some(expected.change.unwrap_or_default()));
+    let change =
+        range(&mut violations, "initiative.expected_outcome.change", Some(expected.change.unwrap_or_default()));
     let evidence = evidence(&mut violations, "initiative.evidence", initiative.evidence);
     let committed_by = violations.check("initiative.committed_by", text::optional(initiative.committed_by, 200));
     let commit_time = time(&mut violations, "initiative.commit_time", Some(initiative.commit_time.unwrap_or_default()));
@@ -116,7 +118,9 @@ pub fn promise(initiative: roadmap::Initiative) -> Result<Option<Promise>, Viola
         Ok(days) => days.clamp(*Promise::WINDOW_DAYS.start(), *Promise::WINDOW_DAYS.end()),
     };
     match (full_name, metric, change, committed_by, commit_time) {
-        (Some(initiative), Some(metric), Some(change), Some(committed_by), Some(commit_time)) if violations.is_empty() => {
+        (Some(initiative), Some(metric), Some(change), Some(committed_by), Some(commit_time))
+            if violations.is_empty() =>
+        {
             Ok(Some(Promise { initiative, metric, change, window_days, evidence, committed_by, commit_time }))
         }
         _ => Err(violations),
@@ -172,14 +176,19 @@ pub(super) mod tests {
         let initiative = |window_days, metric: &str| roadmap::Initiative {
             name: "workspaces/acme/initiatives/sso".into(),
             commit_time: message().commit_time,
-            expected_outcome: Some(roadmap::ExpectedOutcome { metric: metric.into(), change: message().change, window_days }),
+            expected_outcome: Some(roadmap::ExpectedOutcome {
+                metric: metric.into(),
+                change: message().change,
+                window_days,
+            }),
             ..Default::default()
         };
         let metric = message().metric;
         assert_eq!(promise(roadmap::Initiative { expected_outcome: None, ..initiative(0, &metric) }), Ok(None));
         let days = |days| promise(initiative(days, &metric)).unwrap().unwrap().window_days;
         assert_eq!((days(0), days(3), days(14), days(900)), (28, 7, 14, 365));
-        let fields: Vec<_> = promise(initiative(0, "orders")).unwrap_err().into_vec().into_iter().map(|v| v.field).collect();
+        let fields: Vec<_> =
+            promise(initiative(0, "orders")).unwrap_err().into_vec().into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["initiative.expected_outcome.metric"]);
     }
 

@@ -104,8 +104,12 @@ mod tests {
 
     #[test]
     fn defaults_are_filled_in() {
-        let message =
-            pb::TrendSettings { start_time: Some(at(0)), end_time: Some(at(86_400)), breakdown: "plan".into(), ..Default::default() };
+        let message = pb::TrendSettings {
+            start_time: Some(at(0)),
+            end_time: Some(at(86_400)),
+            breakdown: "plan".into(),
+            ..Default::default()
+        };
         let answered = pb::TrendSettings::from(&TrendSettings::try_from(message).unwrap());
         assert_eq!(answered.time_zone, "UTC");
         assert_eq!((answered.interval(), answered.week_start()), (pb::TrendInterval::Day, pb::WeekStart::Monday));
@@ -121,7 +125,12 @@ mod tests {
             violations.into_vec().into_iter().map(|v| v.field).collect::<Vec<_>>()
         };
         assert_eq!(fields(None), ["settings"]);
-        let message = pb::TrendSettings { start_time: Some(at(10)), time_zone: "Mars".into(), breakdown_limit: 3, ..Default::default() };
+        let message = pb::TrendSettings {
+            start_time: Some(at(10)),
+            time_zone: "Mars".into(),
+            breakdown_limit: 3,
+            ..Default::default()
+        };
         assert_eq!(fields(Some(message)), ["settings.end_time", "settings.time_zone", "settings.breakdown_limit"]);
         let message = pb::TrendSettings { start_time: Some(at(10)), end_time: Some(at(10)), ..Default::default() };
         assert_eq!(fields(Some(message)), ["settings.end_time"]);

@@ -23,7 +23,8 @@ impl TryFrom<pb::Estimate> for Estimate {
             pb::ReachPeriod::Month => ReachPeriod::Month,
             pb::ReachPeriod::Year => ReachPeriod::Year,
         };
-        let initiative = sibling(&mut violations, "initiative", meta.as_ref().map(|m| m.name.workspace()), &message.initiative);
+        let initiative =
+            sibling(&mut violations, "initiative", meta.as_ref().map(|m| m.name.workspace()), &message.initiative);
         let mut factor = |kind: FactorKind, message: Option<pb::Factor>| {
             message.and_then(|message| violations.nested(kind.into(), factor(kind, message)))
         };

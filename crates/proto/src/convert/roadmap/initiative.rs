@@ -32,30 +32,34 @@ impl TryFrom<pb::Initiative> for Initiative {
         let target = message.target.and_then(|target| v.nested("target", target.try_into()));
         let evidence = evidence(v, "evidence", message.evidence);
         let risks = parts::risks(v, message.risks);
-        let expected_outcome = message.expected_outcome.and_then(|expected| v.nested("expected_outcome", expected.try_into()));
-        let commitment = time(v, "commit_time", message.commit_time).map(|time| Commitment { by: message.committed_by, time });
+        let expected_outcome =
+            message.expected_outcome.and_then(|expected| v.nested("expected_outcome", expected.try_into()));
+        let commitment =
+            time(v, "commit_time", message.commit_time).map(|time| Commitment { by: message.committed_by, time });
         let start_time = time(v, "start_time", message.start_time);
         let ship_time = time(v, "ship_time", message.ship_time);
         let rank_change = message.rank_change.and_then(|change| v.nested("rank_change", change.try_into()));
         match (meta, state, problem, hypothesis, owner) {
-            (Some(meta), Some(state), Some(problem), Some(hypothesis), Some(owner)) if violations.is_empty() => Ok(Self {
-                meta,
-                product,
-                problem,
-                hypothesis,
-                horizon,
-                target,
-                owner,
-                evidence,
-                risks,
-                expected_outcome,
-                dependencies,
-                state,
-                commitment,
-                start_time,
-                ship_time,
-                rank_change,
-            }),
+            (Some(meta), Some(state), Some(problem), Some(hypothesis), Some(owner)) if violations.is_empty() => {
+                Ok(Self {
+                    meta,
+                    product,
+                    problem,
+                    hypothesis,
+                    horizon,
+                    target,
+                    owner,
+                    evidence,
+                    risks,
+                    expected_outcome,
+                    dependencies,
+                    state,
+                    commitment,
+                    start_time,
+                    ship_time,
+                    rank_change,
+                })
+            }
             _ => Err(violations),
         }
     }

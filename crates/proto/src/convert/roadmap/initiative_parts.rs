@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use waymark_domain::roadmap::{
-    ActualOutcome, Decline, Declining, ExpectedOutcome, Pause, PausedIn, RankChange, RiskAssessment, TargetInterval, Waiver,
+    ActualOutcome, Decline, Declining, ExpectedOutcome, Pause, PausedIn, RankChange, RiskAssessment, TargetInterval,
+    Waiver,
 };
 use waymark_domain::{FullName, Risk, Violations, text};
 
@@ -95,7 +96,10 @@ impl TryFrom<pb::ExpectedOutcome> for ExpectedOutcome {
             Ok(0) => WINDOW_DAYS,
             Ok(days @ 1..=365) => days,
             Ok(_) | Err(_) => {
-                violations.add("window_days", format!("must be from 1 to 365 days, or 0 for 28, got {}", message.window_days));
+                violations.add(
+                    "window_days",
+                    format!("must be from 1 to 365 days, or 0 for 28, got {}", message.window_days),
+                );
                 WINDOW_DAYS
             }
         };
@@ -108,7 +112,11 @@ impl TryFrom<pb::ExpectedOutcome> for ExpectedOutcome {
 
 impl From<&ExpectedOutcome> for pb::ExpectedOutcome {
     fn from(expected: &ExpectedOutcome) -> Self {
-        Self { metric: expected.metric.to_string(), change: Some((&expected.change).into()), window_days: expected.window_days.into() }
+        Self {
+            metric: expected.metric.to_string(),
+            change: Some((&expected.change).into()),
+            window_days: expected.window_days.into(),
+        }
     }
 }
 
@@ -121,7 +129,9 @@ impl TryFrom<pb::ActualOutcome> for ActualOutcome {
         let measured = range(&mut violations, "measured", message.measured);
         let time = time(&mut violations, "time", message.time);
         match (outcome, verdict, time) {
-            (Some(outcome), Some(verdict), Some(time)) if violations.is_empty() => Ok(Self { outcome, verdict, measured, time }),
+            (Some(outcome), Some(verdict), Some(time)) if violations.is_empty() => {
+                Ok(Self { outcome, verdict, measured, time })
+            }
             _ => Err(unset(violations, "time")),
         }
     }
@@ -269,7 +279,10 @@ fn of_metrics(violations: &mut Violations, field: &str, name: &str, collection: 
     if name.service == "metrics" && name.name.collection == collection {
         return Some(name);
     }
-    violations.add(field, format!("{name} is not of the form //metrics.waymark.dev/workspaces/{{workspace}}/{collection}/{{id}}"));
+    violations.add(
+        field,
+        format!("{name} is not of the form //metrics.waymark.dev/workspaces/{{workspace}}/{collection}/{{id}}"),
+    );
     None
 }
 

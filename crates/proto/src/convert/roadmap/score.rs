@@ -6,7 +6,12 @@ use waymark_domain::roadmap::{FactorError, FactorKind, Ice, IceVariant, Rice, Ws
 use crate::roadmap::v1 as pb;
 
 /// The input, if it is there and on its scale; what is wrong is blamed on `field`.
-fn input(violations: &mut Violations, field: &str, value: Option<f64>, check: impl Fn(f64) -> Result<f64, FactorError>) -> Option<f64> {
+fn input(
+    violations: &mut Violations,
+    field: &str,
+    value: Option<f64>,
+    check: impl Fn(f64) -> Result<f64, FactorError>,
+) -> Option<f64> {
     if value.is_none() {
         violations.add(field, "must be set");
     }

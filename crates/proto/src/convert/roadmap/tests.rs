@@ -1,4 +1,5 @@
-//! A value of the domain comes back from its message unchanged, and what is wrong with a message is told field by field.
+//! A value of the domain comes back from its message unchanged, and what is wrong with a message is told field by
+//! field.
 
 use proptest::prelude::*;
 use strum::VariantNames;
@@ -47,14 +48,17 @@ fn link() -> common::Evidence {
 
 fn initiative(state: pb::InitiativeState, low: f64, days: i32, waived: bool) -> pb::Initiative {
     let waiver = waived.then(|| pb::Waiver { reason: "small".into(), signed_by: "users/ada".into(), time: at(2) });
-    let risk = |risk: common::Risk| pb::RiskAssessment { risk: risk.into(), evidence: vec![link()], waiver: waiver.clone() };
+    let risk =
+        |risk: common::Risk| pb::RiskAssessment { risk: risk.into(), evidence: vec![link()], waiver: waiver.clone() };
     let range = Some(common::Range { low, likely: low + 0.1, high: low + 0.2 });
     let mut message = pb::Initiative {
         product: "workspaces/w/products/p".into(),
         horizon: pb::Horizon::Next.into(),
         target: Some(pb::TargetInterval { start: "2026-Q3".into(), end: "2026-12".into() }),
         evidence: vec![link()],
-        risks: [common::Risk::Value, common::Risk::Usability, common::Risk::Feasibility, common::Risk::Viability].map(risk).into(),
+        risks: [common::Risk::Value, common::Risk::Usability, common::Risk::Feasibility, common::Risk::Viability]
+            .map(risk)
+            .into(),
         expected_outcome: Some(pb::ExpectedOutcome {
             metric: "//metrics.waymark.dev/workspaces/w/metrics/m".into(),
             change: range,
@@ -69,7 +73,8 @@ fn initiative(state: pb::InitiativeState, low: f64, days: i32, waived: bool) -> 
     match state {
         pb::InitiativeState::Measured => {
             let outcome = "//metrics.waymark.dev/workspaces/w/outcomes/o".into();
-            message.actual = Some(pb::ActualOutcome { outcome, verdict: common::Verdict::Met.into(), measured: range, time: at(4) });
+            message.actual =
+                Some(pb::ActualOutcome { outcome, verdict: common::Verdict::Met.into(), measured: range, time: at(4) });
         }
         pb::InitiativeState::Declined => {
             message.decline = Some(pb::Decline {
