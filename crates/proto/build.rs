@@ -36,6 +36,8 @@ fn main() -> Result<()> {
         .btree_map(".")
         .extern_path(".google.protobuf", "::pbjson_types")
         .compile_well_known_types(true)
+        .client_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
+        .server_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
         .compile_fds(compiler.file_descriptor_set())?;
 
     let pool = DescriptorPool::decode(encoded.as_slice())?;

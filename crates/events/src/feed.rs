@@ -14,7 +14,7 @@ use sea_orm_migration::MigratorTrait;
 use tracing::Instrument as _;
 use waymark_runtime::config::{DatabaseArgs, EventArgs};
 use waymark_runtime::{Host, propagation};
-use waymark_store::{Clock, Error, Received, Store, StoreOptions};
+use waymark_store::{Error, Received, Store, StoreOptions};
 
 use crate::relay::Relay;
 use crate::{bus, consumer};
@@ -117,13 +117,11 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
         std::fs::create_dir_all(&args.data_dir)
             .with_context(|| format!("the data folder {} cannot be made", args.data_dir.display()))?;
     }
-    let (time, ids, id_time) = (host.clock.clone(), host.ids.clone(), host.clock.clone());
-    let clock = Clock { now: Arc::new(move || time.now()), new_id: Arc::new(move || ids.at(id_time.now())) };
     let options = StoreOptions { max_connections: args.database_connections, ..StoreOptions::new(url) };
     let mut pause = Duration::from_millis(200);
     loop {
         let attempt = async {
-            let store = Store::connect(&options, clock.clone()).await?;
+            let store = Store::connect(&options, &host.clock, &host.ids).await?;
             store.migrate::<M>().await?;
             store.schema_is_current::<M>().await?;
             Ok::<_, Error>(store)

@@ -17,7 +17,8 @@ use waymark_proto::convert::timestamp;
 use waymark_proto::events::v1 as pb;
 use waymark_proto::events::v1::events_service_server::EventsService;
 use waymark_proto::events::v1::watch_events_request::Start;
-use waymark_rpc::{PageToken, or_status, page, status};
+use waymark_request::{PageToken, page};
+use waymark_rpc::{or_status, status};
 use waymark_runtime::Host;
 use waymark_store::{Error, LogFilter, Position, Store};
 

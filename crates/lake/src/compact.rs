@@ -147,7 +147,7 @@ async fn rewrite(shared: &Arc<Shared>, table: &Arc<Table>, job: &[Arc<DataFile>]
         table.discard(&written).await;
         return Err(error);
     }
-    let now = (shared.options.clock)().timestamp_millis();
+    let now = shared.options.clock.now().timestamp_millis();
     let change = Change { add: written, remove: job.to_vec(), rewrites_only: true };
     match table.commit(&change, now).await {
         Ok(_) => {}

@@ -128,7 +128,7 @@ async fn commit_group(shared: &Shared, table: &Table, group: Vec<Offer>) {
 }
 
 async fn write_group(shared: &Shared, table: &Table, batches: Vec<Vec<Event>>) -> Result<(u64, Vec<usize>)> {
-    let now = (shared.options.clock)();
+    let now = shared.options.clock.now();
     let path = shared.options.new_file_name();
     let encoding = tokio::task::spawn_blocking(move || {
         let encoded = encode(&batches, now.timestamp_micros())?;

@@ -46,7 +46,7 @@ pub use error::LakeError;
 pub use event::{Event, user_hash};
 pub use ingest::IngestReceipt;
 pub use metrics::LakeMetrics;
-pub use options::{Clock, LakeOptions, UniqueIds};
+pub use options::LakeOptions;
 pub use path::{PathAnswer, PathQuery, PathStep, PathValue};
 pub use property::{PropertyFilter, PropertyTest, PropertyValue};
 pub use query::{

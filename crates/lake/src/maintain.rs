@@ -81,7 +81,7 @@ async fn care(shared: &Arc<Shared>, table: &Arc<Table>, watched: &mut Watched, v
 /// Deletes files that were not used for the grace period.
 pub(crate) async fn vacuum(shared: &Shared, table: &Table) -> Result<u64> {
     let grace = i64::try_from(shared.options.vacuum_grace.as_millis()).unwrap_or(i64::MAX);
-    let deleted = table.vacuum((shared.options.clock)().timestamp_millis(), grace).await?;
+    let deleted = table.vacuum(shared.options.clock.now().timestamp_millis(), grace).await?;
     count(&shared.counters.files_vacuumed, deleted);
     Ok(deleted)
 }

@@ -5,16 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use object_store::ObjectStore;
-use uuid::Uuid;
+use waymark_clock::{Clock, Ids};
 
 use crate::ingest::DEFAULT_WAIT;
-
-/// The time now.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
-/// A fresh id at every call, unique among all replicas and restarts; names data files.
-pub type UniqueIds = Arc<dyn Fn() -> Uuid + Send + Sync>;
 
 /// Everything about a lake that can be chosen. Start from [`LakeOptions::new`].
 #[derive(Clone)]
@@ -22,7 +16,7 @@ pub struct LakeOptions {
     /// Stamps `received` on events and times on log entries.
     pub clock: Clock,
     /// Names data files.
-    pub unique_ids: UniqueIds,
+    pub ids: Ids,
     /// How long a batch waits for others to share its commit.
     pub max_wait: Duration,
     /// A group of this many rows is committed without further waiting.
@@ -58,10 +52,10 @@ pub struct LakeOptions {
 
 impl LakeOptions {
     /// The defaults around a clock and a source of ids.
-    pub fn new(clock: Clock, unique_ids: UniqueIds) -> Self {
+    pub fn new(clock: Clock, ids: Ids) -> Self {
         Self {
             clock,
-            unique_ids,
+            ids,
             max_wait: DEFAULT_WAIT,
             flush_rows: 20_000,
             max_group_rows: 500_000,
@@ -80,7 +74,7 @@ impl LakeOptions {
     }
 
     pub(crate) fn new_file_name(&self) -> String {
-        format!("events-{}.parquet", (self.unique_ids)())
+        format!("events-{}.parquet", self.ids.at(self.clock.now()))
     }
 }
 

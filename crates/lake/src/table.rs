@@ -21,10 +21,11 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 use uuid::Uuid;
+use waymark_clock::Clock;
 
 use crate::error::{LakeError, Result};
 use crate::file::DataFile;
-use crate::options::{Clock, LakeOptions};
+use crate::options::LakeOptions;
 use crate::schema::delta_columns;
 use crate::storage::Root;
 
@@ -145,7 +146,7 @@ impl Table {
                 }
             }
         }
-        let opened_at = (options.clock)().timestamp_millis();
+        let opened_at = options.clock.now().timestamp_millis();
         let snapshot = Snapshot::load(&log).await?;
         Ok(Some(Self {
             folder,
@@ -185,14 +186,14 @@ impl Table {
     /// then look like the end of the log, and a commit there would be lost. Half the retention is left for clocks that
     /// differ.
     fn is_stale(&self) -> bool {
-        let age = (self.clock)().timestamp_millis().saturating_sub(self.current_at.load(Ordering::Relaxed));
+        let age = self.clock.now().timestamp_millis().saturating_sub(self.current_at.load(Ordering::Relaxed));
         age >= self.log_retention_millis / 2
     }
 
     /// Applies log entries that are not known yet. Waits for no commit: an entry never changes, so all who read it
     /// publish the same.
     async fn catch_up(&self) -> Result<()> {
-        let now = (self.clock)().timestamp_millis();
+        let now = self.clock.now().timestamp_millis();
         if self.is_stale() {
             self.publish(Snapshot::load(&self.log).await?);
         }
@@ -280,7 +281,7 @@ impl Table {
         table.load().await.map_err(LakeError::failed("load the table for a checkpoint"))?;
         create_checkpoint(&table, None).await.map_err(LakeError::failed("write a checkpoint"))?;
         *self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner) = version;
-        let expired = (self.clock)().timestamp_millis().saturating_sub(self.log_retention_millis).max(0);
+        let expired = self.clock.now().timestamp_millis().saturating_sub(self.log_retention_millis).max(0);
         // Keeps every entry of the retention and all since the last checkpoint before them.
         cleanup_expired_logs_for(version, self.log.as_ref(), expired, None)
             .await

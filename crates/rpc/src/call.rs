@@ -1,55 +1,16 @@
-//! One call: who makes it, what makes it repeatable, and how its result becomes an answer.
+//! From a request on the wire to the call it makes, and from its result to the answer.
 
 use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use waymark_domain::{Failure, Violations};
 use waymark_proto::Mutation;
+use waymark_request::{Actor, Call, Written};
 
-use crate::{Actor, status};
+use crate::status;
 
 /// Response metadata that names the revision a write made.
 pub const REVISION: &str = "waymark-revision";
-
-/// What a write needs to know about the call that asks for it.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// Who asks.
-    pub actor: Actor,
-    /// The caller's request id; a repeat within 24 hours gets the first answer.
-    pub request_id: Option<Uuid>,
-    /// Hash of the request: the same request id with another hash is a mistake of the caller.
-    pub digest: [u8; 32],
-    /// Check everything, change nothing.
-    pub validate_only: bool,
-    /// W3C trace context, kept in the log so that effects link to their cause.
-    pub traceparent: Option<String>,
-    /// The event this call reacts to, if a service makes it on account of one.
-    pub causation: Option<Causation>,
-}
-
-/// The event a service reacts to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Causation {
-    /// Who reacts, such as `metrics`: a consumer handles an event once.
-    pub consumer: String,
-    /// The event.
-    pub event_id: Uuid,
-}
-
-impl Call {
-    /// A call that a service makes on its own account, such as measuring when the time has come.
-    pub fn internal(service: &str) -> Self {
-        Self {
-            actor: Actor::service(service),
-            request_id: None,
-            digest: [0; 32],
-            validate_only: false,
-            traceparent: None,
-            causation: None,
-        }
-    }
-}
 
 /// Splits a changing request into its context and its message; refuses a malformed request id.
 pub fn open<M: Mutation>(request: Request<M>) -> Result<(Call, M), Status> {
@@ -97,15 +58,6 @@ impl Failure for Anonymous {
     fn reason(&self) -> &'static str {
         "UNAUTHENTICATED"
     }
-}
-
-/// The result of a write: the answer and the revision that made it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Written<M> {
-    /// The answer.
-    pub message: M,
-    /// The workspace's revision after the write; `None` when nothing changed (validate_only).
-    pub revision: Option<i64>,
 }
 
 /// Answers a write, with its revision in the response metadata.

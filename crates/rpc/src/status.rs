@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
 use waymark_domain::{Failure, FailureKind, Violation};
-use waymark_proto::common::v1 as pb;
+use waymark_request::failure::{chain, code, incident};
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "waymark.dev";
@@ -19,26 +18,9 @@ const MESSAGE: usize = 1_000;
 const TEXT: usize = 400;
 const DETAILS: usize = 3_000;
 
-fn code(failure: &(impl Failure + ?Sized)) -> Code {
-    match failure.kind() {
-        FailureKind::Invalid => Code::InvalidArgument,
-        FailureKind::NotFound => Code::NotFound,
-        FailureKind::AlreadyExists => Code::AlreadyExists,
-        FailureKind::Stale => Code::Aborted,
-        FailureKind::Refused => Code::FailedPrecondition,
-        FailureKind::Denied if failure.reason() == "UNAUTHENTICATED" => Code::Unauthenticated,
-        FailureKind::Denied => Code::PermissionDenied,
-        FailureKind::OutOfRange => Code::OutOfRange,
-        FailureKind::Overloaded => Code::ResourceExhausted,
-        FailureKind::Unavailable => Code::Unavailable,
-        FailureKind::DeadlineExceeded => Code::DeadlineExceeded,
-        FailureKind::Bug => Code::Internal,
-    }
-}
-
 /// The status of a failure, with `google.rpc.ErrorInfo` and what else helps to mend it.
 pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
-    let code = code(failure);
+    let code = Code::from_i32(code(failure));
     let mut metadata: HashMap<String, String> =
         failure.metadata().into_iter().map(|(k, v)| (k.to_owned(), cut(v, TEXT))).collect();
     let mut details = ErrorDetails::new();
@@ -120,48 +102,11 @@ fn cut(mut text: String, limit: usize) -> String {
     text
 }
 
-/// What the single RPC would have answered, for a row of a batch.
-pub fn row_failure(failure: &(impl Failure + ?Sized)) -> pb::RowFailure {
-    let mut message = failure.to_string();
-    if failure.kind() == FailureKind::Bug {
-        let incident = incident(failure);
-        tracing::error!(incident, error = %chain(failure), "internal error in a row of a batch");
-        message = format!("internal error, incident {incident}");
-    }
-    pb::RowFailure {
-        code: code(failure) as i32,
-        message,
-        reason: failure.reason().to_owned(),
-        violations: failure
-            .violations()
-            .into_iter()
-            .map(|v| pb::FieldViolation { field: v.field, description: v.description })
-            .collect(),
-        metadata: failure.metadata().into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
-    }
-}
-
-fn chain(failure: &(impl Failure + ?Sized)) -> String {
-    let mut text = failure.to_string();
-    let mut source = failure.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
-}
-
-/// A short id that finds the log line. It is a hash of the chain: the same bug gives the same id, which tells one
-/// incident from many.
-fn incident(failure: &(impl Failure + ?Sized)) -> String {
-    let digest = Sha256::digest(chain(failure).as_bytes());
-    format!("{:016x}", digest.iter().take(8).fold(0_u64, |id, byte| id << 8 | u64::from(*byte)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use waymark_domain::Violations;
+    use waymark_proto::common::v1 as pb;
 
     #[derive(Debug, thiserror::Error)]
     #[error("secret table missing")]

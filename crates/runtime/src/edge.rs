@@ -34,11 +34,11 @@ pub use limits::{BULK_MESSAGE_BYTES, MESSAGE_BYTES};
 pub use route::Route;
 
 use crate::config::LimitArgs;
-use crate::ids::Ids;
 use crate::propagation;
 use crate::shutdown::Shutdown;
 use limits::{Concurrency, Rates};
 use observe::{Completion, Ending, RpcMetrics, Watched};
+use waymark_clock::Ids;
 
 /// The layer around a server's services.
 #[derive(Debug, Clone)]

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::admin;
-use crate::clock::Clock;
 use crate::config::ProcessArgs;
-use crate::ids::Ids;
 use crate::readiness::Readiness;
 use crate::serve::Running;
 use crate::shutdown::Shutdown;
 use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
+use waymark_clock::Clock;
+use waymark_clock::Ids;
 
 /// What a collector gets to take the last telemetry: a supervisor's patience has an end.
 const FLUSH: Duration = Duration::from_secs(3);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use prost::Message;
 use sea_orm::{ConnAcquireErr, ConnectionTrait as _, DbBackend, DbErr, SqlErr};
 use waymark_domain::WorkspaceId;
-use waymark_rpc::{Call, Written};
+use waymark_request::{Call, Written};
 
 use crate::{Error, Store, Write};
 

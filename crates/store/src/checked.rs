@@ -5,7 +5,7 @@ use pbjson_types::FieldMask;
 use prost::Message;
 use waymark_domain::{Change, Name};
 use waymark_proto::ResourceMessage;
-use waymark_rpc::{Call, Written};
+use waymark_request::{Call, Written};
 
 use crate::repository::{Batch, Sheet, missing, parse_name, parse_workspace};
 use crate::{Error, Store, Table, Write};

@@ -1,6 +1,5 @@
 //! The database of a service: connections, their settings, and where the clock comes from.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +9,7 @@ use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult};
 use uuid::Uuid;
+use waymark_clock::{Clock, Ids};
 
 use crate::group::Groups;
 use crate::sql::Sql;
@@ -22,15 +22,6 @@ pub use sea_orm::DbBackend as Backend;
 const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
 /// What a write may take beyond the longest statement.
 const SPARE: Duration = Duration::from_secs(5);
-
-/// Where the time and new identities come from; tests give fixed ones.
-#[derive(Clone)]
-pub struct Clock {
-    /// The current time.
-    pub now: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
-    /// A new identity.
-    pub new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
-}
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -63,7 +54,8 @@ pub struct Store {
     /// Where writes begin: on SQLite a single connection, since there can be one writer.
     pub(crate) writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
-    pub(crate) clock: Clock,
+    clock: Clock,
+    ids: Ids,
     heads: Heads,
     pub(crate) groups: Groups,
     pub(crate) acquire_timeout: Duration,
@@ -76,7 +68,7 @@ pub struct Store {
 
 impl Store {
     /// Connects. A SQLite file is made when there is none.
-    pub async fn connect(options: &StoreOptions, clock: Clock) -> Result<Self, Error> {
+    pub async fn connect(options: &StoreOptions, clock: &Clock, ids: &Ids) -> Result<Self, Error> {
         let base = || {
             let mut connect = ConnectOptions::new(options.url.clone());
             // `connect_timeout` is what sea-orm hands to the pool as the time to wait for a connection.
@@ -136,7 +128,8 @@ impl Store {
         Ok(Self {
             writer,
             reader,
-            clock,
+            clock: clock.clone(),
+            ids: ids.clone(),
             heads: Heads::default(),
             groups: Groups::default(),
             patience: options.statement_timeout + SPARE,
@@ -175,9 +168,12 @@ impl Store {
 
     /// The time, in microseconds.
     pub fn now(&self) -> DateTime<Utc> {
-        let now = (self.clock.now)();
-        // Databases keep microseconds; what is answered must equal what is read back.
-        DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+        self.clock.now()
+    }
+
+    /// A new identity.
+    pub(crate) fn new_id(&self) -> Uuid {
+        self.ids.at(self.clock.now())
     }
 
     /// A connection for reads outside of a write.

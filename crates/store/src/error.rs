@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use waymark_domain::{Failure, FailureKind, Violation, Violations};
-use waymark_rpc::mask::MaskError;
-use waymark_rpc::page::PageError;
-use waymark_rpc::{FilterError, OrderError};
+use waymark_request::mask::MaskError;
+use waymark_request::page::PageError;
+use waymark_request::{FilterError, OrderError};
 
 /// What can go wrong between a request and its commit.
 #[derive(Debug, thiserror::Error)]

@@ -26,7 +26,7 @@ mod sql;
 mod table;
 mod write;
 
-pub use db::{Backend, Clock, Store, StoreOptions};
+pub use db::{Backend, Store, StoreOptions};
 pub use error::Error;
 pub use heads::Heads;
 pub use history::Position;

@@ -3,8 +3,8 @@
 use chrono::DateTime;
 use sea_orm::{DbBackend, QueryResult, Value};
 use waymark_domain::{Violations, WorkspaceId};
-use waymark_rpc::order::{self, Order};
-use waymark_rpc::{Comparison, Filter, FilterError, Operator, OrderError, PageToken, page};
+use waymark_request::order::{self, Order};
+use waymark_request::{Comparison, Filter, FilterError, Operator, OrderError, PageToken, page};
 
 use crate::sql::{Sql, found, json_text};
 use crate::table::listable;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, QueryResult};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
-use waymark_rpc::{Filter, PageToken, page};
+use waymark_request::{Filter, PageToken, page};
 
 use crate::list::{PAGE_BYTES, condition};
 use crate::sql::{Sql, found, json_text};

@@ -122,7 +122,7 @@ impl Write {
         sql.push(open).bind(self.workspace.id()).push(", ");
         self.bind_revision(&mut sql);
         sql.push(", ").bind(self.ordinal);
-        sql.push(", ").bind((self.new_id)().to_string()).push(", ").bind(event_type);
+        sql.push(", ").bind(self.store.new_id().to_string()).push(", ").bind(event_type);
         sql.push(", ").bind(T::Resource::COLLECTION).push(", ").bind(id).push(", ").bind(self.now.timestamp_micros());
         sql.push(", ")
             .bind(self.call.actor.subject.clone())

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
-use waymark_rpc::Call;
-use waymark_rpc::call::Causation;
+use waymark_request::Call;
+use waymark_request::Causation;
 
 use crate::sql::Sql;
 use crate::{Error, Store, Write};

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use waymark_domain::{Change, Failure, Name, Resource, ResourceId, Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 use waymark_proto::common::v1::RowFailure;
-use waymark_rpc::{Call, Written, mask, row_failure};
+use waymark_request::{Call, Written, mask, row_failure};
 
 use crate::sql::{Sql, json_text};
 use crate::write::new_standard;
@@ -283,9 +283,8 @@ pub(crate) fn fresh<T: Table>(
     id: &str,
     mut message: T::Message,
     now: DateTime<Utc>,
-    new_id: &(dyn Fn() -> Uuid + Send + Sync),
+    uid: Uuid,
 ) -> Result<T::Resource, Error> {
-    let uid = new_id();
     let mut violations = Violations::new();
     let id_field = format!("{}_id", T::Message::SINGULAR);
     let id = if id.is_empty() { uid.simple().to_string() } else { id.to_owned() };

@@ -10,7 +10,7 @@ use sea_orm::{ConnAcquireErr, DbBackend, DbErr};
 use uuid::Uuid;
 use waymark_domain::{Change, Name, WorkspaceId};
 use waymark_proto::{ResourceMessage, Standard};
-use waymark_rpc::{Call, Written};
+use waymark_request::{Call, Written};
 
 use crate::group::Transaction;
 use crate::put::Pending;
@@ -31,7 +31,7 @@ pub struct Write {
     pub(crate) revision: i64,
     pub(crate) ordinal: i32,
     pub(crate) now: DateTime<Utc>,
-    pub(crate) new_id: Arc<dyn Fn() -> Uuid + Send + Sync>,
+    pub(crate) store: Store,
     pub(crate) call: Call,
     /// Bodies as they were loaded or put, to tell what changed.
     pub(crate) loaded: BTreeMap<(&'static str, String), String>,
@@ -194,7 +194,7 @@ impl Write {
             revision: 0,
             ordinal: 0,
             now,
-            new_id: store.clock.new_id.clone(),
+            store: store.clone(),
             call: call.clone(),
             loaded: BTreeMap::new(),
             pending: Vec::new(),
@@ -218,7 +218,7 @@ impl Write {
 
     /// A new identity.
     pub fn new_id(&self) -> Uuid {
-        (self.new_id)()
+        self.store.new_id()
     }
 
     /// The workspace that is written to.
@@ -371,7 +371,7 @@ impl Write {
     /// A resource that does not exist yet, from what a caller sent: checked and complete, not saved. `id` empty: one is
     /// made.
     pub fn draft<T: Table>(&self, id: &str, message: T::Message) -> Result<T::Resource, Error> {
-        repository::fresh::<T>(&self.workspace, id, message, self.now, &*self.new_id)
+        repository::fresh::<T>(&self.workspace, id, message, self.now, self.store.new_id())
     }
 
     /// Decides on a new resource and puts it. `id` empty: one is made.

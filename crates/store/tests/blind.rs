@@ -4,32 +4,29 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use uuid::Uuid;
+use waymark_clock::Clock;
 use waymark_domain::Change;
 use waymark_domain::roadmap::ProductEvent;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_rpc::{Call, Written};
-use waymark_runtime::clock::Clock;
+use waymark_request::{Call, Written};
 use waymark_store::{Error, Store, StoreOptions, Write, resource};
-use waymark_testkit::sample::{self, Products, call, create, created, product, store, workspace as ws};
+use waymark_testkit::sample::{Products, call, create, created, product, store, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host, wait_for};
 
 /// Two replicas on one database; the second's clock is behind by some milliseconds.
 async fn replicas(engine: Engine) -> ([Store; 2], TestDatabase) {
     let (mut first, _) = host(7);
     first.clock = Clock::system();
-    let (mut second, _) = host(8);
-    second.clock = Clock::system();
+    let (second, _) = host(8);
     let (store, database) = store(engine, &first).await.unwrap();
-    let mut late = sample::clock(&second);
-    let now = late.now.clone();
-    late.now = Arc::new(move || now() - Duration::from_millis(20));
-    let behind = Store::connect(&StoreOptions::new(database.url()), late).await.unwrap();
+    let late = Clock::skewed(TimeDelta::milliseconds(-20));
+    let behind = Store::connect(&StoreOptions::new(database.url()), &late, &second.ids).await.unwrap();
     ([store, behind], database)
 }
 

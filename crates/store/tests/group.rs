@@ -12,10 +12,10 @@ use futures::future::join_all;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use waymark_clock::Clock;
 use waymark_domain::Failure;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_rpc::Call;
-use waymark_runtime::clock::Clock;
+use waymark_request::Call;
 use waymark_store::{Error, Store, StoreOptions};
 use waymark_testkit::sample::{Products, call, create, created, product, store, updated, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host};
@@ -189,8 +189,7 @@ async fn a_full_disk_refuses_writes_and_keeps_those_it_confirms_later() {
     // As another process sees the file.
     let (mut host, _) = host(8);
     host.clock = Clock::system();
-    let other =
-        Store::connect(&StoreOptions::new(database.url()), waymark_testkit::sample::clock(&host)).await.unwrap();
+    let other = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await.unwrap();
     assert_eq!(stored(&other).await, (ids, revisions));
 }
 
@@ -201,7 +200,7 @@ async fn a_write_abandoned_while_it_begins_leaves_no_transaction_open() {
     host.clock = Clock::system();
     // One connection for all writes: the one that was abandoned is the next one's.
     let options = StoreOptions { max_connections: 2, ..StoreOptions::new(database.url()) };
-    let s = Store::connect(&options, waymark_testkit::sample::clock(&host)).await.unwrap();
+    let s = Store::connect(&options, &host.clock, &host.ids).await.unwrap();
     for round in 0..100_u64 {
         let (call, acme, patience) = (call(), ws(), Duration::from_micros(10 * round));
         let begin =
@@ -226,7 +225,7 @@ async fn a_transaction_whose_end_is_not_confirmed_frees_the_turn() {
     let (mut host, _) = host(8);
     host.clock = Clock::system();
     let options = StoreOptions { statement_timeout: Duration::from_secs(1), ..StoreOptions::new(database.url()) };
-    let s = Store::connect(&options, waymark_testkit::sample::clock(&host)).await.unwrap();
+    let s = Store::connect(&options, &host.clock, &host.ids).await.unwrap();
     create(&s, "before", "").await;
     let (call, acme) = (call(), ws());
     // Now and then, on a slow machine, the first has committed before the second takes its place.

@@ -7,12 +7,12 @@ use std::convert::Infallible;
 
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
+use waymark_clock::Clock;
 use waymark_domain::roadmap::{Product, ProductEvent};
 use waymark_domain::{Change, Failure};
 use waymark_proto::roadmap::v1 as pb;
-use waymark_rpc::Call;
-use waymark_rpc::call::Causation;
-use waymark_runtime::clock::Clock;
+use waymark_request::Call;
+use waymark_request::Causation;
 use waymark_store::{Error, ListQuery, LogFilter, Position, Store};
 use waymark_testkit::sample::{Migrator, Products, call, create, created, product, store, updated, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host};

@@ -1,7 +1,8 @@
 //! A host for services in the test's own process, whose time stands still and whose identifiers repeat.
 
 use chrono::{DateTime, Utc};
-use waymark_runtime::{Clock, Host, Ids, ManualClock};
+use waymark_clock::{Clock, Ids, ManualClock};
+use waymark_runtime::Host;
 
 /// The time at which every test begins: Monday, 2 March 2026, 09:00 UTC.
 pub const NOW: DateTime<Utc> = match DateTime::from_timestamp(1_772_442_000, 0) {

@@ -2,16 +2,15 @@
 //! has.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use anyhow::Result;
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 use waymark_domain::roadmap::{Product, ProductEvent};
 use waymark_domain::{Change, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
-use waymark_rpc::{Actor, Call};
+use waymark_request::{Actor, Call};
 use waymark_runtime::Host;
-use waymark_store::{Clock, Column, Columns, Store, StoreOptions, Table, migrate};
+use waymark_store::{Column, Columns, Store, StoreOptions, Table, migrate};
 
 use crate::database::{Engine, TestDatabase, database};
 
@@ -62,18 +61,12 @@ impl MigratorTrait for Migrator {
 /// When the database cannot be had.
 pub async fn store(engine: Engine, host: &Host) -> Result<(Store, TestDatabase)> {
     let database = database(engine, "sample", async |url| {
-        Store::connect(&StoreOptions::new(url), clock(host)).await?.migrate::<Migrator>().await?;
+        Store::connect(&StoreOptions::new(url), &host.clock, &host.ids).await?.migrate::<Migrator>().await?;
         Ok(())
     })
     .await?;
-    let store = Store::connect(&StoreOptions::new(database.url()), clock(host)).await?;
+    let store = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await?;
     Ok((store, database))
-}
-
-/// The host's time and identities, as a store takes them.
-pub fn clock(host: &Host) -> Clock {
-    let (time, ids, id_time) = (host.clock.clone(), host.ids.clone(), host.clock.clone());
-    Clock { now: Arc::new(move || time.now()), new_id: Arc::new(move || ids.at(id_time.now())) }
 }
 
 /// A call by a user.

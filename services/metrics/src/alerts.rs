@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use waymark_domain::Name;
 use waymark_domain::metrics::{Alert, Metric, Period, TrendSettings};
 use waymark_lake as lake;
-use waymark_rpc::Call;
+use waymark_request::Call;
 use waymark_store::{Error, Store, Write};
 
 use crate::NAME;

@@ -9,7 +9,7 @@ use waymark_domain::{Name, Range, ResourceId, Violations, WorkspaceId};
 use waymark_lake as lake;
 use waymark_proto::convert::metrics::asked;
 use waymark_proto::metrics::v1 as pb;
-use waymark_rpc::{Call, Written};
+use waymark_request::{Call, Written};
 use waymark_stats::{Level, benjamini_hochberg, fisher_exact, proportion_difference, selected_level, wilson};
 use waymark_store::{Error, Store, Write};
 

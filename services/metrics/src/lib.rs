@@ -17,7 +17,6 @@ mod telemetry;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -55,8 +54,7 @@ pub struct Service {
 impl Service {
     /// Opens the database, bringing its schema up to date, and the lake.
     pub async fn open(host: &Host, database: &DatabaseArgs, args: &MetricsArgs) -> anyhow::Result<Self> {
-        let (time, ids, id_time) = (host.clock.clone(), host.ids.clone(), host.clock.clone());
-        let mut options = LakeOptions::new(Arc::new(move || time.now()), Arc::new(move || ids.at(id_time.now())));
+        let mut options = LakeOptions::new(host.clock.clone(), host.ids.clone());
         options.max_wait = args.ingest_wait;
         options.storage_options = storage_options();
         let location = args.lake(database);

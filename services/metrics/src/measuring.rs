@@ -13,7 +13,7 @@ use waymark_domain::{Change, FullName, Name, Range, Resource};
 use waymark_lake as lake;
 use waymark_proto::convert::metrics as convert;
 use waymark_proto::metrics::v1 as pb;
-use waymark_rpc::{Call, Written};
+use waymark_request::{Call, Written};
 use waymark_stats::{Level, pre_post};
 use waymark_store::{Error, Store, Write};
 

@@ -15,8 +15,8 @@ use clap::Args;
 use pbjson_types::Timestamp;
 use tonic::{Code, Response, Status};
 use waymark_client::{Channel, Error};
+use waymark_clock::Clock;
 use waymark_proto::common::v1::Evidence;
-use waymark_runtime::Clock;
 
 use crate::draw::{roadmap, trace, tree};
 use crate::generic::contract::Area;

@@ -13,11 +13,11 @@ use pbjson_types::value::Kind;
 use pbjson_types::{Struct, Value};
 use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint};
+use waymark_clock::Clock;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
 use waymark_proto::metrics::v1::analysis_service_client::AnalysisServiceClient;
 use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
-use waymark_runtime::Clock;
 use waymark_testkit::process::Process;
 use waymark_testkit::wait_for;
 

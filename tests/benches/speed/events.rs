@@ -11,10 +11,11 @@ use async_nats::jetstream::{self, stream};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::task::JoinSet;
+use waymark_clock::Clock;
 use waymark_events::{Relay, stream_name};
 use waymark_proto::events::v1 as pb;
 use waymark_proto::events::v1::events_service_client::EventsServiceClient;
-use waymark_runtime::{Clock, EventArgs};
+use waymark_runtime::EventArgs;
 use waymark_testkit::{NatsServer, wait_for};
 
 use crate::load::{Load, open};

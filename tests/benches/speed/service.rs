@@ -7,12 +7,13 @@ use anyhow::Result;
 use sqlx::{PgPool, SqlitePool};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
+use waymark_clock::{Clock, Ids};
 use waymark_events::Transport;
 use waymark_proto::common::v1::{Evidence, Range, Risk};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_roadmap::Service;
-use waymark_runtime::{Clock, DatabaseArgs, EventArgs, Host, Ids, Running, ServerArgs};
+use waymark_runtime::{DatabaseArgs, EventArgs, Host, Running, ServerArgs};
 use waymark_testkit::{Engine, Postgres};
 
 use crate::bare::Pool;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::Result;
 use tempfile::TempDir;
 use waymark_client::{Channel, Options};
+use waymark_clock::ManualClock;
 use waymark_events::Transport;
 use waymark_metrics::MetricsArgs;
-use waymark_runtime::{DatabaseArgs, EventArgs, Host, ManualClock, Running, ServerArgs};
+use waymark_runtime::{DatabaseArgs, EventArgs, Host, Running, ServerArgs};
 use waymark_store::Store;
 use waymark_testkit::{Engine, NatsServer, Postgres};
 

@@ -1,21 +1,15 @@
 //! A lake in a temporary folder with a clock that ticks, and events made from small numbers.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
+use waymark_clock::{Clock, Ids};
 use waymark_lake::{Event, Lake, LakeOptions};
 
-static IDS: AtomicU64 = AtomicU64::new(1);
-
-/// Options for tests: no waiting for company, a clock that advances a millisecond a call, ids that count.
+/// Options for tests: no waiting for company, a clock that advances a millisecond a call.
 pub fn options() -> LakeOptions {
-    let now = AtomicI64::new(time("2030-01-01T00:00:00Z").timestamp_millis());
-    let clock = move || DateTime::from_timestamp_millis(now.fetch_add(1, Ordering::Relaxed)).unwrap();
-    let ids = || Uuid::from_u64_pair(u64::from(std::process::id()), IDS.fetch_add(1, Ordering::Relaxed));
-    LakeOptions { max_wait: Duration::from_millis(1), ..LakeOptions::new(Arc::new(clock), Arc::new(ids)) }
+    let clock = Clock::ticking(time("2030-01-01T00:00:00Z"), Duration::from_millis(1));
+    LakeOptions { max_wait: Duration::from_millis(1), ..LakeOptions::new(clock, Ids::system()) }
 }
 
 pub fn open(folder: &tempfile::TempDir) -> Lake {

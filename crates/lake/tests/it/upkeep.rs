@@ -1,13 +1,11 @@
 //! What a lake does by itself: checkpoints, the log's expiry, vacuum; and what it makes of files that others wrote.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::DateTime;
 use serde_json::Value;
 use tempfile::TempDir;
+use waymark_clock::Clock;
 use waymark_lake::{Lake, LakeOptions, TimeRange, TrendQuery};
 
 use crate::support::{open, open_with, options, stream, time};
@@ -62,11 +60,8 @@ async fn expired_log_entries_go_and_a_process_that_missed_them_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let lake = open(&folder);
     lake.ingest("acme", stream("first", 3)).await.unwrap();
-    let now = Arc::new(AtomicI64::new(time("2030-01-01T00:00:00Z").timestamp_millis()));
-    let clock = now.clone();
-    let clock = move || DateTime::from_timestamp_millis(clock.load(Ordering::Relaxed)).unwrap();
-    let [reader, writer] =
-        [(); 2].map(|()| open_with(&folder, LakeOptions { clock: Arc::new(clock.clone()), ..options() }));
+    let (clock, hand) = Clock::manual(time("2030-01-01T00:00:00Z"));
+    let [reader, writer] = [(); 2].map(|()| open_with(&folder, LakeOptions { clock: clock.clone(), ..options() }));
     assert_eq!((rows(&reader).await, rows(&writer).await), (3, 3));
 
     for batch in 0..105 {
@@ -78,7 +73,7 @@ async fn expired_log_entries_go_and_a_process_that_missed_them_loses_nothing() {
     assert!(kept < 100 && logged(&folder, ".checkpoint.") == 1, "{kept} entries are left");
     assert_eq!((rows(&lake).await, rows(&open(&folder)).await), (318, 318));
 
-    now.fetch_add(Duration::from_hours(1).as_millis() as i64, Ordering::Relaxed);
+    hand.advance(Duration::from_hours(1));
     writer.ingest("acme", stream("last", 3)).await.unwrap();
     assert_eq!((rows(&reader).await, rows(&writer).await, rows(&lake).await), (321, 321, 321));
     assert_eq!(rows(&open(&folder)).await, 321);

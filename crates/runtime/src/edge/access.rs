@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use http::HeaderMap;
 use tonic::{Code, Status};
 use waymark_proto::{Access, RpcMethod};
-use waymark_rpc::Actor;
+use waymark_request::Actor;
 
 use super::answer::{refuse, refuse_with};
 

@@ -19,10 +19,10 @@ use tonic_types::StatusExt as _;
 use waymark_proto::{Access, RpcMethod};
 
 use super::*;
-use crate::clock::Clock;
 use crate::config::LimitArgs;
 use crate::edge::{MESSAGE_BYTES, ROLE_KEY};
-use crate::ids::Ids;
+use waymark_clock::Clock;
+use waymark_clock::Ids;
 
 /// Methods: Echo, Panic, Sleep, Stream (endless), StreamPanic; all take and give a string.
 #[derive(Debug, Clone)]

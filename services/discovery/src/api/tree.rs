@@ -8,7 +8,8 @@ use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::convert;
 use waymark_proto::convert::discovery::{observation, tree_node};
 use waymark_proto::discovery::v1 as pb;
-use waymark_rpc::{Call, Written, parse, required};
+use waymark_request::{Call, Written};
+use waymark_rpc::{parse, required};
 use waymark_store::{Error, Position, Write, resource};
 
 use super::Api;

@@ -6,14 +6,15 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
+use waymark_clock::ManualClock;
 use waymark_discovery::{Migrator, Service};
 use waymark_domain::WorkspaceId;
 use waymark_proto::common::v1::Evidence;
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::discovery::v1::opportunity_service_client::OpportunityServiceClient;
 use waymark_proto::discovery::v1::research_service_client::ResearchServiceClient;
+use waymark_runtime::Host;
 use waymark_runtime::config::{DatabaseArgs, ServerArgs};
-use waymark_runtime::{Host, ManualClock};
 use waymark_store::Received;
 use waymark_testkit::{Engine, NOW, TestDatabase, database, host};
 

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tonic::{Code, Response, Status};
 use uuid::Uuid;
 use waymark_client::{Channel, Options};
+use waymark_clock::ManualClock;
 use waymark_metrics::migrations::Migrator;
 use waymark_metrics::{MetricsArgs, Service, handle};
 use waymark_proto::convert::timestamp;
@@ -17,7 +18,7 @@ use waymark_proto::metrics::v1::analysis_service_client::AnalysisServiceClient;
 use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
 use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
 use waymark_proto::metrics::v1::outcome_service_client::OutcomeServiceClient;
-use waymark_runtime::{DatabaseArgs, Host, ManualClock, Running, ServerArgs};
+use waymark_runtime::{DatabaseArgs, Host, Running, ServerArgs};
 use waymark_store::Received;
 use waymark_testkit::{Engine, TestDatabase, database, host};
 

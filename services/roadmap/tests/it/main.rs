@@ -12,13 +12,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
+use waymark_clock::ManualClock;
 use waymark_proto::common::v1 as common;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_roadmap::{NAME, Service};
-use waymark_runtime::{DatabaseArgs, Host, ManualClock, Running, ServerArgs};
+use waymark_runtime::{DatabaseArgs, Host, Running, ServerArgs};
 use waymark_testkit::{Engine, TestDatabase, database};
 
 pub(crate) const W: &str = "workspaces/acme";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Tells the time. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -15,28 +15,39 @@ pub struct Clock(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    System,
-    /// Microseconds since the epoch.
-    Manual(Arc<AtomicI64>),
+    /// Microseconds it is ahead.
+    System(i64),
+    /// Microseconds since the epoch, and how many more each time it is read.
+    Manual(Arc<AtomicI64>, i64),
 }
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Source::System(0))
+    }
+
+    /// The system's clock put forward, or back by a negative time: as a replica tells it whose clock is wrong.
+    pub fn skewed(ahead: TimeDelta) -> Self {
+        Self(Source::System(ahead.num_microseconds().unwrap_or(0)))
     }
 
     /// A clock that stands at `start` until its [`ManualClock`] moves it.
     pub fn manual(start: DateTime<Utc>) -> (Self, ManualClock) {
         let micros = Arc::new(AtomicI64::new(start.timestamp_micros()));
-        (Self(Source::Manual(Arc::clone(&micros))), ManualClock(micros))
+        (Self(Source::Manual(Arc::clone(&micros), 0)), ManualClock(micros))
+    }
+
+    /// A clock that stands at `start` and moves on by `step` each time it is read.
+    pub fn ticking(start: DateTime<Utc>, step: Duration) -> Self {
+        Self(Source::Manual(Arc::new(AtomicI64::new(start.timestamp_micros())), step.as_micros() as i64))
     }
 
     /// The time now, truncated to microseconds.
     pub fn now(&self) -> DateTime<Utc> {
         let micros = match &self.0 {
-            Source::System => system_micros(),
-            Source::Manual(micros) => micros.load(Ordering::SeqCst),
+            Source::System(ahead) => system_micros() + ahead,
+            Source::Manual(micros, step) => micros.fetch_add(*step, Ordering::SeqCst),
         };
         // The fallback is unreachable before the year 262,000; a saturated time is better than a panic in the middle of
         // a request.
@@ -77,6 +88,13 @@ mod tests {
         assert_eq!(clock.now(), clock.now());
         hand.advance(Duration::from_mins(1));
         assert_eq!((clock.now() - start).num_seconds(), 59, "60 s less the truncated nanoseconds");
+    }
+
+    #[test]
+    fn a_ticking_clock_moves_when_it_is_read() {
+        let clock = Clock::ticking(DateTime::UNIX_EPOCH, Duration::from_millis(3));
+        let read: Vec<_> = (0..3).map(|_| clock.now().timestamp_millis()).collect();
+        assert_eq!(read, [0, 3, 6]);
     }
 
     #[test]
