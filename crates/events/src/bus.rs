@@ -27,7 +27,7 @@ pub(crate) async fn run(host: Host, store: Store, source: Store, subscription: S
             Ok(true) => return,
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(source = topic.source, error = %chain(&error), "the bus pauses; events stay in the log")
+                tracing::warn!(source = topic.source, error = %chain(&error), "the bus pauses; events stay in the log");
             }
         }
         tokio::select! {

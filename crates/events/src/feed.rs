@@ -193,7 +193,7 @@ fn report(event: &async_nats::Event, told: &AtomicBool, nats: &str) {
             tracing::debug!(nats, %cause, "NATS still cannot be reached");
         }
         async_nats::Event::ClientError(cause) => {
-            tracing::warn!(nats, %cause, "NATS cannot be reached; events wait, trying again")
+            tracing::warn!(nats, %cause, "NATS cannot be reached; events wait, trying again");
         }
         event => tracing::warn!(nats, %event, "NATS"),
     }

@@ -335,7 +335,7 @@ impl Relay {
             // The number was changed after the stream was made.
             match self.context.update_stream(&config).await {
                 Ok(_) => {
-                    tracing::info!(stream = config.name, replicas = self.replicas, "the stream's copies were changed")
+                    tracing::info!(stream = config.name, replicas = self.replicas, "the stream's copies were changed");
                 }
                 Err(error) => tracing::warn!(stream = config.name, %error, "the stream keeps its number of copies"),
             }

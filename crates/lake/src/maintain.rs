@@ -89,7 +89,7 @@ pub(crate) async fn vacuum(shared: &Shared, table: &Table) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use uuid::Uuid;
+    use waymark_clock::{Clock, Ids};
 
     use super::*;
     use crate::{Event, LakeOptions};
@@ -97,12 +97,11 @@ mod tests {
     #[tokio::test]
     async fn a_settled_table_is_not_looked_at_until_it_changes() {
         let folder = tempfile::tempdir().unwrap();
-        let ids = std::sync::atomic::AtomicU64::new(0);
-        let ids = move || Uuid::from_u64_pair(0, ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let (clock, _) = Clock::manual(DateTime::UNIX_EPOCH);
         let options = LakeOptions {
             max_wait: Duration::ZERO,
             idle_before_full_compaction: Duration::ZERO,
-            ..LakeOptions::new(Arc::new(|| DateTime::UNIX_EPOCH), Arc::new(ids))
+            ..LakeOptions::new(clock, Ids::seeded(1))
         };
         let lake = Lake::open(folder.path().to_str().unwrap(), options).unwrap();
         let visit = |id: &str| vec![Event::new(id, "visit", "ann", DateTime::UNIX_EPOCH)];

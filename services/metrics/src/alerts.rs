@@ -35,7 +35,7 @@ pub async fn judge_alerts(store: &Store, lake: &lake::Lake) -> Result<usize, Err
                 Ok(true) => changed += 1,
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(metric = %name, error = &error as &dyn std::error::Error, "a metric was not judged")
+                    tracing::warn!(metric = %name, error = &error as &dyn std::error::Error, "a metric was not judged");
                 }
             }
         }

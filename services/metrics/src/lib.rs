@@ -137,14 +137,14 @@ async fn pass(api: &Api) {
         Ok(0) => {}
         Ok(measured) => tracing::info!(measured, "due predictions were measured"),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for")
+            tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for");
         }
     }
     match judge_alerts(&api.store, &api.lake).await {
         Ok(0) => {}
         Ok(changed) => tracing::info!(changed, "metrics went beyond their thresholds or came back"),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "metrics with alerts could not be looked for")
+            tracing::warn!(error = &error as &dyn std::error::Error, "metrics with alerts could not be looked for");
         }
     }
 }

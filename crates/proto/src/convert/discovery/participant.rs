@@ -39,7 +39,7 @@ fn consent(message: &pb::Consent) -> Result<Consent, Violations> {
     for scope in message.scopes() {
         match scope {
             pb::ConsentScope::Unspecified => {
-                violations.add("scopes", "must each be one of NOTES, RECORDING, QUOTING, CONTACT")
+                violations.add("scopes", "must each be one of NOTES, RECORDING, QUOTING, CONTACT");
             }
             pb::ConsentScope::Notes => _ = scopes.insert(ConsentScope::Notes),
             pb::ConsentScope::Recording => _ = scopes.insert(ConsentScope::Recording),

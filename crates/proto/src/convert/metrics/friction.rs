@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(answered(|message| message.steps[1].users = 1), ["steps[1].users"]);
         assert_eq!(answered(|message| message.steps[0].users = -1), ["steps[0].users"]);
         let more = |message: &mut pb::Friction| {
-            message.correlates.push(pb::FrictionCorrelate { lost: 1, ..Default::default() })
+            message.correlates.push(pb::FrictionCorrelate { lost: 1, ..Default::default() });
         };
         assert_eq!(answered(more), ["correlates[0].lost"]);
     }
