@@ -157,7 +157,7 @@ async fn tail(options: &Tail, settings: &Settings) -> Result<()> {
                 }
             }
             Update::SnapshotRestarted => {
-                eprintln!("{area}: the connection was lost within the snapshot; it begins again")
+                eprintln!("{area}: the connection was lost within the snapshot; it begins again");
             }
             Update::Checkpoint(_) => {}
         }

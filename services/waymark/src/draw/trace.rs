@@ -129,7 +129,7 @@ impl Clients {
         for evidence in &initiative.evidence {
             match words::parts(&evidence.target) {
                 Some(("discovery", "opportunities", _)) => {
-                    opportunities.extend([words::local(&evidence.target).to_owned()])
+                    opportunities.extend([words::local(&evidence.target).to_owned()]);
                 }
                 Some(("discovery", "insights", _)) => insights.extend([words::local(&evidence.target).to_owned()]),
                 Some(("discovery", "solutions", _)) => {

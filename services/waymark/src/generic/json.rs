@@ -58,7 +58,7 @@ fn complete(of: &MessageDescriptor, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| complete_one(&kind, item)),
             Value::Object(entries) if field.is_map() => {
-                entries.values_mut().for_each(|entry| complete_one(&kind, entry))
+                entries.values_mut().for_each(|entry| complete_one(&kind, entry));
             }
             other => complete_one(&kind, other),
         }
