@@ -10,6 +10,7 @@ pub mod lint;
 pub mod opportunity;
 pub mod outcome;
 pub mod participant;
+pub mod pruning;
 pub mod reference;
 pub mod risks;
 pub mod solution;
@@ -28,11 +29,12 @@ pub use lint::{Finding, LintRule};
 pub use opportunity::{Learning, Opportunity, OpportunityEvent, OpportunityKind, ParentNode};
 pub use outcome::{Outcome, OutcomeEvent};
 pub use participant::{Consent, ConsentScope, Participant, ParticipantEvent};
+pub use pruning::Pruning;
 pub use reference::ReferenceError;
-pub use risks::{RiskStanding, RiskVerdict};
-pub use solution::{RiskEvidence, Solution, SolutionError, SolutionEvent, SolutionState};
+pub use risks::{RiskStanding, RiskVerdict, SolutionError};
+pub use solution::{RiskEvidence, Solution, SolutionEvent, SolutionState};
 pub use study::{Study, StudyError, StudyEvent, StudyMethod, StudyState};
-pub use tree::{NodeChange, NodeName, Pruning, Tree, TreeError};
+pub use tree::{NodeChange, NodeName, Tree, TreeError};
 
 /// Implements [`crate::Resource`] for a discovery resource with a `meta` field.
 macro_rules! resource {

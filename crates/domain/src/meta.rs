@@ -1,12 +1,14 @@
-//! What every resource has: identity, label, version and times.
+//! What every resource has: a kind, a name of that kind, a label, version and times.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::Name;
+use crate::name::{AnyName, FullName, NameError, ResourceId, WorkspaceId};
 
 /// The standard fields of a resource (AIP-148). The store stamps version and times; a decision never does.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,4 +48,89 @@ pub trait Resource: Debug + Clone + PartialEq + Send + Sync + 'static {
     fn meta(&self) -> &Meta<Self>;
     /// The standard fields, for the store that stamps them.
     fn meta_mut(&mut self) -> &mut Meta<Self>;
+}
+
+/// The name of a resource of type `T`; parsing refuses names of other collections.
+pub struct Name<T> {
+    workspace: WorkspaceId,
+    id: ResourceId,
+    resource: PhantomData<fn() -> T>,
+}
+
+impl<T> Name<T> {
+    /// The name of `id` in `workspace`.
+    pub fn new(workspace: WorkspaceId, id: ResourceId) -> Self {
+        Self { workspace, id, resource: PhantomData }
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> &WorkspaceId {
+        &self.workspace
+    }
+
+    /// The id within the collection.
+    pub fn id(&self) -> &ResourceId {
+        &self.id
+    }
+}
+
+impl<T: Resource> Name<T> {
+    /// The same name without its type.
+    pub fn any(&self) -> AnyName {
+        AnyName { workspace: self.workspace.clone(), collection: T::COLLECTION.to_owned(), id: self.id.clone() }
+    }
+
+    /// The same name with its service.
+    pub fn full(&self) -> FullName {
+        FullName { service: T::SERVICE.to_owned(), name: self.any() }
+    }
+}
+
+impl<T: Resource> FromStr for Name<T> {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let name: AnyName = text.parse()?;
+        if name.collection != T::COLLECTION {
+            return Err(NameError::Collection { name: text.to_owned(), expected: T::COLLECTION });
+        }
+        Ok(Self::new(name.workspace, name.id))
+    }
+}
+
+// Written out because a derive would ask `T` for the same traits.
+impl<T: Resource> fmt::Display for Name<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.workspace, T::COLLECTION, self.id)
+    }
+}
+impl<T> fmt::Debug for Name<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({}/…/{})", self.workspace, self.id)
+    }
+}
+impl<T> Clone for Name<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.workspace.clone(), self.id.clone())
+    }
+}
+impl<T> PartialEq for Name<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.workspace == other.workspace && self.id == other.id
+    }
+}
+impl<T> Eq for Name<T> {}
+impl<T> PartialOrd for Name<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<T> Ord for Name<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (&self.workspace, &self.id).cmp(&(&other.workspace, &other.id))
+    }
+}
+impl<T> std::hash::Hash for Name<T> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (&self.workspace, &self.id).hash(state);
+    }
 }

@@ -8,6 +8,7 @@ pub mod metric;
 pub mod outcome;
 pub mod prediction;
 pub mod trend;
+mod watch;
 
 pub use alert::{Alert, AlertCondition, AlertError, Breach, Period, Threshold};
 pub use friction::{

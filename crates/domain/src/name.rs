@@ -1,10 +1,8 @@
-//! Resource names (AIP-122): `workspaces/{workspace}/<collection>/{id}`, and full names that also say which service.
+//! Names of resources of any kind (AIP-122): `workspaces/{workspace}/<collection>/{id}`, and full names that also say
+//! which service. Names of one kind are in `meta`, with what a kind is.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::str::FromStr;
-
-use crate::Resource;
 
 /// Why a name or an id is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -137,91 +135,6 @@ impl FromStr for AnyName {
 impl fmt::Display for AnyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.workspace, self.collection, self.id)
-    }
-}
-
-/// The name of a resource of type `T`; parsing refuses names of other collections.
-pub struct Name<T> {
-    workspace: WorkspaceId,
-    id: ResourceId,
-    resource: PhantomData<fn() -> T>,
-}
-
-impl<T> Name<T> {
-    /// The name of `id` in `workspace`.
-    pub fn new(workspace: WorkspaceId, id: ResourceId) -> Self {
-        Self { workspace, id, resource: PhantomData }
-    }
-
-    /// The workspace.
-    pub fn workspace(&self) -> &WorkspaceId {
-        &self.workspace
-    }
-
-    /// The id within the collection.
-    pub fn id(&self) -> &ResourceId {
-        &self.id
-    }
-}
-
-impl<T: Resource> Name<T> {
-    /// The same name without its type.
-    pub fn any(&self) -> AnyName {
-        AnyName { workspace: self.workspace.clone(), collection: T::COLLECTION.to_owned(), id: self.id.clone() }
-    }
-
-    /// The same name with its service.
-    pub fn full(&self) -> FullName {
-        FullName { service: T::SERVICE.to_owned(), name: self.any() }
-    }
-}
-
-impl<T: Resource> FromStr for Name<T> {
-    type Err = NameError;
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        let name: AnyName = text.parse()?;
-        if name.collection != T::COLLECTION {
-            return Err(NameError::Collection { name: text.to_owned(), expected: T::COLLECTION });
-        }
-        Ok(Self::new(name.workspace, name.id))
-    }
-}
-
-// Written out because a derive would ask `T` for the same traits.
-impl<T: Resource> fmt::Display for Name<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.workspace, T::COLLECTION, self.id)
-    }
-}
-impl<T> fmt::Debug for Name<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Name({}/…/{})", self.workspace, self.id)
-    }
-}
-impl<T> Clone for Name<T> {
-    fn clone(&self) -> Self {
-        Self::new(self.workspace.clone(), self.id.clone())
-    }
-}
-impl<T> PartialEq for Name<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.workspace == other.workspace && self.id == other.id
-    }
-}
-impl<T> Eq for Name<T> {}
-impl<T> PartialOrd for Name<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl<T> Ord for Name<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (&self.workspace, &self.id).cmp(&(&other.workspace, &other.id))
-    }
-}
-impl<T> std::hash::Hash for Name<T> {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        (&self.workspace, &self.id).hash(state);
     }
 }
 

@@ -7,12 +7,12 @@ use arrow::compute::max;
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Utc};
 
-use crate::Shared;
 use crate::error::Result;
 use crate::file::Span;
 use crate::query::Watermark;
 use crate::scan::{Scan, Source};
 use crate::schema::column;
+use crate::shared::Shared;
 
 /// One event name.
 #[derive(Debug, Clone, PartialEq, Eq)]

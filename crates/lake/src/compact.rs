@@ -11,12 +11,12 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use futures::StreamExt;
 
-use crate::Shared;
 use crate::error::{LakeError, Result};
 use crate::file::{DataFile, FileEncoder};
 use crate::metrics::count;
 use crate::scan::{Scan, overlapping};
 use crate::schema::COLUMNS;
+use crate::shared::Shared;
 use crate::table::{Change, Table};
 
 /// Another process may win the race for the same files this often before the caller is told.

@@ -6,16 +6,15 @@
 //! are bounded by semaphores over all workspaces.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use crate::Shared;
 use crate::error::{LakeError, Result};
 use crate::event::Event;
 use crate::file::FileEncoder;
 use crate::metrics::count;
 use crate::schema::encode;
+use crate::shared::Shared;
 use crate::table::{Change, Table};
 
 /// What an acknowledged batch is told.
@@ -152,6 +151,3 @@ async fn write_group(shared: &Shared, table: &Table, batches: Vec<Vec<Event>>) -
     shared.committed.notify_one();
     Ok((version, duplicates))
 }
-
-/// The wait that a caller without company is asked for, unless configured otherwise.
-pub(crate) const DEFAULT_WAIT: Duration = Duration::from_millis(200);

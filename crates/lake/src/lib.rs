@@ -28,6 +28,7 @@ mod property;
 mod query;
 mod scan;
 mod schema;
+mod shared;
 mod storage;
 mod table;
 mod trend;
@@ -58,6 +59,7 @@ use error::Result;
 use ingest::Gate;
 use metrics::Counters;
 use scan::Engine;
+use shared::Shared;
 use storage::Root;
 use table::Table;
 
@@ -66,21 +68,6 @@ use table::Table;
 pub struct Lake {
     shared: Arc<Shared>,
     workspaces: Arc<Mutex<Workspaces>>,
-}
-
-/// What tasks of the lake share with its handles.
-pub(crate) struct Shared {
-    pub options: LakeOptions,
-    pub root: Root,
-    pub engine: Engine,
-    pub counters: Counters,
-    /// One permit per row that may wait.
-    pub queue: Arc<Semaphore>,
-    /// One permit per byte that may wait.
-    pub queue_bytes: Arc<Semaphore>,
-    pub tasks: TaskTracker,
-    /// Told after every commit, for maintenance.
-    pub committed: Notify,
 }
 
 /// Tables opened so far. A table is opened under its own lock, so one slow workspace does not hold up the others.
@@ -174,7 +161,7 @@ impl Lake {
     /// Compacts, checkpoints and vacuums in the background for as long as the returned future is polled; dropping it
     /// stops that at a safe point.
     pub async fn maintain(&self) {
-        maintain::run(self).await;
+        maintain::run(&self.shared, || self.tables()).await;
     }
 
     /// What the lake has done since it was opened.

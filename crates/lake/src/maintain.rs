@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Lake;
-use crate::Shared;
 use crate::compact::{compact_fully, compact_tier};
 use crate::error::{LakeError, Result};
 use crate::metrics::count;
+use crate::shared::Shared;
 use crate::table::Table;
 
 /// How often quiet workspaces and the vacuum are looked at.
 const TICK: Duration = Duration::from_secs(5);
 
-/// Runs until dropped. A failure is logged and met again at the next round: maintenance never stops ingest.
-pub(crate) async fn run(lake: &Lake) {
-    let shared = lake.shared.clone();
+/// Looks after the tables that are open, asked for anew at each round, until dropped. A failure is logged and met again
+/// at the next round: maintenance never stops ingest.
+pub(crate) async fn run<F>(shared: &Arc<Shared>, open: impl Fn() -> F)
+where
+    F: Future<Output = Vec<(String, Arc<Table>)>>,
+{
     let mut seen: HashMap<String, Watched> = HashMap::new();
     let mut vacuumed = Instant::now();
     loop {
@@ -31,9 +33,9 @@ pub(crate) async fn run(lake: &Lake) {
         if vacuum_now {
             vacuumed = Instant::now();
         }
-        for (workspace, table) in lake.tables().await {
+        for (workspace, table) in open().await {
             let watched = seen.entry(workspace.clone()).or_insert_with(|| Watched::new(&table));
-            if let Err(error) = care(&shared, &table, watched, vacuum_now).await
+            if let Err(error) = care(shared, &table, watched, vacuum_now).await
                 && !matches!(error, LakeError::Conflict)
             {
                 tracing::warn!(workspace, error = %error, "the event table could not be maintained");
@@ -92,7 +94,7 @@ mod tests {
     use waymark_clock::{Clock, Ids};
 
     use super::*;
-    use crate::{Event, LakeOptions};
+    use crate::{Event, Lake, LakeOptions};
 
     #[tokio::test]
     async fn a_settled_table_is_not_looked_at_until_it_changes() {

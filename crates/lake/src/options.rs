@@ -8,7 +8,8 @@ use std::time::Duration;
 use object_store::ObjectStore;
 use waymark_clock::{Clock, Ids};
 
-use crate::ingest::DEFAULT_WAIT;
+/// How long a batch without company waits for it, unless configured otherwise.
+const DEFAULT_WAIT: Duration = Duration::from_millis(200);
 
 /// Everything about a lake that can be chosen. Start from [`LakeOptions::new`].
 #[derive(Clone)]

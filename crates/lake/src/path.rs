@@ -8,13 +8,13 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::Shared;
 use crate::error::{LakeError, Result};
 use crate::file::Span;
 use crate::property::{PropertyFilter, PropertyTest, PropertyValue, extract};
 use crate::query::{TimeRange, Watermark};
 use crate::scan::{Scan, Source};
 use crate::schema::column;
+use crate::shared::Shared;
 
 /// Steps are bits of a word.
 const MOST_STEPS: usize = 16;

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 
-use crate::Shared;
 use crate::calendar::buckets;
 use crate::error::{LakeError, Result};
 use crate::file::Span;
@@ -18,6 +17,7 @@ use crate::property::{PropertyTest, PropertyValue, extract};
 use crate::query::{Breakdown, Measure, Series, TrendAnswer, TrendQuery};
 use crate::scan::{Scan, Source};
 use crate::schema::{REVENUE, column};
+use crate::shared::Shared;
 
 /// Distinct values of a breakdown beyond this are a mistake (an id, a time), not a chart.
 const MOST_SERIES: usize = 10_000;

@@ -64,7 +64,7 @@ async fn conclude(
     finding: &Finding,
 ) -> Result<pb::Outcome, Error> {
     let outcome: Name<Outcome> = Name::new(write.workspace().clone(), prediction.meta.name.id().clone());
-    let concluded = prediction.conclude(outcome.clone(), corrected, write.now()).map_err(Error::rule)?;
+    let concluded = prediction.conclude(outcome.any(), corrected, write.now()).map_err(Error::rule)?;
     let Some(ship_time) = concluded.state().ship_time() else {
         // A concluded prediction has a shipping time by construction.
         return Err(Error::rule(PredictionError::Overtaken { name: concluded.state().meta.name.clone(), version: 0 }));

@@ -6,8 +6,8 @@
 use chrono::{DateTime, Utc};
 use strum::{Display, IntoStaticStr, VariantNames};
 
+use super::pruning::Pruning;
 use super::solution::Solution;
-use super::tree::Pruning;
 use crate::evidence::Risk;
 use crate::{Change, Failure, FailureKind, Meta, Name};
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use strum::{IntoStaticStr, VariantNames};
 
 use super::outcome::Outcome;
-use super::tree::Pruning;
+use super::pruning::Pruning;
 use crate::evidence::Evidence;
 use crate::name::NameError;
 use crate::range::Range;

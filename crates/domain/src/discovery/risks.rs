@@ -1,9 +1,11 @@
-//! Where a solution stands with respect to the four risks.
+//! Where a solution stands with respect to the four risks, and the rule that it is validated by.
+
+use chrono::{DateTime, Utc};
 
 use super::assumption_test::{AssumptionTest, TestVerdict};
-use super::solution::Solution;
-use crate::Name;
+use super::solution::{Solution, SolutionEvent, SolutionState};
 use crate::evidence::{Evidence, Risk};
+use crate::{Change, Failure, FailureKind, Name, Violation};
 
 /// Where a solution stands with respect to one risk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,59 @@ pub enum RiskVerdict {
     Contested,
     /// A failed test and nothing else.
     Refuted,
+}
+
+/// Why a solution is not validated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SolutionError {
+    /// The state does not allow it.
+    #[error("{resource} is {state}: only a PROPOSED solution that is not pruned can be validated")]
+    State {
+        /// The solution.
+        resource: String,
+        /// `VALIDATED` or `PRUNED`.
+        state: String,
+    },
+    /// Risks have neither a passed test nor evidence.
+    #[error("{resource} has open risks: {}; conclude a test that passes or add evidence for each", .risks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    RisksOpen {
+        /// The solution.
+        resource: String,
+        /// The open risks.
+        risks: Vec<Risk>,
+    },
+}
+
+impl Failure for SolutionError {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Refused
+    }
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::State { .. } => "STATE_CONFLICT",
+            Self::RisksOpen { .. } => "RISKS_OPEN",
+        }
+    }
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::State { resource, state } => {
+                vec![("resource", resource.clone()), ("state", state.clone()), ("action", "validate".to_owned())]
+            }
+            Self::RisksOpen { resource, .. } => vec![("resource", resource.clone())],
+        }
+    }
+    fn violations(&self) -> Vec<Violation> {
+        match self {
+            Self::State { .. } => Vec::new(),
+            Self::RisksOpen { risks, .. } => risks
+                .iter()
+                .map(|risk| Violation {
+                    field: risk.to_string(),
+                    description: "has neither a passed test nor evidence".to_owned(),
+                })
+                .collect(),
+        }
+    }
 }
 
 impl RiskStanding {
@@ -65,4 +120,25 @@ pub fn assess(solution: &Solution, tests: &[AssumptionTest]) -> Vec<RiskStanding
         open: counted(risk, TestVerdict::Open),
     };
     Risk::ALL.iter().map(standing).collect()
+}
+
+impl Solution {
+    /// Declares it ready to be built, given its tests: each of the four risks needs a passed test or evidence.
+    pub fn validate(self, tests: &[AssumptionTest], now: DateTime<Utc>) -> Result<Change<Self>, SolutionError> {
+        let resource = self.meta.name.to_string();
+        if self.pruning.is_some() {
+            return Err(SolutionError::State { resource, state: "PRUNED".to_owned() });
+        }
+        if self.state != SolutionState::Proposed {
+            return Err(SolutionError::State { resource, state: self.state.to_string() });
+        }
+        let open: Vec<Risk> = assess(&self, tests).into_iter().filter(|s| !s.is_supported()).map(|s| s.risk).collect();
+        if !open.is_empty() {
+            return Err(SolutionError::RisksOpen { resource, risks: open });
+        }
+        Ok(Change::new(
+            Self { state: SolutionState::Validated, validate_time: Some(now), ..self },
+            SolutionEvent::Validated,
+        ))
+    }
 }

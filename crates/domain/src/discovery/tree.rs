@@ -5,55 +5,25 @@
 //! kind and is not below itself.
 
 mod branches;
+mod node;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
 use super::assumption_test::{AssumptionTest, AssumptionTestEvent};
 use super::opportunity::{Opportunity, OpportunityEvent, ParentNode};
 use super::outcome::Outcome;
+use super::pruning::Pruning;
 use super::solution::{Solution, SolutionEvent};
-use crate::name::NameError;
-use crate::{AnyName, Change, Failure, FailureKind, Name, Resource, Violation};
+use crate::{Change, Failure, FailureKind, Name, Resource, Violation};
 
 pub use branches::Branches;
+pub use node::{NodeChange, NodeName};
 
 /// Levels of opportunities below an outcome, at most. It also bounds how deep a tree nests as a message: decoders of
 /// protobuf refuse one of more than 100 levels, and a tree has three more than its opportunities.
 pub const LEVELS: usize = 20;
-
-/// Why a node was given up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pruning {
-    /// The reason given.
-    pub reason: String,
-    /// The node that was pruned: the one that holds this, or one above it.
-    pub node: AnyName,
-    /// When.
-    pub time: DateTime<Utc>,
-}
-
-/// The name of a node of any kind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the variants are the kinds of node")]
-pub enum NodeName {
-    Outcome(Name<Outcome>),
-    Opportunity(Name<Opportunity>),
-    Solution(Name<Solution>),
-    AssumptionTest(Name<AssumptionTest>),
-}
-
-/// The decided change of a node of any kind.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the variants are the kinds of node that change their place")]
-pub enum NodeChange {
-    Opportunity(Change<Opportunity>),
-    Solution(Change<Solution>),
-    AssumptionTest(Change<AssumptionTest>),
-}
 
 /// Nodes by name: all trees of a workspace, or as much of them as a decision needs. Deleted nodes are not among them,
 /// pruned ones are.
@@ -139,46 +109,6 @@ impl Failure for TreeError {
     }
 }
 
-impl NodeName {
-    /// The same name without its kind.
-    pub fn any(&self) -> AnyName {
-        match self {
-            Self::Outcome(name) => name.any(),
-            Self::Opportunity(name) => name.any(),
-            Self::Solution(name) => name.any(),
-            Self::AssumptionTest(name) => name.any(),
-        }
-    }
-}
-
-impl FromStr for NodeName {
-    type Err = NameError;
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        let name: AnyName = text.parse()?;
-        match name.collection.as_str() {
-            Outcome::COLLECTION => text.parse().map(Self::Outcome),
-            Solution::COLLECTION => text.parse().map(Self::Solution),
-            AssumptionTest::COLLECTION => text.parse().map(Self::AssumptionTest),
-            _ => text.parse().map(Self::Opportunity),
-        }
-    }
-}
-
-impl fmt::Display for NodeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.any().fmt(f)
-    }
-}
-
-impl From<&ParentNode> for NodeName {
-    fn from(parent: &ParentNode) -> Self {
-        match parent {
-            ParentNode::Outcome(name) => Self::Outcome(name.clone()),
-            ParentNode::Opportunity(name) => Self::Opportunity(name.clone()),
-        }
-    }
-}
-
 fn by_name<T: Resource>(nodes: impl IntoIterator<Item = T>) -> BTreeMap<Name<T>, T> {
     nodes.into_iter().map(|node| (node.meta().name.clone(), node)).collect()
 }
@@ -201,7 +131,16 @@ impl Tree {
 
     /// What stands below what.
     pub fn branches(&self) -> Branches {
-        Branches::of(self)
+        let opportunities = self.opportunities.values();
+        let opportunities =
+            opportunities.map(|o| (NodeName::from(&o.parent_node), NodeName::Opportunity(o.meta.name.clone())));
+        let solutions = self.solutions.values();
+        let solutions =
+            solutions.map(|s| (NodeName::Opportunity(s.opportunity.clone()), NodeName::Solution(s.meta.name.clone())));
+        let tests = self.tests.values();
+        let tests =
+            tests.map(|t| (NodeName::Solution(t.solution.clone()), NodeName::AssumptionTest(t.meta.name.clone())));
+        opportunities.chain(solutions).chain(tests).collect()
     }
 
     /// Why a node was given up; `None` when it was not, or does not exist.

@@ -4,8 +4,7 @@
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use strum::{Display, IntoStaticStr, VariantNames};
 
-use super::Outcome;
-use crate::{Change, Evidence, Failure, FailureKind, FullName, Meta, Name, Range, Resource, Violation};
+use crate::{AnyName, Change, Evidence, Failure, FailureKind, FullName, Meta, Name, Range, Resource, Violation};
 
 /// What somebody expected of an initiative.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,8 +56,8 @@ pub enum PredictionState {
     Measured {
         /// When the initiative reached users.
         ship_time: DateTime<Utc>,
-        /// The outcome.
-        outcome: Name<Outcome>,
+        /// The outcome, which names this prediction.
+        outcome: AnyName,
     },
     /// The initiative was declined before it shipped.
     Withdrawn,
@@ -250,7 +249,7 @@ impl Prediction {
     /// The prediction has an outcome, measured around `ship_time`. The same conditions as for [`Prediction::windows`].
     pub fn conclude(
         self,
-        outcome: Name<Outcome>,
+        outcome: AnyName,
         ship_time: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<Change<Self>, PredictionError> {
@@ -318,7 +317,7 @@ pub(crate) mod tests {
         prediction(PredictionState::Measuring { ship_time: at("2026-02-10T15:30:00Z") })
     }
 
-    fn outcome() -> Name<Outcome> {
+    fn outcome() -> AnyName {
         "workspaces/acme/outcomes/sso".parse().unwrap()
     }
 

@@ -14,8 +14,8 @@ use strum::{Display, IntoStaticStr, VariantNames};
 pub use decide::Declining;
 pub use error::InitiativeError;
 
-use super::{Estimate, Product, TargetInterval};
-use crate::{Evidence, FullName, Meta, Name, Range, Resource, Risk, Verdict};
+use super::{Product, TargetInterval};
+use crate::{AnyName, Evidence, FullName, Meta, Name, Range, Resource, Risk, Verdict};
 
 /// A piece of work that is meant to change something for users.
 #[derive(Debug, Clone, PartialEq)]
@@ -186,8 +186,8 @@ pub enum PausedIn {
 /// A move in the RICE order by a new or changed estimate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankChange {
-    /// The estimate that caused it.
-    pub estimate: Name<Estimate>,
+    /// The estimate that caused it, which names the initiative.
+    pub estimate: AnyName,
     /// Position before, from 1; `None` when it had none.
     pub from_position: Option<u32>,
     /// Position after.

@@ -138,7 +138,7 @@ impl Ranking {
             place.map_or("no rank".to_owned(), |r| format!("rank {} (RICE {})", r.position, Plain(r.score.likely())))
         };
         Some(RankChange {
-            estimate: estimate.meta.name.clone(),
+            estimate: estimate.meta.name.any(),
             from_position: from.map(|r| r.position),
             to_position: to.map(|r| r.position),
             ranked_count: self.ranked.len() as u32,

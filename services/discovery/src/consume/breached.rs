@@ -5,7 +5,7 @@ use waymark_domain::{Evidence, Violations};
 use waymark_proto::metrics::v1 as metrics;
 use waymark_store::{Error, Write};
 
-use super::root;
+use super::roots::root;
 use super::seen::{Sighting, tell};
 
 /// What the breach says, in discovery's terms.

@@ -6,7 +6,7 @@ use waymark_proto::discovery::v1 as pb;
 use waymark_proto::metrics::v1 as metrics;
 use waymark_store::{Error, Write};
 
-use super::create_root;
+use super::roots::create_root;
 use super::seen::{Sighting, tell};
 use crate::store::Outcomes;
 

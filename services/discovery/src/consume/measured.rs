@@ -11,7 +11,7 @@ use waymark_proto::discovery::v1 as pb;
 use waymark_proto::metrics::v1 as metrics;
 use waymark_store::{Error, Received, Write};
 
-use super::{cut, link, root};
+use super::roots::{cut, link, root};
 use crate::NAME;
 use crate::store::{AssumptionTests, Opportunities, Solutions};
 

@@ -8,7 +8,7 @@ use waymark_domain::{Change, Evidence};
 use waymark_proto::discovery::v1 as pb;
 use waymark_store::{Error, Write};
 
-use super::{cut, link};
+use super::roots::{cut, link};
 use crate::store::Opportunities;
 
 /// What was seen, in discovery's terms.

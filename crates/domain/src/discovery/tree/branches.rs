@@ -3,30 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use super::{NodeName, Tree};
+use super::node::NodeName;
 
 /// The nodes directly below each node of a tree, as the tree was when they were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branches(BTreeMap<NodeName, Vec<NodeName>>);
 
-impl Branches {
-    pub(super) fn of(tree: &Tree) -> Self {
-        let opportunities = tree.opportunities.values();
-        let opportunities =
-            opportunities.map(|o| (NodeName::from(&o.parent_node), NodeName::Opportunity(o.meta.name.clone())));
-        let solutions = tree.solutions.values();
-        let solutions =
-            solutions.map(|s| (NodeName::Opportunity(s.opportunity.clone()), NodeName::Solution(s.meta.name.clone())));
-        let tests = tree.tests.values();
-        let tests =
-            tests.map(|t| (NodeName::Solution(t.solution.clone()), NodeName::AssumptionTest(t.meta.name.clone())));
+/// From pairs of the node above and the node; those below one node stay in the order given.
+impl FromIterator<(NodeName, NodeName)> for Branches {
+    fn from_iter<I: IntoIterator<Item = (NodeName, NodeName)>>(pairs: I) -> Self {
         let mut branches: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (above, node) in opportunities.chain(solutions).chain(tests) {
+        for (above, node) in pairs {
             branches.entry(above).or_default().push(node);
         }
         Self(branches)
     }
+}
 
+impl Branches {
     /// What stands directly below a node: opportunities, then solutions, then tests, each in order of name.
     pub fn below(&self, node: &NodeName) -> &[NodeName] {
         self.0.get(node).map_or(&[], Vec::as_slice)

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::super::measure::{self, FILTERS};
 use super::super::{Condition, NumberOrder, PropertyFilter, Scalar};
-use super::words::mention;
 use crate::ResourceId;
 use crate::name::NameError;
 use crate::text::TextError;
@@ -19,6 +18,8 @@ const ENTRY_DAYS: i64 = 366;
 const PROPERTIES: usize = 10;
 const MIN_USERS: std::ops::RangeInclusive<i64> = 1..=1_000_000;
 const DEFAULT_MIN_USERS: u32 = 30;
+/// Characters of a name in a sentence.
+const MENTION: usize = 80;
 
 /// Where users may leave, and when.
 #[derive(Debug, Clone, PartialEq)]
@@ -285,5 +286,14 @@ fn spell(text: &mut String, kind: &str, parts: &[impl AsRef<str>]) {
     let _ = write!(text, "|{kind}{}", parts.len());
     for part in parts.iter().map(AsRef::as_ref) {
         let _ = write!(text, ":{}:{part}", part.len());
+    }
+}
+
+/// A name, or its beginning when it is long.
+pub(super) fn mention(name: &str) -> String {
+    if name.chars().count() <= MENTION {
+        name.to_owned()
+    } else {
+        name.chars().take(MENTION - 1).chain(['…']).collect()
     }
 }

@@ -1,9 +1,7 @@
 //! A finding in words, for evidence and for people: bounded in length, whatever events are called.
 
-use super::{Correlate, Friction, Loss, Step};
-
-/// Characters of a name in a sentence.
-const MENTION: usize = 80;
+use super::question::{Step, mention};
+use super::{Correlate, Friction, Loss};
 
 impl Friction {
     /// The whole path, in a sentence: `from "signed_up" to "report_created"`.
@@ -84,15 +82,6 @@ fn between(from: &str, to: &str) -> String {
 /// A name in a sentence, of bounded length.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", mention(name))
-}
-
-/// A name, or its beginning when it is long.
-pub(super) fn mention(name: &str) -> String {
-    if name.chars().count() <= MENTION {
-        name.to_owned()
-    } else {
-        name.chars().take(MENTION - 1).chain(['…']).collect()
-    }
 }
 
 /// `1240` is `1,240`.

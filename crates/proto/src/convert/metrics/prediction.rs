@@ -1,7 +1,7 @@
 //! Predictions.
 
-use waymark_domain::metrics::{Prediction, PredictionState, Promise};
-use waymark_domain::{Violations, text};
+use waymark_domain::metrics::{Outcome, Prediction, PredictionState, Promise};
+use waymark_domain::{Name, Violations, text};
 
 use crate::convert::{evidence, meta, range, set_meta, time, timestamp};
 use crate::metrics::v1 as pb;
@@ -60,8 +60,8 @@ fn state(violations: &mut Violations, message: &pb::Prediction) -> Option<Predic
         pb::PredictionState::Measuring => shipped().map(|ship_time| PredictionState::Measuring { ship_time }),
         pb::PredictionState::Measured => {
             let ship_time = shipped();
-            let outcome = violations.check("outcome", message.outcome.parse());
-            Some(PredictionState::Measured { ship_time: ship_time?, outcome: outcome? })
+            let outcome = violations.check("outcome", message.outcome.parse::<Name<Outcome>>());
+            Some(PredictionState::Measured { ship_time: ship_time?, outcome: outcome?.any() })
         }
         pb::PredictionState::Withdrawn => Some(PredictionState::Withdrawn),
     }

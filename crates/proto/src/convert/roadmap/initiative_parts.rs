@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use waymark_domain::roadmap::{
-    ActualOutcome, Decline, Declining, ExpectedOutcome, Pause, PausedIn, RankChange, RiskAssessment, TargetInterval,
-    Waiver,
+    ActualOutcome, Decline, Declining, Estimate, ExpectedOutcome, Pause, PausedIn, RankChange, RiskAssessment,
+    TargetInterval, Waiver,
 };
-use waymark_domain::{FullName, Risk, Violations, text};
+use waymark_domain::{FullName, Name, Risk, Violations, text};
 
 use crate::common::v1 as common;
 use crate::convert::{evidence, range, risk, time, timestamp, verdict};
@@ -239,11 +239,11 @@ impl TryFrom<pb::RankChange> for RankChange {
     type Error = Violations;
     fn try_from(message: pb::RankChange) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let estimate = violations.check("estimate", message.estimate.parse());
+        let estimate = violations.check("estimate", message.estimate.parse::<Name<Estimate>>());
         let position = |position: i32| u32::try_from(position).ok().filter(|p| *p > 0);
         match (estimate, time(&mut violations, "time", message.time)) {
             (Some(estimate), Some(time)) => Ok(Self {
-                estimate,
+                estimate: estimate.any(),
                 from_position: position(message.from_position),
                 to_position: position(message.to_position),
                 ranked_count: position(message.ranked_count).unwrap_or_default(),

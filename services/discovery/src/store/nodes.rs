@@ -1,0 +1,88 @@
+//! Nodes of trees before they are saved: their place and their evidence are looked up for the rules.
+
+use waymark_domain::Change;
+use waymark_domain::discovery::reference::check_targets;
+use waymark_domain::discovery::{
+    AssumptionTest, AssumptionTestEvent, Opportunity, OpportunityEvent, ParentNode, Solution, SolutionEvent, Tree,
+};
+use waymark_store::{Error, Write};
+
+use super::references::existing;
+use super::{Opportunities, Outcomes, Solutions};
+
+/// Keeps an opportunity that is new in its tree, hence has nothing below it, with its place and evidence looked up.
+pub async fn keep_opportunity(
+    write: &mut Write,
+    opportunity: Opportunity,
+    event: OpportunityEvent,
+) -> Result<Change<Opportunity>, Error> {
+    above(write, &opportunity.parent_node).await?.place_opportunity(&opportunity).map_err(Error::rule)?;
+    revise_opportunity(write, opportunity, event).await
+}
+
+/// Keeps an opportunity that stays where it is, with its evidence looked up.
+pub async fn revise_opportunity(
+    write: &mut Write,
+    opportunity: Opportunity,
+    event: OpportunityEvent,
+) -> Result<Change<Opportunity>, Error> {
+    let targets = || opportunity.evidence.iter().map(|e| &e.target);
+    let existing = existing(write, targets()).await?;
+    check_targets("evidence", opportunity.meta.name.workspace(), targets(), &existing).map_err(Error::rule)?;
+    Ok(Change::new(opportunity, event))
+}
+
+/// Keeps a solution that is new in its tree, with its place and evidence looked up.
+pub async fn keep_solution(
+    write: &mut Write,
+    solution: Solution,
+    event: SolutionEvent,
+) -> Result<Change<Solution>, Error> {
+    let opportunity = write.find::<Opportunities>(&solution.opportunity).await?;
+    Tree::new([], opportunity, [], []).place_solution(&solution).map_err(Error::rule)?;
+    revise_solution(write, solution, event).await
+}
+
+/// Keeps a solution that stays where it is, with its evidence looked up.
+pub async fn revise_solution(
+    write: &mut Write,
+    solution: Solution,
+    event: SolutionEvent,
+) -> Result<Change<Solution>, Error> {
+    let targets = || solution.risk_evidence.iter().flat_map(|r| &r.evidence).map(|e| &e.target);
+    let existing = existing(write, targets()).await?;
+    check_targets("risk_evidence", solution.meta.name.workspace(), targets(), &existing).map_err(Error::rule)?;
+    Ok(Change::new(solution, event))
+}
+
+/// Keeps a test that is new in its tree, with its place looked up.
+pub async fn keep_test(
+    write: &mut Write,
+    test: AssumptionTest,
+    event: AssumptionTestEvent,
+) -> Result<Change<AssumptionTest>, Error> {
+    let solution = write.find::<Solutions>(&test.solution).await?;
+    Tree::new([], [], solution, []).place_test(&test).map_err(Error::rule)?;
+    Ok(Change::new(test, event))
+}
+
+/// The nodes from `node` up to the root, as far as they exist.
+async fn above(write: &mut Write, node: &ParentNode) -> Result<Tree, Error> {
+    let mut tree = Tree::default();
+    let mut next = Some(node.clone());
+    while let Some(node) = next.take() {
+        match node {
+            ParentNode::Outcome(name) => {
+                tree.outcomes.extend(write.find::<Outcomes>(&name).await?.map(|outcome| (name, outcome)));
+            }
+            ParentNode::Opportunity(name) if tree.opportunities.contains_key(&name) => {}
+            ParentNode::Opportunity(name) => {
+                if let Some(opportunity) = write.find::<Opportunities>(&name).await? {
+                    next = Some(opportunity.parent_node.clone());
+                    tree.opportunities.insert(name, opportunity);
+                }
+            }
+        }
+    }
+    Ok(tree)
+}
