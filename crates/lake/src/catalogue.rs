@@ -7,9 +7,9 @@ use arrow::compute::max;
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Utc};
 
+use crate::answer::Watermark;
 use crate::error::Result;
 use crate::file::Span;
-use crate::query::Watermark;
 use crate::scan::{Scan, Source};
 use crate::schema::column;
 use crate::shared::Shared;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, SecondsFormat, Timelike, Utc};
 use deltalake::kernel::{Add, Remove};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -31,6 +31,18 @@ pub(crate) struct Span {
 impl Span {
     /// The span of a file whose statistics are unknown.
     pub(crate) const ANY: Self = Self { min: i64::MIN, max: i64::MAX };
+
+    /// The microseconds from `start` up to but without `end`; none when there is no whole one between them.
+    pub(crate) fn of_times(start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
+        // Event times are whole microseconds, so `time >= start` is `time >= ceil(start)`.
+        let ceil = |time: DateTime<Utc>| time.timestamp_micros() + i64::from(!time.nanosecond().is_multiple_of(1000));
+        Self { min: ceil(start), max: ceil(end) - 1 }
+    }
+
+    /// Whether a value is in it.
+    pub(crate) fn holds(self, value: i64) -> bool {
+        self.min <= value && value <= self.max
+    }
 
     fn join(self, other: Self) -> Self {
         Self { min: self.min.min(other.min), max: self.max.max(other.max) }

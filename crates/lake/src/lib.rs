@@ -3,15 +3,14 @@
 //!
 //! - [`Lake::ingest`] commits batches in groups and answers when the rows are durable and visible.
 //! - An event's identity is `(user, time, event_id)`; every answer counts an event once, however often it was sent
-//!   and wherever its
-//!   copies lie, before compaction as after.
+//!   and wherever its copies lie, before compaction as after.
 //! - [`Lake::trend`], [`Lake::total`], [`Lake::path`], [`Lake::catalogue`] and [`Lake::latest_event_time`] read a
-//!   snapshot: what was
-//!   committed before the call, by whichever process, is in the answer.
+//!   snapshot: what was committed before the call, by whichever process, is in the answer.
 //! - [`Lake::maintain`] merges small files and deletes unused ones; any Delta reader can open the tables meanwhile.
 //!
-//! The lake knows nothing of metrics, products, protos or databases.
+//! Questions are asked in the words of `waymark_domain::metrics`. The lake knows nothing of protos and databases.
 
+mod answer;
 mod calendar;
 mod catalogue;
 mod compact;
@@ -25,7 +24,6 @@ mod metrics;
 mod options;
 mod path;
 mod property;
-mod query;
 mod scan;
 mod schema;
 mod shared;
@@ -39,7 +37,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
+use waymark_domain::metrics::{Measure, Period, Question, TrendSettings};
 
+pub use answer::{Bucket, Series, TrendAnswer, Watermark};
 pub use calendar::last_complete;
 pub use catalogue::{Catalogue, EventSummary};
 pub use compact::CompactionReport;
@@ -48,11 +48,7 @@ pub use event::{Event, user_hash};
 pub use ingest::IngestReceipt;
 pub use metrics::LakeMetrics;
 pub use options::LakeOptions;
-pub use path::{PathAnswer, PathQuery, PathStep, PathValue};
-pub use property::{PropertyFilter, PropertyTest, PropertyValue};
-pub use query::{
-    Breakdown, Bucket, Interval, Measure, Series, TimeRange, TrendAnswer, TrendQuery, Watermark, WeekStart,
-};
+pub use path::{PathAnswer, PathValue};
 pub use schema::REVENUE;
 
 use error::Result;
@@ -110,22 +106,23 @@ impl Lake {
         ingest::offer(&self.shared, gate, events).await
     }
 
-    /// Counts, sums or unique users over time. A workspace without events answers zeros.
-    pub async fn trend(&self, workspace: &str, query: &TrendQuery) -> Result<TrendAnswer> {
+    /// How a measure went over time. A workspace without events answers zeros.
+    pub async fn trend(&self, workspace: &str, measure: &Measure, settings: &TrendSettings) -> Result<TrendAnswer> {
         let snapshot = self.read(workspace).await?;
-        trend::answer(&self.shared, snapshot, query).await
+        trend::answer(&self.shared, snapshot, measure, settings).await
     }
 
-    /// The same as [`Lake::trend`] over the whole range as one bucket.
-    pub async fn total(&self, workspace: &str, query: &TrendQuery) -> Result<TrendAnswer> {
-        self.trend(workspace, &TrendQuery { interval: Interval::Whole, ..query.clone() }).await
+    /// A measure over the whole of a period; 0 for a workspace without events.
+    pub async fn total(&self, workspace: &str, measure: &Measure, period: Period) -> Result<f64> {
+        let snapshot = self.read(workspace).await?;
+        trend::total(&self.shared, snapshot, measure, period).await
     }
 
-    /// How far users get on a path of events, and what goes with not getting to its worst step. A workspace without
-    /// events answers zeros.
-    pub async fn path(&self, workspace: &str, query: &PathQuery) -> Result<PathAnswer> {
+    /// How far users get on a path of events, and what goes with not getting to its worst step. Users whose window is
+    /// not over at `now` are left out. A workspace without events answers zeros.
+    pub async fn path(&self, workspace: &str, question: &Question, now: DateTime<Utc>) -> Result<PathAnswer> {
         let snapshot = self.read(workspace).await?;
-        path::answer(&self.shared, snapshot, query).await
+        path::answer(&self.shared, snapshot, question, now).await
     }
 
     /// The event names of a workspace with their counts and first and last times, and the number of its users.

@@ -6,49 +6,24 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use waymark_domain::metrics::{Condition, Loss, Question, Scalar, Step};
 
+use crate::answer::Watermark;
 use crate::error::{LakeError, Result};
 use crate::file::Span;
-use crate::property::{PropertyFilter, PropertyTest, PropertyValue, extract};
-use crate::query::{TimeRange, Watermark};
+use crate::property::extract;
 use crate::scan::{Scan, Source};
 use crate::schema::column;
 use crate::shared::Shared;
 
-/// Steps are bits of a word.
-const MOST_STEPS: usize = 16;
 /// Distinct values of a property beyond this are a mistake (an id, a time), not something that users have in common.
 const MOST_VALUES: usize = 10_000;
 
-/// A question about a path through the product.
+/// How far users got on a path.
 ///
-/// A user enters it with their first event of the first step in `entries`, and reaches a further step with the earliest
-/// event of it that is later than the event that reached the step before, and at most `window` after the entry.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PathQuery {
-    /// The steps in order; 2 to 16.
-    pub steps: Vec<PathStep>,
-    /// When users enter.
-    pub entries: TimeRange,
-    /// How long they have from the entry to the last step, its end included.
-    pub window: TimeDelta,
-    /// The time now: users whose window is not over are left out.
-    pub now: DateTime<Utc>,
-    /// The properties whose values are told for the worst step.
-    pub properties: Vec<String>,
-}
-
-/// What reaches a step.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PathStep {
-    /// The event's name.
-    pub event: String,
-    /// Conditions that must all hold.
-    pub filters: Vec<PropertyFilter>,
-}
-
-/// The answer to a [`PathQuery`].
+/// A user enters it with their first event of the first step while it can be entered, and reaches a further step with the
+/// earliest event of it that is later than the event that reached the step before, and at most the window after the entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathAnswer {
     /// How many users reached each step; never more than the step before.
@@ -75,30 +50,24 @@ pub struct PathValue {
     pub lost: u64,
 }
 
-impl PathAnswer {
-    /// The step that most users failed to reach, the earliest of several, with their number; `None` when nobody was
-    /// lost.
-    pub fn worst(&self) -> Option<(usize, u64)> {
-        worst(&self.users)
-    }
-}
-
-fn worst(users: &[u64]) -> Option<(usize, u64)> {
-    let losses = users.windows(2).enumerate().map(|(index, pair)| (index + 1, pair[0] - pair[1]));
-    losses.filter(|(_, lost)| *lost > 0).reduce(|worst, next| if next.1 > worst.1 { next } else { worst })
-}
-
-pub(crate) async fn answer(shared: &Shared, source: Source, query: &PathQuery) -> Result<PathAnswer> {
+/// The answer at `now`, when users whose window is not over are left out.
+pub(crate) async fn answer(
+    shared: &Shared,
+    source: Source,
+    question: &Question,
+    now: DateTime<Utc>,
+) -> Result<PathAnswer> {
     // Which step is the worst is known after the first pass; values are counted for it alone, in a second pass over the
     // same snapshot.
-    let all = follow(shared, &source, Plan::new(query, None)?).await?;
-    let users: Vec<u64> = (0..query.steps.len()).map(|step| all.furthest[step..].iter().sum()).collect();
+    let all = follow(shared, &source, Plan::new(question, now, None)).await?;
+    let users: Vec<u64> = (0..all.furthest.len()).map(|step| all.furthest[step..].iter().sum()).collect();
+    let properties = question.properties.names();
     let mut values = Vec::new();
-    if let Some((step, _)) = worst(&users)
-        && !query.properties.is_empty()
+    if let Some(loss) = Loss::worst(&users)
+        && !properties.is_empty()
     {
-        let told = follow(shared, &source, Plan::new(query, Some(step - 1))?).await?;
-        for (property, tallied) in query.properties.iter().zip(told.values) {
+        let told = follow(shared, &source, Plan::new(question, now, Some(loss.step - 1))).await?;
+        for (property, tallied) in properties.iter().zip(told.values) {
             values.extend(tallied.into_iter().map(|(value, [users, lost])| PathValue {
                 property: property.clone(),
                 value,
@@ -112,8 +81,8 @@ pub(crate) async fn answer(shared: &Shared, source: Source, query: &PathQuery) -
 
 async fn follow(shared: &Shared, source: &Source, plan: Plan) -> Result<Tally> {
     let plan = Arc::new(plan);
-    let last = (plan.end - 1).saturating_add(plan.window);
-    let scan = Scan { columns: plan.columns.clone(), times: Some(Span { min: plan.start, max: last }) };
+    let last = plan.entries.max.saturating_add(plan.window);
+    let scan = Scan { columns: plan.columns.clone(), times: Some(Span { max: last, ..plan.entries }) };
     let tallies = {
         let (plan, starting) = (plan.clone(), plan.clone());
         let step = move |tally: &mut Tally, batch: &RecordBatch| plan.add(tally, batch);
@@ -127,17 +96,17 @@ async fn follow(shared: &Shared, source: &Source, plan: Plan) -> Result<Tally> {
     Ok(all)
 }
 
-/// A query prepared for a pass.
+/// A question prepared for a pass.
 #[derive(Debug)]
 struct Plan {
-    start: i64,
-    end: i64,
+    entries: Span,
+    /// Microseconds.
     window: i64,
     now: i64,
     /// The event of each step.
     events: Vec<String>,
-    /// For each step the properties that are tested, as indices into `properties`.
-    filters: Vec<Vec<(usize, PropertyTest)>>,
+    /// For each step what must hold of the properties that are read, by index into `properties`.
+    filters: Vec<Vec<(usize, Condition)>>,
     /// The properties that are read.
     properties: Vec<String>,
     /// The step whose event's values are kept, with their indices into `properties`.
@@ -146,36 +115,36 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(query: &PathQuery, kept: Option<usize>) -> Result<Self> {
-        if !(2..=MOST_STEPS).contains(&query.steps.len()) {
-            return Err(LakeError::InvalidQuery(format!(
-                "a path has 2 to {MOST_STEPS} steps, this one {}",
-                query.steps.len()
-            )));
-        }
-        let window = query.window.num_microseconds().filter(|window| *window > 0);
-        let window = window
-            .ok_or_else(|| LakeError::InvalidQuery("the window of a path must be longer than nothing".to_owned()))?;
-        let (start, end) = query.entries.micros()?;
+    fn new(question: &Question, now: DateTime<Utc>, kept: Option<usize>) -> Self {
+        let Question { path, entries, .. } = question;
         let mut properties: Vec<String> = Vec::new();
-        let mut property = |name: &String| {
+        let mut property = |name: &str| {
             properties.iter().position(|known| known == name).unwrap_or_else(|| {
-                properties.push(name.clone());
+                properties.push(name.to_owned());
                 properties.len() - 1
             })
         };
-        let filters = query
-            .steps
-            .iter()
-            .map(|step| step.filters.iter().map(|filter| (property(&filter.property), filter.test.clone())).collect())
-            .collect();
-        let kept = kept.map(|step| (step, query.properties.iter().map(property).collect()));
+        let mut conditions = |step: &Step| {
+            let filters = step.filters().iter();
+            filters.map(|filter| (property(filter.property()), filter.condition().clone())).collect()
+        };
+        let filters = path.steps().iter().map(&mut conditions).collect();
+        let kept = kept.map(|step| (step, question.properties.names().iter().map(|name| property(name)).collect()));
         let mut columns = vec![column::USER_HASH, column::TIME, column::EVENT];
         if !properties.is_empty() {
             columns.push(column::PROPERTIES);
         }
-        let events = query.steps.iter().map(|step| step.event.clone()).collect();
-        Ok(Self { start, end, window, now: query.now.timestamp_micros(), events, filters, properties, kept, columns })
+        Self {
+            entries: Span::of_times(entries.start(), entries.end()),
+            // 90 days at most.
+            window: path.window().length().num_microseconds().unwrap_or(i64::MAX),
+            now: now.timestamp_micros(),
+            events: path.steps().iter().map(|step| step.event().to_owned()).collect(),
+            filters,
+            properties,
+            kept,
+            columns,
+        }
     }
 
     fn tally(&self) -> Tally {
@@ -190,12 +159,12 @@ impl Plan {
         let events = batch.column(2).as_dictionary::<Int32Type>();
         let json = batch.columns().get(3).map(AsArray::as_string::<i32>);
         // Names are compared once per batch and name, not once per row: which steps an event of the name may reach, as
-        // bits.
+        // bits, of which a path needs ten at most.
         let steps_of = |name: &str| {
             (0..self.events.len()).filter(|step| self.events[*step] == name).fold(0_u32, |bits, step| bits | 1 << step)
         };
         let steps: Vec<u32> = events.values().as_string::<i32>().iter().map(|name| name.map_or(0, steps_of)).collect();
-        let mut values: Vec<Option<PropertyValue>> = Vec::new();
+        let mut values: Vec<Option<Scalar>> = Vec::new();
         for row in 0..batch.num_rows() {
             let reachable = steps[events.keys().value(row) as usize];
             if reachable == 0 {
@@ -214,7 +183,7 @@ impl Plan {
                 && (kept.is_some() || !self.filters[next].is_empty())
             {
                 extract(json.is_valid(row).then(|| json.value(row)), &self.properties, &mut values);
-                if !self.filters[next].iter().all(|(index, test)| test.holds(values[*index].as_ref())) {
+                if !self.filters[next].iter().all(|(index, condition)| condition.holds(values[*index].as_ref())) {
                     continue;
                 }
             }
@@ -229,11 +198,7 @@ impl Plan {
 
     /// Whether an event at `time` may reach the next step of a walk.
     fn in_time(&self, walk: &Walk, time: i64) -> bool {
-        if walk.reached == 0 {
-            self.start <= time && time < self.end
-        } else {
-            walk.last < time && time <= self.close(walk)
-        }
+        if walk.reached == 0 { self.entries.holds(time) } else { walk.last < time && time <= self.close(walk) }
     }
 
     /// The last moment of a walk's window.
@@ -333,14 +298,6 @@ fn count(values: &mut Values, value: Option<String>, [users, lost]: [u64; 2]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_worst_step_is_the_earliest_with_the_most_losses() {
-        assert_eq!(worst(&[10, 10, 10]), None);
-        assert_eq!(worst(&[10, 7, 4, 3]), Some((1, 3)));
-        assert_eq!(worst(&[10, 9, 4, 0]), Some((2, 5)));
-        assert_eq!(worst(&[0, 0]), None);
-    }
 
     #[test]
     fn values_are_not_endless() {

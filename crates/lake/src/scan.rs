@@ -29,11 +29,11 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use tokio::task::JoinSet;
 
+use crate::answer::Watermark;
 use crate::dedupe::Distinct;
 use crate::error::{LakeError, Result};
 use crate::file::{DataFile, Span};
 use crate::options::LakeOptions;
-use crate::query::Watermark;
 use crate::schema::{SORT_ORDER, arrow_schema, column};
 use crate::storage::Root;
 use crate::table::{Snapshot, Table};

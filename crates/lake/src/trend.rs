@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use waymark_domain::metrics::{Breakdown, Condition, Measure, MeasureKind, Period, Scalar, TrendSettings};
 
+use crate::answer::{Series, TrendAnswer};
 use crate::calendar::buckets;
 use crate::error::{LakeError, Result};
 use crate::file::Span;
-use crate::property::{PropertyTest, PropertyValue, extract};
-use crate::query::{Breakdown, Measure, Series, TrendAnswer, TrendQuery};
+use crate::property::extract;
 use crate::scan::{Scan, Source};
 use crate::schema::{REVENUE, column};
 use crate::shared::Shared;
@@ -25,23 +26,43 @@ const MOST_SERIES: usize = 10_000;
 /// take gigabytes.
 const MOST_NUMBERS: usize = 2_000_000;
 
-pub(crate) async fn answer(shared: &Shared, source: Source, query: &TrendQuery) -> Result<TrendAnswer> {
-    let axis = buckets(query.range, query.interval, query.time_zone, query.week_start)?;
-    let plan = Arc::new(Plan::new(query, &axis)?);
-    let scan = Scan { columns: plan.columns.names.clone(), times: Some(Span { min: plan.start, max: plan.end - 1 }) };
-    let tallies = {
-        let plan = plan.clone();
-        let step = move |tally: &mut Tally, batch: &RecordBatch| plan.add(tally, batch);
-        shared.engine.fold(&source, &scan, Tally::default, step).await?
-    };
-    let mut series = plan.merge(tallies)?;
-    if series.is_empty() && query.breakdown == Breakdown::None {
+pub(crate) async fn answer(
+    shared: &Shared,
+    source: Source,
+    measure: &Measure,
+    settings: &TrendSettings,
+) -> Result<TrendAnswer> {
+    let axis = buckets(settings)?;
+    let starts = axis.iter().map(|bucket| bucket.start.timestamp_micros()).collect();
+    let times = Span::of_times(settings.start(), settings.end());
+    let breakdown = settings.breakdown.as_ref();
+    let mut series = count(shared, &source, Plan::new(measure, breakdown, times, starts)).await?;
+    if series.is_empty() && breakdown.is_none() {
         series.push(Series { key: None, values: vec![0.0; axis.len()], total: 0.0 });
     }
     series.sort_by(|a, b| b.total.total_cmp(&a.total).then_with(|| a.key.cmp(&b.key)));
-    let series_left_out = series.len().saturating_sub(query.max_series);
-    series.truncate(query.max_series);
-    Ok(TrendAnswer { query: query.clone(), buckets: axis, series, series_left_out, watermark: source.watermark() })
+    let most = breakdown.map_or(1, |breakdown| breakdown.limit() as usize);
+    let series_left_out = series.len().saturating_sub(most);
+    series.truncate(most);
+    Ok(TrendAnswer { buckets: axis, series, series_left_out, watermark: source.watermark() })
+}
+
+/// The measure over the whole of a period.
+pub(crate) async fn total(shared: &Shared, source: Source, measure: &Measure, period: Period) -> Result<f64> {
+    let times = Span::of_times(period.start(), period.end());
+    let series = count(shared, &source, Plan::new(measure, None, times, vec![times.min])).await?;
+    Ok(series.first().map_or(0.0, |series| series.total))
+}
+
+async fn count(shared: &Shared, source: &Source, plan: Plan) -> Result<Vec<Series>> {
+    let plan = Arc::new(plan);
+    let scan = Scan { columns: plan.columns.names.clone(), times: Some(plan.times) };
+    let tallies = {
+        let plan = plan.clone();
+        let step = move |tally: &mut Tally, batch: &RecordBatch| plan.add(tally, batch);
+        shared.engine.fold(source, &scan, Tally::default, step).await?
+    };
+    plan.merge(tallies)
 }
 
 /// The columns a query reads and where they are in its rows.
@@ -50,7 +71,7 @@ struct Columns {
     names: Vec<&'static str>,
     user: Option<usize>,
     time: usize,
-    event: Option<usize>,
+    event: usize,
     revenue: Option<usize>,
     properties: Option<usize>,
 }
@@ -60,15 +81,6 @@ impl Columns {
         self.names.push(name);
         self.names.len() - 1
     }
-}
-
-/// What a series is keyed by.
-#[derive(Debug)]
-enum Key {
-    One,
-    Event,
-    /// Index into the properties that are read.
-    Property(usize),
 }
 
 /// What a row adds.
@@ -81,68 +93,53 @@ enum Amount {
     Property(usize),
 }
 
-/// A query prepared for the pass.
+/// A question prepared for the pass.
 #[derive(Debug)]
 struct Plan {
-    start: i64,
-    end: i64,
+    times: Span,
     /// The start of every bucket.
     starts: Vec<i64>,
     events: Vec<String>,
     columns: Columns,
     properties: Vec<String>,
-    filters: Vec<(usize, PropertyTest)>,
-    key: Key,
+    /// What must hold of the properties that are read, by index.
+    filters: Vec<(usize, Condition)>,
+    /// The property whose values have a series each, by index.
+    key: Option<usize>,
     amount: Amount,
 }
 
 impl Plan {
-    fn new(query: &TrendQuery, axis: &[crate::query::Bucket]) -> Result<Self> {
-        let (start, end) = query.range.micros()?;
+    fn new(measure: &Measure, breakdown: Option<&Breakdown>, times: Span, starts: Vec<i64>) -> Self {
         let mut columns = Columns::default();
         columns.time = columns.need(column::TIME);
+        columns.event = columns.need(column::EVENT);
         let mut properties: Vec<String> = Vec::new();
-        let mut property = |name: &String| {
+        let mut property = |name: &str| {
             properties.iter().position(|known| known == name).unwrap_or_else(|| {
-                properties.push(name.clone());
+                properties.push(name.to_owned());
                 properties.len() - 1
             })
         };
-        let amount = match &query.measure {
-            Measure::Count => Amount::One,
-            Measure::UniqueUsers => {
+        let amount = match measure.kind() {
+            MeasureKind::Count => Amount::One,
+            MeasureKind::UniqueUsers => {
                 columns.user = Some(columns.need(column::USER_HASH));
                 Amount::UniqueUser
             }
-            Measure::Sum(name) if name == REVENUE => {
+            MeasureKind::Sum(name) if name == REVENUE => {
                 columns.revenue = Some(columns.need(column::REVENUE));
                 Amount::Revenue
             }
-            Measure::Sum(name) => Amount::Property(property(name)),
+            MeasureKind::Sum(name) => Amount::Property(property(name)),
         };
-        let key = match &query.breakdown {
-            Breakdown::None => Key::One,
-            Breakdown::Event => Key::Event,
-            Breakdown::Property(name) => Key::Property(property(name)),
-        };
-        let filters = query.filters.iter().map(|filter| (property(&filter.property), filter.test.clone())).collect();
-        if !query.events.is_empty() || matches!(key, Key::Event) {
-            columns.event = Some(columns.need(column::EVENT));
-        }
+        let key = breakdown.map(|breakdown| property(breakdown.property()));
+        let filters = measure.filters().iter();
+        let filters = filters.map(|filter| (property(filter.property()), filter.condition().clone())).collect();
         if !properties.is_empty() {
             columns.properties = Some(columns.need(column::PROPERTIES));
         }
-        Ok(Self {
-            start,
-            end,
-            starts: axis.iter().map(|bucket| bucket.start.timestamp_micros()).collect(),
-            events: query.events.clone(),
-            columns,
-            properties,
-            filters,
-            key,
-            amount,
-        })
+        Self { times, starts, events: measure.events().to_vec(), columns, properties, filters, key, amount }
     }
 
     /// Adds the rows of a batch to a stream's tally.
@@ -151,27 +148,19 @@ impl Plan {
         let users = self.columns.user.map(|index| batch.column(index).as_primitive::<Int64Type>().values());
         let revenue = self.columns.revenue.map(|index| batch.column(index).as_primitive::<Float64Type>());
         let json = self.columns.properties.map(|index| batch.column(index).as_string::<i32>());
-        let events = self.columns.event.map(|index| batch.column(index).as_dictionary::<Int32Type>());
+        let events = batch.column(self.columns.event).as_dictionary::<Int32Type>();
         // Names are compared once per batch and name, not once per row.
-        let names: Vec<Option<u32>> = match events {
-            Some(events) => {
-                let names = events.values().as_string::<i32>();
-                let mut groups = Vec::with_capacity(names.len());
-                for name in names.iter().map(Option::unwrap_or_default) {
-                    groups.push(match self.key {
-                        _ if !self.events.is_empty() && !self.events.iter().any(|event| event == name) => None,
-                        Key::Event => Some(tally.group(Some(name), self.starts.len())?),
-                        Key::One | Key::Property(_) => Some(0),
-                    });
-                }
-                groups
-            }
-            None => Vec::new(),
+        let counts: Vec<bool> = events
+            .values()
+            .as_string::<i32>()
+            .iter()
+            .map(|name| name.is_some_and(|name| self.events.iter().any(|event| event == name)))
+            .collect();
+        let only = match self.key {
+            None => tally.group(None, self.starts.len())?,
+            Some(_) => 0,
         };
-        if matches!(self.key, Key::One) && tally.groups.is_empty() {
-            tally.group(None, self.starts.len())?;
-        }
-        let mut values: Vec<Option<PropertyValue>> = Vec::new();
+        let mut values: Vec<Option<Scalar>> = Vec::new();
         let mut bucket = 0;
         for row in 0..batch.num_rows() {
             if let Some(users) = users
@@ -181,29 +170,21 @@ impl Plan {
                 tally.run += 1;
             }
             let time = times[row];
-            if time < self.start || time >= self.end {
+            if !self.times.holds(time) || !counts[events.keys().value(row) as usize] {
                 continue;
-            }
-            let mut group = 0;
-            if let Some(events) = events {
-                match names[events.keys().value(row) as usize] {
-                    Some(of_event) => group = of_event,
-                    None => continue,
-                }
             }
             if let Some(json) = json {
                 extract(json.is_valid(row).then(|| json.value(row)), &self.properties, &mut values);
-                if !self.filters.iter().all(|(index, test)| test.holds(values[*index].as_ref())) {
+                if !self.filters.iter().all(|(index, condition)| condition.holds(values[*index].as_ref())) {
                     continue;
                 }
             }
-            if let Key::Property(index) = self.key {
-                group = match &values[index] {
-                    None => tally.group(None, self.starts.len())?,
-                    Some(PropertyValue::Text(text)) => tally.group(Some(text), self.starts.len())?,
-                    Some(other) => tally.group(Some(&other.to_string()), self.starts.len())?,
-                };
-            }
+            let group = match self.key.map(|index| &values[index]) {
+                None => only,
+                Some(None) => tally.group(None, self.starts.len())?,
+                Some(Some(Scalar::Text(text))) => tally.group(Some(text), self.starts.len())?,
+                Some(Some(other)) => tally.group(Some(&other.to_string()), self.starts.len())?,
+            };
             bucket = self.bucket(time, bucket);
             let run = tally.run;
             let cells = &mut tally.groups[group as usize];
@@ -217,7 +198,7 @@ impl Plan {
                     }
                 }
                 Amount::Property(index) => {
-                    if let Some(number) = values[index].as_ref().and_then(PropertyValue::as_number) {
+                    if let Some(number) = values[index].as_ref().and_then(Scalar::as_number) {
                         cells.add(bucket, number);
                     }
                 }

@@ -3,13 +3,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use waymark_domain::Name;
-use waymark_domain::metrics::{Alert, Metric, Period, TrendSettings};
+use waymark_domain::metrics::{Alert, Metric, Period, WeekStart};
 use waymark_lake as lake;
 use waymark_request::Call;
 use waymark_store::{Error, Store, Write};
 
 use crate::NAME;
-use crate::analysis::{Arrivals, LakeFailure, interval, query};
+use crate::analysis::{Arrivals, LakeFailure};
 use crate::store::{Metrics, alerted, live};
 
 /// How long the service waits for a product event from after an interval before it takes silence for the answer.
@@ -61,7 +61,7 @@ async fn judge_one(
         // Announced: no answer of the lake could change anything.
         return Ok(false);
     }
-    let value = value(lake, &metric, &alert, period).await?;
+    let value = lake.total(name.workspace().id(), &metric.measure, period).await.map_err(LakeFailure)?;
     let version = metric.meta.version;
     if metric.judge(period, value).is_none() {
         return Ok(false);
@@ -79,14 +79,6 @@ async fn judge_one(
     Ok(written.revision.is_some())
 }
 
-/// The metric's value in an interval.
-async fn value(lake: &lake::Lake, metric: &Metric, alert: &Alert, period: Period) -> Result<f64, LakeFailure> {
-    let settings = TrendSettings::new(period.start(), period.end(), alert.interval, alert.zone)
-        .map_err(|error| lake::LakeError::InvalidQuery(error.to_string()))?;
-    let answer = lake.total(metric.meta.name.workspace().id(), &query(&metric.measure, &settings)).await?;
-    Ok(answer.series.first().map_or(0.0, |series| series.total))
-}
-
 /// The last interval by the alert's calendar that may be judged, where the latest event was at `latest`.
 fn judgeable(alert: &Alert, latest: DateTime<Utc>, now: DateTime<Utc>) -> Result<Period, LakeFailure> {
     let last = last_complete(alert, now)?;
@@ -97,6 +89,5 @@ fn judgeable(alert: &Alert, latest: DateTime<Utc>, now: DateTime<Utc>) -> Result
 
 /// The last interval by the alert's calendar that is over at `time`.
 fn last_complete(alert: &Alert, time: DateTime<Utc>) -> Result<Period, LakeFailure> {
-    let bucket = lake::last_complete(time, interval(alert.interval), alert.zone, lake::WeekStart::Monday)?;
-    Period::new(bucket.start, bucket.end).map_err(|error| LakeFailure(lake::LakeError::InvalidQuery(error.to_string())))
+    Ok(lake::last_complete(time, alert.interval, alert.zone, WeekStart::Monday)?)
 }

@@ -1,12 +1,9 @@
-//! Between the contract's questions and the lake's: translates a measure and settings into a query, and an answer into
-//! series. Computes nothing itself.
+//! What the lake answers, in the contract's terms, and why it did not. Computes nothing itself.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use waymark_domain::metrics::{
-    Condition, Interval, Measure, MeasureKind, NumberOrder, PropertyFilter, Scalar, TrendSettings, WeekStart,
-};
+use waymark_domain::metrics::{Measure, TrendSettings};
 use waymark_domain::{Failure, FailureKind, Violation, WorkspaceId};
 use waymark_lake as lake;
 use waymark_proto::convert::timestamp;
@@ -74,7 +71,7 @@ pub async fn trend(
     settings: &TrendSettings,
     now: DateTime<Utc>,
 ) -> Result<Trend, LakeFailure> {
-    let answer = lake.trend(workspace.id(), &query(measure, settings)).await?;
+    let answer = lake.trend(workspace.id(), measure, settings).await?;
     let broken_down = settings.breakdown.is_some();
     let point = |(bucket, value): (&lake::Bucket, &f64)| pb::Point {
         start_time: Some(timestamp(bucket.start)),
@@ -116,68 +113,5 @@ impl<'a> Arrivals<'a> {
         let latest = self.lake.latest_event_time(workspace.id()).await?;
         self.known.insert(workspace.clone(), latest);
         Ok(latest)
-    }
-}
-
-/// The lake's question for a measure and settings.
-pub fn query(measure: &Measure, settings: &TrendSettings) -> lake::TrendQuery {
-    let mut query = lake::TrendQuery::new(lake::TimeRange::new(settings.start(), settings.end()));
-    query.events = measure.events().to_vec();
-    query.measure = match measure.kind() {
-        MeasureKind::Count => lake::Measure::Count,
-        MeasureKind::UniqueUsers => lake::Measure::UniqueUsers,
-        MeasureKind::Sum(property) => lake::Measure::Sum(property.clone()),
-    };
-    query.interval = interval(settings.interval);
-    query.time_zone = settings.zone;
-    query.week_start = match settings.week_start {
-        WeekStart::Monday => lake::WeekStart::Monday,
-        WeekStart::Sunday => lake::WeekStart::Sunday,
-    };
-    if let Some(breakdown) = &settings.breakdown {
-        query.breakdown = lake::Breakdown::Property(breakdown.property().to_owned());
-        query.max_series = breakdown.limit() as usize;
-    }
-    query.filters = filters(measure.filters());
-    query
-}
-
-/// The lake's conditions for filters.
-pub fn filters(filters: &[PropertyFilter]) -> Vec<lake::PropertyFilter> {
-    let filter = |filter: &PropertyFilter| lake::PropertyFilter {
-        property: filter.property().to_owned(),
-        test: test(filter.condition()),
-    };
-    filters.iter().map(filter).collect()
-}
-
-/// The lake's name for an interval.
-pub fn interval(interval: Interval) -> lake::Interval {
-    match interval {
-        Interval::Day => lake::Interval::Day,
-        Interval::Week => lake::Interval::Week,
-        Interval::Month => lake::Interval::Month,
-    }
-}
-
-fn test(condition: &Condition) -> lake::PropertyTest {
-    let values = |scalars: &[Scalar]| scalars.iter().map(value).collect();
-    match condition {
-        Condition::AnyOf(scalars) => lake::PropertyTest::In(values(scalars)),
-        Condition::NoneOf(scalars) => lake::PropertyTest::NotIn(values(scalars)),
-        Condition::Number(NumberOrder::Less, number) => lake::PropertyTest::Less(*number),
-        Condition::Number(NumberOrder::LessOrEqual, number) => lake::PropertyTest::AtMost(*number),
-        Condition::Number(NumberOrder::Greater, number) => lake::PropertyTest::More(*number),
-        Condition::Number(NumberOrder::GreaterOrEqual, number) => lake::PropertyTest::AtLeast(*number),
-        Condition::Present => lake::PropertyTest::Present,
-        Condition::Absent => lake::PropertyTest::Absent,
-    }
-}
-
-fn value(scalar: &Scalar) -> lake::PropertyValue {
-    match scalar {
-        Scalar::Text(text) => lake::PropertyValue::Text(text.clone()),
-        Scalar::Number(number) => lake::PropertyValue::Number(*number),
-        Scalar::Boolean(flag) => lake::PropertyValue::Bool(*flag),
     }
 }

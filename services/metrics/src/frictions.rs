@@ -13,7 +13,7 @@ use waymark_request::{Call, Written};
 use waymark_stats::{Level, benjamini_hochberg, fisher_exact, proportion_difference, selected_level, wilson};
 use waymark_store::{Error, Store, Write};
 
-use crate::analysis::{LakeFailure, filters};
+use crate::analysis::LakeFailure;
 use crate::store::Frictions;
 
 /// Answers the question and keeps the answer.
@@ -73,7 +73,7 @@ async fn answer(
     question: &Question,
     now: DateTime<Utc>,
 ) -> Result<Answer, Error> {
-    let answered = match lake.path(workspace.id(), &query(question, now)).await {
+    let answered = match lake.path(workspace.id(), question, now).await {
         Ok(answered) => answered,
         // All else about the question was checked before.
         Err(lake::LakeError::InvalidQuery(problem)) => {
@@ -95,20 +95,6 @@ async fn answer(
         answer.correlates = Correlate::surest(found(comparable.collect(), lost, users));
     }
     Ok(answer)
-}
-
-fn query(question: &Question, now: DateTime<Utc>) -> lake::PathQuery {
-    let step = |step: &waymark_domain::metrics::Step| lake::PathStep {
-        event: step.event().to_owned(),
-        filters: filters(step.filters()),
-    };
-    lake::PathQuery {
-        steps: question.path.steps().iter().map(step).collect(),
-        entries: lake::TimeRange::new(question.entries.start(), question.entries.end()),
-        window: question.path.window().length(),
-        now,
-        properties: question.properties.names().to_vec(),
-    }
 }
 
 /// A share with its 95 % interval.

@@ -18,7 +18,7 @@ use waymark_stats::{Level, pre_post};
 use waymark_store::{Error, Store, Write};
 
 use crate::NAME;
-use crate::analysis::{Arrivals, LakeFailure, query};
+use crate::analysis::{Arrivals, LakeFailure};
 use crate::store::{Metrics, Outcomes, Predictions, due, live};
 
 /// How long the service waits for product events that reach the end of the window before it measures without them.
@@ -158,11 +158,9 @@ async fn compare(
 ) -> Result<Measurement, Error> {
     let daily = |start, end| async move {
         let settings = TrendSettings::new(start, end, Interval::Day, Tz::UTC)
-            .map_err(|e| lake::LakeError::InvalidQuery(e.to_string()));
-        let answer = lake
-            .trend(metric.meta.name.workspace().id(), &query(&metric.measure, &settings.map_err(LakeFailure)?))
-            .await;
-        Ok::<_, LakeFailure>(answer?.series.into_iter().next().map(|series| series.values).unwrap_or_default())
+            .map_err(|e| lake::LakeError::InvalidQuery(e.to_string()))?;
+        let answer = lake.trend(metric.meta.name.workspace().id(), &metric.measure, &settings).await?;
+        Ok::<_, LakeFailure>(answer.series.into_iter().next().map(|series| series.values).unwrap_or_default())
     };
     let before = daily(windows.before, windows.shipped).await?;
     let after = daily(windows.after, windows.end).await?;

@@ -112,19 +112,30 @@ impl Answer {
 
     /// The loss at a step.
     pub fn loss(&self, step: usize) -> Loss {
-        let users = |step: usize| self.users.get(step).copied().unwrap_or_default();
-        let before = step.checked_sub(1).map_or_else(|| users(step), users);
-        Loss { step, users: before, lost: before.saturating_sub(users(step)) }
+        Loss::at(&self.users, step)
     }
 
     /// The largest loss, the earliest of several; `None` when nobody was lost.
     pub fn worst(&self) -> Option<Loss> {
-        let losses = (1..self.users.len()).map(|step| self.loss(step)).filter(|loss| loss.lost > 0);
-        losses.reduce(|worst, next| if next.lost > worst.lost { next } else { worst })
+        Loss::worst(&self.users)
     }
 }
 
 impl Loss {
+    /// The loss at a step of a path, of whose steps each was reached by so many users.
+    fn at(users: &[u64], step: usize) -> Self {
+        let reached = |step: usize| users.get(step).copied().unwrap_or_default();
+        let before = step.checked_sub(1).map_or_else(|| reached(step), reached);
+        Self { step, users: before, lost: before.saturating_sub(reached(step)) }
+    }
+
+    /// The largest loss of a path, of whose steps each was reached by so many users; the earliest of several, and
+    /// `None` when nobody was lost.
+    pub fn worst(users: &[u64]) -> Option<Self> {
+        let losses = (1..users.len()).map(|step| Self::at(users, step)).filter(|loss| loss.lost > 0);
+        losses.reduce(|worst, next| if next.lost > worst.lost { next } else { worst })
+    }
+
     /// The share of the users of the step before.
     pub fn share(&self) -> f64 {
         self.lost as f64 / self.users as f64
@@ -324,6 +335,15 @@ pub(crate) mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), 9);
+    }
+
+    #[test]
+    fn the_worst_step_is_the_earliest_with_the_most_losses() {
+        let worst = |users: &[u64]| Loss::worst(users).map(|loss| (loss.step, loss.users, loss.lost));
+        assert_eq!(worst(&[10, 10, 10]), None);
+        assert_eq!(worst(&[10, 7, 4, 3]), Some((1, 10, 3)));
+        assert_eq!(worst(&[10, 9, 4, 0]), Some((2, 9, 5)));
+        assert_eq!((worst(&[0, 0]), worst(&[])), (None, None));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! How events become a number: which events count, and what is counted of them. Never computes one; that is the lake's
 //! work.
 
+use std::fmt;
+
 use crate::text;
 
 const EVENTS: usize = 20;
@@ -62,7 +64,7 @@ pub enum NumberOrder {
     GreaterOrEqual,
 }
 
-/// A value that can be compared.
+/// A value that can be compared. Types are not converted: the number 5 is not the text "5".
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scalar {
     /// A text.
@@ -162,6 +164,53 @@ impl PropertyFilter {
     }
 }
 
+impl Condition {
+    /// Whether a property of this value meets it; `None` is a property that is absent or null.
+    pub fn holds(&self, value: Option<&Scalar>) -> bool {
+        match self {
+            Self::AnyOf(values) => value.is_some_and(|value| values.contains(value)),
+            Self::NoneOf(values) => value.is_none_or(|value| !values.contains(value)),
+            Self::Number(order, bound) => {
+                value.and_then(Scalar::as_number).is_some_and(|number| order.holds(number, *bound))
+            }
+            Self::Present => value.is_some(),
+            Self::Absent => value.is_none(),
+        }
+    }
+}
+
+impl NumberOrder {
+    fn holds(self, number: f64, bound: f64) -> bool {
+        match self {
+            Self::Less => number < bound,
+            Self::LessOrEqual => number <= bound,
+            Self::Greater => number > bound,
+            Self::GreaterOrEqual => number >= bound,
+        }
+    }
+}
+
+impl Scalar {
+    /// The number, if it is one.
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(_) | Self::Boolean(_) => None,
+        }
+    }
+}
+
+/// The value alone, whatever its type.
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Boolean(flag) => write!(f, "{flag}"),
+        }
+    }
+}
+
 /// A name of an event or a property.
 pub(crate) fn name(text: String) -> Result<String, text::TextError> {
     text::required(text, NAME_LENGTH)
@@ -198,5 +247,22 @@ mod tests {
         assert_eq!(filter(Condition::AnyOf(vec![Scalar::Number(f64::NAN)])), Err(MeasureError::NotFinite));
         assert_eq!(filter(Condition::Number(NumberOrder::Less, f64::INFINITY)), Err(MeasureError::NotFinite));
         assert!(matches!(PropertyFilter::new(" ".into(), Condition::Present), Err(MeasureError::Name(_))));
+    }
+
+    #[test]
+    fn conditions_do_not_convert_types_and_absence_is_not_a_value() {
+        let five = Scalar::Number(5.0);
+        let text = Scalar::Text("5".to_owned());
+        let number = |order, bound, value| Condition::Number(order, bound).holds(value);
+        assert!(Condition::AnyOf(vec![five.clone()]).holds(Some(&five)));
+        assert!(!Condition::AnyOf(vec![five.clone()]).holds(Some(&text)));
+        assert!(Condition::NoneOf(vec![five.clone()]).holds(None));
+        assert!(!Condition::NoneOf(vec![five.clone()]).holds(Some(&five)));
+        assert!(number(NumberOrder::LessOrEqual, 5.0, Some(&five)) && !number(NumberOrder::Less, 5.0, Some(&five)));
+        assert!(number(NumberOrder::GreaterOrEqual, 5.0, Some(&five)));
+        assert!(number(NumberOrder::Greater, 4.9, Some(&five)) && !number(NumberOrder::Greater, 5.0, Some(&five)));
+        assert!(!number(NumberOrder::GreaterOrEqual, 0.0, Some(&text)) && !number(NumberOrder::Greater, 0.0, None));
+        assert!(Condition::Present.holds(Some(&text)) && Condition::Absent.holds(None));
+        assert_eq!([five.to_string(), text.to_string(), Scalar::Boolean(false).to_string()], ["5", "5", "false"]);
     }
 }

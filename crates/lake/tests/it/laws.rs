@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, Offset, TimeDelta, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
+use waymark_domain::metrics::{
+    Breakdown, Condition, Interval, Measure, MeasureKind, NumberOrder, Period, PropertyFilter, TrendSettings, WeekStart,
+};
 use waymark_lake::*;
 
 use crate::support::{open_with, options, time};
@@ -35,7 +38,8 @@ const MOMENTS: [&str; 6] = [
 struct Case {
     batches: Vec<Vec<Event>>,
     compact_after: BTreeSet<usize>,
-    query: TrendQuery,
+    measure: Measure,
+    settings: TrendSettings,
 }
 
 fn event(moment: DateTime<Utc>) -> impl Strategy<Value = Event> {
@@ -52,101 +56,81 @@ fn case() -> impl Strategy<Value = Case> {
     let moment = prop::sample::select(&MOMENTS[..]).prop_map(time);
     moment.prop_flat_map(|moment| {
         let batches = prop::collection::vec(prop::collection::vec(event(moment), 1..25), 1..7);
-        let interval =
-            prop::sample::select(vec![Interval::Whole, Interval::Hour, Interval::Day, Interval::Week, Interval::Month]);
-        let measure = prop::sample::select(vec![Measure::Count, Measure::UniqueUsers, Measure::Sum("amount".into())]);
-        let breakdown =
-            prop::sample::select(vec![Breakdown::None, Breakdown::Event, Breakdown::Property("group".into())]);
-        let events = prop::sample::subsequence(vec!["n0".to_owned(), "n1".to_owned()], 0..=2);
-        let filter = prop::sample::select(vec![None, Some(PropertyTest::Present), Some(PropertyTest::AtLeast(1.0))]);
+        let interval = prop::sample::select(vec![Interval::Day, Interval::Week, Interval::Month]);
+        let kind = vec![MeasureKind::Count, MeasureKind::UniqueUsers, MeasureKind::Sum("amount".into())];
+        let events = prop::sample::subsequence(vec!["n0".to_owned(), "n1".to_owned(), "n2".to_owned()], 1..=3);
+        let at_least_one = Condition::Number(NumberOrder::GreaterOrEqual, 1.0);
+        let condition = prop::sample::select(vec![None, Some(Condition::Present), Some(at_least_one)]);
+        let measure = (prop::sample::select(kind), events, condition).prop_map(|(kind, events, condition)| {
+            let filters = condition.map(|condition| PropertyFilter::new("amount".into(), condition).unwrap());
+            Measure::new(kind, events, filters.into_iter().collect()).unwrap()
+        });
+        let breakdown = prop::option::of(Just(Breakdown::new("group".into(), 0).unwrap()));
         let week = prop::sample::select(vec![WeekStart::Monday, WeekStart::Sunday]);
         let span = (-110_000..0_i64, 1..110_000_i64);
+        let zone = prop::sample::select(&ZONES[..]);
+        let settings = (span, interval, zone, week, breakdown).prop_map(
+            move |((from, to), interval, zone, week_start, breakdown)| {
+                let (start, end) = (moment + TimeDelta::seconds(from), moment + TimeDelta::seconds(to));
+                let settings = TrendSettings::new(start, end, interval, zone).unwrap();
+                TrendSettings { week_start, breakdown, ..settings }
+            },
+        );
         let compact = prop::collection::btree_set(0..7_usize, 0..3);
-        (batches, interval, measure, breakdown, events, filter, week, span, compact, prop::sample::select(&ZONES[..]))
-            .prop_map(
-                move |(
-                    batches,
-                    interval,
-                    measure,
-                    breakdown,
-                    events,
-                    filter,
-                    week_start,
-                    span,
-                    compact_after,
-                    time_zone,
-                )| {
-                    let range =
-                        TimeRange::new(moment + TimeDelta::seconds(span.0), moment + TimeDelta::seconds(span.1));
-                    let filters =
-                        filter.map(|test| PropertyFilter { property: "amount".into(), test }).into_iter().collect();
-                    let query = TrendQuery {
-                        interval,
-                        measure,
-                        breakdown,
-                        events,
-                        filters,
-                        week_start,
-                        time_zone,
-                        ..TrendQuery::new(range)
-                    };
-                    Case { batches, compact_after, query }
-                },
-            )
+        (batches, measure, settings, compact).prop_map(|(batches, measure, settings, compact_after)| Case {
+            batches,
+            compact_after,
+            measure,
+            settings,
+        })
     })
 }
 
-type Label = (NaiveDate, u32, i32);
 type Key = Option<String>;
 
 /// What a bucket is called on the local calendar; two instants are in one bucket exactly when their labels are equal.
-fn label(at: DateTime<Utc>, query: &TrendQuery) -> Label {
-    let local = query.time_zone.from_utc_datetime(&at.naive_utc());
-    let date = local.date_naive();
+fn label(at: DateTime<Utc>, settings: &TrendSettings) -> NaiveDate {
+    let date = settings.zone.from_utc_datetime(&at.naive_utc()).date_naive();
     let back = |days: u32| date - Days::new(days.into());
-    match query.interval {
-        Interval::Whole => (NaiveDate::MIN, 0, 0),
-        Interval::Hour => (date, local.hour(), local.offset().fix().local_minus_utc()),
-        Interval::Day => (date, 0, 0),
-        Interval::Week if query.week_start == WeekStart::Monday => (back(date.weekday().num_days_from_monday()), 0, 0),
-        Interval::Week => (back(date.weekday().num_days_from_sunday()), 0, 0),
-        Interval::Month => (date.with_day(1).unwrap(), 0, 0),
+    match settings.interval {
+        Interval::Day => date,
+        Interval::Week if settings.week_start == WeekStart::Monday => back(date.weekday().num_days_from_monday()),
+        Interval::Week => back(date.weekday().num_days_from_sunday()),
+        Interval::Month => date.with_day(1).unwrap(),
     }
 }
 
-type Labelled = BTreeMap<(Key, Label), f64>;
+type Labelled = BTreeMap<(Key, NaiveDate), f64>;
 
 /// The answer by brute force: non-zero values by series and label, and totals by series.
-fn reference(events: &[Event], query: &TrendQuery) -> (Labelled, BTreeMap<Key, f64>) {
+fn reference(events: &[Event], measure: &Measure, settings: &TrendSettings) -> (Labelled, BTreeMap<Key, f64>) {
     let mut distinct: HashMap<_, &Event> = HashMap::new();
     for event in events {
         distinct.entry((event.user.as_str(), event.time, event.event_id.as_str())).or_insert(event);
     }
-    let mut cells: BTreeMap<(Key, Option<Label>), Vec<&Event>> = BTreeMap::new();
+    let mut cells: BTreeMap<(Key, Option<NaiveDate>), Vec<&Event>> = BTreeMap::new();
     for event in distinct.into_values() {
         let amount = event.properties.get("amount").and_then(serde_json::Value::as_f64);
-        let passes = query.filters.iter().all(|filter| match filter.test {
-            PropertyTest::Present => amount.is_some(),
+        let passes = measure.filters().iter().all(|filter| match filter.condition() {
+            Condition::Present => amount.is_some(),
             _ => amount.is_some_and(|amount| amount >= 1.0),
         });
-        let named = query.events.is_empty() || query.events.contains(&event.event);
-        if !(passes && named && query.range.start <= event.time && event.time < query.range.end) {
+        let named = measure.events().contains(&event.event);
+        if !(passes && named && settings.start() <= event.time && event.time < settings.end()) {
             continue;
         }
-        let key = match &query.breakdown {
-            Breakdown::None => None,
-            Breakdown::Event => Some(event.event.clone()),
-            Breakdown::Property(name) => event.properties.get(name).and_then(|value| value.as_str().map(str::to_owned)),
-        };
-        cells.entry((key.clone(), Some(label(event.time, query)))).or_default().push(event);
+        let key = settings.breakdown.as_ref().and_then(|breakdown| {
+            event.properties.get(breakdown.property()).and_then(|value| value.as_str().map(str::to_owned))
+        });
+        cells.entry((key.clone(), Some(label(event.time, settings)))).or_default().push(event);
         cells.entry((key, None)).or_default().push(event);
     }
     let (mut values, mut totals) = (BTreeMap::new(), BTreeMap::new());
     for ((key, label), events) in cells {
-        let value = match &query.measure {
-            Measure::Count => events.len() as f64,
-            Measure::UniqueUsers => events.iter().map(|event| &event.user).collect::<BTreeSet<_>>().len() as f64,
-            Measure::Sum(name) => events.iter().filter_map(|event| event.properties.get(name)?.as_f64()).sum(),
+        let value = match measure.kind() {
+            MeasureKind::Count => events.len() as f64,
+            MeasureKind::UniqueUsers => events.iter().map(|event| &event.user).collect::<BTreeSet<_>>().len() as f64,
+            MeasureKind::Sum(name) => events.iter().filter_map(|event| event.properties.get(name)?.as_f64()).sum(),
         };
         match label {
             Some(label) if value != 0.0 => drop(values.insert((key, label), value)),
@@ -157,20 +141,22 @@ fn reference(events: &[Event], query: &TrendQuery) -> (Labelled, BTreeMap<Key, f
     (values, totals)
 }
 
-fn check(answer: &TrendAnswer, events: &[Event], query: &TrendQuery) {
+fn check(answer: &TrendAnswer, total: f64, events: &[Event], measure: &Measure, settings: &TrendSettings) {
     let buckets = &answer.buckets;
     assert!(buckets.windows(2).all(|pair| pair[0].end == pair[1].start));
-    assert!(buckets[0].start <= query.range.start && query.range.start < buckets[0].end);
-    assert!(buckets[buckets.len() - 1].start < query.range.end && query.range.end <= buckets[buckets.len() - 1].end);
-    let (values, mut totals) = reference(events, query);
-    if query.breakdown == Breakdown::None {
+    assert!(buckets[0].start <= settings.start() && settings.start() < buckets[0].end);
+    assert!(buckets[buckets.len() - 1].start < settings.end() && settings.end() <= buckets[buckets.len() - 1].end);
+    let (values, mut totals) = reference(events, measure, settings);
+    let (_, whole) = reference(events, measure, &TrendSettings { breakdown: None, ..settings.clone() });
+    assert_eq!(total, whole.get(&None).copied().unwrap_or_default());
+    if settings.breakdown.is_none() {
         totals.entry(None).or_insert(0.0);
     }
     let mut answered = BTreeMap::new();
     for series in &answer.series {
         assert_eq!(series.values.len(), buckets.len());
         for (bucket, value) in buckets.iter().zip(&series.values).filter(|(_, value)| **value != 0.0) {
-            answered.insert((series.key.clone(), label(bucket.start.max(query.range.start), query)), *value);
+            answered.insert((series.key.clone(), label(bucket.start.max(settings.start()), settings)), *value);
         }
     }
     assert_eq!(answered, values);
@@ -198,16 +184,20 @@ proptest! {
                     lake.compact("acme").await.unwrap();
                 }
             }
-            let before = lake.trend("acme", &case.query).await.unwrap();
-            check(&before, &sent, &case.query);
+            let Case { measure, settings, .. } = &case;
+            let before = lake.trend("acme", measure, settings).await.unwrap();
+            let whole = Period::new(settings.start(), settings.end()).unwrap();
+            let total = lake.total("acme", measure, whole).await.unwrap();
+            check(&before, total, &sent, measure, settings);
 
             lake.compact("acme").await.unwrap();
-            let after = lake.trend("acme", &case.query).await.unwrap();
+            let after = lake.trend("acme", measure, settings).await.unwrap();
             assert_eq!((&after.series, &after.buckets), (&before.series, &before.buckets));
+            assert_eq!(lake.total("acme", measure, whole).await.unwrap(), total);
             assert_eq!(lake.compact("acme").await.unwrap().rows_rewritten, 0);
 
             let reopened = open_with(&folder, options());
-            assert_eq!(reopened.trend("acme", &case.query).await.unwrap().series, before.series);
+            assert_eq!(reopened.trend("acme", measure, settings).await.unwrap().series, before.series);
             let users: BTreeSet<_> = sent.iter().map(|event| &event.user).collect();
             assert_eq!(reopened.catalogue("acme").await.unwrap().users, users.len() as u64);
         });

@@ -1,9 +1,11 @@
-//! A lake in a temporary folder with a clock that ticks, and events made from small numbers.
+//! A lake in a temporary folder with a clock that ticks, events made from small numbers, and plain questions.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use waymark_clock::{Clock, Ids};
+use waymark_domain::metrics::{Interval, Measure, MeasureKind, TrendSettings};
 use waymark_lake::{Event, Lake, LakeOptions};
 
 /// Options for tests: no waiting for company, a clock that advances a millisecond a call.
@@ -39,4 +41,19 @@ pub fn stream(prefix: &str, count: usize) -> Vec<Event> {
             Event::new(format!("{prefix}-{index}"), name, format!("user-{}", index % 10), at)
         })
         .collect()
+}
+
+/// A measure of events with any of these names, unfiltered.
+pub fn measure(kind: MeasureKind, events: &[&str]) -> Measure {
+    Measure::new(kind, events.iter().map(|&event| event.to_owned()).collect(), Vec::new()).unwrap()
+}
+
+/// Counts the events of [`stream`].
+pub fn all() -> Measure {
+    measure(MeasureKind::Count, &["visit", "search", "buy"])
+}
+
+/// Days in UTC.
+pub fn days(start: &str, end: &str) -> TrendSettings {
+    TrendSettings::new(time(start), time(end), Interval::Day, Tz::UTC).unwrap()
 }

@@ -2,18 +2,25 @@
 
 use chrono_tz::Tz;
 use serde_json::json;
+use waymark_domain::metrics::{
+    Breakdown, Condition, Interval, Measure, MeasureKind, Period, PropertyFilter, Scalar, TrendSettings,
+};
 use waymark_lake::*;
 
-use crate::support::{open, open_with, options, stream, time};
+use crate::support::{all, days, measure, open, open_with, options, stream, time};
 
-fn march() -> TimeRange {
-    TimeRange::new(time("2024-03-01T00:00:00Z"), time("2024-03-04T00:00:00Z"))
+fn march() -> TrendSettings {
+    days("2024-03-01T00:00:00Z", "2024-03-04T00:00:00Z")
+}
+
+fn whole(settings: &TrendSettings) -> Period {
+    Period::new(settings.start(), settings.end()).unwrap()
 }
 
 #[tokio::test]
 async fn an_unknown_workspace_answers_zeros() {
     let folder = tempfile::tempdir().unwrap();
-    let answer = open(&folder).trend("acme", &TrendQuery::new(march())).await.unwrap();
+    let answer = open(&folder).trend("acme", &all(), &march()).await.unwrap();
     assert_eq!(answer.series, [Series { key: None, values: vec![0.0; 3], total: 0.0 }]);
     assert_eq!(answer.watermark, Watermark { version: 0, received: None });
 }
@@ -22,10 +29,9 @@ async fn an_unknown_workspace_answers_zeros() {
 async fn a_committed_event_is_in_the_next_answer_and_repetitions_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let lake = open(&folder);
-    let query = TrendQuery::new(march());
     let receipt = lake.ingest("acme", stream("a", 100)).await.unwrap();
     assert_eq!((receipt.accepted, receipt.duplicates_in_batch), (100, 0));
-    let first = lake.trend("acme", &query).await.unwrap();
+    let first = lake.trend("acme", &all(), &march()).await.unwrap();
     assert_eq!(first.series[0].values, [100.0, 0.0, 0.0]);
     assert_eq!(first.watermark.version, receipt.version);
 
@@ -33,11 +39,11 @@ async fn a_committed_event_is_in_the_next_answer_and_repetitions_are_not() {
     twice.extend(stream("a", 60));
     let receipt = lake.ingest("acme", twice).await.unwrap();
     assert_eq!((receipt.accepted, receipt.duplicates_in_batch), (60, 60));
-    assert_eq!(lake.trend("acme", &query).await.unwrap().series[0].values, [100.0, 0.0, 0.0]);
+    assert_eq!(lake.trend("acme", &all(), &march()).await.unwrap().series[0].values, [100.0, 0.0, 0.0]);
 
     let report = lake.compact("acme").await.unwrap();
     assert_eq!((report.files_before, report.files_after, report.duplicates_dropped), (2, 1, 60));
-    assert_eq!(lake.trend("acme", &query).await.unwrap().series[0].values, [100.0, 0.0, 0.0]);
+    assert_eq!(lake.trend("acme", &all(), &march()).await.unwrap().series[0].values, [100.0, 0.0, 0.0]);
     let again = lake.compact("acme").await.unwrap();
     assert_eq!((again.version, again.rows_rewritten), (report.version, 0));
 }
@@ -56,11 +62,10 @@ async fn unique_users_return_but_count_once_in_the_total() {
     for event in events {
         lake.ingest("acme", vec![event]).await.unwrap();
     }
-    let query = TrendQuery { measure: Measure::UniqueUsers, events: vec!["visit".into()], ..TrendQuery::new(march()) };
-    let answer = lake.trend("acme", &query).await.unwrap();
+    let visitors = measure(MeasureKind::UniqueUsers, &["visit"]);
+    let answer = lake.trend("acme", &visitors, &march()).await.unwrap();
     assert_eq!(answer.series, [Series { key: None, values: vec![1.0, 2.0, 0.0], total: 2.0 }]);
-    let total = lake.total("acme", &query).await.unwrap();
-    assert_eq!((total.series[0].values.as_slice(), total.buckets.len()), ([2.0].as_slice(), 1));
+    assert_eq!(lake.total("acme", &visitors, whole(&march())).await.unwrap(), 2.0);
 }
 
 #[tokio::test]
@@ -78,28 +83,31 @@ async fn sums_breakdowns_and_filters_read_properties() {
         Event::new("4", "buy", "bob", at).with("seats", json!("many")),
     ];
     lake.ingest("acme", events).await.unwrap();
-    let query = TrendQuery { breakdown: Breakdown::Property("plan".into()), ..TrendQuery::new(march()) };
-    let by = |measure: Measure| TrendQuery { measure, ..query.clone() };
-    let totals =
-        |answer: TrendAnswer| answer.series.into_iter().map(|series| (series.key, series.total)).collect::<Vec<_>>();
+    let by_plan = |limit| {
+        let breakdown = Some(Breakdown::new("plan".into(), limit).unwrap());
+        TrendSettings { breakdown, ..march() }
+    };
+    let totals = async |kind| {
+        let answer = lake.trend("acme", &measure(kind, &["buy"]), &by_plan(0)).await.unwrap();
+        answer.series.into_iter().map(|series| (series.key, series.total)).collect::<Vec<_>>()
+    };
     let key = |key: &str| Some(key.to_owned());
-
-    let revenue = totals(lake.trend("acme", &by(Measure::Sum("revenue".into()))).await.unwrap());
+    let revenue = totals(MeasureKind::Sum("revenue".into())).await;
     assert_eq!(revenue, [(key("pro"), 15.0), (None, 0.0), (key("free"), 0.0)]);
-    let seats = totals(lake.trend("acme", &by(Measure::Sum("seats".into()))).await.unwrap());
+    let seats = totals(MeasureKind::Sum("seats".into())).await;
     assert_eq!(seats, [(key("pro"), 4.0), (key("free"), 2.0), (None, 0.0)]);
-    let counts = totals(lake.trend("acme", &by(Measure::Count)).await.unwrap());
+    let counts = totals(MeasureKind::Count).await;
     assert_eq!(counts, [(key("pro"), 2.0), (None, 1.0), (key("free"), 1.0)]);
 
-    let only = |test| TrendQuery {
-        filters: vec![PropertyFilter { property: "plan".into(), test }],
-        ..TrendQuery::new(march())
+    let only = async |condition| {
+        let filter = PropertyFilter::new("plan".into(), condition).unwrap();
+        let measure = Measure::new(MeasureKind::Count, vec!["buy".into()], vec![filter]).unwrap();
+        lake.total("acme", &measure, whole(&march())).await.unwrap()
     };
-    let paying = PropertyTest::In(vec![PropertyValue::Text("pro".into())]);
-    assert_eq!(lake.total("acme", &only(paying)).await.unwrap().series[0].values, [2.0]);
-    assert_eq!(lake.total("acme", &only(PropertyTest::Absent)).await.unwrap().series[0].values, [1.0]);
+    assert_eq!(only(Condition::AnyOf(vec![Scalar::Text("pro".into())])).await, 2.0);
+    assert_eq!(only(Condition::Absent).await, 1.0);
 
-    let limited = lake.trend("acme", &TrendQuery { max_series: 1, ..query }).await.unwrap();
+    let limited = lake.trend("acme", &measure(MeasureKind::Count, &["buy"]), &by_plan(1)).await.unwrap();
     assert_eq!((limited.series.len(), limited.series_left_out), (1, 2));
 }
 
@@ -109,23 +117,22 @@ async fn a_wide_breakdown_over_many_buckets_is_refused_however_the_rows_lie() {
     let lake = open_with(&folder, LakeOptions { parallelism: 2, target_file_rows: 120, ..options() });
     let at = time("2024-03-01T08:00:00Z");
     let pages =
-        (0..201).map(|page| Event::new(format!("{page}"), "visit", format!("user-{page}"), at).with("page", page));
+        (0..211).map(|page| Event::new(format!("{page}"), "visit", format!("user-{page}"), at).with("page", page));
     lake.ingest("acme", pages.collect()).await.unwrap();
-    let hours = |hours| TrendQuery {
-        interval: Interval::Hour,
-        breakdown: Breakdown::Property("page".into()),
-        ..TrendQuery::new(TimeRange::new(
-            time("2024-01-01T00:00:00Z"),
-            time("2024-01-01T00:00:00Z") + chrono::TimeDelta::hours(hours),
-        ))
+    let by_page = |days| {
+        let start = time("2000-01-01T00:00:00Z");
+        let mut settings =
+            TrendSettings::new(start, start + chrono::TimeDelta::days(days), Interval::Day, Tz::UTC).unwrap();
+        settings.breakdown = Some(Breakdown::new("page".into(), 100).unwrap());
+        settings
     };
     for files in [1, 2] {
-        let refused = lake.trend("acme", &hours(10_000)).await.unwrap_err();
+        let refused = lake.trend("acme", &all(), &by_page(9_500)).await.unwrap_err();
         assert!(
             matches!(&refused, LakeError::InvalidQuery(problem) if problem.contains("choose a wider interval")),
             "{files}: {refused}"
         );
-        assert_eq!(lake.trend("acme", &hours(9_900)).await.unwrap().series_left_out, 101, "{files}");
+        assert_eq!(lake.trend("acme", &all(), &by_page(9_400)).await.unwrap().series_left_out, 111, "{files}");
         // One more event, so that there is something to merge, into files of which each alone is within the limit.
         lake.ingest("acme", vec![Event::new("more", "visit", "user-0", at).with("page", 0)]).await.unwrap();
         assert_eq!(lake.compact("acme").await.unwrap().files_after, 2);
@@ -143,9 +150,8 @@ async fn buckets_follow_the_zone() {
         Event::new("3", "visit", "ann", time("2024-03-11T03:30:00Z")),
     ];
     lake.ingest("acme", events).await.unwrap();
-    let range = TimeRange::new(time("2024-03-09T05:00:00Z"), time("2024-03-12T04:00:00Z"));
-    let query = TrendQuery { time_zone: Tz::America__New_York, ..TrendQuery::new(range) };
-    let answer = lake.trend("acme", &query).await.unwrap();
+    let days = days("2024-03-09T05:00:00Z", "2024-03-12T04:00:00Z");
+    let answer = lake.trend("acme", &all(), &TrendSettings { zone: Tz::America__New_York, ..days }).await.unwrap();
     assert_eq!(answer.series[0].values, [1.0, 1.0, 1.0]);
     assert!(answer.buckets.iter().all(|bucket| !bucket.partial));
 }
@@ -175,7 +181,5 @@ async fn refusals_say_what_to_do() {
         "{refused}"
     );
     assert!(matches!(lake.ingest("../acme", stream("a", 1)).await, Err(LakeError::InvalidWorkspace(_))));
-    let backwards = TrendQuery::new(TimeRange::new(time("2024-03-10T00:00:00Z"), time("2024-03-10T00:00:00Z")));
-    assert!(matches!(lake.trend("acme", &backwards).await, Err(LakeError::InvalidQuery(_))));
     assert!(matches!(Lake::open("gopher://bucket/lake", options()), Err(LakeError::InvalidLocation { .. })));
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use waymark_clock::Clock;
-use waymark_lake::{Lake, LakeOptions, TimeRange, TrendQuery};
+use waymark_lake::{Lake, LakeOptions};
 
-use crate::support::{open, open_with, options, stream, time};
+use crate::support::{all, days, open, open_with, options, stream, time};
 
 async fn rows(lake: &Lake) -> u64 {
     lake.catalogue("acme").await.unwrap().rows
@@ -49,10 +49,11 @@ async fn many_commits_are_checkpointed_and_reopen() {
     assert_eq!(logged(&folder, ".checkpoint."), 1);
     assert!(lake.metrics().compactions > 0);
     assert!(logged(&folder, ".json") > 105, "no entry is old enough to go");
-    let query = TrendQuery::new(TimeRange::new(time("2024-03-01T00:00:00Z"), time("2024-03-02T00:00:00Z")));
+    let day = days("2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z");
+    let series = async |lake: &Lake| lake.trend("acme", &all(), &day).await.unwrap().series;
     let reopened = open(&folder);
     assert_eq!(rows(&reopened).await, 315);
-    assert_eq!(reopened.trend("acme", &query).await.unwrap().series, lake.trend("acme", &query).await.unwrap().series);
+    assert_eq!(series(&reopened).await, series(&lake).await);
 }
 
 #[tokio::test]
