@@ -12,7 +12,7 @@ pub use dependencies::{CriticalPath, Dependencies};
 pub use estimate::{Amount, Basis, Estimate, EstimateEvent, Factor, FactorSource, ReachPeriod};
 pub use initiative::{
     ActualOutcome, Commitment, Decline, Declining, ExpectedOutcome, Horizon, Initiative, InitiativeError,
-    InitiativeEvent, InitiativeState, Pause, PausedIn, RankChange, RiskAssessment, Waiver,
+    InitiativeEvent, InitiativeState, Pause, RankChange, RiskAssessment, Shipment, Start, Underway, Waiver,
 };
 pub use product::{Product, ProductEvent, ProductLifecycle};
 pub use ranking::{Ranked, Ranking, Unranked};

@@ -173,8 +173,11 @@ mod tests {
     #[test]
     fn weeks_begin_on_the_day_asked_for_and_months_on_the_first() {
         let (from, to) = (utc("2024-05-15T10:00:00Z"), utc("2024-05-16T00:00:00Z"));
-        let weekly = TrendSettings::new(from, to, Interval::Week, Tz::UTC).unwrap();
-        let start = |week_start| buckets(&TrendSettings { week_start, ..weekly.clone() }).unwrap()[0].start;
+        let start = |week_start| {
+            let mut weekly = TrendSettings::new(from, to, Interval::Week, Tz::UTC).unwrap();
+            weekly.week_start = week_start;
+            buckets(&weekly).unwrap()[0].start
+        };
         assert_eq!(start(WeekStart::Monday), utc("2024-05-13T00:00:00Z"));
         assert_eq!(start(WeekStart::Sunday), utc("2024-05-12T00:00:00Z"));
         assert_eq!(

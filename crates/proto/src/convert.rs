@@ -8,4 +8,5 @@ pub mod metrics;
 pub mod roadmap;
 
 pub use shared::{evidence, range, risk, verdict};
+use standard::time_while;
 pub use standard::{meta, set_meta, time, timestamp};

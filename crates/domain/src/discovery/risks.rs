@@ -137,7 +137,7 @@ impl Solution {
             return Err(SolutionError::RisksOpen { resource, risks: open });
         }
         Ok(Change::new(
-            Self { state: SolutionState::Validated, validate_time: Some(now), ..self },
+            Self { state: SolutionState::Validated { validate_time: now }, ..self },
             SolutionEvent::Validated,
         ))
     }

@@ -21,8 +21,6 @@ pub struct Solution {
     pub risk_evidence: Vec<RiskEvidence>,
     /// How far it is.
     pub state: SolutionState,
-    /// When it was validated.
-    pub validate_time: Option<DateTime<Utc>>,
     /// Why it was given up, if it was.
     pub pruning: Option<Pruning>,
 }
@@ -36,14 +34,17 @@ pub struct RiskEvidence {
     pub evidence: Vec<Evidence>,
 }
 
-/// How far a solution is.
+/// How far a solution is. Printed as in the contract: `PROPOSED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum SolutionState {
     /// An idea; risks may be open.
     Proposed,
     /// Each of the four risks had a passed test or evidence.
-    Validated,
+    Validated {
+        /// When it was validated.
+        validate_time: DateTime<Utc>,
+    },
 }
 
 /// What happens to solutions.

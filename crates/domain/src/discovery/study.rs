@@ -18,10 +18,6 @@ pub struct Study {
     pub questions: Vec<String>,
     /// How far it is.
     pub state: StudyState,
-    /// When it became active.
-    pub start_time: Option<DateTime<Utc>>,
-    /// When it became complete.
-    pub complete_time: Option<DateTime<Utc>>,
 }
 
 /// How a study asks or watches.
@@ -40,16 +36,24 @@ pub enum StudyMethod {
     Diary,
 }
 
-/// How far a study is.
+/// How far a study is, with what is known by then. Printed as in the contract: `ACTIVE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum StudyState {
     /// Prepared; nobody was asked yet.
     Planned,
     /// People are being asked.
-    Active,
+    Active {
+        /// Since when.
+        start_time: DateTime<Utc>,
+    },
     /// Nobody is asked any more.
-    Complete,
+    Complete {
+        /// When people began to be asked.
+        start_time: DateTime<Utc>,
+        /// Since when nobody is.
+        complete_time: DateTime<Utc>,
+    },
 }
 
 /// What happens to studies.
@@ -79,7 +83,7 @@ pub enum StudyError {
         /// What was asked.
         action: &'static str,
         /// Where it would have to be.
-        needed: StudyState,
+        needed: &'static str,
     },
 }
 
@@ -99,21 +103,27 @@ impl Failure for StudyError {
 impl Study {
     /// People begin to be asked.
     pub fn start(self, now: DateTime<Utc>) -> Result<Change<Self>, StudyError> {
-        self.require(StudyState::Planned, "start")?;
-        Ok(Change::new(Self { state: StudyState::Active, start_time: Some(now), ..self }, StudyEvent::Started))
+        match self.state {
+            StudyState::Planned => {
+                let state = StudyState::Active { start_time: now };
+                Ok(Change::new(Self { state, ..self }, StudyEvent::Started))
+            }
+            StudyState::Active { .. } | StudyState::Complete { .. } => Err(self.conflict("start", "PLANNED")),
+        }
     }
 
     /// Nobody is asked any more.
     pub fn complete(self, now: DateTime<Utc>) -> Result<Change<Self>, StudyError> {
-        self.require(StudyState::Active, "complete")?;
-        Ok(Change::new(Self { state: StudyState::Complete, complete_time: Some(now), ..self }, StudyEvent::Completed))
+        match self.state {
+            StudyState::Active { start_time } => {
+                let state = StudyState::Complete { start_time, complete_time: now };
+                Ok(Change::new(Self { state, ..self }, StudyEvent::Completed))
+            }
+            StudyState::Planned | StudyState::Complete { .. } => Err(self.conflict("complete", "ACTIVE")),
+        }
     }
 
-    fn require(&self, needed: StudyState, action: &'static str) -> Result<(), StudyError> {
-        if self.state == needed {
-            Ok(())
-        } else {
-            Err(StudyError::State { resource: self.meta.name.to_string(), state: self.state, action, needed })
-        }
+    fn conflict(&self, action: &'static str, needed: &'static str) -> StudyError {
+        StudyError::State { resource: self.meta.name.to_string(), state: self.state, action, needed }
     }
 }

@@ -338,15 +338,6 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_worst_step_is_the_earliest_with_the_most_losses() {
-        let worst = |users: &[u64]| Loss::worst(users).map(|loss| (loss.step, loss.users, loss.lost));
-        assert_eq!(worst(&[10, 10, 10]), None);
-        assert_eq!(worst(&[10, 7, 4, 3]), Some((1, 10, 3)));
-        assert_eq!(worst(&[10, 9, 4, 0]), Some((2, 9, 5)));
-        assert_eq!((worst(&[0, 0]), worst(&[])), (None, None));
-    }
-
-    #[test]
     fn a_question_keeps_within_its_limits() {
         let steps = |count: usize| Path::new(vec![step("a"); count], Window::new(0).unwrap());
         assert_eq!((steps(1), steps(11)), (Err(QuestionError::Steps(1)), Err(QuestionError::Steps(11))));

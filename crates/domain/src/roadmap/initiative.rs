@@ -42,14 +42,8 @@ pub struct Initiative {
     pub expected_outcome: Option<ExpectedOutcome>,
     /// The initiatives that must ship before this one.
     pub dependencies: BTreeSet<Name<Self>>,
-    /// Where it stands.
+    /// Where it stands, and what is known by then.
     pub state: InitiativeState,
-    /// Who committed to it and when; unset before.
-    pub commitment: Option<Commitment>,
-    /// When work started.
-    pub start_time: Option<DateTime<Utc>>,
-    /// When it shipped.
-    pub ship_time: Option<DateTime<Utc>>,
     /// The last time an estimate moved it in the order.
     pub rank_change: Option<RankChange>,
 }
@@ -66,20 +60,20 @@ pub enum Horizon {
     Later,
 }
 
-/// Where an initiative stands, with what only that state has. Printed as in the contract: `IN_PROGRESS`.
+/// Where an initiative stands, with all that got it there. Printed as in the contract: `IN_PROGRESS`.
 #[derive(Debug, Clone, PartialEq, IntoStaticStr, Display)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum InitiativeState {
     /// An idea with reasons.
     Proposed,
     /// It will be built.
-    Committed,
+    Committed(Commitment),
     /// It is being built.
-    InProgress,
+    InProgress(Start),
     /// Users have it.
-    Shipped,
+    Shipped(Shipment),
     /// What it moved is known.
-    Measured(ActualOutcome),
+    Measured(Shipment, ActualOutcome),
     /// It will not be built.
     Declined(Decline),
     /// Set aside after it was committed to.
@@ -146,6 +140,24 @@ pub struct Commitment {
     pub time: DateTime<Utc>,
 }
 
+/// When work on an initiative started, and the commitment it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The commitment.
+    pub commitment: Commitment,
+    /// When.
+    pub time: DateTime<Utc>,
+}
+
+/// When an initiative shipped, and the work that led there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shipment {
+    /// The work.
+    pub start: Start,
+    /// When.
+    pub time: DateTime<Utc>,
+}
+
 /// Why something will not be built.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decline {
@@ -157,6 +169,8 @@ pub struct Decline {
     pub what_would_change_our_mind: String,
     /// The day to look at it again.
     pub review_date: Option<NaiveDate>,
+    /// How far it had come; `None` when nobody had committed to it.
+    pub left: Option<Underway>,
     /// Who decided.
     pub by: String,
     /// When it was decided.
@@ -169,18 +183,18 @@ pub struct Pause {
     /// Why.
     pub reason: String,
     /// Where it goes on.
-    pub paused_in: PausedIn,
+    pub left: Underway,
     /// When it was paused.
     pub time: DateTime<Utc>,
 }
 
-/// The states an initiative can be paused in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PausedIn {
-    /// Before work started.
-    Committed,
-    /// While it was being built.
-    InProgress,
+/// How far an initiative has come that was committed to and has not shipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Underway {
+    /// Work has not started.
+    Committed(Commitment),
+    /// It is being built.
+    InProgress(Start),
 }
 
 /// A move in the RICE order by a new or changed estimate.
@@ -242,6 +256,56 @@ impl Resource for Initiative {
     }
 }
 
+impl Underway {
+    fn commitment(&self) -> &Commitment {
+        match self {
+            Self::Committed(commitment) => commitment,
+            Self::InProgress(start) => &start.commitment,
+        }
+    }
+
+    fn start(&self) -> Option<&Start> {
+        match self {
+            Self::Committed(_) => None,
+            Self::InProgress(start) => Some(start),
+        }
+    }
+}
+
+impl InitiativeState {
+    /// Who committed to it and when, once somebody has.
+    pub fn commitment(&self) -> Option<&Commitment> {
+        match self {
+            Self::Proposed => None,
+            Self::Committed(commitment) => Some(commitment),
+            Self::InProgress(start) => Some(&start.commitment),
+            Self::Shipped(shipment) | Self::Measured(shipment, _) => Some(&shipment.start.commitment),
+            Self::Declined(decline) => decline.left.as_ref().map(Underway::commitment),
+            Self::Paused(pause) => Some(pause.left.commitment()),
+        }
+    }
+
+    /// When work started, once it has.
+    pub fn start_time(&self) -> Option<DateTime<Utc>> {
+        let start = match self {
+            Self::Proposed | Self::Committed(_) => None,
+            Self::InProgress(start) => Some(start),
+            Self::Shipped(shipment) | Self::Measured(shipment, _) => Some(&shipment.start),
+            Self::Declined(decline) => decline.left.as_ref().and_then(Underway::start),
+            Self::Paused(pause) => pause.left.start(),
+        };
+        start.map(|start| start.time)
+    }
+
+    /// When it shipped, once it has.
+    pub fn ship_time(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Shipped(shipment) | Self::Measured(shipment, _) => Some(shipment.time),
+            Self::Proposed | Self::Committed(_) | Self::InProgress(_) | Self::Declined(_) | Self::Paused(_) => None,
+        }
+    }
+}
+
 impl Initiative {
     /// The risks with neither evidence nor a waiver.
     pub fn open_risks(&self) -> Vec<Risk> {
@@ -252,10 +316,10 @@ impl Initiative {
     pub fn is_open(&self) -> bool {
         match self.state {
             InitiativeState::Proposed
-            | InitiativeState::Committed
-            | InitiativeState::InProgress
+            | InitiativeState::Committed(_)
+            | InitiativeState::InProgress(_)
             | InitiativeState::Paused(_) => true,
-            InitiativeState::Shipped | InitiativeState::Measured(_) | InitiativeState::Declined(_) => false,
+            InitiativeState::Shipped(_) | InitiativeState::Measured(..) | InitiativeState::Declined(_) => false,
         }
     }
 

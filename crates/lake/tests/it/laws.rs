@@ -72,8 +72,9 @@ fn case() -> impl Strategy<Value = Case> {
         let settings = (span, interval, zone, week, breakdown).prop_map(
             move |((from, to), interval, zone, week_start, breakdown)| {
                 let (start, end) = (moment + TimeDelta::seconds(from), moment + TimeDelta::seconds(to));
-                let settings = TrendSettings::new(start, end, interval, zone).unwrap();
-                TrendSettings { week_start, breakdown, ..settings }
+                let mut settings = TrendSettings::new(start, end, interval, zone).unwrap();
+                (settings.week_start, settings.breakdown) = (week_start, breakdown);
+                settings
             },
         );
         let compact = prop::collection::btree_set(0..7_usize, 0..3);
@@ -147,7 +148,9 @@ fn check(answer: &TrendAnswer, total: f64, events: &[Event], measure: &Measure, 
     assert!(buckets[0].start <= settings.start() && settings.start() < buckets[0].end);
     assert!(buckets[buckets.len() - 1].start < settings.end() && settings.end() <= buckets[buckets.len() - 1].end);
     let (values, mut totals) = reference(events, measure, settings);
-    let (_, whole) = reference(events, measure, &TrendSettings { breakdown: None, ..settings.clone() });
+    let mut unbroken = settings.clone();
+    unbroken.breakdown = None;
+    let (_, whole) = reference(events, measure, &unbroken);
     assert_eq!(total, whole.get(&None).copied().unwrap_or_default());
     if settings.breakdown.is_none() {
         totals.entry(None).or_insert(0.0);

@@ -84,8 +84,9 @@ async fn sums_breakdowns_and_filters_read_properties() {
     ];
     lake.ingest("acme", events).await.unwrap();
     let by_plan = |limit| {
-        let breakdown = Some(Breakdown::new("plan".into(), limit).unwrap());
-        TrendSettings { breakdown, ..march() }
+        let mut settings = march();
+        settings.breakdown = Some(Breakdown::new("plan".into(), limit).unwrap());
+        settings
     };
     let totals = async |kind| {
         let answer = lake.trend("acme", &measure(kind, &["buy"]), &by_plan(0)).await.unwrap();
@@ -150,8 +151,9 @@ async fn buckets_follow_the_zone() {
         Event::new("3", "visit", "ann", time("2024-03-11T03:30:00Z")),
     ];
     lake.ingest("acme", events).await.unwrap();
-    let days = days("2024-03-09T05:00:00Z", "2024-03-12T04:00:00Z");
-    let answer = lake.trend("acme", &all(), &TrendSettings { zone: Tz::America__New_York, ..days }).await.unwrap();
+    let mut days = days("2024-03-09T05:00:00Z", "2024-03-12T04:00:00Z");
+    days.zone = Tz::America__New_York;
+    let answer = lake.trend("acme", &all(), &days).await.unwrap();
     assert_eq!(answer.series[0].values, [1.0, 1.0, 1.0]);
     assert!(answer.buckets.iter().all(|bucket| !bucket.partial));
 }

@@ -30,6 +30,29 @@ pub fn time(violations: &mut Violations, field: &str, timestamp: Option<Timestam
     time
 }
 
+/// A time that must be there while a resource is `stated` if it is `needed` then, and must not be otherwise; `None` when
+/// the message contradicts itself.
+pub(super) fn time_while(
+    violations: &mut Violations,
+    stated: &str,
+    field: &str,
+    timestamp: Option<Timestamp>,
+    needed: bool,
+) -> Option<Option<DateTime<Utc>>> {
+    match (timestamp, needed) {
+        (Some(_), true) => time(violations, field, timestamp).map(Some),
+        (None, false) => Some(None),
+        (None, true) => {
+            violations.add(field, format!("must be set while {stated}"));
+            None
+        }
+        (Some(_), false) => {
+            violations.add(field, format!("must not be set while {stated}"));
+            None
+        }
+    }
+}
+
 /// The domain's standard fields of a message that the store has completed: name, uid, etag and times are set.
 pub fn meta<T: Resource>(violations: &mut Violations, message: &impl ResourceMessage) -> Option<Meta<T>> {
     let Standard { name, uid, display_name, etag, create_time, update_time, delete_time, labels } = message.standard();

@@ -20,8 +20,8 @@ impl Table for Initiatives {
         Column::text("owner", |i| Some(i.owner.clone())),
         Column::text("product", |i| i.product.as_ref().map(ToString::to_string)),
         Column::text("target_start", |i| i.target.map(|t| t.start().first_day().to_string())),
-        Column::time("commit_time", |i| i.commitment.as_ref().map(|c| c.time)),
-        Column::time("ship_time", |i| i.ship_time),
+        Column::time("commit_time", |i| i.state.commitment().map(|c| c.time)),
+        Column::time("ship_time", |i| i.state.ship_time()),
     ];
 }
 

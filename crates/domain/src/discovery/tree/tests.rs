@@ -65,7 +65,6 @@ fn solution(id: &str, opportunity: &str) -> Solution {
         description: String::new(),
         risk_evidence: vec![],
         state: SolutionState::Proposed,
-        validate_time: None,
         pruning: None,
     }
 }
@@ -248,7 +247,7 @@ fn a_solution_is_validated_when_each_risk_is_supported() {
     let elsewhere = AssumptionTest { solution: name("other"), ..concluded("t", Risk::Value, 0.9) };
     assert!(backed.clone().validate(&[elsewhere], now()).is_err());
     let validated = backed.clone().validate(&[concluded("t", Risk::Value, 0.9)], now()).unwrap().into_parts().0;
-    assert_eq!((validated.state, validated.validate_time), (SolutionState::Validated, Some(now())));
+    assert_eq!(validated.state, SolutionState::Validated { validate_time: now() });
     assert!(matches!(validated.validate(&[], now()), Err(SolutionError::State { state, .. }) if state == "VALIDATED"));
     let tests =
         [concluded("t1", Risk::Value, 0.9), concluded("t2", Risk::Value, 0.1), concluded("t3", Risk::Usability, 0.1)];

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     ActualOutcome, Commitment, Decline, Horizon, Initiative, InitiativeError, InitiativeEvent as Event,
-    InitiativeState as State, Pause, PausedIn, RankChange, Waiver,
+    InitiativeState as State, Pause, RankChange, Shipment, Start, Underway, Waiver,
 };
 use crate::roadmap::{Dependencies, TargetInterval};
 use crate::{Change, Evidence, Name, Risk};
@@ -42,7 +42,7 @@ impl Initiative {
         if self.target != old.target {
             return Err(InitiativeError::OwnMethod { field: "target", method: "ScheduleInitiative" });
         }
-        if self.expected_outcome != old.expected_outcome && old.commitment.is_some() {
+        if self.expected_outcome != old.expected_outcome && old.state.commitment().is_some() {
             return Err(InitiativeError::PredictionFixed { resource: old.meta.name.clone() });
         }
         for risk in Risk::ALL {
@@ -92,10 +92,10 @@ impl Initiative {
     pub fn commit(mut self, by: String, now: DateTime<Utc>) -> Decision {
         match self.state {
             State::Proposed => {}
-            State::Committed
-            | State::InProgress
-            | State::Shipped
-            | State::Measured(_)
+            State::Committed(_)
+            | State::InProgress(_)
+            | State::Shipped(_)
+            | State::Measured(..)
             | State::Declined(_)
             | State::Paused(_) => {
                 return Err(self.conflict("CommitInitiative", "PROPOSED"));
@@ -105,104 +105,99 @@ impl Initiative {
         if !risks.is_empty() {
             return Err(InitiativeError::RisksOpen { resource: self.meta.name, risks });
         }
-        self.state = State::Committed;
-        self.commitment = Some(Commitment { by, time: now });
+        self.state = State::Committed(Commitment { by, time: now });
         Ok(Change::new(self, Event::Committed))
     }
 
     /// COMMITTED → IN_PROGRESS.
-    pub fn start(mut self, now: DateTime<Utc>) -> Decision {
+    pub fn start(self, now: DateTime<Utc>) -> Decision {
         match self.state {
-            State::Committed => {
-                self.state = State::InProgress;
-                self.start_time = Some(now);
-                Ok(Change::new(self, Event::Started))
+            State::Committed(commitment) => {
+                let state = State::InProgress(Start { commitment, time: now });
+                Ok(Change::new(Self { state, ..self }, Event::Started))
             }
             State::Proposed
-            | State::InProgress
-            | State::Shipped
-            | State::Measured(_)
+            | State::InProgress(_)
+            | State::Shipped(_)
+            | State::Measured(..)
             | State::Declined(_)
             | State::Paused(_) => Err(self.conflict("StartInitiative", "COMMITTED")),
         }
     }
 
     /// IN_PROGRESS → SHIPPED.
-    pub fn ship(mut self, now: DateTime<Utc>) -> Decision {
+    pub fn ship(self, now: DateTime<Utc>) -> Decision {
         match self.state {
-            State::InProgress => {
-                self.state = State::Shipped;
-                self.ship_time = Some(now);
-                Ok(Change::new(self, Event::Shipped))
+            State::InProgress(start) => {
+                let state = State::Shipped(Shipment { start, time: now });
+                Ok(Change::new(Self { state, ..self }, Event::Shipped))
             }
             State::Proposed
-            | State::Committed
-            | State::Shipped
-            | State::Measured(_)
+            | State::Committed(_)
+            | State::Shipped(_)
+            | State::Measured(..)
             | State::Declined(_)
             | State::Paused(_) => Err(self.conflict("ShipInitiative", "IN_PROGRESS")),
         }
     }
 
     /// SHIPPED → MEASURED; a later measurement replaces the one before.
-    pub fn measure(mut self, actual: ActualOutcome) -> Decision {
+    pub fn measure(self, actual: ActualOutcome) -> Decision {
         match self.state {
-            State::Shipped | State::Measured(_) => {
-                self.state = State::Measured(actual);
-                Ok(Change::new(self, Event::Measured))
+            State::Shipped(shipment) | State::Measured(shipment, _) => {
+                let state = State::Measured(shipment, actual);
+                Ok(Change::new(Self { state, ..self }, Event::Measured))
             }
-            State::Proposed | State::Committed | State::InProgress | State::Declined(_) | State::Paused(_) => {
+            State::Proposed | State::Committed(_) | State::InProgress(_) | State::Declined(_) | State::Paused(_) => {
                 Err(self.conflict("measuring", "SHIPPED or MEASURED"))
             }
         }
     }
 
     /// Anything before SHIPPED → DECLINED.
-    pub fn decline(mut self, declining: Declining, by: String, now: DateTime<Utc>) -> Decision {
-        if !self.is_open() {
-            return Err(self.conflict("DeclineInitiative", "PROPOSED, COMMITTED, IN_PROGRESS or PAUSED"));
-        }
+    pub fn decline(self, declining: Declining, by: String, now: DateTime<Utc>) -> Decision {
+        let left = match &self.state {
+            State::Proposed => None,
+            State::Committed(commitment) => Some(Underway::Committed(commitment.clone())),
+            State::InProgress(start) => Some(Underway::InProgress(start.clone())),
+            State::Paused(pause) => Some(pause.left.clone()),
+            State::Shipped(_) | State::Measured(..) | State::Declined(_) => {
+                return Err(self.conflict("DeclineInitiative", "PROPOSED, COMMITTED, IN_PROGRESS or PAUSED"));
+            }
+        };
         if let Some(date) = declining.review_date.filter(|date| *date < now.date_naive()) {
             return Err(InitiativeError::ReviewInPast(date));
         }
         let Declining { reason, evidence, what_would_change_our_mind, review_date } = declining;
-        self.state =
-            State::Declined(Decline { reason, evidence, what_would_change_our_mind, review_date, by, time: now });
-        Ok(Change::new(self, Event::Declined))
+        let decline = Decline { reason, evidence, what_would_change_our_mind, review_date, left, by, time: now };
+        Ok(Change::new(Self { state: State::Declined(decline), ..self }, Event::Declined))
     }
 
     /// COMMITTED or IN_PROGRESS → PAUSED.
-    pub fn pause(mut self, reason: String, now: DateTime<Utc>) -> Decision {
-        let paused_in = match self.state {
-            State::Committed => PausedIn::Committed,
-            State::InProgress => PausedIn::InProgress,
-            State::Proposed | State::Shipped | State::Measured(_) | State::Declined(_) | State::Paused(_) => {
+    pub fn pause(self, reason: String, now: DateTime<Utc>) -> Decision {
+        let left = match self.state {
+            State::Committed(commitment) => Underway::Committed(commitment),
+            State::InProgress(start) => Underway::InProgress(start),
+            State::Proposed | State::Shipped(_) | State::Measured(..) | State::Declined(_) | State::Paused(_) => {
                 return Err(self.conflict("PauseInitiative", "COMMITTED or IN_PROGRESS"));
             }
         };
-        self.state = State::Paused(Pause { reason, paused_in, time: now });
-        Ok(Change::new(self, Event::Paused))
+        Ok(Change::new(Self { state: State::Paused(Pause { reason, left, time: now }), ..self }, Event::Paused))
     }
 
     /// PAUSED → where it was; DECLINED → PROPOSED, as if never committed to.
-    pub fn resume(mut self) -> Decision {
-        match &self.state {
-            State::Paused(pause) => {
-                self.state = match pause.paused_in {
-                    PausedIn::Committed => State::Committed,
-                    PausedIn::InProgress => State::InProgress,
-                };
-            }
-            State::Declined(_) => {
-                self.state = State::Proposed;
-                self.commitment = None;
-                self.start_time = None;
-            }
-            State::Proposed | State::Committed | State::InProgress | State::Shipped | State::Measured(_) => {
+    pub fn resume(self) -> Decision {
+        let state = match self.state {
+            State::Paused(pause) => match pause.left {
+                Underway::Committed(commitment) => State::Committed(commitment),
+                Underway::InProgress(start) => State::InProgress(start),
+            },
+            State::Declined(_) => State::Proposed,
+            State::Proposed | State::Committed(_) | State::InProgress(_) | State::Shipped(_) | State::Measured(..) => {
                 return Err(self.conflict("ResumeInitiative", "PAUSED or DECLINED"));
             }
-        }
-        Ok(Change::new(self, Event::Resumed))
+        };
+        Ok(Change::new(Self { state, ..self }, Event::Resumed))
     }
 
     /// Waits for `dependency`, unless that one waits for this one already. `graph` holds the dependencies of the

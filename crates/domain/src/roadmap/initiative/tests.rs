@@ -31,9 +31,6 @@ pub(crate) fn initiative(id: &str) -> Initiative {
         expected_outcome: None,
         dependencies: BTreeSet::new(),
         state: InitiativeState::Proposed,
-        commitment: None,
-        start_time: None,
-        ship_time: None,
         rank_change: None,
     }
 }
@@ -158,12 +155,12 @@ proptest! {
                 (expected, got) => prop_assert!(false, "{:?} in {}: expected {:?}, got {:?}", command, state, expected, got.map(|c| c.into_parts().0.state)),
             }
             let now: &str = (&initiative.state).into();
-            prop_assert_eq!(initiative.ship_time.is_some(), matches!(now, "SHIPPED" | "MEASURED"));
+            prop_assert_eq!(initiative.state.ship_time().is_some(), matches!(now, "SHIPPED" | "MEASURED"));
             if matches!(now, "COMMITTED" | "IN_PROGRESS" | "SHIPPED" | "MEASURED" | "PAUSED") {
-                prop_assert!(initiative.commitment.is_some() && initiative.open_risks().is_empty());
+                prop_assert!(initiative.state.commitment().is_some() && initiative.open_risks().is_empty());
             }
             if now == "PROPOSED" {
-                prop_assert!(initiative.commitment.is_none());
+                prop_assert!(initiative.state.commitment().is_none());
             }
             prop_assert_eq!(initiative.meta().version, 1, "only the store counts versions");
         }
@@ -185,7 +182,7 @@ fn commit_needs_evidence_or_a_waiver_for_each_risk() {
     assert_eq!(rules, ["risks.USABILITY", "risks.FEASIBILITY"]);
     let change = waived(initiative).commit("users/bob".into(), at(3)).unwrap();
     assert_eq!(change.events(), [InitiativeEvent::Committed]);
-    assert_eq!(change.state().commitment, Some(Commitment { by: "users/bob".into(), time: at(3) }));
+    assert_eq!(change.state().state, InitiativeState::Committed(Commitment { by: "users/bob".into(), time: at(3) }));
 }
 
 #[test]

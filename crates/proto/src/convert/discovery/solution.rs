@@ -9,7 +9,7 @@ use super::opportunity::pruning;
 use super::{name, whole};
 use crate::common::v1 as common;
 use crate::convert::shared::{evidence, risk};
-use crate::convert::{meta, set_meta, time, timestamp};
+use crate::convert::{meta, set_meta, time_while, timestamp};
 use crate::discovery::v1 as pb;
 
 impl TryFrom<pb::Solution> for Solution {
@@ -21,11 +21,16 @@ impl TryFrom<pb::Solution> for Solution {
         let opportunity = name(v, "opportunity", &message.opportunity);
         let description = v.check("description", text::optional(message.description, 10_000));
         let risk_evidence = risk_evidence(v, message.risk_evidence);
-        let state = match pb::SolutionState::try_from(message.state).unwrap_or_default() {
-            pb::SolutionState::Unspecified | pb::SolutionState::Proposed => SolutionState::Proposed,
-            pb::SolutionState::Validated => SolutionState::Validated,
+        let stated = pb::SolutionState::try_from(message.state).unwrap_or_default();
+        let validated = match stated {
+            pb::SolutionState::Unspecified | pb::SolutionState::Proposed => false,
+            pb::SolutionState::Validated => true,
         };
-        let validate_time = time(v, "validate_time", message.validate_time);
+        let validate_time = time_while(v, stated.as_str_name(), "validate_time", message.validate_time, validated);
+        let state = validate_time.map(|time| match time {
+            None => SolutionState::Proposed,
+            Some(validate_time) => SolutionState::Validated { validate_time },
+        });
         let pruning = message.pruning.and_then(|message| v.nested("pruning", pruning(message)));
         let solution = (|| {
             Some(Self {
@@ -33,8 +38,7 @@ impl TryFrom<pb::Solution> for Solution {
                 opportunity: opportunity?,
                 description: description?,
                 risk_evidence,
-                state,
-                validate_time,
+                state: state?,
                 pruning,
             })
         })();
@@ -65,9 +69,9 @@ fn risk_evidence(violations: &mut Violations, messages: Vec<pb::RiskEvidence>) -
 
 impl From<&Solution> for pb::Solution {
     fn from(solution: &Solution) -> Self {
-        let state = match solution.state {
-            SolutionState::Proposed => pb::SolutionState::Proposed,
-            SolutionState::Validated => pb::SolutionState::Validated,
+        let (state, validate_time) = match solution.state {
+            SolutionState::Proposed => (pb::SolutionState::Proposed, None),
+            SolutionState::Validated { validate_time } => (pb::SolutionState::Validated, Some(validate_time)),
         };
         let entry = |e: &RiskEvidence| pb::RiskEvidence {
             risk: common::Risk::from(e.risk).into(),
@@ -78,7 +82,7 @@ impl From<&Solution> for pb::Solution {
             description: solution.description.clone(),
             risk_evidence: solution.risk_evidence.iter().map(entry).collect(),
             state: state.into(),
-            validate_time: solution.validate_time.map(timestamp),
+            validate_time: validate_time.map(timestamp),
             pruning: solution.pruning.as_ref().map(pb::Pruning::from),
             ..Self::default()
         };

@@ -244,6 +244,13 @@ fn all_that_is_wrong_is_said_at_once() {
     message.result.as_mut().unwrap().value = None;
     assert_eq!(violations::<_, AssumptionTest>(message), ["threshold.value", "result.value"]);
     assert_eq!(violations::<_, Outcome>(standard(pb::Outcome::default(), "o")), ["metric"]);
+    assert_eq!(
+        violations::<_, Study>(pb::Study { start_time: None, complete_time: Some(time(6)), ..study() }),
+        ["start_time", "complete_time"]
+    );
+    assert_eq!(violations::<_, Solution>(pb::Solution { validate_time: None, ..solution() }), ["validate_time"]);
+    let proposed = pb::Solution { state: pb::SolutionState::Proposed.into(), ..solution() };
+    assert_eq!(violations::<_, Solution>(proposed), ["validate_time"]);
     let mut message = insight();
     message.evidence[0].target = "//metrics.waymark.dev/workspaces/acme/metrics/m".into();
     assert_eq!(violations::<_, Insight>(message), ["evidence[0].highlight"]);

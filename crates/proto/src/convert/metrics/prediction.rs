@@ -3,7 +3,7 @@
 use waymark_domain::metrics::{Outcome, Prediction, PredictionState, Promise};
 use waymark_domain::{Name, Violations, text};
 
-use crate::convert::{evidence, meta, range, set_meta, time, timestamp};
+use crate::convert::{evidence, meta, range, set_meta, time, time_while, timestamp};
 use crate::metrics::v1 as pb;
 use crate::roadmap::v1 as roadmap;
 
@@ -48,22 +48,29 @@ impl TryFrom<pb::Prediction> for Prediction {
     }
 }
 
+/// The state with what belongs to it; a message must say all of that and nothing else. When a measurement is due follows
+/// from it and is not looked at.
 fn state(violations: &mut Violations, message: &pb::Prediction) -> Option<PredictionState> {
-    let mut shipped = || {
-        if message.ship_time.is_none() {
-            violations.add("ship_time", "must be set once the initiative shipped");
+    let (shipped, measured) = match message.state() {
+        pb::PredictionState::Unspecified | pb::PredictionState::Recorded | pb::PredictionState::Withdrawn => {
+            (false, false)
         }
-        time(violations, "ship_time", message.ship_time)
+        pb::PredictionState::Measuring => (true, false),
+        pb::PredictionState::Measured => (true, true),
     };
-    match message.state() {
-        pb::PredictionState::Unspecified | pb::PredictionState::Recorded => Some(PredictionState::Recorded),
-        pb::PredictionState::Measuring => shipped().map(|ship_time| PredictionState::Measuring { ship_time }),
-        pb::PredictionState::Measured => {
-            let ship_time = shipped();
-            let outcome = violations.check("outcome", message.outcome.parse::<Name<Outcome>>());
-            Some(PredictionState::Measured { ship_time: ship_time?, outcome: outcome?.any() })
-        }
-        pb::PredictionState::Withdrawn => Some(PredictionState::Withdrawn),
+    let stated = message.state().as_str_name();
+    let ship_time = time_while(violations, stated, "ship_time", message.ship_time, shipped);
+    let mut outcome = None;
+    if measured {
+        outcome = violations.check("outcome", message.outcome.parse::<Name<Outcome>>());
+    } else if !message.outcome.is_empty() {
+        violations.add("outcome", format!("must not be set while {stated}"));
+    }
+    match (message.state(), ship_time?) {
+        (pb::PredictionState::Withdrawn, _) => Some(PredictionState::Withdrawn),
+        (_, None) => Some(PredictionState::Recorded),
+        (_, Some(ship_time)) if measured => Some(PredictionState::Measured { ship_time, outcome: outcome?.any() }),
+        (_, Some(ship_time)) => Some(PredictionState::Measuring { ship_time }),
     }
 }
 
@@ -200,6 +207,12 @@ pub(super) mod tests {
         };
         let state = pb::PredictionState::Measured.into();
         assert_eq!(fields(pb::Prediction { state, ..message() }), ["ship_time", "outcome"]);
+        let early = pb::Prediction {
+            ship_time: message().commit_time,
+            outcome: "workspaces/acme/outcomes/sso".into(),
+            ..message()
+        };
+        assert_eq!(fields(early), ["ship_time", "outcome"], "RECORDED has neither");
         assert_eq!(fields(pb::Prediction { window_days: 6, change: None, ..message() }), ["change", "window_days"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use waymark_domain::roadmap::{Commitment, Horizon, Initiative, InitiativeState, PausedIn};
+use waymark_domain::roadmap::{Commitment, Horizon, Initiative, InitiativeState, Shipment, Start, Underway};
 use waymark_domain::{Meta, Violations, text};
 
 use super::initiative_parts as parts;
@@ -34,10 +34,6 @@ impl TryFrom<pb::Initiative> for Initiative {
         let risks = parts::risks(v, message.risks);
         let expected_outcome =
             message.expected_outcome.and_then(|expected| v.nested("expected_outcome", expected.try_into()));
-        let commitment =
-            time(v, "commit_time", message.commit_time).map(|time| Commitment { by: message.committed_by, time });
-        let start_time = time(v, "start_time", message.start_time);
-        let ship_time = time(v, "ship_time", message.ship_time);
         let rank_change = message.rank_change.and_then(|change| v.nested("rank_change", change.try_into()));
         match (meta, state, problem, hypothesis, owner) {
             (Some(meta), Some(state), Some(problem), Some(hypothesis), Some(owner)) if violations.is_empty() => {
@@ -54,9 +50,6 @@ impl TryFrom<pb::Initiative> for Initiative {
                     expected_outcome,
                     dependencies,
                     state,
-                    commitment,
-                    start_time,
-                    ship_time,
                     rank_change,
                 })
             }
@@ -65,31 +58,65 @@ impl TryFrom<pb::Initiative> for Initiative {
     }
 }
 
-/// The state with what belongs to it. A new initiative states none and is PROPOSED.
+/// The state with what belongs to it; a message must say all of that and nothing else. A new initiative states none and
+/// is PROPOSED.
 fn state(violations: &mut Violations, message: &pb::Initiative) -> Option<InitiativeState> {
-    let mut part = |field: &str, missing: bool| {
-        if missing {
-            violations.add(field, format!("must be set while {}", message.state().as_str_name()));
+    use pb::InitiativeState as Stated;
+    let v = violations;
+    let stated = match message.state() {
+        Stated::Unspecified => Stated::Proposed,
+        stated => stated,
+    };
+    // How far it has come, or had when it was set aside.
+    let reached = match stated {
+        Stated::Paused => message.pause.as_ref().map_or(Stated::Committed, pb::Pause::resume_state),
+        Stated::Declined if message.start_time.is_some() => Stated::InProgress,
+        Stated::Declined if message.commit_time.is_some() => Stated::Committed,
+        Stated::Declined => Stated::Proposed,
+        _ => stated,
+    };
+    let (committed, started, shipped) = match reached {
+        Stated::InProgress => (true, true, false),
+        Stated::Shipped | Stated::Measured => (true, true, true),
+        Stated::Committed => (true, false, false),
+        Stated::Unspecified | Stated::Proposed | Stated::Paused | Stated::Declined => (false, false, false),
+    };
+    let mut belongs = |field: &str, set: bool, needed: bool| {
+        if set != needed {
+            let must = if needed { "must be set while" } else { "must not be set while" };
+            v.add(field, format!("{must} {}", stated.as_str_name()));
         }
     };
-    Some(match message.state() {
-        pb::InitiativeState::Unspecified | pb::InitiativeState::Proposed => InitiativeState::Proposed,
-        pb::InitiativeState::Committed => InitiativeState::Committed,
-        pb::InitiativeState::InProgress => InitiativeState::InProgress,
-        pb::InitiativeState::Shipped => InitiativeState::Shipped,
-        pb::InitiativeState::Measured => {
-            part("actual", message.actual.is_none());
-            InitiativeState::Measured(violations.nested("actual", message.actual.clone()?.try_into())?)
-        }
-        pb::InitiativeState::Declined => {
-            part("decline", message.decline.is_none());
-            InitiativeState::Declined(violations.nested("decline", message.decline.clone()?.try_into())?)
-        }
-        pb::InitiativeState::Paused => {
-            part("pause", message.pause.is_none());
-            InitiativeState::Paused(violations.nested("pause", message.pause.clone()?.try_into())?)
-        }
-    })
+    belongs("commit_time", message.commit_time.is_some(), committed);
+    if !committed {
+        belongs("committed_by", !message.committed_by.is_empty(), false);
+    }
+    belongs("start_time", message.start_time.is_some(), started);
+    belongs("ship_time", message.ship_time.is_some(), shipped);
+    belongs("actual", message.actual.is_some(), stated == Stated::Measured);
+    belongs("decline", message.decline.is_some(), stated == Stated::Declined);
+    belongs("pause", message.pause.is_some(), stated == Stated::Paused);
+
+    let commitment =
+        time(v, "commit_time", message.commit_time).map(|time| Commitment { by: message.committed_by.clone(), time });
+    let start = time(v, "start_time", message.start_time)
+        .and_then(|time| Some(Start { commitment: commitment.clone()?, time }));
+    let shipment =
+        time(v, "ship_time", message.ship_time).and_then(|time| Some(Shipment { start: start.clone()?, time }));
+    let left = start.clone().map(Underway::InProgress).or(commitment.clone().map(Underway::Committed));
+    let actual = message.actual.clone().and_then(|actual| v.nested("actual", actual.try_into()));
+    let decline =
+        message.decline.clone().and_then(|decline| v.nested("decline", parts::decline(decline, left.clone())));
+    let pause = message.pause.clone().and_then(|pause| v.nested("pause", parts::pause(pause, left)));
+    match stated {
+        Stated::Unspecified | Stated::Proposed => Some(InitiativeState::Proposed),
+        Stated::Committed => commitment.map(InitiativeState::Committed),
+        Stated::InProgress => start.map(InitiativeState::InProgress),
+        Stated::Shipped => shipment.map(InitiativeState::Shipped),
+        Stated::Measured => Some(InitiativeState::Measured(shipment?, actual?)),
+        Stated::Declined => decline.map(InitiativeState::Declined),
+        Stated::Paused => pause.flatten().map(InitiativeState::Paused),
+    }
 }
 
 impl From<&Initiative> for pb::Initiative {
@@ -97,10 +124,10 @@ impl From<&Initiative> for pb::Initiative {
         let (mut actual, mut decline, mut pause) = (None, None, None);
         let state = match &initiative.state {
             InitiativeState::Proposed => pb::InitiativeState::Proposed,
-            InitiativeState::Committed => pb::InitiativeState::Committed,
-            InitiativeState::InProgress => pb::InitiativeState::InProgress,
-            InitiativeState::Shipped => pb::InitiativeState::Shipped,
-            InitiativeState::Measured(outcome) => {
+            InitiativeState::Committed(_) => pb::InitiativeState::Committed,
+            InitiativeState::InProgress(_) => pb::InitiativeState::InProgress,
+            InitiativeState::Shipped(_) => pb::InitiativeState::Shipped,
+            InitiativeState::Measured(_, outcome) => {
                 actual = Some(outcome.into());
                 pb::InitiativeState::Measured
             }
@@ -125,10 +152,10 @@ impl From<&Initiative> for pb::Initiative {
             expected_outcome: initiative.expected_outcome.as_ref().map(Into::into),
             dependencies: initiative.dependencies.iter().map(ToString::to_string).collect(),
             state: state.into(),
-            committed_by: initiative.commitment.as_ref().map(|c| c.by.clone()).unwrap_or_default(),
-            commit_time: initiative.commitment.as_ref().map(|c| timestamp(c.time)),
-            start_time: initiative.start_time.map(timestamp),
-            ship_time: initiative.ship_time.map(timestamp),
+            committed_by: initiative.state.commitment().map(|c| c.by.clone()).unwrap_or_default(),
+            commit_time: initiative.state.commitment().map(|c| timestamp(c.time)),
+            start_time: initiative.state.start_time().map(timestamp),
+            ship_time: initiative.state.ship_time().map(timestamp),
             actual,
             decline,
             pause,
@@ -159,15 +186,6 @@ impl TryFrom<pb::Horizon> for Horizon {
             pb::Horizon::Now => Ok(Self::Now),
             pb::Horizon::Next => Ok(Self::Next),
             pb::Horizon::Later => Ok(Self::Later),
-        }
-    }
-}
-
-impl From<PausedIn> for pb::InitiativeState {
-    fn from(state: PausedIn) -> Self {
-        match state {
-            PausedIn::Committed => Self::Committed,
-            PausedIn::InProgress => Self::InProgress,
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use waymark_domain::roadmap::{
-    ActualOutcome, Decline, Declining, Estimate, ExpectedOutcome, Pause, PausedIn, RankChange, RiskAssessment,
-    TargetInterval, Waiver,
+    ActualOutcome, Decline, Declining, Estimate, ExpectedOutcome, Pause, RankChange, RiskAssessment, TargetInterval,
+    Underway, Waiver,
 };
 use waymark_domain::{FullName, Name, Risk, Violations, text};
 
@@ -167,24 +167,23 @@ impl TryFrom<&pb::DeclineInitiativeRequest> for Declining {
     }
 }
 
-impl TryFrom<pb::Decline> for Decline {
-    type Error = Violations;
-    fn try_from(message: pb::Decline) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let evidence = evidence(&mut violations, "evidence", message.evidence);
-        let review_date = date(&mut violations, "review_date", &message.review_date);
-        let time = time(&mut violations, "time", message.time);
-        match time {
-            Some(time) if violations.is_empty() => Ok(Self {
-                reason: message.reason,
-                evidence,
-                what_would_change_our_mind: message.what_would_change_our_mind,
-                review_date,
-                by: message.declined_by,
-                time,
-            }),
-            _ => Err(unset(violations, "time")),
-        }
+/// Why an initiative was declined that had come as far as `left`.
+pub(super) fn decline(message: pb::Decline, left: Option<Underway>) -> Result<Decline, Violations> {
+    let mut violations = Violations::new();
+    let evidence = evidence(&mut violations, "evidence", message.evidence);
+    let review_date = date(&mut violations, "review_date", &message.review_date);
+    let time = time(&mut violations, "time", message.time);
+    match time {
+        Some(time) if violations.is_empty() => Ok(Decline {
+            reason: message.reason,
+            evidence,
+            what_would_change_our_mind: message.what_would_change_our_mind,
+            review_date,
+            left,
+            by: message.declined_by,
+            time,
+        }),
+        _ => Err(unset(violations, "time")),
     }
 }
 
@@ -201,37 +200,32 @@ impl From<&Decline> for pb::Decline {
     }
 }
 
-impl TryFrom<pb::Pause> for Pause {
-    type Error = Violations;
-    fn try_from(message: pb::Pause) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let paused_in = match message.resume_state() {
-            pb::InitiativeState::Committed => Some(PausedIn::Committed),
-            pb::InitiativeState::InProgress => Some(PausedIn::InProgress),
-            pb::InitiativeState::Unspecified
-            | pb::InitiativeState::Proposed
-            | pb::InitiativeState::Shipped
-            | pb::InitiativeState::Measured
-            | pb::InitiativeState::Declined
-            | pb::InitiativeState::Paused => {
-                violations.add("resume_state", "must be COMMITTED or IN_PROGRESS");
-                None
-            }
-        };
-        match (paused_in, time(&mut violations, "time", message.time)) {
-            (Some(paused_in), Some(time)) => Ok(Self { reason: message.reason, paused_in, time }),
-            _ => Err(unset(violations, "time")),
-        }
+/// Why an initiative is paused that had come as far as `left`; `None` when it had not come far enough, which is said of
+/// the initiative.
+pub(super) fn pause(message: pb::Pause, left: Option<Underway>) -> Result<Option<Pause>, Violations> {
+    let mut violations = Violations::new();
+    match message.resume_state() {
+        pb::InitiativeState::Committed | pb::InitiativeState::InProgress => {}
+        pb::InitiativeState::Unspecified
+        | pb::InitiativeState::Proposed
+        | pb::InitiativeState::Shipped
+        | pb::InitiativeState::Measured
+        | pb::InitiativeState::Declined
+        | pb::InitiativeState::Paused => violations.add("resume_state", "must be COMMITTED or IN_PROGRESS"),
+    }
+    match time(&mut violations, "time", message.time) {
+        Some(time) if violations.is_empty() => Ok(left.map(|left| Pause { reason: message.reason, left, time })),
+        _ => Err(unset(violations, "time")),
     }
 }
 
 impl From<&Pause> for pb::Pause {
     fn from(pause: &Pause) -> Self {
-        Self {
-            reason: pause.reason.clone(),
-            resume_state: pb::InitiativeState::from(pause.paused_in).into(),
-            time: Some(timestamp(pause.time)),
-        }
+        let resume_state = match pause.left {
+            Underway::Committed(_) => pb::InitiativeState::Committed,
+            Underway::InProgress(_) => pb::InitiativeState::InProgress,
+        };
+        Self { reason: pause.reason.clone(), resume_state: resume_state.into(), time: Some(timestamp(pause.time)) }
     }
 }
 

@@ -66,10 +66,16 @@ fn initiative(state: pb::InitiativeState, low: f64, days: i32, waived: bool) -> 
         }),
         dependencies: vec!["workspaces/w/initiatives/b".into()],
         state: state.into(),
-        committed_by: "users/ada".into(),
-        commit_time: at(3),
         ..Default::default()
     };
+    // How far it has come; PAUSED and DECLINED had come to IN_PROGRESS.
+    if state != pb::InitiativeState::Proposed {
+        (message.committed_by, message.commit_time) = ("users/ada".into(), at(3));
+        message.start_time = at(4).filter(|_| state != pb::InitiativeState::Committed);
+    }
+    if matches!(state, pb::InitiativeState::Shipped | pb::InitiativeState::Measured) {
+        message.ship_time = at(5);
+    }
     match state {
         pb::InitiativeState::Measured => {
             let outcome = "//metrics.waymark.dev/workspaces/w/outcomes/o".into();
@@ -141,6 +147,36 @@ fn all_that_is_wrong_with_an_initiative_is_told() {
     let expected = ["display_name", "pause", "target.end", "risks[1].risk", "expected_outcome.window_days"];
     let found = fields(Initiative::try_from(message));
     assert!(expected.iter().all(|field| found.iter().any(|f| f == field)), "{found:?}");
+}
+
+#[test]
+fn a_state_says_all_that_belongs_to_it_and_nothing_else() {
+    use pb::InitiativeState as Stated;
+    let broken = |state, change: fn(&mut pb::Initiative)| {
+        let mut message = initiative(state, 0.0, 28, false);
+        change(&mut message);
+        fields(Initiative::try_from(message))
+    };
+    assert_eq!(broken(Stated::Shipped, |m| m.ship_time = None), ["ship_time"]);
+    assert_eq!(
+        broken(Stated::Shipped, |m| (m.commit_time, m.start_time) = (None, None)),
+        ["commit_time", "start_time"]
+    );
+    assert_eq!(broken(Stated::Committed, |m| m.start_time = at(4)), ["start_time"]);
+    assert_eq!(broken(Stated::InProgress, |m| m.ship_time = at(5)), ["ship_time"]);
+    assert_eq!(broken(Stated::Proposed, |m| m.committed_by = "users/eve".into()), ["committed_by"]);
+    assert_eq!(broken(Stated::Measured, |m| m.actual = None), ["actual"]);
+    assert_eq!(
+        broken(Stated::Proposed, |m| m.decline = Some(pb::Decline { time: at(4), ..Default::default() })),
+        ["decline"]
+    );
+    // One paused before work started has no start, one declined before anybody committed to it nothing.
+    let before = |m: &mut pb::Initiative| m.pause.as_mut().unwrap().set_resume_state(Stated::Committed);
+    assert_eq!(broken(Stated::Paused, before), ["start_time"]);
+    assert_eq!(broken(Stated::Declined, |m| m.commit_time = None), ["commit_time"]);
+    let mut declined = initiative(Stated::Declined, 0.0, 28, false);
+    (declined.committed_by, declined.commit_time, declined.start_time) = (String::new(), None, None);
+    assert_eq!(pb::Initiative::from(&Initiative::try_from(declined.clone()).unwrap()), declined);
 }
 
 #[test]
