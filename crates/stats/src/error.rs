@@ -27,18 +27,6 @@ pub enum StatsError {
     /// A relative change has no meaning because the baseline mean is zero.
     #[error("a relative change needs a baseline mean other than zero: report the absolute change instead")]
     ZeroBaseline,
-    /// Two lists that must correspond have different lengths.
-    #[error("{left} and {right} must have the same length, got {left_length} and {right_length}")]
-    Mismatched {
-        /// Name of the first list.
-        left: &'static str,
-        /// Name of the second list.
-        right: &'static str,
-        /// Length of the first list.
-        left_length: usize,
-        /// Length of the second list.
-        right_length: usize,
-    },
 }
 
 /// Refuses NaN and infinities, which would otherwise travel silently into an answer.

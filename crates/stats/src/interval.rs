@@ -10,15 +10,8 @@ use crate::error::finite;
 pub struct Level(f64);
 
 impl Level {
-    /// 80 %, wide enough for early decisions.
-    pub const P80: Self = Self(0.80);
-    /// 90 %.
-    pub const P90: Self = Self(0.90);
     /// 95 %, the usual default.
     pub const P95: Self = Self(0.95);
-    /// 99 %.
-    pub const P99: Self = Self(0.99);
-
     /// A level such as `0.95`.
     pub fn new(level: f64) -> Result<Self, StatsError> {
         if level > 0.0 && level < 1.0 {
@@ -82,12 +75,6 @@ pub fn t_quantile(level: Level, degrees_of_freedom: f64) -> Result<f64, StatsErr
 /// The probability of a statistic at least as far from zero as `t`, both tails.
 pub(crate) fn t_two_sided_p(t: f64, degrees_of_freedom: f64) -> Result<f64, StatsError> {
     Ok((2.0 * students_t(degrees_of_freedom)?.sf(t.abs())).min(1.0))
-}
-
-/// `estimate ± z · standard_error`, for large samples.
-pub fn normal_interval(estimate: f64, standard_error: f64, level: Level) -> Result<Interval, StatsError> {
-    let standard_error = non_negative(standard_error)?;
-    Ok(Interval::around(finite("an estimate", estimate)?, normal_quantile(level) * standard_error))
 }
 
 /// `estimate ± t · standard_error` (Student, 1908), for samples whose variance was estimated too.

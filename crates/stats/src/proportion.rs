@@ -5,17 +5,6 @@ use statrs::function::factorial::ln_binomial;
 use crate::interval::normal_quantile;
 use crate::{Interval, Level, StatsError};
 
-/// The adjusted Wald interval (Agresti and Coull, 1998): z²/2 successes and as many failures are added before the plain
-/// formula. It keeps its coverage from about five observations on, which is what usability studies have. Cut to [0, 1].
-pub fn adjusted_wald(successes: u64, size: u64, level: Level) -> Result<Interval, StatsError> {
-    check(successes, size)?;
-    let z = normal_quantile(level);
-    let n = size as f64 + z * z;
-    let p = (successes as f64 + z * z / 2.0) / n;
-    let wide = Interval::around(p, z * (p * (1.0 - p) / n).sqrt());
-    Ok(Interval { low: wide.low.max(0.0), high: wide.high.min(1.0) })
-}
-
 /// The score interval (Wilson, 1927): the proportions that a test of the observed one would not reject. It contains the
 /// observed one, lies in [0, 1] by itself, and does not shrink to a point where all or none succeed.
 pub fn wilson(successes: u64, size: u64, level: Level) -> Result<Interval, StatsError> {

@@ -11,14 +11,6 @@ fn values() -> impl Strategy<Value = Vec<f64>> {
 
 proptest! {
     #[test]
-    fn sums_and_values_agree(values in values()) {
-        let direct = Sample::from_values(&values).unwrap();
-        let sums = Sample::from_sums(values.len() as u64, values.iter().sum(), values.iter().map(|v| v * v).sum()).unwrap();
-        prop_assert!((direct.mean() - sums.mean()).abs() < 1e-9);
-        prop_assert!((direct.variance() - sums.variance()).abs() < 1e-6 * direct.variance().max(1.0));
-    }
-
-    #[test]
     fn swapping_the_samples_turns_the_sign(a in values(), b in values()) {
         let (a, b) = (Sample::from_values(&a).unwrap(), Sample::from_values(&b).unwrap());
         let forth = difference(&a, &b, Level::P95).unwrap();
@@ -39,8 +31,8 @@ proptest! {
     fn a_relative_effect_does_not_depend_on_the_unit(a in values(), b in values(), unit in 0.01..100.0f64) {
         let scaled = |values: &[f64]| Sample::from_values(&values.iter().map(|v| v * unit).collect::<Vec<_>>()).unwrap();
         let plain = |values: &[f64]| Sample::from_values(values).unwrap();
-        let one = relative_difference(&plain(&a), &plain(&b), Level::P90).unwrap();
-        let other = relative_difference(&scaled(&a), &scaled(&b), Level::P90).unwrap();
+        let one = relative_difference(&plain(&a), &plain(&b), Level::new(0.9).unwrap()).unwrap();
+        let other = relative_difference(&scaled(&a), &scaled(&b), Level::new(0.9).unwrap()).unwrap();
         prop_assert!((one.estimate - other.estimate).abs() < 1e-7 * one.estimate.abs().max(1.0));
         prop_assert!((one.interval.width() - other.interval.width()).abs() < 1e-6 * one.interval.width().max(1.0));
     }
@@ -48,18 +40,9 @@ proptest! {
     #[test]
     fn a_higher_level_gives_a_wider_interval(a in values(), b in values()) {
         let (a, b) = (Sample::from_values(&a).unwrap(), Sample::from_values(&b).unwrap());
-        let narrow = difference(&a, &b, Level::P80).unwrap().interval;
-        let wide = difference(&a, &b, Level::P99).unwrap().interval;
+        let narrow = difference(&a, &b, Level::new(0.8).unwrap()).unwrap().interval;
+        let wide = difference(&a, &b, Level::new(0.99).unwrap()).unwrap().interval;
         prop_assert!(wide.low <= narrow.low && narrow.high <= wide.high);
-    }
-
-    #[test]
-    fn adjusted_wald_stays_in_the_unit_interval_and_mirrors(size in 1u64..500, share in 0.0..=1.0f64) {
-        let successes = (size as f64 * share).round() as u64;
-        let interval = adjusted_wald(successes, size, Level::P95).unwrap();
-        let mirror = adjusted_wald(size - successes, size, Level::P95).unwrap();
-        prop_assert!(0.0 <= interval.low && interval.low < interval.high && interval.high <= 1.0);
-        prop_assert!((interval.low + mirror.high - 1.0).abs() < 1e-9);
     }
 
     #[test]
@@ -108,14 +91,6 @@ proptest! {
             prop_assert!(p <= q && *q <= 1.0);
             prop_assert!(p_values.iter().zip(&adjusted).all(|(other_p, other_q)| other_p > p || other_q <= q), "the order changed");
         }
-    }
-
-    #[test]
-    fn ratio_mismatch_ignores_the_scale_of_weights(a in 1u64..10_000, b in 1u64..10_000, scale in 0.1..10.0f64) {
-        let one = sample_ratio_mismatch(&[a, b], &[0.3, 0.7]).unwrap();
-        let other = sample_ratio_mismatch(&[a, b], &[0.3 * scale, 0.7 * scale]).unwrap();
-        prop_assert!((one.chi_squared - other.chi_squared).abs() < 1e-6 * one.chi_squared.max(1.0));
-        prop_assert!((0.0..=1.0).contains(&one.p_value));
     }
 
     #[test]
