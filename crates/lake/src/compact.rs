@@ -17,7 +17,7 @@ use crate::metrics::count;
 use crate::scan::{Scan, overlapping};
 use crate::schema::COLUMNS;
 use crate::shared::Shared;
-use crate::table::{Change, Table};
+use crate::table::{Commit, EventTable};
 
 /// Another process may win the race for the same files this often before the caller is told.
 const CONFLICT_RETRIES: usize = 5;
@@ -41,7 +41,7 @@ type Files = Vec<Arc<DataFile>>;
 
 /// Rewrites until no files overlap and no neighbours would fit in one file. Files that others commit meanwhile are left
 /// for the next compaction: chasing a steady stream would never end.
-pub(crate) async fn compact_fully(shared: &Arc<Shared>, table: &Arc<Table>) -> Result<CompactionReport> {
+pub(crate) async fn compact_fully(shared: &Arc<Shared>, table: &Arc<EventTable>) -> Result<CompactionReport> {
     let before = table.refresh().await?;
     let mut scope: HashSet<String> = before.files.iter().map(|file| file.path.clone()).collect();
     let mut report = CompactionReport { files_before: before.files.len(), ..CompactionReport::default() };
@@ -82,7 +82,7 @@ struct Rewritten {
 
 /// One round of background merging; true when something was merged. Files of similar size are merged together, so a row
 /// is rewritten once for each power of `merge_files` that its file grows by.
-pub(crate) async fn compact_tier(shared: &Arc<Shared>, table: &Arc<Table>) -> Result<bool> {
+pub(crate) async fn compact_tier(shared: &Arc<Shared>, table: &Arc<EventTable>) -> Result<bool> {
     let snapshot = table.snapshot();
     let Some(job) = tier_job(&snapshot.files, shared.options.merge_files, shared.options.target_file_rows) else {
         return Ok(false);
@@ -137,7 +137,7 @@ fn depth(files: &[Arc<DataFile>]) -> usize {
 }
 
 /// Replaces the files of a job by their merged, distinct rows.
-async fn rewrite(shared: &Arc<Shared>, table: &Arc<Table>, job: &[Arc<DataFile>]) -> Result<Rewritten> {
+async fn rewrite(shared: &Arc<Shared>, table: &Arc<EventTable>, job: &[Arc<DataFile>]) -> Result<Rewritten> {
     let mut written = Vec::new();
     let outcome = write_merged(shared, table, job, &mut written).await;
     let kept: u64 = written.iter().map(|file| file.rows).sum();
@@ -148,13 +148,13 @@ async fn rewrite(shared: &Arc<Shared>, table: &Arc<Table>, job: &[Arc<DataFile>]
         return Err(error);
     }
     let now = shared.options.clock.now().timestamp_millis();
-    let change = Change { add: written, remove: job.to_vec(), rewrites_only: true };
-    match table.commit(&change, now).await {
+    let commit = Commit { add: written, remove: job.to_vec(), rewrites_only: true };
+    match table.commit(&commit, now).await {
         Ok(_) => {}
         Err(error) => {
             // Only a conflict is certain not to have reached the log; after any other failure the files may be live.
             if matches!(error, LakeError::Conflict) {
-                table.discard(&change.add).await;
+                table.discard(&commit.add).await;
             }
             return Err(error);
         }
@@ -164,18 +164,18 @@ async fn rewrite(shared: &Arc<Shared>, table: &Arc<Table>, job: &[Arc<DataFile>]
     count(&shared.counters.duplicates_compacted, read - kept);
     tracing::debug!(
         files = job.len(),
-        into = change.add.len(),
+        into = commit.add.len(),
         rows = kept,
         duplicates = read - kept,
         "files were merged"
     );
-    Ok(Rewritten { rows: read, duplicates: read - kept, files: change.add.into_iter().map(|file| file.path).collect() })
+    Ok(Rewritten { rows: read, duplicates: read - kept, files: commit.add.into_iter().map(|file| file.path).collect() })
 }
 
 /// Streams the merged rows into files of the target size, cut between users.
 async fn write_merged(
     shared: &Arc<Shared>,
-    table: &Table,
+    table: &EventTable,
     job: &[Arc<DataFile>],
     written: &mut Vec<DataFile>,
 ) -> Result<()> {
@@ -223,7 +223,7 @@ async fn encode(mut encoder: FileEncoder, rows: RecordBatch) -> Result<FileEncod
     encoding.await.map_err(LakeError::failed("encode merged rows"))?
 }
 
-async fn store(shared: &Shared, table: &Table, encoder: FileEncoder, written: &mut Vec<DataFile>) -> Result<()> {
+async fn store(shared: &Shared, table: &EventTable, encoder: FileEncoder, written: &mut Vec<DataFile>) -> Result<()> {
     let Some((bytes, file)) = encoder.finish(shared.options.new_file_name())? else { return Ok(()) };
     count(&shared.counters.files_written, 1);
     count(&shared.counters.bytes_written, file.bytes);

@@ -18,7 +18,7 @@ pub(crate) struct Distinct {
 
 impl Distinct {
     /// The rows of `batch` that are not repetitions. Across files the 64-bit hash stands for the user.
-    pub(crate) fn keep(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+    pub(crate) fn first_of_each(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let missing = || LakeError::told("compare events", "the rows lack the columns of an event's identity");
         let users = batch.column_by_name(column::USER_HASH).ok_or_else(missing)?.as_primitive::<Int64Type>().values();
         let times =
@@ -87,7 +87,7 @@ mod tests {
             batch(&[(3, 5, "x"), (4, 5, "x")]),
         ]
         .iter()
-        .map(|batch| distinct.keep(batch).unwrap().num_rows())
+        .map(|batch| distinct.first_of_each(batch).unwrap().num_rows())
         .collect();
         assert_eq!(kept, [4, 1, 2, 1]);
     }

@@ -15,7 +15,7 @@ use crate::file::FileEncoder;
 use crate::metrics::count;
 use crate::schema::encode;
 use crate::shared::Shared;
-use crate::table::{Change, Table};
+use crate::table::{Commit, EventTable};
 
 /// What an acknowledged batch is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +63,13 @@ fn grant(queue: &Arc<Semaphore>, unit: &'static str, offered: usize, limit: usiz
 }
 
 /// Starts the gathering task of a workspace; it ends when every gate is dropped and its groups are committed.
-pub(crate) fn open_gate(shared: &Arc<Shared>, table: Arc<Table>) -> Gate {
+pub(crate) fn open_gate(shared: &Arc<Shared>, table: Arc<EventTable>) -> Gate {
     let (gate, offers) = mpsc::unbounded_channel();
     shared.tasks.spawn(gather(shared.clone(), table, offers));
     gate
 }
 
-async fn gather(shared: Arc<Shared>, table: Arc<Table>, mut offers: mpsc::UnboundedReceiver<Offer>) {
+async fn gather(shared: Arc<Shared>, table: Arc<EventTable>, mut offers: mpsc::UnboundedReceiver<Offer>) {
     let in_flight = Arc::new(Semaphore::new(GROUPS_IN_FLIGHT));
     while let Some(first) = offers.recv().await {
         let mut rows = first.events.len();
@@ -102,20 +102,20 @@ async fn gather(shared: Arc<Shared>, table: Arc<Table>, mut offers: mpsc::Unboun
 }
 
 /// Commits one group and answers each of its callers, with the same error when it fails.
-async fn commit_group(shared: &Shared, table: &Table, group: Vec<Offer>) {
+async fn commit_group(shared: &Shared, table: &EventTable, group: Vec<Offer>) {
     let mut batches = Vec::with_capacity(group.len());
     let mut callers = Vec::with_capacity(group.len());
     for offer in group {
         callers.push((offer.events.len(), offer.granted, offer.reply));
         batches.push(offer.events);
     }
-    let outcome = write_group(shared, table, batches).await;
-    if let Err(error) = &outcome {
+    let written = write_group(shared, table, batches).await;
+    if let Err(error) = &written {
         count(&shared.counters.failed_commits, 1);
         tracing::warn!(error = %error, callers = callers.len(), "a group of events was not committed");
     }
     for (index, (rows, granted, reply)) in callers.into_iter().enumerate() {
-        let receipt = outcome.as_ref().map_err(Clone::clone).map(|(version, duplicates)| IngestReceipt {
+        let receipt = written.as_ref().map_err(Clone::clone).map(|(version, duplicates)| IngestReceipt {
             version: *version,
             accepted: rows - duplicates[index],
             duplicates_in_batch: duplicates[index],
@@ -126,7 +126,7 @@ async fn commit_group(shared: &Shared, table: &Table, group: Vec<Offer>) {
     }
 }
 
-async fn write_group(shared: &Shared, table: &Table, batches: Vec<Vec<Event>>) -> Result<(u64, Vec<usize>)> {
+async fn write_group(shared: &Shared, table: &EventTable, batches: Vec<Vec<Event>>) -> Result<(u64, Vec<usize>)> {
     let now = shared.options.clock.now();
     let path = shared.options.new_file_name();
     let encoding = tokio::task::spawn_blocking(move || {
@@ -141,7 +141,7 @@ async fn write_group(shared: &Shared, table: &Table, batches: Vec<Vec<Event>>) -
     let (rows, size) = (file.rows, file.bytes);
     // A commit that failed may still have reached the log, so its file must stay; vacuum deletes it if it did not.
     let version = table
-        .commit(&Change { add: vec![file], remove: Vec::new(), rewrites_only: false }, now.timestamp_millis())
+        .commit(&Commit { add: vec![file], remove: Vec::new(), rewrites_only: false }, now.timestamp_millis())
         .await?;
     count(&shared.counters.commits, 1);
     count(&shared.counters.rows_ingested, rows);

@@ -57,7 +57,7 @@ use metrics::Counters;
 use scan::Engine;
 use shared::Shared;
 use storage::Root;
-use table::Table;
+use table::EventTable;
 
 /// A handle to the lake; cloning it is cheap and all clones are the same lake.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ pub struct Lake {
 #[derive(Default)]
 struct Workspaces {
     closed: bool,
-    tables: HashMap<String, Arc<tokio::sync::Mutex<Option<Arc<Table>>>>>,
+    tables: HashMap<String, Arc<tokio::sync::Mutex<Option<Arc<EventTable>>>>>,
     gates: HashMap<String, Gate>,
 }
 
@@ -183,17 +183,17 @@ impl Lake {
     }
 
     /// The workspace's table, opened once; `None` when it has none and `create` is false.
-    async fn table(&self, workspace: &str, create: bool) -> Result<Option<Arc<Table>>> {
+    async fn table(&self, workspace: &str, create: bool) -> Result<Option<Arc<EventTable>>> {
         let slot = self.workspaces().tables.entry(workspace.to_owned()).or_default().clone();
         let mut slot = slot.lock().await;
         if slot.is_none() {
-            *slot = Table::open(&self.shared.root, &self.shared.options, workspace, create).await?.map(Arc::new);
+            *slot = EventTable::open(&self.shared.root, &self.shared.options, workspace, create).await?.map(Arc::new);
         }
         Ok(slot.clone())
     }
 
     /// Tables that are open now.
-    async fn tables(&self) -> Vec<(String, Arc<Table>)> {
+    async fn tables(&self) -> Vec<(String, Arc<EventTable>)> {
         let slots: Vec<_> = self.workspaces().tables.iter().map(|(name, slot)| (name.clone(), slot.clone())).collect();
         let mut tables = Vec::with_capacity(slots.len());
         for (name, slot) in slots {
@@ -204,7 +204,7 @@ impl Lake {
         tables
     }
 
-    fn gate(&self, workspace: &str, table: Arc<Table>) -> Result<Gate> {
+    fn gate(&self, workspace: &str, table: Arc<EventTable>) -> Result<Gate> {
         let mut workspaces = self.workspaces();
         if workspaces.closed {
             return Err(LakeError::Closed);

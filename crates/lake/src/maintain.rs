@@ -11,7 +11,7 @@ use crate::compact::{compact_fully, compact_tier};
 use crate::error::{LakeError, Result};
 use crate::metrics::count;
 use crate::shared::Shared;
-use crate::table::Table;
+use crate::table::EventTable;
 
 /// How often quiet workspaces and the vacuum are looked at.
 const TICK: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_secs(5);
 /// at the next round: maintenance never stops ingest.
 pub(crate) async fn run<F>(shared: &Arc<Shared>, open: impl Fn() -> F)
 where
-    F: Future<Output = Vec<(String, Arc<Table>)>>,
+    F: Future<Output = Vec<(String, Arc<EventTable>)>>,
 {
     let mut seen: HashMap<String, Watched> = HashMap::new();
     let mut vacuumed = Instant::now();
@@ -54,12 +54,12 @@ struct Watched {
 }
 
 impl Watched {
-    fn new(table: &Table) -> Self {
+    fn new(table: &EventTable) -> Self {
         Self { version: table.snapshot().version, since: Instant::now(), settled: None }
     }
 }
 
-async fn care(shared: &Arc<Shared>, table: &Arc<Table>, watched: &mut Watched, vacuum_now: bool) -> Result<()> {
+async fn care(shared: &Arc<Shared>, table: &Arc<EventTable>, watched: &mut Watched, vacuum_now: bool) -> Result<()> {
     if watched.version != table.snapshot().version {
         *watched = Watched { settled: watched.settled, ..Watched::new(table) };
     }
@@ -81,7 +81,7 @@ async fn care(shared: &Arc<Shared>, table: &Arc<Table>, watched: &mut Watched, v
 }
 
 /// Deletes files that were not used for the grace period.
-pub(crate) async fn vacuum(shared: &Shared, table: &Table) -> Result<u64> {
+pub(crate) async fn vacuum(shared: &Shared, table: &EventTable) -> Result<u64> {
     let grace = i64::try_from(shared.options.vacuum_grace.as_millis()).unwrap_or(i64::MAX);
     let deleted = table.vacuum(shared.options.clock.now().timestamp_millis(), grace).await?;
     count(&shared.counters.files_vacuumed, deleted);

@@ -36,7 +36,7 @@ use crate::file::{DataFile, Span};
 use crate::options::LakeOptions;
 use crate::schema::{SORT_ORDER, arrow_schema, column};
 use crate::storage::Root;
-use crate::table::{Snapshot, Table};
+use crate::table::{EventTable, Snapshot};
 
 /// Parquet footers of immutable files, kept so that a query does not read them again.
 const FOOTER_CACHE_BYTES: usize = 64 << 20;
@@ -47,7 +47,7 @@ pub(crate) enum Source {
     /// A workspace that never had an event.
     Empty,
     /// A table at one version.
-    Table { table: Arc<Table>, snapshot: Arc<Snapshot> },
+    Table { table: Arc<EventTable>, snapshot: Arc<Snapshot> },
 }
 
 impl Source {
@@ -136,7 +136,7 @@ impl Engine {
 
     /// The rows of groups of overlapping files: one stream for all files that stand alone, and one for each merged
     /// group.
-    fn open(&self, table: &Table, groups: Vec<Vec<Arc<DataFile>>>, scan: &Scan) -> Result<Vec<Rows>> {
+    fn open(&self, table: &EventTable, groups: Vec<Vec<Arc<DataFile>>>, scan: &Scan) -> Result<Vec<Rows>> {
         let (alone, merged): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.len() == 1);
         let alone: Vec<_> = alone.into_iter().flatten().collect();
         let mut streams = Vec::new();
@@ -151,7 +151,7 @@ impl Engine {
     }
 
     /// One stream of the distinct rows of overlapping files, in sort order.
-    pub(crate) fn merge(&self, table: &Table, files: &[Arc<DataFile>], scan: &Scan) -> Result<Rows> {
+    pub(crate) fn merge(&self, table: &EventTable, files: &[Arc<DataFile>], scan: &Scan) -> Result<Rows> {
         let mut columns = scan.columns.clone();
         for key in SORT_ORDER.into_iter().chain([column::EVENT_ID]) {
             if !columns.contains(&key) {
@@ -185,7 +185,7 @@ impl Engine {
         let mut distinct = Distinct::default();
         Ok(merged
             .map(move |batch| {
-                let batch = distinct.keep(&batch.map_err(LakeError::failed("merge files"))?)?;
+                let batch = distinct.first_of_each(&batch.map_err(LakeError::failed("merge files"))?)?;
                 batch.project(&wanted).map_err(LakeError::failed("merge files"))
             })
             .boxed())
@@ -194,7 +194,7 @@ impl Engine {
     /// The rows of files, one file after the other.
     fn read(
         &self,
-        table: &Table,
+        table: &EventTable,
         files: &[Arc<DataFile>],
         columns: &[&'static str],
         times: Option<Span>,

@@ -84,7 +84,7 @@ impl Snapshot {
 }
 
 /// What a commit does to the table.
-pub(crate) struct Change {
+pub(crate) struct Commit {
     pub add: Vec<DataFile>,
     pub remove: Vec<Arc<DataFile>>,
     /// Whether the set of events stays the same, as in a compaction, and only its files change.
@@ -92,7 +92,7 @@ pub(crate) struct Change {
 }
 
 /// A workspace's table.
-pub(crate) struct Table {
+pub(crate) struct EventTable {
     log: LogStoreRef,
     /// The table's folder from the store's root.
     folder: Path,
@@ -112,7 +112,7 @@ pub(crate) struct Table {
 /// Commits between checkpoints: opening a table replays at most this many log entries.
 const CHECKPOINT_EVERY: Version = 100;
 
-impl Table {
+impl EventTable {
     /// Opens the table of `workspace`; `None` when it has none yet and `create` is false.
     pub(crate) async fn open(
         root: &Root,
@@ -210,12 +210,12 @@ impl Table {
         }
     }
 
-    /// Commits a change and returns its version, or [`LakeError::Conflict`] when a file to remove is gone already.
-    pub(crate) async fn commit(&self, change: &Change, now_millis: i64) -> Result<Version> {
+    /// Makes a commit and returns its version, or [`LakeError::Conflict`] when a file to remove is gone already.
+    pub(crate) async fn commit(&self, commit: &Commit, now_millis: i64) -> Result<Version> {
         let mut actions: Vec<Action> =
-            change.remove.iter().map(|file| Action::Remove(file.remove(now_millis, !change.rewrites_only))).collect();
-        actions.extend(change.add.iter().map(|file| Action::Add(file.add(now_millis, !change.rewrites_only))));
-        let operation = if change.rewrites_only {
+            commit.remove.iter().map(|file| Action::Remove(file.remove(now_millis, !commit.rewrites_only))).collect();
+        actions.extend(commit.add.iter().map(|file| Action::Add(file.add(now_millis, !commit.rewrites_only))));
+        let operation = if commit.rewrites_only {
             DeltaOperation::Optimize { predicate: None, target_size: 0 }
         } else {
             DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
@@ -230,11 +230,11 @@ impl Table {
         loop {
             let current = self.snapshot();
             let live: HashSet<_> = current.files.iter().map(|file| file.path.as_str()).collect();
-            if change.add.iter().any(|file| live.contains(file.path.as_str())) {
+            if commit.add.iter().any(|file| live.contains(file.path.as_str())) {
                 // A retry inside the store reported our own earlier success as somebody else's entry.
                 return Ok(current.version);
             }
-            if !change.remove.iter().all(|file| live.contains(file.path.as_str())) {
+            if !commit.remove.iter().all(|file| live.contains(file.path.as_str())) {
                 return Err(LakeError::Conflict);
             }
             let version = current.version + 1;

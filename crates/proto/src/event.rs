@@ -54,7 +54,7 @@ where
     }
 }
 
-fn find(type_name: &str) -> Result<Codec, EventError> {
+fn codec_of(type_name: &str) -> Result<Codec, EventError> {
     crate::derived::event_codec(type_name).ok_or_else(|| EventError::Unknown(type_name.to_owned()))
 }
 
@@ -71,12 +71,12 @@ pub fn subject(type_name: &str) -> Option<(&'static str, &'static str)> {
 
 /// The protobuf encoding of an event kept as canonical JSON.
 pub fn to_bytes(type_name: &str, json: &str) -> Result<Vec<u8>, EventError> {
-    (find(type_name)?.to_bytes)(json).map_err(|source| EventError::Json { type_name: type_name.to_owned(), source })
+    (codec_of(type_name)?.to_bytes)(json).map_err(|source| EventError::Json { type_name: type_name.to_owned(), source })
 }
 
 /// The canonical JSON of an event received as protobuf.
 pub fn to_json(type_name: &str, bytes: &[u8]) -> Result<String, EventError> {
-    (find(type_name)?.to_json)(bytes)
+    (codec_of(type_name)?.to_json)(bytes)
         .map_err(|source| EventError::Bytes { type_name: type_name.to_owned(), source })?
         .map_err(|source| EventError::Json { type_name: type_name.to_owned(), source })
 }

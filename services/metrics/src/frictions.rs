@@ -17,7 +17,7 @@ use crate::analysis::LakeFailure;
 use crate::store::Frictions;
 
 /// Answers the question and keeps the answer.
-pub async fn find(
+pub async fn find_friction(
     store: &Store,
     lake: &lake::Lake,
     call: &Call,
@@ -30,13 +30,15 @@ pub async fn find(
     store
         .write(call, name.workspace(), async move |write: &mut Write| {
             if write.is_free::<Frictions>(name).await? {
-                let found = |friction: Friction| Ok::<_, Infallible>(friction.find(answer));
+                let found = |friction: Friction| Ok::<_, Infallible>(friction.answer_with(answer));
                 return write.create::<Frictions, _>(name.id().as_str(), (&question).into(), found).await;
             }
             match write.load::<Frictions>(name, &etag).await {
-                Ok(known) => write.put::<Frictions>(known.ask(question).map_err(Error::rule)?.find(answer)).await,
+                Ok(known) => {
+                    write.put::<Frictions>(known.ask(question).map_err(Error::rule)?.answer_with(answer)).await
+                }
                 Err(Error::Deleted(_)) => {
-                    let found = |known: Friction| known.ask(question).map(|friction| friction.find(answer));
+                    let found = |known: Friction| known.ask(question).map(|friction| friction.answer_with(answer));
                     write.undelete::<Frictions, _>(name, &etag, found).await
                 }
                 Err(error) => Err(error),

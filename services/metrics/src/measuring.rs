@@ -38,7 +38,7 @@ pub async fn measure(
     let known = live::<Predictions>(store, name).await?;
     // Whether it may be measured is decided inside the write, where a repeated request finds its first answer.
     let finding = match known.windows(corrected, store.now()) {
-        Ok(windows) => Some(find(store, lake, &known, &windows).await?),
+        Ok(windows) => Some(finding(store, lake, &known, &windows).await?),
         Err(_) => None,
     };
     let version = known.meta.version;
@@ -117,7 +117,12 @@ async fn measure_one(
     Ok(true)
 }
 
-async fn find(store: &Store, lake: &lake::Lake, prediction: &Prediction, windows: &Windows) -> Result<Finding, Error> {
+async fn finding(
+    store: &Store,
+    lake: &lake::Lake,
+    prediction: &Prediction,
+    windows: &Windows,
+) -> Result<Finding, Error> {
     let latest_event = lake.latest_event_time(prediction.meta.name.workspace().id()).await.map_err(LakeFailure)?;
     let measurement = match metric(store, prediction).await? {
         Some(metric) => compare(lake, &metric, windows, latest_event).await?,

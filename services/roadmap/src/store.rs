@@ -4,6 +4,6 @@ mod estimates;
 mod initiatives;
 mod products;
 
-pub use estimates::{Estimates, Order};
+pub use estimates::{Estimates, PriorityRanking};
 pub use initiatives::{Initiatives, open_initiatives, propose};
 pub use products::Products;

@@ -153,9 +153,9 @@ impl Insight {
         of_interview.filter_map(|e| e.highlight.as_ref()).map(|id| (id, &self.meta.name))
     }
 
-    /// Keeps the insight with its strength worked out, given the interviews it cites, among others, and what else of
+    /// The insight with its strength worked out, given the interviews it cites, among others, and what else of
     /// this service exists.
-    pub fn keep(
+    pub fn assess(
         self,
         interviews: &BTreeMap<Name<Interview>, Interview>,
         existing: &BTreeSet<AnyName>,

@@ -258,8 +258,8 @@ impl Failure for InterviewError {
 }
 
 impl Interview {
-    /// Keeps the interview, given the study and the participant it names, as far as they exist.
-    pub fn keep(
+    /// Records the interview, given the study and the participant it names, as far as they exist.
+    pub fn record(
         self,
         study: Option<&Study>,
         participant: Option<&Participant>,
@@ -288,7 +288,7 @@ impl Interview {
     }
 
     /// Refuses to lose a highlight that something cites: `cited` are highlight ids with who cites them.
-    pub fn keep_cited<'a, R: Resource>(
+    pub fn check_cited<'a, R: Resource>(
         &self,
         cited: impl IntoIterator<Item = (&'a ResourceId, &'a Name<R>)>,
     ) -> Result<(), InterviewError> {

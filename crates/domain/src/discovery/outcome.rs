@@ -1,10 +1,11 @@
-//! Outcomes: the roots of opportunity solution trees, what a product team wants to move.
+//! Desired outcomes: the roots of opportunity solution trees, what a product team wants to move. The contract calls them
+//! outcomes, as it does what became of a prediction, which is `metrics::Outcome`.
 
 use strum::{IntoStaticStr, VariantNames};
 
 use crate::{FullName, Meta};
 
-/// The root of a tree.
+/// A desired outcome, the root of a tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Standard fields.

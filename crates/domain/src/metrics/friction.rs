@@ -177,8 +177,8 @@ impl Friction {
         Ok(self)
     }
 
-    /// Keeps the answer. It is announced as a finding when enough users entered and some were lost.
-    pub fn find(mut self, answer: Answer) -> Change<Self> {
+    /// The friction with an answer, which is announced as a finding when enough users entered and some were lost.
+    pub fn answer_with(mut self, answer: Answer) -> Change<Self> {
         self.answer = answer;
         let event = if self.found().is_some() { FrictionEvent::Found } else { FrictionEvent::Sought };
         Change::new(self, event)
@@ -253,7 +253,7 @@ pub(crate) mod tests {
     fn a_finding_takes_enough_users_and_some_who_were_lost() {
         let announced = |users: [u64; 3]| {
             let friction = friction([0, 0, 0]);
-            let change = friction.clone().find(Answer { users: users.into(), ..friction.answer });
+            let change = friction.clone().answer_with(Answer { users: users.into(), ..friction.answer });
             assert_eq!(change.state().answer.users, users);
             change.events().to_vec()
         };

@@ -1,4 +1,5 @@
-//! Outcomes: what became of a prediction, and the rule that judges it. Never measures; the numbers are arguments.
+//! Measured outcomes: what became of a prediction, and the rule that judges it. Never measures; the numbers are
+//! arguments. The contract calls them outcomes, as it does the roots of trees, which are `discovery::Outcome`.
 
 use chrono::{DateTime, Utc};
 use strum::{IntoStaticStr, VariantNames};
@@ -6,7 +7,7 @@ use strum::{IntoStaticStr, VariantNames};
 use super::{MetricDirection, Prediction, Promise, Windows};
 use crate::{Evidence, FullName, Meta, Name, Range, Resource, Verdict};
 
-/// What became of a prediction.
+/// A measured outcome: what became of a prediction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Standard fields.

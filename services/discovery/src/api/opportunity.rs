@@ -11,7 +11,7 @@ use waymark_store::{Batch, ListQuery, Write};
 
 use super::{Api, change};
 use crate::store::{
-    AssumptionTests, Opportunities, Outcomes, Solutions, delete, keep_opportunity, keep_solution, keep_test,
+    AssumptionTests, Opportunities, Outcomes, Solutions, delete, place_opportunity, place_solution, place_test,
     revise_opportunity, revise_solution,
 };
 
@@ -126,9 +126,9 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::CreateOpportunityRequest>,
     ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, new| keep_opportunity(write, new, OpportunityEvent::Created).await;
+        let place = async |write: &mut Write, new| place_opportunity(write, new, OpportunityEvent::Created).await;
         written(
-            self.store.create_with::<Opportunities, _>(&call, &r.parent, &r.opportunity_id, r.opportunity, keep).await,
+            self.store.create_with::<Opportunities, _>(&call, &r.parent, &r.opportunity_id, r.opportunity, place).await,
         )
     }
 
@@ -139,13 +139,13 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         let (call, r) = open(request)?;
         let rows =
             or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.opportunity_id, row.opportunity))))?;
-        let keep = async |write: &mut Write, new| keep_opportunity(write, new, OpportunityEvent::Created).await;
+        let place = async |write: &mut Write, new| place_opportunity(write, new, OpportunityEvent::Created).await;
         let reply = |batch: Batch<_>| pb::BatchCreateOpportunitiesResponse {
             opportunities: batch.items,
             failures: batch.failures,
         };
         written(
-            self.store.batch_create_with::<Opportunities, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await,
+            self.store.batch_create_with::<Opportunities, _, _>(&call, &r.parent, rows, r.partial, place, reply).await,
         )
     }
 
@@ -172,8 +172,8 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::UndeleteOpportunityRequest>,
     ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, old| keep_opportunity(write, old, OpportunityEvent::Undeleted).await;
-        written(self.store.undelete_with::<Opportunities, _>(&call, &r.name, &r.etag, keep).await)
+        let place = async |write: &mut Write, old| place_opportunity(write, old, OpportunityEvent::Undeleted).await;
+        written(self.store.undelete_with::<Opportunities, _>(&call, &r.name, &r.etag, place).await)
     }
 
     async fn get_solution(&self, request: Request<pb::GetSolutionRequest>) -> Result<Response<pb::Solution>, Status> {
@@ -202,8 +202,8 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::CreateSolutionRequest>,
     ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, new| keep_solution(write, new, SolutionEvent::Created).await;
-        written(self.store.create_with::<Solutions, _>(&call, &r.parent, &r.solution_id, r.solution, keep).await)
+        let place = async |write: &mut Write, new| place_solution(write, new, SolutionEvent::Created).await;
+        written(self.store.create_with::<Solutions, _>(&call, &r.parent, &r.solution_id, r.solution, place).await)
     }
 
     async fn batch_create_solutions(
@@ -212,10 +212,10 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::BatchCreateSolutionsResponse>, Status> {
         let (call, r) = open(request)?;
         let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.solution_id, row.solution))))?;
-        let keep = async |write: &mut Write, new| keep_solution(write, new, SolutionEvent::Created).await;
+        let place = async |write: &mut Write, new| place_solution(write, new, SolutionEvent::Created).await;
         let reply =
             |batch: Batch<_>| pb::BatchCreateSolutionsResponse { solutions: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<Solutions, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
+        written(self.store.batch_create_with::<Solutions, _, _>(&call, &r.parent, rows, r.partial, place, reply).await)
     }
 
     async fn update_solution(
@@ -241,8 +241,8 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::UndeleteSolutionRequest>,
     ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, old| keep_solution(write, old, SolutionEvent::Undeleted).await;
-        written(self.store.undelete_with::<Solutions, _>(&call, &r.name, &r.etag, keep).await)
+        let place = async |write: &mut Write, old| place_solution(write, old, SolutionEvent::Undeleted).await;
+        written(self.store.undelete_with::<Solutions, _>(&call, &r.name, &r.etag, place).await)
     }
 
     async fn validate_solution(
@@ -285,10 +285,10 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::CreateAssumptionTestRequest>,
     ) -> Result<Response<pb::AssumptionTest>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, new| keep_test(write, new, AssumptionTestEvent::Created).await;
+        let place = async |write: &mut Write, new| place_test(write, new, AssumptionTestEvent::Created).await;
         written(
             self.store
-                .create_with::<AssumptionTests, _>(&call, &r.parent, &r.assumption_test_id, r.assumption_test, keep)
+                .create_with::<AssumptionTests, _>(&call, &r.parent, &r.assumption_test_id, r.assumption_test, place)
                 .await,
         )
     }
@@ -301,13 +301,15 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         let rows = or_status(batch_rows(&r.parent, r.requests, |row| {
             (row.parent, (row.assumption_test_id, row.assumption_test))
         }))?;
-        let keep = async |write: &mut Write, new| keep_test(write, new, AssumptionTestEvent::Created).await;
+        let place = async |write: &mut Write, new| place_test(write, new, AssumptionTestEvent::Created).await;
         let reply = |batch: Batch<_>| pb::BatchCreateAssumptionTestsResponse {
             assumption_tests: batch.items,
             failures: batch.failures,
         };
         written(
-            self.store.batch_create_with::<AssumptionTests, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await,
+            self.store
+                .batch_create_with::<AssumptionTests, _, _>(&call, &r.parent, rows, r.partial, place, reply)
+                .await,
         )
     }
 
@@ -334,8 +336,8 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::UndeleteAssumptionTestRequest>,
     ) -> Result<Response<pb::AssumptionTest>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, old| keep_test(write, old, AssumptionTestEvent::Undeleted).await;
-        written(self.store.undelete_with::<AssumptionTests, _>(&call, &r.name, &r.etag, keep).await)
+        let place = async |write: &mut Write, old| place_test(write, old, AssumptionTestEvent::Undeleted).await;
+        written(self.store.undelete_with::<AssumptionTests, _>(&call, &r.name, &r.etag, place).await)
     }
 
     async fn conclude_assumption_test(

@@ -12,7 +12,7 @@ use waymark_store::{Batch, ListQuery, Write};
 
 use super::{Api, change};
 use crate::store::{
-    Insights, Interviews, Participants, Studies, delete, keep_insight, keep_interview, update_interview,
+    Insights, Interviews, Participants, Studies, assess_insight, delete, record_interview, update_interview,
 };
 
 #[tonic::async_trait]
@@ -207,8 +207,8 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::CreateInterviewRequest>,
     ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, new| keep_interview(write, new, InterviewEvent::Created).await;
-        written(self.store.create_with::<Interviews, _>(&call, &r.parent, &r.interview_id, r.interview, keep).await)
+        let record = async |write: &mut Write, new| record_interview(write, new, InterviewEvent::Created).await;
+        written(self.store.create_with::<Interviews, _>(&call, &r.parent, &r.interview_id, r.interview, record).await)
     }
 
     async fn batch_create_interviews(
@@ -217,10 +217,12 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::BatchCreateInterviewsResponse>, Status> {
         let (call, r) = open(request)?;
         let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.interview_id, row.interview))))?;
-        let keep = async |write: &mut Write, new| keep_interview(write, new, InterviewEvent::Created).await;
+        let record = async |write: &mut Write, new| record_interview(write, new, InterviewEvent::Created).await;
         let reply =
             |batch: Batch<_>| pb::BatchCreateInterviewsResponse { interviews: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<Interviews, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
+        written(
+            self.store.batch_create_with::<Interviews, _, _>(&call, &r.parent, rows, r.partial, record, reply).await,
+        )
     }
 
     async fn update_interview(
@@ -251,8 +253,8 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::UndeleteInterviewRequest>,
     ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, old| keep_interview(write, old, InterviewEvent::Undeleted).await;
-        written(self.store.undelete_with::<Interviews, _>(&call, &r.name, &r.etag, keep).await)
+        let record = async |write: &mut Write, old| record_interview(write, old, InterviewEvent::Undeleted).await;
+        written(self.store.undelete_with::<Interviews, _>(&call, &r.name, &r.etag, record).await)
     }
 
     async fn get_insight(&self, request: Request<pb::GetInsightRequest>) -> Result<Response<pb::Insight>, Status> {
@@ -284,8 +286,8 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::CreateInsightRequest>,
     ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, new| keep_insight(write, new, InsightEvent::Created).await;
-        written(self.store.create_with::<Insights, _>(&call, &r.parent, &r.insight_id, r.insight, keep).await)
+        let assess = async |write: &mut Write, new| assess_insight(write, new, InsightEvent::Created).await;
+        written(self.store.create_with::<Insights, _>(&call, &r.parent, &r.insight_id, r.insight, assess).await)
     }
 
     async fn batch_create_insights(
@@ -294,10 +296,10 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::BatchCreateInsightsResponse>, Status> {
         let (call, r) = open(request)?;
         let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.insight_id, row.insight))))?;
-        let keep = async |write: &mut Write, new| keep_insight(write, new, InsightEvent::Created).await;
+        let assess = async |write: &mut Write, new| assess_insight(write, new, InsightEvent::Created).await;
         let reply =
             |batch: Batch<_>| pb::BatchCreateInsightsResponse { insights: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<Insights, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
+        written(self.store.batch_create_with::<Insights, _, _>(&call, &r.parent, rows, r.partial, assess, reply).await)
     }
 
     async fn update_insight(
@@ -305,8 +307,8 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::UpdateInsightRequest>,
     ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, _, new| keep_insight(write, new, InsightEvent::Updated).await;
-        written(self.store.update_with::<Insights, _>(&call, r.insight, r.update_mask, keep).await)
+        let assess = async |write: &mut Write, _, new| assess_insight(write, new, InsightEvent::Updated).await;
+        written(self.store.update_with::<Insights, _>(&call, r.insight, r.update_mask, assess).await)
     }
 
     async fn delete_insight(
@@ -323,8 +325,8 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::UndeleteInsightRequest>,
     ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, old| keep_insight(write, old, InsightEvent::Undeleted).await;
-        written(self.store.undelete_with::<Insights, _>(&call, &r.name, &r.etag, keep).await)
+        let assess = async |write: &mut Write, old| assess_insight(write, old, InsightEvent::Undeleted).await;
+        written(self.store.undelete_with::<Insights, _>(&call, &r.name, &r.etag, assess).await)
     }
 
     async fn trace_evidence(

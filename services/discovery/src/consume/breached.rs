@@ -6,7 +6,7 @@ use waymark_proto::metrics::v1 as metrics;
 use waymark_store::{Error, Write};
 
 use super::roots::root;
-use super::seen::{Sighting, tell};
+use super::seen::{Sighting, cite_or_open};
 
 /// What the breach says, in discovery's terms.
 pub(super) struct Alarm {
@@ -28,8 +28,8 @@ pub(super) fn alarm(message: metrics::Metric) -> Result<Alarm, Violations> {
     Ok(Alarm { sighting: Sighting { title, description: format!("{note}."), seen: Evidence { target, note } }, metric })
 }
 
-/// Tells the opportunities that rest on the metric; one that is opened stands below the outcome that is bound to it.
+/// Adds to the opportunities that rest on the metric; one that is opened stands below the outcome that is bound to it.
 pub(super) async fn breached(write: &mut Write, Alarm { metric, sighting }: Alarm) -> Result<(), Error> {
     let bound = sighting.seen.target.to_string();
-    tell(write, sighting, async move |write: &mut Write| root(write, &bound, &metric).await).await
+    cite_or_open(write, sighting, async move |write: &mut Write| root(write, &bound, &metric).await).await
 }

@@ -7,7 +7,7 @@ use waymark_proto::metrics::v1 as metrics;
 use waymark_store::{Error, Write};
 
 use super::roots::create_root;
-use super::seen::{Sighting, tell};
+use super::seen::{Sighting, cite_or_open};
 use crate::store::Outcomes;
 
 /// What the friction says, in discovery's terms.
@@ -34,10 +34,10 @@ pub(super) fn leak(message: metrics::Friction) -> Result<Leak, Violations> {
     Ok(Leak { path: friction.span(), sighting })
 }
 
-/// Tells the opportunities that rest on the friction; one that is opened stands below the outcome that more users get
+/// Adds to the opportunities that rest on the friction; one that is opened stands below the outcome that more users get
 /// along the path.
 pub(super) async fn found(write: &mut Write, Leak { path, sighting }: Leak) -> Result<(), Error> {
-    tell(write, sighting, async move |write: &mut Write| root(write, &path).await).await
+    cite_or_open(write, sighting, async move |write: &mut Write| root(write, &path).await).await
 }
 
 /// The outcome that is known by the share of users who get along the path, whoever made it and whatever people call it;

@@ -24,7 +24,7 @@ pub(super) struct Sighting {
 /// Adds the numbers to the live opportunities that have what was seen among their evidence, whether it opened them
 /// earlier or a person cited it there; opens one below `root` when there is none. One that was given up does not count:
 /// that it happens again is worth a new one.
-pub(super) async fn tell(
+pub(super) async fn cite_or_open(
     write: &mut Write,
     sighting: Sighting,
     root: impl AsyncFnOnce(&mut Write) -> Result<String, Error>,

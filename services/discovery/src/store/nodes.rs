@@ -10,8 +10,8 @@ use waymark_store::{Error, Write};
 use super::references::existing;
 use super::{Opportunities, Outcomes, Solutions};
 
-/// Keeps an opportunity that is new in its tree, hence has nothing below it, with its place and evidence looked up.
-pub async fn keep_opportunity(
+/// Places an opportunity that is new in its tree, hence has nothing below it, with its place and evidence looked up.
+pub async fn place_opportunity(
     write: &mut Write,
     opportunity: Opportunity,
     event: OpportunityEvent,
@@ -20,7 +20,7 @@ pub async fn keep_opportunity(
     revise_opportunity(write, opportunity, event).await
 }
 
-/// Keeps an opportunity that stays where it is, with its evidence looked up.
+/// Revises an opportunity that stays where it is, with its evidence looked up.
 pub async fn revise_opportunity(
     write: &mut Write,
     opportunity: Opportunity,
@@ -32,8 +32,8 @@ pub async fn revise_opportunity(
     Ok(Change::new(opportunity, event))
 }
 
-/// Keeps a solution that is new in its tree, with its place and evidence looked up.
-pub async fn keep_solution(
+/// Places a solution that is new in its tree, with its place and evidence looked up.
+pub async fn place_solution(
     write: &mut Write,
     solution: Solution,
     event: SolutionEvent,
@@ -43,7 +43,7 @@ pub async fn keep_solution(
     revise_solution(write, solution, event).await
 }
 
-/// Keeps a solution that stays where it is, with its evidence looked up.
+/// Revises a solution that stays where it is, with its evidence looked up.
 pub async fn revise_solution(
     write: &mut Write,
     solution: Solution,
@@ -55,8 +55,8 @@ pub async fn revise_solution(
     Ok(Change::new(solution, event))
 }
 
-/// Keeps a test that is new in its tree, with its place looked up.
-pub async fn keep_test(
+/// Places a test that is new in its tree, with its place looked up.
+pub async fn place_test(
     write: &mut Write,
     test: AssumptionTest,
     event: AssumptionTestEvent,

@@ -1,10 +1,10 @@
-//! Outcomes, the roots of trees.
+//! Desired outcomes, the roots of trees.
 
 use waymark_domain::discovery::Outcome;
 use waymark_proto::discovery::v1 as pb;
 use waymark_store::{Column, Columns, Table};
 
-/// The table of outcomes.
+/// The table of desired outcomes.
 pub struct Outcomes;
 
 impl Table for Outcomes {

@@ -12,15 +12,15 @@ use waymark_store::{Error, Write};
 use super::references::existing;
 use super::{Insights, Interviews, Participants, Studies};
 
-/// Keeps an interview, with what it refers to looked up.
-pub async fn keep_interview(
+/// Records an interview, with what it refers to looked up.
+pub async fn record_interview(
     write: &mut Write,
     interview: Interview,
     event: InterviewEvent,
 ) -> Result<Change<Interview>, Error> {
     let study = write.find::<Studies>(&interview.study).await?;
     let participant = write.find::<Participants>(&interview.participant).await?;
-    interview.keep(study.as_ref(), participant.as_ref(), event).map_err(Error::rule)
+    interview.record(study.as_ref(), participant.as_ref(), event).map_err(Error::rule)
 }
 
 /// Updates an interview, then the strength of the insights that rest on it.
@@ -38,8 +38,8 @@ pub async fn update_interview(
         .into_iter()
         .filter(|insight| insight.evidence.iter().any(|e| e.target == target));
     let citing: Vec<_> = citing.collect();
-    revised.keep_cited(citing.iter().flat_map(|insight| insight.citations_of(name))).map_err(Error::rule)?;
-    let change = keep_interview(write, revised, InterviewEvent::Updated).await?;
+    revised.check_cited(citing.iter().flat_map(|insight| insight.citations_of(name))).map_err(Error::rule)?;
+    let change = record_interview(write, revised, InterviewEvent::Updated).await?;
     let revised = change.state().clone();
     let message = write.put::<Interviews>(change).await?;
     if !revised.supports_as(&old) {
@@ -48,13 +48,17 @@ pub async fn update_interview(
     Ok(message)
 }
 
-/// Keeps an insight, with its evidence looked up.
-pub async fn keep_insight(write: &mut Write, insight: Insight, event: InsightEvent) -> Result<Change<Insight>, Error> {
+/// Assesses an insight, with its evidence looked up.
+pub async fn assess_insight(
+    write: &mut Write,
+    insight: Insight,
+    event: InsightEvent,
+) -> Result<Change<Insight>, Error> {
     let mut interviews = BTreeMap::new();
     read_cited(write, &insight, &mut interviews).await?;
     let others = insight.evidence.iter().filter(|e| e.interview().is_none());
     let existing = existing(write, others.map(|e| &e.target)).await?;
-    insight.keep(&interviews, &existing, event, write.now()).map_err(Error::rule)
+    insight.assess(&interviews, &existing, event, write.now()).map_err(Error::rule)
 }
 
 /// Works the strength of insights out again after an interview that they cite was revised.

@@ -14,7 +14,7 @@ use waymark_store::ListQuery;
 
 use super::Api;
 use crate::analysis::{LakeFailure, trend};
-use crate::frictions::find;
+use crate::frictions::find_friction;
 use crate::store::Frictions;
 
 const DEFAULT_NAMES: usize = 100;
@@ -82,7 +82,7 @@ impl AnalysisService for Api {
 
     async fn find_friction(&self, request: Request<pb::FindFrictionRequest>) -> Result<Response<pb::Friction>, Status> {
         let (call, r) = rpc::open(request)?;
-        rpc::written(find(&self.store, &self.lake, &call, r).await)
+        rpc::written(find_friction(&self.store, &self.lake, &call, r).await)
     }
 
     async fn get_friction(&self, request: Request<pb::GetFrictionRequest>) -> Result<Response<pb::Friction>, Status> {

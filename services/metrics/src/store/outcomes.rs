@@ -4,7 +4,7 @@ use waymark_domain::metrics::Outcome;
 use waymark_proto::metrics::v1 as pb;
 use waymark_store::{Column, Columns, Table};
 
-/// Marks the table of outcomes.
+/// Marks the table of measured outcomes.
 pub struct Outcomes;
 
 impl Table for Outcomes {

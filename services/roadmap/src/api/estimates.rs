@@ -9,7 +9,7 @@ use waymark_rpc::{self as rpc, batch_rows, parse, required};
 use waymark_store::{Error, ListQuery, Sheet, Write, resource};
 
 use super::Api;
-use crate::store::{Estimates, Initiatives, Order};
+use crate::store::{Estimates, Initiatives, PriorityRanking};
 
 type Answer = Result<Response<pb::Estimate>, Status>;
 
@@ -50,9 +50,9 @@ impl PrioritizationService for Api {
         let workspace = rpc::or_status(parse("parent", &r.parent))?;
         let message = rpc::or_status(required("estimate", r.estimate))?;
         let create = async move |write: &mut Write| {
-            let order = Order::read(write).await?;
+            let ranking = PriorityRanking::read(write).await?;
             let created = create(write, &r.estimate_id, message).await?;
-            order.announce(write, vec![introduced(&created)?]).await?;
+            ranking.announce(write, vec![introduced(&created)?]).await?;
             Ok(created)
         };
         rpc::written(self.store.write(&call, &workspace, create).await)
@@ -67,7 +67,7 @@ impl PrioritizationService for Api {
         let rows =
             rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.estimate_id, row.estimate))))?;
         let create = async move |write: &mut Write| {
-            let order = Order::read(write).await?;
+            let ranking = PriorityRanking::read(write).await?;
             let mut sheet = Sheet::<Estimates>::open(write, rows.iter().map(|(id, _)| id.as_str()), r.partial).await?;
             for (id, message) in rows {
                 let created = match sheet.claim(write, &id, message) {
@@ -80,7 +80,7 @@ impl PrioritizationService for Api {
             // A row that failed left an empty message in its place.
             let written: Result<Vec<_>, _> =
                 batch.items.iter().filter(|e| !e.name.is_empty()).map(introduced).collect();
-            order.announce(write, written?).await?;
+            ranking.announce(write, written?).await?;
             Ok(pb::BatchCreateEstimatesResponse { estimates: batch.items, failures: batch.failures })
         };
         rpc::written(self.store.write(&call, &workspace, create).await)
@@ -92,13 +92,13 @@ impl PrioritizationService for Api {
         let name: Name<Estimate> = rpc::or_status(parse("estimate.name", &patch.name))?;
         let workspace = name.workspace().clone();
         let update = async move |write: &mut Write| {
-            let order = Order::read(write).await?;
+            let ranking = PriorityRanking::read(write).await?;
             let (old, new) = write.patched::<Estimates>(&name, patch, r.update_mask.as_ref()).await?;
             let new = new.signed(write.actor(), write.now());
             let differences = new.differences(&old);
             let why = if differences.is_empty() { "estimate confirmed".to_owned() } else { differences.join(", ") };
             let updated = write.put::<Estimates>(Change::new(new.clone(), EstimateEvent::Updated)).await?;
-            order.announce(write, vec![(new, why)]).await?;
+            ranking.announce(write, vec![(new, why)]).await?;
             Ok(updated)
         };
         rpc::written(self.store.write(&call, &workspace, update).await)
@@ -109,7 +109,7 @@ impl PrioritizationService for Api {
         let name: Name<Estimate> = rpc::or_status(parse("name", &r.name))?;
         let workspace = name.workspace().clone();
         let delete = async move |write: &mut Write| {
-            let order = Order::read(write).await?;
+            let ranking = PriorityRanking::read(write).await?;
             let decide = |estimate| Ok::<_, std::convert::Infallible>(Change::new(estimate, EstimateEvent::Deleted));
             let deleted = write.delete::<Estimates, _>(&name, &r.etag, decide).await?;
             order
@@ -125,12 +125,12 @@ impl PrioritizationService for Api {
         let name: Name<Estimate> = rpc::or_status(parse("name", &r.name))?;
         let workspace = name.workspace().clone();
         let undelete = async move |write: &mut Write| {
-            let order = Order::read(write).await?;
+            let ranking = PriorityRanking::read(write).await?;
             let decide = |estimate| Ok::<_, std::convert::Infallible>(Change::new(estimate, EstimateEvent::Undeleted));
             let undeleted = write.undelete::<Estimates, _>(&name, &r.etag, decide).await?;
             let estimate = resource::<Estimates>(undeleted.clone())?;
             write.require::<Initiatives>("estimate.initiative", &estimate.initiative).await?;
-            order.announce(write, vec![(estimate, "estimate undeleted".to_owned())]).await?;
+            ranking.announce(write, vec![(estimate, "estimate undeleted".to_owned())]).await?;
             Ok(undeleted)
         };
         rpc::written(self.store.write(&call, &workspace, undelete).await)

@@ -1,4 +1,4 @@
-//! The table of estimates, and the announcement of what they do to the order of initiatives.
+//! The table of estimates, and the announcement of what they do to the ranking of initiatives.
 
 use std::collections::BTreeMap;
 
@@ -22,14 +22,14 @@ impl Table for Estimates {
     ];
 }
 
-/// The order of the open initiatives before a write of estimates.
-pub struct Order {
+/// The priority ranking of the open initiatives before a write of estimates.
+pub struct PriorityRanking {
     initiatives: BTreeMap<Name<Initiative>, Initiative>,
     before: Ranking,
 }
 
-impl Order {
-    /// The order as it stands in this transaction.
+impl PriorityRanking {
+    /// The ranking as it stands in this transaction.
     pub async fn read(write: &mut Write) -> Result<Self, Error> {
         let open = write.all::<Initiatives>().await?.into_iter().filter(Initiative::is_open);
         let initiatives: BTreeMap<_, _> = open.map(|i| (i.meta.name.clone(), i)).collect();
