@@ -1,17 +1,15 @@
 //! Events of another service in the same process: its log is read directly, with a cursor in the reader's own database.
 //! Same order, same inbox, same dead letters as over NATS.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use opentelemetry::metrics::Counter;
-use sea_orm::{ConnectionTrait, Statement, Value};
 use waymark_runtime::Host;
 use waymark_store::{Error, LogRow, Store};
 
 use crate::consumer::Instruments;
 use crate::feed::{ATTEMPTS, backoff, chain, handle, is_outage, wanted};
-use crate::{Subscription, Topic, consumer, dead_letter, envelope};
+use crate::{Subscription, Topic, consumer, envelope};
 
 /// Log rows read at once.
 const BATCH: u64 = 256;
@@ -47,16 +45,11 @@ async fn round(
     topic: &Topic,
     instruments: &Instruments,
 ) -> Result<bool, Error> {
-    let cursors = cursors(store, topic.source).await?;
-    let heads = source
-        .reader()
-        .query_all_raw(Statement::from_string(source.backend(), "SELECT id, revision FROM workspaces"))
-        .await?;
+    let consumed = store.consumed(topic.source).await?;
     let wanted = wanted(topic);
     let mut behind = Vec::new();
-    for head in heads {
-        let (workspace, revision): (String, i64) = (head.try_get_by_index(0)?, head.try_get_by_index(1)?);
-        let after = cursors.get(&workspace).copied().unwrap_or(0);
+    for (workspace, revision) in source.revisions().await? {
+        let after = consumed.get(&workspace).copied().unwrap_or(0);
         if revision > after {
             behind.push((workspace, after, revision.abs_diff(after)));
         }
@@ -65,14 +58,14 @@ async fn round(
     instruments.lag.record(behind.iter().map(|(.., missing)| missing).sum(), &labels);
     let mut moved = false;
     for (workspace, after, _) in behind {
-        let rows = source.read_log(&workspace, after, BATCH).await?;
+        let rows = source.read_log(workspace.id(), after, BATCH).await?;
         let Some(last) = rows.last().map(|row| row.revision) else { continue };
         for row in rows.into_iter().filter(|row| wanted.contains(row.event_type.as_str())) {
             if !deliver(host, store, subscription, topic, row, &instruments.dead_letters).await {
                 return Ok(false);
             }
         }
-        advance(store, topic.source, &workspace, last).await?;
+        store.mark_consumed(topic.source, &workspace, last).await?;
         moved = true;
     }
     Ok(moved)
@@ -87,13 +80,7 @@ async fn deliver(
     row: LogRow,
     dead_letters: &Counter<u64>,
 ) -> bool {
-    let event = match envelope::to_received(topic.source, row) {
-        Ok(event) => event,
-        Err(error) => {
-            tracing::error!(%error, "not an event that can be handled; dropped");
-            return true;
-        }
-    };
+    let event = envelope::to_received(topic.source, row);
     let (mut attempt, mut failures) = (1, 0);
     loop {
         let Err(error) = handle(subscription, event.clone()).await else { return true };
@@ -102,7 +89,7 @@ async fn deliver(
         failures += u32::from(!is_outage(&error));
         if failures >= ATTEMPTS {
             let attempts = i32::try_from(failures).unwrap_or(i32::MAX);
-            if dead_letter::keep(store, &event, &reason, attempts).await.is_ok() {
+            if store.set_aside(&event, &reason, attempts).await.is_ok() {
                 let (source, workspace, r#type) = (topic.source, event.workspace.id(), event.event_type.as_str());
                 tracing::error!(event = %event.event_id, source, workspace, r#type, error = reason, "event set aside as a dead letter");
                 dead_letters.add(1, &consumer::labels(subscription, topic));
@@ -116,22 +103,4 @@ async fn deliver(
             () = tokio::time::sleep(backoff(attempt)) => attempt += 1,
         }
     }
-}
-
-async fn cursors(store: &Store, source: &str) -> Result<HashMap<String, i64>, Error> {
-    let sql = "SELECT workspace, revision FROM bus_cursors WHERE source = $1";
-    let statement = Statement::from_sql_and_values(store.backend(), sql, [Value::from(source)]);
-    let rows = store.reader().query_all_raw(statement).await?;
-    Ok(rows
-        .iter()
-        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
-        .collect::<Result<_, sea_orm::DbErr>>()?)
-}
-
-async fn advance(store: &Store, source: &str, workspace: &str, revision: i64) -> Result<(), Error> {
-    let sql = "INSERT INTO bus_cursors (source, workspace, revision) VALUES ($1, $2, $3)
-               ON CONFLICT (source, workspace) DO UPDATE SET revision = excluded.revision";
-    let values = [Value::from(source), Value::from(workspace), Value::from(revision)];
-    store.writer().execute_raw(Statement::from_sql_and_values(store.backend(), sql, values)).await?;
-    Ok(())
 }

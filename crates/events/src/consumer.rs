@@ -14,7 +14,7 @@ use waymark_runtime::Host;
 use waymark_store::{Received, Store};
 
 use crate::feed::{ATTEMPTS, backoff, chain, handle, is_outage, wanted};
-use crate::{Subscription, Topic, dead_letter, envelope, stream_name};
+use crate::{Subscription, Topic, envelope, stream_name};
 
 /// Failures to subscribe that are normal at start.
 const QUIET: u32 = 8;
@@ -189,7 +189,7 @@ async fn receive(
 
 async fn set_aside(store: &Store, event: &Received, reason: &str, attempt: u32) -> (AckKind, bool) {
     let (source, workspace, r#type) = (event.source.as_str(), event.workspace.id(), event.event_type.as_str());
-    match dead_letter::keep(store, event, reason, i32::try_from(attempt).unwrap_or(i32::MAX)).await {
+    match store.set_aside(event, reason, i32::try_from(attempt).unwrap_or(i32::MAX)).await {
         Ok(()) => {
             tracing::error!(event = %event.event_id, source, workspace, r#type, error = reason, "event set aside as a dead letter");
             (AckKind::Ack, true)

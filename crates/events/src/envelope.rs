@@ -38,6 +38,7 @@ pub fn subject(service: &str, row: &LogRow) -> String {
     // A newer replica may have written an event that this one does not know; its type still tells it apart.
     let verb = event::subject(event_type)
         .map_or_else(|| event_type.rsplit('.').next().unwrap_or(event_type), |(_, verb)| verb);
+    let workspace = workspace.id();
     format!("waymark.{service}.{workspace}.{collection}.{resource_id}.{verb}")
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn subject_filter(service: &str, event_type: &str) -> Option<String> 
 pub(crate) fn to_proto(row: &LogRow) -> Result<pb::Event, EnvelopeError> {
     let value = event::to_bytes(&row.event_type, &row.data)?;
     Ok(pb::Event {
-        name: format!("workspaces/{}/events/{}", row.workspace, row.event_id),
+        name: format!("{}/events/{}", row.workspace, row.event_id),
         uid: row.event_id.to_string(),
         revision: row.revision,
         ordinal: row.ordinal,
@@ -85,19 +86,19 @@ pub(crate) fn received_to_proto(event: &Received) -> pb::Event {
 }
 
 /// What a consumer in this process gets of a log row.
-pub(crate) fn to_received(source: &str, row: LogRow) -> Result<Received, EnvelopeError> {
-    Ok(Received {
+pub(crate) fn to_received(source: &str, row: LogRow) -> Received {
+    Received {
         source: source.to_owned(),
-        workspace: workspace(&row.workspace)?,
         revision: row.revision,
         event_id: row.event_id,
         subject: row.subject(),
+        workspace: row.workspace,
         event_type: row.event_type,
         time: row.time,
         actor: row.actor,
         traceparent: row.traceparent,
         data: row.data,
-    })
+    }
 }
 
 fn workspace(id: &str) -> Result<waymark_domain::WorkspaceId, EnvelopeError> {
@@ -117,7 +118,7 @@ pub(crate) fn to_nats(service: &str, row: &LogRow, format: EventFormat, limit: u
     };
     set("ce-specversion", "1.0");
     set("ce-id", &row.event_id.to_string());
-    set("ce-source", &format!("//{service}.waymark.dev/workspaces/{}", row.workspace));
+    set("ce-source", &format!("//{service}.waymark.dev/{}", row.workspace));
     set("ce-type", &row.event_type);
     set("ce-subject", &row.subject());
     set("ce-time", &row.time.to_rfc3339_opts(SecondsFormat::Micros, true));
@@ -140,7 +141,7 @@ pub(crate) fn to_nats(service: &str, row: &LogRow, format: EventFormat, limit: u
     match payload {
         Ok(payload) if size + payload.len() <= limit => (headers, payload),
         _ => {
-            headers.insert("ce-dataref", format!("workspaces/{}/events/{}", row.workspace, row.event_id).as_str());
+            headers.insert("ce-dataref", format!("{}/events/{}", row.workspace, row.event_id).as_str());
             (headers, Bytes::new())
         }
     }
@@ -227,7 +228,7 @@ mod tests {
 
     fn row(actor: &str) -> LogRow {
         LogRow {
-            workspace: "acme".into(),
+            workspace: waymark_domain::WorkspaceId::from_id("acme").unwrap(),
             revision: 7,
             ordinal: 0,
             event_id: Uuid::from_u128(1),
@@ -251,7 +252,7 @@ mod tests {
             let (headers, payload) = to_nats("roadmap", &sent, format, 4_000);
             let (received, fault) = from_nats(&headers, &payload).unwrap();
             assert!(fault.is_none());
-            assert_eq!(received, to_received("roadmap", sent.clone()).unwrap());
+            assert_eq!(received, to_received("roadmap", sent.clone()));
         }
         assert_eq!(subject("roadmap", &sent), "waymark.roadmap.acme.products.p.created");
         assert_eq!(subject_filter("roadmap", &sent.event_type).unwrap(), "waymark.roadmap.*.products.*.created");

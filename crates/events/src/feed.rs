@@ -288,7 +288,9 @@ pub(crate) async fn handle(subscription: &Subscription, event: Received) -> Resu
     }
     // A panic is the event's fault as any other failure is, and must not end the consumer.
     let handled = std::panic::AssertUnwindSafe((subscription.handler)(event)).catch_unwind().instrument(span).await;
-    handled.unwrap_or_else(|_| Err(sea_orm::DbErr::Custom("the handler of the event panicked".into()).into()))
+    handled.unwrap_or_else(|_| {
+        Err(sea_orm_migration::sea_orm::DbErr::Custom("the handler of the event panicked".into()).into())
+    })
 }
 
 /// The types a topic asks for.

@@ -5,7 +5,6 @@
 
 mod bus;
 mod consumer;
-mod dead_letter;
 mod envelope;
 mod feed;
 mod lease;

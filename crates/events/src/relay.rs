@@ -17,9 +17,9 @@ use async_nats::jetstream::{self, Context};
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use opentelemetry::metrics::Meter;
-use sea_orm::{ConnectionTrait, Statement, Value};
+use waymark_domain::WorkspaceId;
 use waymark_runtime::config::{EventArgs, EventFormat};
-use waymark_store::{Error as StoreError, LogRow, Store};
+use waymark_store::{Error as StoreError, LogRow, Published, Store, Unpublished};
 
 use crate::envelope;
 use crate::feed::chain;
@@ -71,14 +71,14 @@ pub struct Relay {
 struct Batch {
     rows: Vec<LogRow>,
     /// The cursors they follow.
-    cursors: BTreeMap<String, i64>,
+    cursors: BTreeMap<WorkspaceId, i64>,
     /// Revisions committed but not published, in all workspaces.
     depth: i64,
 }
 
 /// Workspaces with events to publish, and the cursors these follow.
 struct Behind {
-    workspaces: Vec<(String, i64)>,
+    workspaces: Vec<(WorkspaceId, i64)>,
     /// Revisions committed but not published, in all workspaces.
     depth: i64,
 }
@@ -340,7 +340,7 @@ impl Relay {
                 Err(error) => tracing::warn!(stream = config.name, %error, "the stream keeps its number of copies"),
             }
         }
-        let lost = info.state.last_sequence == 0 && self.published().await? > 0;
+        let lost = info.state.last_sequence == 0 && self.store.has_published().await?;
         if lost && !std::mem::replace(&mut self.lost, lost) {
             self.gauges.lost();
             let cure = format!("waymark events republish --service {} -w WORKSPACE", self.service);
@@ -354,71 +354,38 @@ impl Relay {
         Ok(info.state.last_sequence)
     }
 
-    /// Workspaces that have events in the stream, as far as the cursors know.
-    async fn published(&self) -> Result<i64, StoreError> {
-        let sql = "SELECT count(*) FROM relay_cursors WHERE revision > 0";
-        let row = self.store.reader().query_one_raw(Statement::from_string(self.store.backend(), sql)).await?;
-        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
-    }
-
     /// Remembers what is published, unless the cursor was moved meanwhile, as by a republish. `next` is the first row
     /// that is not published: its revision is not done. False when a cursor was moved.
     async fn mark(
         &self,
-        before: &BTreeMap<String, i64>,
+        before: &BTreeMap<WorkspaceId, i64>,
         rows: &[LogRow],
         next: Option<&LogRow>,
     ) -> Result<bool, StoreError> {
-        let mut cursors = BTreeMap::new();
+        let mut published = BTreeMap::new();
         for row in rows {
             let whole = next.is_none_or(|n| n.workspace != row.workspace || n.revision != row.revision);
             if whole {
-                cursors.insert(row.workspace.as_str(), row.revision);
+                let before = before.get(&row.workspace).copied().unwrap_or(0);
+                published.insert(row.workspace.clone(), Published { before, revision: row.revision });
             }
         }
-        if cursors.is_empty() {
-            return Ok(true);
-        }
-        let expected = cursors.len() as u64;
-        let mut sql = String::from("INSERT INTO relay_cursors (workspace, revision) VALUES ");
-        let mut values: Vec<Value> = Vec::with_capacity(3 * cursors.len());
-        let mut unmoved = String::from("CASE relay_cursors.workspace");
-        for (i, (workspace, revision)) in cursors.into_iter().enumerate() {
-            let n = 3 * i + 1;
-            sql.extend([if i == 0 { "" } else { ", " }.to_owned(), format!("(${n}, ${})", n + 1)]);
-            unmoved.extend([format!(" WHEN ${n} THEN ${}", n + 2)]);
-            let after = before.get(workspace).copied().unwrap_or(0);
-            values.extend([Value::from(workspace), Value::from(revision), Value::from(after)]);
-        }
-        sql.extend([
-            " ON CONFLICT (workspace) DO UPDATE SET revision = excluded.revision WHERE relay_cursors.revision = ",
-            &unmoved,
-            " END",
-        ]);
-        let statement = Statement::from_sql_and_values(self.store.backend(), sql, values);
-        Ok(self.store.writer().execute_raw(statement).await?.rows_affected() == expected)
+        self.store.mark_published(&published).await
     }
 }
 
 /// What is behind the cursors; behind `ahead` in the workspaces it names.
-async fn behind(store: &Store, ahead: &BTreeMap<String, i64>) -> Result<Behind, StoreError> {
-    let sql = format!(
-        "SELECT w.id, coalesce(c.revision, 0), w.revision, CAST(sum(w.revision - coalesce(c.revision, 0)) OVER () AS bigint) FROM workspaces w
-         LEFT JOIN relay_cursors c ON c.workspace = w.id
-         WHERE w.revision > coalesce(c.revision, 0) ORDER BY coalesce(c.revision, 0), w.id LIMIT {WORKSPACES}"
-    );
-    let (mut workspaces, mut depth, mut in_flight) = (Vec::new(), 0, 0);
-    for row in store.reader().query_all_raw(Statement::from_string(store.backend(), sql)).await? {
-        let (workspace, cursor, head): (String, i64, i64) =
-            (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-        depth = row.try_get_by_index(3)?;
-        let after = ahead.get(&workspace).copied().unwrap_or(0).max(cursor);
-        in_flight += after - cursor;
-        if head > after {
+async fn behind(store: &Store, ahead: &BTreeMap<WorkspaceId, i64>) -> Result<Behind, StoreError> {
+    let (unpublished, waiting) = store.unpublished(WORKSPACES).await?;
+    let (mut workspaces, mut in_flight) = (Vec::new(), 0);
+    for Unpublished { workspace, published, revision } in unpublished {
+        let after = ahead.get(&workspace).copied().unwrap_or(0).max(published);
+        in_flight += after - published;
+        if revision > after {
             workspaces.push((workspace, after));
         }
     }
-    Ok(Behind { workspaces, depth: depth - in_flight })
+    Ok(Behind { workspaces, depth: waiting - in_flight })
 }
 
 /// About one batch of the log.
@@ -428,7 +395,7 @@ async fn read(store: &Store, behind: Behind) -> Result<Batch, StoreError> {
     let share = (BATCH / workspaces.len().max(1)).max(1);
     let (mut cursors, mut rows, mut bytes) = (BTreeMap::new(), Vec::new(), 0);
     for (workspace, after) in workspaces {
-        let found = store.read_log(&workspace, after, share as u64).await?;
+        let found = store.read_log(workspace.id(), after, share as u64).await?;
         bytes += found.iter().map(|row| row.data.len()).sum::<usize>();
         rows.extend(found);
         cursors.insert(workspace, after);

@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::UpDownCounter;
-use sea_orm::{ConnectionTrait, Statement, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -17,12 +16,10 @@ use waymark_proto::convert::timestamp;
 use waymark_proto::events::v1 as pb;
 use waymark_proto::events::v1::events_service_server::EventsService;
 use waymark_proto::events::v1::watch_events_request::Start;
-use waymark_request::{PageToken, page};
 use waymark_rpc::{or_status, status};
 use waymark_runtime::Host;
-use waymark_store::{Error, LogFilter, Position, Store};
+use waymark_store::{DeadLetter, Error, LogFilter, Store};
 
-use crate::dead_letter::{self, DeadLetter};
 use crate::feed::{chain, handle, is_outage};
 use crate::watch::{CHECKPOINT, End, PATIENCE, Selection, Tail, Watch, event};
 use crate::{Subscription, envelope};
@@ -166,27 +163,9 @@ impl EventsService for EventsApi {
     ) -> Result<Response<pb::ListDeadLettersResponse>, Status> {
         let pb::ListDeadLettersRequest { parent, page_size, page_token } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
-        let size = or_status(page::size(page_size))?;
-        let after = match or_status(PageToken::decode(&page_token, &[&parent], 2))? {
-            None => (i64::MIN, String::new()),
-            Some(token) => match &token.key[..] {
-                [Some(time), Some(id)] => (or_status(time.parse().map_err(|_| page::PageError::Damaged))?, id.clone()),
-                _ => return Err(status(&page::PageError::Damaged)),
-            },
-        };
-        let mut letters = or_status(dead_letter::list(&self.store, &workspace, after, size + 1).await)?;
-        let more = letters.len() > size;
-        letters.truncate(size);
-        let next_page_token = match letters.last() {
-            Some(last) if more => PageToken::after(
-                &[&parent],
-                vec![Some(last.time.timestamp_micros().to_string()), Some(last.event.event_id.to_string())],
-            )
-            .encode(),
-            _ => String::new(),
-        };
-        let dead_letters = letters.iter().map(letter).collect();
-        Ok(Response::new(pb::ListDeadLettersResponse { dead_letters, next_page_token }))
+        let page = or_status(self.store.list_dead_letters(&workspace, page_size, &page_token).await)?;
+        let dead_letters = page.items.iter().map(letter).collect();
+        Ok(Response::new(pb::ListDeadLettersResponse { dead_letters, next_page_token: page.next_page_token }))
     }
 
     async fn redrive_dead_letter(
@@ -195,17 +174,17 @@ impl EventsService for EventsApi {
     ) -> Result<Response<pb::DeadLetter>, Status> {
         let name = request.into_inner().name;
         let (workspace, id) = or_status(identity(&name, "deadLetters"))?;
-        let found = or_status(dead_letter::find(&self.store, &workspace, id).await)?;
+        let found = or_status(self.store.find_dead_letter(&workspace, id).await)?;
         let mut found = or_status(found.ok_or(Error::NotFound(name)))?;
         if let Err(error) = handle(&self.subscription, found.event.clone()).await {
             if is_outage(&error) {
                 return Err(status(&error));
             }
             found.attempts += 1;
-            or_status(dead_letter::keep(&self.store, &found.event, &chain(&error), found.attempts).await)?;
+            or_status(self.store.set_aside(&found.event, &chain(&error), found.attempts).await)?;
             return Err(status(&StillFailing(error.to_string())));
         }
-        or_status(dead_letter::remove(&self.store, &workspace, id).await)?;
+        or_status(self.store.forget_dead_letter(&workspace, id).await)?;
         Ok(Response::new(letter(&found)))
     }
 
@@ -215,7 +194,7 @@ impl EventsService for EventsApi {
     ) -> Result<Response<pbjson_types::Empty>, Status> {
         let name = request.into_inner().name;
         let (workspace, id) = or_status(identity(&name, "deadLetters"))?;
-        if !or_status(dead_letter::remove(&self.store, &workspace, id).await)? {
+        if !or_status(self.store.forget_dead_letter(&workspace, id).await)? {
             return Err(status(&Error::NotFound(name)));
         }
         Ok(Response::new(pbjson_types::Empty {}))
@@ -227,7 +206,7 @@ impl EventsService for EventsApi {
     ) -> Result<Response<pb::RepublishEventsResponse>, Status> {
         let pb::RepublishEventsRequest { parent, from_revision } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
-        let events = or_status(self.republish(&workspace, from_revision.max(1)).await)?;
+        let events = or_status(self.store.republish(&workspace, from_revision.max(1)).await)?;
         Ok(Response::new(pb::RepublishEventsResponse { events }))
     }
 }
@@ -247,22 +226,6 @@ impl EventsApi {
             Some(Start::AfterRevision(asked)) if asked + 1 < earliest => Err(Error::Expired { asked, earliest }),
             Some(Start::AfterRevision(asked)) => Ok((asked, false)),
         }
-    }
-
-    /// Sets the relay back; tells how many events it will publish again.
-    async fn republish(&self, workspace: &WorkspaceId, from: i64) -> Result<i64, Error> {
-        self.store.resolve(workspace, Position::Revision(from)).await?;
-        let values: [Value; 2] = [workspace.id().into(), (from - 1).into()];
-        let sql = "UPDATE relay_cursors SET revision = $2 WHERE workspace = $1 AND revision > $2";
-        self.store.writer().execute_raw(Statement::from_sql_and_values(self.store.backend(), sql, values)).await?;
-        let values: [Value; 2] = [workspace.id().into(), from.into()];
-        let sql = "SELECT count(*) FROM log WHERE workspace = $1 AND revision >= $2";
-        let row = self
-            .store
-            .reader()
-            .query_one_raw(Statement::from_sql_and_values(self.store.backend(), sql, values))
-            .await?;
-        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
     }
 }
 

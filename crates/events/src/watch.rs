@@ -138,7 +138,7 @@ pub(crate) fn event(row: &LogRow) -> Result<pb::Event, Error> {
     envelope::to_proto(row).map_err(|error| Error::Damaged {
         table: "log",
         column: "data",
-        workspace: row.workspace.clone(),
+        workspace: row.workspace.id().to_owned(),
         id: row.event_id.to_string(),
         problem: error.to_string(),
     })

@@ -5,18 +5,17 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, StatementBuilder,
+};
 use uuid::Uuid;
 use waymark_clock::{Clock, Ids};
 
 use crate::group::Groups;
-use crate::sql::Sql;
 use crate::{Error, Heads};
-
-/// Which database it is.
-pub use sea_orm::DbBackend as Backend;
 
 /// Bounds of the times that are counted.
 const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
@@ -157,7 +156,7 @@ impl Store {
     }
 
     /// Which database it is.
-    pub fn backend(&self) -> DbBackend {
+    pub(crate) fn backend(&self) -> DbBackend {
         self.reader.get_database_backend()
     }
 
@@ -176,19 +175,15 @@ impl Store {
         self.ids.at(self.clock.now())
     }
 
-    /// A connection for reads outside of a write.
-    pub fn reader(&self) -> &DatabaseConnection {
-        &self.reader
-    }
-
-    /// A connection for a component's own tables (relay, inbox, …); resources are written by [`Store::write`] only.
+    /// The connections that writes begin on, for tests that disturb them. On SQLite it is the one all writes use.
+    #[cfg(feature = "testing")]
     pub fn writer(&self) -> &DatabaseConnection {
         &self.writer
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.query_one(Sql::new("SELECT 1")).await.map(|_| ())
+        self.query_one(Query::select().expr(Expr::val(1))).await.map(|_| ())
     }
 
     /// Closes the connections; later calls fail.
@@ -197,12 +192,21 @@ impl Store {
         Ok(self.reader.clone().close().await?)
     }
 
-    pub(crate) async fn query_one(&self, sql: Sql) -> Result<Option<QueryResult>, Error> {
-        self.reader.query_one_raw(sql.statement(self.backend())).await.map_err(|e| self.error(e))
+    /// The first row that a statement finds, outside of a write.
+    pub(crate) async fn query_one(&self, statement: &impl StatementBuilder) -> Result<Option<QueryResult>, Error> {
+        self.reader.query_one(statement).await.map_err(|e| self.error(e))
     }
 
-    pub(crate) async fn query_all(&self, sql: Sql) -> Result<Vec<QueryResult>, Error> {
-        self.reader.query_all_raw(sql.statement(self.backend())).await.map_err(|e| self.error(e))
+    /// All rows that a statement finds, outside of a write.
+    pub(crate) async fn query_all(&self, statement: &impl StatementBuilder) -> Result<Vec<QueryResult>, Error> {
+        self.reader.query_all(statement).await.map_err(|e| self.error(e))
+    }
+
+    /// How many rows a statement changed that is a transaction by itself. Resources are changed by [`Store::write`]
+    /// only; this is for what relay, consumers and housekeeping keep.
+    pub(crate) async fn execute(&self, statement: &impl StatementBuilder) -> Result<u64, Error> {
+        let done = self.writer.execute(statement).await.map_err(|e| self.error(e))?;
+        Ok(done.rows_affected())
     }
 
     pub(crate) fn error(&self, error: sea_orm::DbErr) -> Error {
@@ -210,14 +214,5 @@ impl Store {
             sea_orm::DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout) => Error::Busy(self.acquire_timeout),
             other => Error::Database(other),
         }
-    }
-
-    /// Asks the database for the revisions of all workspaces, so that commits of other processes wake this one's
-    /// readers.
-    pub async fn poll_heads(&self) -> Result<(), Error> {
-        for row in self.query_all(Sql::new("SELECT id, revision FROM workspaces")).await? {
-            self.heads.observe(&row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?);
-        }
-        Ok(())
     }
 }

@@ -1,15 +1,17 @@
 //! The past: resources as they stood after a revision or at a time, read from the log.
 
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Order, Query, SelectStatement};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
 use crate::list::PAGE_BYTES;
-use crate::sql::Sql;
+use crate::log::{events, later};
+use crate::statement::{columns, order_by, within_bytes};
 use crate::{Error, LogRow, Store, Table};
 
 /// Resources of a snapshot read at once, at most.
-const PART: i64 = 100;
+const PART: u64 = 100;
 
 /// A position in a workspace's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +34,12 @@ impl Store {
         let asked = match position {
             Position::Revision(revision) => revision,
             Position::Time(time) => {
-                let mut sql = Sql::new("SELECT coalesce(max(revision), 0) FROM log WHERE workspace = ");
-                sql.bind(workspace.id()).push(" AND time <= ").bind(time.timestamp_micros());
-                match self.query_one(sql).await? {
+                let last = Func::coalesce([Expr::col("revision").max(), Expr::val(0_i64)]);
+                let mut select = Query::select();
+                select.expr(last).from("log");
+                select.and_where(Expr::col("workspace").eq(workspace.id()));
+                select.and_where(Expr::col("time").lte(time.timestamp_micros()));
+                match self.query_one(&select).await? {
                     Some(row) => row.try_get_by_index(0)?,
                     None => 0,
                 }
@@ -56,9 +61,9 @@ impl Store {
         position: Position,
     ) -> Result<(i64, Vec<T::Message>), Error> {
         let revision = self.resolve(workspace, position).await?;
-        let mut sql = self.latest(workspace.id(), revision);
-        sql.push(" AND collection = ").bind(T::Message::COLLECTION).push(" ORDER BY resource_id");
-        let rows = self.rows(sql).await?;
+        let mut select = latest(workspace.id(), revision);
+        select.and_where(Expr::col("collection").eq(T::Message::COLLECTION)).order_by("resource_id", Order::Asc);
+        let rows = self.events(&select).await?;
         let messages: Result<Vec<_>, _> = rows.iter().map(resource_of::<T::Message>).collect();
         Ok((revision, messages?.into_iter().filter(|m| m.standard().delete_time.is_none()).collect()))
     }
@@ -66,29 +71,25 @@ impl Store {
     /// The last event of every resource at or before `revision`, deleted ones included, in order of collection and id:
     /// those behind the resource of `after`, some of them at least. Empty behind the last.
     pub async fn snapshot(&self, workspace: &str, revision: i64, after: Option<&LogRow>) -> Result<Vec<LogRow>, Error> {
-        let mut sql = self.latest(workspace, revision);
+        const ORDER: [&str; 2] = ["collection", "resource_id"];
+        let mut select = latest(workspace, revision);
         if let Some(LogRow { collection, resource_id, .. }) = after {
-            sql.push(" AND (collection, resource_id) > (")
-                .bind(collection.clone())
-                .push(", ")
-                .bind(resource_id.clone())
-                .push(")");
+            let last = Expr::tuple([collection.as_str().into(), resource_id.as_str().into()]);
+            select.and_where(columns(ORDER).gt(last));
         }
-        sql.push(" ORDER BY collection, resource_id LIMIT ").bind(PART);
-        self.rows(sql.within_bytes(PAGE_BYTES, "data", "collection, resource_id")).await
+        let order = ORDER.map(|column| (column.to_owned(), Order::Asc, None));
+        order_by(&mut select, order.clone());
+        select.limit(PART);
+        self.events(&within_bytes(select, PAGE_BYTES, "data", &order)).await
     }
+}
 
-    fn latest(&self, workspace: &str, revision: i64) -> Sql {
-        let mut sql = self.select("FROM log WHERE workspace = ");
-        sql.bind(workspace).push(" AND revision <= ").bind(revision);
-        sql.push(
-            " AND NOT EXISTS (SELECT 1 FROM log AS later WHERE later.workspace = log.workspace AND later.collection = log.collection
-              AND later.resource_id = log.resource_id AND (later.revision, later.ordinal) > (log.revision, log.ordinal)
-              AND later.revision <= ",
-        );
-        sql.bind(revision).push(")");
-        sql
-    }
+/// The last event of every resource at or before `revision`.
+fn latest(workspace: &str, revision: i64) -> SelectStatement {
+    let mut select = events();
+    select.from("log").and_where(Expr::col("workspace").eq(workspace)).and_where(Expr::col("revision").lte(revision));
+    select.and_where(Expr::not_exists(later(revision)));
+    select
 }
 
 /// The resource that an event carries.
@@ -96,7 +97,7 @@ fn resource_of<M: ResourceMessage>(row: &LogRow) -> Result<M, Error> {
     let damaged = |problem: String| Error::Damaged {
         table: "log",
         column: "data",
-        workspace: row.workspace.clone(),
+        workspace: row.workspace.id().to_owned(),
         id: row.event_id.to_string(),
         problem,
     };

@@ -11,27 +11,36 @@
 
 mod blind;
 mod checked;
+mod consuming;
 mod db;
+mod dead_letter;
 mod error;
 mod group;
 mod heads;
 mod history;
+mod lease;
 mod list;
 mod log;
 pub mod migrate;
+mod publishing;
 mod put;
 mod reaction;
 mod repository;
 mod sql;
+mod statement;
+mod sweep;
 mod table;
+mod workspaces;
 mod write;
 
-pub use db::{Backend, Store, StoreOptions};
+pub use db::{Store, StoreOptions};
+pub use dead_letter::DeadLetter;
 pub use error::Error;
 pub use heads::Heads;
 pub use history::Position;
 pub use list::{ListQuery, Page};
 pub use log::{LogFilter, LogRow};
+pub use publishing::{Published, Unpublished};
 pub use reaction::{Reaction, Received};
 pub use repository::{Batch, Sheet, resource};
 pub use table::{Column, ColumnKind, Columns, Table};

@@ -1,12 +1,13 @@
 //! Lists: filter, order and keyset pages over a table's declared columns, all in the database.
 
 use chrono::DateTime;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, NullOrdering, Order as Direction, Query};
 use sea_orm::{DbBackend, QueryResult, Value};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_request::order::{self, Order};
 use waymark_request::{Comparison, Filter, FilterError, Operator, OrderError, PageToken, page};
 
-use crate::sql::{Sql, found, json_text};
+use crate::statement::{Ordering, found, index_of, json_text, order_by, within_bytes};
 use crate::table::listable;
 use crate::{ColumnKind, Error, Store, Table};
 
@@ -55,31 +56,25 @@ impl Store {
             [T::TABLE, query.parent, query.filter, query.order_by, if query.show_deleted { "deleted" } else { "" }];
         let token = PageToken::decode(query.page_token, &parts, order.len())?;
 
-        let backend = self.backend();
-        let mut sql = Sql::new("SELECT id, ");
-        sql.push(&json_text(backend, "body")).push(" AS body");
-        for (i, (name, ..)) in order.iter().enumerate() {
-            sql.push(", ").push(name).push(&format!(" AS key{i}"));
+        let keys = || (0..order.len()).map(|i| format!("key{i}"));
+        let mut select = Query::select();
+        select.column("id").expr_as(json_text("body"), "body").from(T::TABLE);
+        for ((name, ..), key) in order.iter().zip(keys()) {
+            select.expr_as(Expr::col(*name), key);
         }
-        sql.push(" FROM ").push(T::TABLE).push(" WHERE workspace = ").bind(workspace.id());
+        select.and_where(Expr::col("workspace").eq(workspace.id()));
         if !query.show_deleted {
-            sql.push(" AND delete_time IS NULL");
+            select.and_where(Expr::col("delete_time").is_null());
         }
-        sql.push(" AND ");
-        condition(backend, &filter, &columns, &mut sql)?;
+        select.and_where(condition(self.backend(), &filter, &columns)?);
         if let Some(token) = &token {
-            sql.push(" AND ");
-            after(&order, &token.key, &mut sql)?;
+            select.cond_where(after(&order, &token.key)?);
         }
-        // The databases disagree on where null goes by default.
-        let direction = |descending: &bool| if *descending { "DESC NULLS LAST" } else { "ASC NULLS FIRST" };
-        let keys: Vec<_> =
-            order.iter().enumerate().map(|(i, (.., descending))| format!("key{i} {}", direction(descending))).collect();
-        let names: Vec<_> =
-            order.iter().map(|(name, _, descending)| format!("{name} {}", direction(descending))).collect();
-        sql.push(" ORDER BY ").push(&names.join(", ")).push(" LIMIT ").bind(size as i64 + 1);
-
-        let mut rows = self.query_all(sql.within_bytes(PAGE_BYTES, "body", &keys.join(", "))).await?;
+        order_by(&mut select, order.iter().map(|(name, _, descending)| direction((*name).to_owned(), *descending)));
+        select.limit(size as u64 + 1);
+        let by_keys: Vec<_> =
+            order.iter().zip(keys()).map(|((.., descending), key)| direction(key, *descending)).collect();
+        let mut rows = self.query_all(&within_bytes(select, PAGE_BYTES, "body", &by_keys)).await?;
         let more = found(&rows)? > rows.len().min(size);
         rows.truncate(size);
         let next_page_token = match rows.last() {
@@ -97,6 +92,15 @@ impl Store {
             })
             .collect();
         Ok(Page { items: items?, next_page_token })
+    }
+}
+
+/// Null is the smallest value; the databases disagree on where it goes by default.
+fn direction(column: String, descending: bool) -> Ordering {
+    if descending {
+        (column, Direction::Desc, Some(NullOrdering::Last))
+    } else {
+        (column, Direction::Asc, Some(NullOrdering::First))
     }
 }
 
@@ -142,43 +146,26 @@ fn key(row: &QueryResult, order: &[Ordered]) -> Result<Vec<Option<String>>, Erro
 }
 
 /// Rows after `key` in the given order: larger in the first column, or equal there and after the rest of the key.
-fn after(order: &[Ordered], key: &[Option<String>], sql: &mut Sql) -> Result<(), Error> {
-    let mut open = 0;
-    for (i, ((name, kind, descending), value)) in order.iter().zip(key).enumerate() {
-        let last = i + 1 == order.len();
+fn after(order: &[Ordered], key: &[Option<String>]) -> Result<Condition, Error> {
+    let mut rest = None;
+    for ((name, kind, descending), value) in order.iter().zip(key).rev() {
+        let column = || Expr::col(*name);
         let value = value.as_deref().map(|text| stored(*kind, text).ok_or(page::PageError::Damaged)).transpose()?;
-        sql.push("(");
-        open += 1;
         // Null is the smallest value: first when ascending, last when descending.
-        match (value, descending) {
-            (None, false) => {
-                sql.push(name).push(" IS NOT NULL OR (").push(name).push(" IS NULL AND ");
-            }
-            (None, true) => {
-                sql.push("false OR (").push(name).push(" IS NULL AND ");
-            }
-            (Some(value), false) => {
-                sql.push(name)
-                    .push(" > ")
-                    .bind(value.clone())
-                    .push(" OR (")
-                    .push(name)
-                    .push(" = ")
-                    .bind(value)
-                    .push(" AND ");
-            }
+        let (larger, equal) = match (value, descending) {
+            (None, false) => (Condition::any().add(column().is_not_null()), column().is_null()),
+            (None, true) => (Condition::any(), column().is_null()),
+            (Some(value), false) => (Condition::any().add(column().gt(value.clone())), column().eq(value)),
             (Some(value), true) => {
-                sql.push(name).push(" < ").bind(value.clone()).push(" OR ").push(name).push(" IS NULL OR (");
-                sql.push(name).push(" = ").bind(value).push(" AND ");
+                (Condition::any().add(column().lt(value.clone())).add(column().is_null()), column().eq(value))
             }
-        }
-        open += 1;
-        if last {
-            sql.push("false");
-        }
+        };
+        rest = Some(match rest {
+            Some(rest) => larger.add(Condition::all().add(equal).add(rest)),
+            None => larger,
+        });
     }
-    sql.push(&")".repeat(open));
-    Ok(())
+    Ok(rest.unwrap_or_else(Condition::any))
 }
 
 /// A value of a column from text, in the form it is stored in.
@@ -191,51 +178,37 @@ fn stored(kind: ColumnKind, text: &str) -> Option<Value> {
     }
 }
 
-/// Appends a filter as a condition that is true or false, never null, so that NOT means not.
+/// A filter as a condition that is true or false, never null, so that NOT means not.
 pub(crate) fn condition(
     backend: DbBackend,
     filter: &Filter,
     columns: &[(&'static str, ColumnKind)],
-    sql: &mut Sql,
-) -> Result<(), FilterError> {
+) -> Result<Expr, FilterError> {
+    let together = |start: Condition, terms: &[Filter]| {
+        let mut terms = terms.iter().map(|term| condition(backend, term, columns));
+        terms.try_fold(start, |all, term| Ok(all.add(term?))).map(Expr::from)
+    };
     match filter {
-        Filter::All(terms) | Filter::Any(terms) if terms.is_empty() => {
-            sql.push(if matches!(filter, Filter::All(_)) { "true" } else { "false" });
-        }
-        Filter::All(terms) | Filter::Any(terms) => {
-            let separator = if matches!(filter, Filter::All(_)) { " AND " } else { " OR " };
-            sql.push("(");
-            for (i, term) in terms.iter().enumerate() {
-                if i > 0 {
-                    sql.push(separator);
-                }
-                condition(backend, term, columns, sql)?;
-            }
-            sql.push(")");
-        }
-        Filter::Not(inner) => {
-            sql.push("NOT ");
-            condition(backend, inner, columns, sql)?;
-        }
-        Filter::Compare(comparison) => compare(backend, comparison, columns, sql)?,
+        Filter::All(terms) => together(Condition::all(), terms),
+        Filter::Any(terms) => together(Condition::any(), terms),
+        Filter::Not(inner) => Ok(condition(backend, inner, columns)?.not()),
+        Filter::Compare(comparison) => compare(backend, comparison, columns),
     }
-    Ok(())
 }
 
 fn compare(
     backend: DbBackend,
     comparison: &Comparison,
     columns: &[(&'static str, ColumnKind)],
-    sql: &mut Sql,
-) -> Result<(), FilterError> {
+) -> Result<Expr, FilterError> {
     let Comparison { field, operator, value, position } = comparison;
     let error = |problem: String| FilterError { problem, position: *position };
     let Some((name, kind)) = columns.iter().find(|(name, _)| name == field) else {
         return Err(error(format!("{field:?} is not a field to filter by; those are {}", names(columns))));
     };
+    let column = || Expr::col(*name);
     if *operator == Operator::Contains && value == "*" {
-        sql.push("(").push(name).push(" IS NOT NULL)");
-        return Ok(());
+        return Ok(column().is_not_null());
     }
     if value.contains('\0') {
         return Err(error("a value must not contain the NUL character".into()));
@@ -253,35 +226,22 @@ fn compare(
             ColumnKind::Time => format!("{field} compares with a time such as 2026-01-31T12:00:00Z, not {value:?}"),
         })
     })?;
-    if *operator == Operator::Contains {
-        if *kind != ColumnKind::Text {
+    let set = |compared: Expr| column().is_not_null().and(compared);
+    Ok(match operator {
+        Operator::Equal => set(column().eq(bound)),
+        Operator::NotEqual => column().is_null().or(column().ne(bound)),
+        Operator::Less => set(column().lt(bound)),
+        Operator::LessOrEqual => set(column().lte(bound)),
+        Operator::Greater => set(column().gt(bound)),
+        Operator::GreaterOrEqual => set(column().gte(bound)),
+        Operator::Contains if *kind == ColumnKind::Text => {
+            // Both databases fold the case of ASCII alone, by the column's collation.
+            set(index_of(backend, Func::lower(column()), value.to_ascii_lowercase()).gt(0))
+        }
+        Operator::Contains => {
             return Err(error(format!(
                 "\":\" looks into texts, {field} is none; \"{field}:*\" asks whether it is set"
             )));
         }
-        let find = if backend == DbBackend::Postgres { "strpos" } else { "instr" };
-        sql.push("(")
-            .push(name)
-            .push(" IS NOT NULL AND ")
-            .push(find)
-            .push("(lower(")
-            .push(name)
-            .push("), lower(")
-            .bind(bound)
-            // As the column's: letters beyond ASCII are told apart by case on every database, whatever its locale.
-            .push(if backend == DbBackend::Postgres { " COLLATE \"C\"" } else { "" })
-            .push(")) > 0)");
-        return Ok(());
-    }
-    let (unset, symbol) = match operator {
-        // "Contains" is handled above.
-        Operator::Equal | Operator::Contains => (" IS NOT NULL AND ", " = "),
-        Operator::NotEqual => (" IS NULL OR ", " <> "),
-        Operator::Less => (" IS NOT NULL AND ", " < "),
-        Operator::LessOrEqual => (" IS NOT NULL AND ", " <= "),
-        Operator::Greater => (" IS NOT NULL AND ", " > "),
-        Operator::GreaterOrEqual => (" IS NOT NULL AND ", " >= "),
-    };
-    sql.push("(").push(name).push(unset).push(name).push(symbol).bind(bound).push(")");
-    Ok(())
+    })
 }

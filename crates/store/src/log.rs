@@ -1,20 +1,22 @@
 //! The log: what happened in a workspace, in the order of revisions. Rows are written by [`Write`](crate::Write) alone.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DbBackend, QueryResult};
+use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, WindowStatement};
+use sea_orm::{ConnectionTrait as _, QueryResult, StatementBuilder, TransactionTrait as _};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_request::{Filter, PageToken, page};
 
 use crate::list::{PAGE_BYTES, condition};
-use crate::sql::{Sql, found, json_text};
+use crate::statement::{Ordering, columns, found, joined, json_text, order_by, stored_bytes, within_bytes};
+use crate::workspaces::workspace_of;
 use crate::{ColumnKind, Error, Page, Store};
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogRow {
-    /// The workspace's id, without `workspaces/`.
-    pub workspace: String,
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The revision; all its rows were committed together.
     pub revision: i64,
     /// Position within the revision, from 0.
@@ -44,7 +46,7 @@ pub struct LogRow {
 impl LogRow {
     /// The name of the resource that changed.
     pub fn subject(&self) -> String {
-        format!("workspaces/{}/{}/{}", self.workspace, self.collection, self.resource_id)
+        format!("{}/{}/{}", self.workspace, self.collection, self.resource_id)
     }
 }
 
@@ -58,6 +60,9 @@ pub struct LogFilter<'a> {
     /// Token of the page before.
     pub page_token: &'a str,
 }
+
+/// The order of the log, by which its rows are told apart within a workspace.
+const ORDER: [&str; 2] = ["revision", "ordinal"];
 
 const FIELDS: [(&str, ColumnKind); 8] = [
     ("type", ColumnKind::Text),
@@ -74,44 +79,42 @@ const FIELDS: [(&str, ColumnKind); 8] = [
 const READ_BYTES: i64 = 4 << 20;
 
 impl Store {
-    /// The workspace's revision; 0 when nothing was ever written to it.
-    pub async fn revision(&self, workspace: &WorkspaceId) -> Result<i64, Error> {
-        Ok(self.bounds(workspace.id()).await?.1)
-    }
-
-    /// The earliest revision whose history is whole, and the current one.
-    pub async fn bounds(&self, workspace: &str) -> Result<(i64, i64), Error> {
-        let mut sql = Sql::new("SELECT earliest_revision, revision FROM workspaces WHERE id = ");
-        sql.bind(workspace);
-        match self.query_one(sql).await? {
-            Some(row) => Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)),
-            None => Ok((0, 0)),
-        }
-    }
-
     /// Rows after revision `after`, oldest first: whole revisions, about `limit` rows (one revision more than the limit
     /// rather than none). Empty when there are none yet.
     pub async fn read_log(&self, workspace: &str, after: i64, limit: u64) -> Result<Vec<LogRow>, Error> {
-        let mut sql = self.select("FROM log WHERE workspace = ");
-        sql.bind(workspace).push(" AND revision > ").bind(after);
+        let rows_after = |select: &mut SelectStatement| {
+            select.from("log");
+            select.and_where(Expr::col("workspace").eq(workspace)).and_where(Expr::col("revision").gt(after));
+            order_by(select, ORDER.map(ascending));
+        };
         // Up to the revision that reaches the limit or the weight; that one is read to its end.
-        let weight = if self.backend() == DbBackend::Postgres { "pg_column_size(data)" } else { "length(data)" };
-        sql.push(" AND revision <= (SELECT coalesce(min(CASE WHEN total >= ")
-            .bind(READ_BYTES)
-            .push(" THEN revision END), max(revision)) FROM");
-        sql.push(" (SELECT revision, sum(weight) OVER (ORDER BY revision, ordinal) AS total FROM (SELECT revision, ordinal, ").push(weight);
-        sql.push(" AS weight FROM log WHERE workspace = ").bind(workspace).push(" AND revision > ").bind(after);
-        sql.push(" ORDER BY revision, ordinal LIMIT ")
-            .bind(limit.cast_signed())
-            .push(") AS part) AS weighed) ORDER BY revision, ordinal");
-        self.rows(sql).await
+        let mut part = Query::select();
+        part.columns(ORDER).expr_as(stored_bytes(self.backend(), "data"), "bytes").limit(limit);
+        rows_after(&mut part);
+        let mut ordered = WindowStatement::new();
+        order_by(&mut ordered, ORDER.map(ascending));
+        let weighed = Query::select()
+            .column("revision")
+            .expr_window_as(Expr::col("bytes").sum(), ordered, "total")
+            .from_subquery(part, "part")
+            .take();
+        let heavy = Expr::case(Expr::col("total").gte(READ_BYTES), Expr::col("revision"));
+        let end = Query::select()
+            .expr(Func::coalesce([Func::min(heavy), Func::max(Expr::col("revision"))]))
+            .from_subquery(weighed, "weighed")
+            .take();
+        let mut select = events();
+        rows_after(&mut select);
+        select.and_where(Expr::col("revision").lte(end));
+        self.events(&select).await
     }
 
     /// One event; `None` when there is none of that id.
     pub async fn find_event(&self, workspace: &WorkspaceId, event_id: Uuid) -> Result<Option<LogRow>, Error> {
-        let mut sql = self.select("FROM log WHERE workspace = ");
-        sql.bind(workspace.id()).push(" AND event_id = ").bind(event_id.to_string());
-        Ok(self.rows(sql).await?.pop())
+        let mut select = events();
+        select.from("log").and_where(Expr::col("workspace").eq(workspace.id()));
+        select.and_where(Expr::col("event_id").eq(event_id.to_string()));
+        Ok(self.events(&select).await?.pop())
     }
 
     /// A page of the log, oldest first.
@@ -119,16 +122,25 @@ impl Store {
         let size = page::size(query.page_size)?;
         let parts = [workspace.id(), query.filter];
         let filter = Filter::parse(query.filter)?;
-        let mut sql = self.select("FROM (SELECT log.*, 'workspaces/' || workspace || '/' || collection || '/' || resource_id AS subject FROM log) AS log WHERE workspace = ");
-        sql.bind(workspace.id()).push(" AND ");
-        condition(self.backend(), &filter, &FIELDS, &mut sql)?;
+        let slash = || Expr::val("/");
+        let subject = joined(
+            Expr::val("workspaces/"),
+            [Expr::col("workspace"), slash(), Expr::col("collection"), slash(), Expr::col("resource_id")],
+        );
+        let named = Query::select().column(("log", Asterisk)).expr_as(subject, "subject").from("log").take();
+        let mut select = events();
+        select.from_subquery(named, "log").and_where(Expr::col("workspace").eq(workspace.id()));
+        select.and_where(condition(self.backend(), &filter, &FIELDS)?);
         if let Some(token) = PageToken::decode(query.page_token, &parts, 2)? {
             let number =
                 |i: usize| token.key[i].as_deref().and_then(|v| v.parse::<i64>().ok()).ok_or(page::PageError::Damaged);
-            sql.push(" AND (revision, ordinal) > (").bind(number(0)?).push(", ").bind(number(1)?).push(")");
+            let last = Expr::tuple([number(0)?.into(), number(1)?.into()]);
+            select.and_where(columns(ORDER).gt(last));
         }
-        sql.push(" ORDER BY revision, ordinal LIMIT ").bind(size as i64 + 1);
-        let mut rows = self.query_all(sql.within_bytes(PAGE_BYTES, "data", "revision, ordinal")).await?;
+        let order = ORDER.map(ascending);
+        order_by(&mut select, order.clone());
+        select.limit(size as u64 + 1);
+        let mut rows = self.query_all(&within_bytes(select, PAGE_BYTES, "data", &order)).await?;
         let more = found(&rows)? > rows.len().min(size);
         rows.truncate(size);
         let items = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
@@ -144,64 +156,78 @@ impl Store {
     /// Forgets history before `revision`, unless the relay has yet to publish some of it, except the last event of each
     /// resource, so that every later state stays readable.
     pub async fn trim_log(&self, workspace: &WorkspaceId, revision: i64) -> Result<u64, Error> {
-        use sea_orm::{ConnectionTrait, TransactionTrait};
-        let transaction = self.writer.begin().await?;
-        let backend = self.backend();
-        let mut sql = Sql::new("UPDATE workspaces SET earliest_revision = ");
-        sql.bind(revision).push(" WHERE id = ").bind(workspace.id());
-        sql.push(" AND earliest_revision < ").bind(revision).push(" AND revision >= ").bind(revision);
         // What a relay has begun to publish it must be able to finish.
-        sql.push(
-            " AND NOT EXISTS (SELECT 1 FROM relay_cursors c WHERE c.workspace = workspaces.id AND c.revision + 1 < ",
-        )
-        .bind(revision)
-        .push(")");
-        if transaction.execute_raw(sql.statement(backend)).await?.rows_affected() == 0 {
+        let unpublished = Query::select()
+            .column("revision")
+            .from("relay_cursors")
+            .and_where(Expr::col(("relay_cursors", "workspace")).equals(("workspaces", "id")))
+            .and_where(Expr::col(("relay_cursors", "revision")).lt(revision - 1))
+            .take();
+        let mut advance = Query::update();
+        advance.table("workspaces").value("earliest_revision", revision);
+        advance.and_where(Expr::col("id").eq(workspace.id()));
+        advance.and_where(Expr::col("earliest_revision").lt(revision));
+        advance.and_where(Expr::col("revision").gte(revision));
+        advance.and_where(Expr::not_exists(unpublished));
+        let mut forget = Query::delete();
+        forget.from_table("log").and_where(Expr::col("workspace").eq(workspace.id()));
+        forget.and_where(Expr::col("revision").lt(revision)).and_where(Expr::exists(later(revision)));
+
+        let transaction = self.writer.begin().await?;
+        if transaction.execute(&advance).await?.rows_affected() == 0 {
             transaction.rollback().await?;
             return Ok(0);
         }
-        let mut sql = Sql::new("DELETE FROM log WHERE workspace = ");
-        sql.bind(workspace.id()).push(" AND revision < ").bind(revision);
-        sql.push(
-            " AND EXISTS (SELECT 1 FROM log AS later WHERE later.workspace = log.workspace AND later.collection = log.collection
-              AND later.resource_id = log.resource_id AND (later.revision, later.ordinal) > (log.revision, log.ordinal)
-              AND later.revision <= ",
-        );
-        sql.bind(revision).push(")");
-        let deleted = transaction.execute_raw(sql.statement(backend)).await?.rows_affected();
+        let deleted = transaction.execute(&forget).await?.rows_affected();
         transaction.commit().await?;
         Ok(deleted)
     }
 
     /// Forgets answers of requests made before `before`.
     pub async fn purge_requests(&self, before: DateTime<Utc>) -> Result<u64, Error> {
-        use sea_orm::ConnectionTrait;
-        let mut sql = Sql::new("DELETE FROM requests WHERE time < ");
-        sql.bind(before.timestamp_micros());
-        Ok(self.writer.execute_raw(sql.statement(self.backend())).await?.rows_affected())
+        let old = Expr::col("time").lt(before.timestamp_micros());
+        self.execute(Query::delete().from_table("requests").and_where(old)).await
     }
 
-    /// `SELECT` of a [`LogRow`]'s columns, followed by `rest`.
-    pub(crate) fn select(&self, rest: &str) -> Sql {
-        let data = json_text(self.backend(), "data");
-        Sql::new(&format!(
-            "SELECT workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, request_id, causation_id, traceparent, {data} AS data {rest}"
-        ))
-    }
-
-    pub(crate) async fn rows(&self, sql: Sql) -> Result<Vec<LogRow>, Error> {
-        self.query_all(sql).await?.iter().map(decode).collect()
+    /// The events that a statement made from [`events`] finds.
+    pub(crate) async fn events(&self, select: &impl StatementBuilder) -> Result<Vec<LogRow>, Error> {
+        self.query_all(select).await?.iter().map(decode).collect()
     }
 }
 
+/// SELECT of a [`LogRow`]'s columns.
+pub(crate) fn events() -> SelectStatement {
+    Query::select()
+        .columns(["workspace", "revision", "ordinal", "event_id", "type", "collection", "resource_id", "time", "actor"])
+        .columns(["request_id", "causation_id", "traceparent"])
+        .expr_as(json_text("data"), "data")
+        .take()
+}
+
+/// The events of the same resource as the row of `log` at hand that came after it, up to `revision`.
+pub(crate) fn later(revision: i64) -> SelectStatement {
+    let mut later = Query::select();
+    later.column(("later", "revision")).from_as("log", "later");
+    for column in ["workspace", "collection", "resource_id"] {
+        later.and_where(Expr::col(("later", column)).equals(("log", column)));
+    }
+    let place = |table: &'static str| columns(ORDER.map(|column| (table, column)));
+    later.and_where(place("later").gt(place("log"))).and_where(Expr::col(("later", "revision")).lte(revision));
+    later
+}
+
+fn ascending(column: &str) -> Ordering {
+    (column.to_owned(), Order::Asc, None)
+}
+
 fn decode(row: &QueryResult) -> Result<LogRow, Error> {
-    let workspace: String = row.try_get_by_index(0)?;
+    let workspace = workspace_of("log", row.try_get_by_index(0)?)?;
     let event_id: String = row.try_get_by_index(3)?;
     let time: i64 = row.try_get_by_index(7)?;
     let damaged = |column, problem| Error::Damaged {
         table: "log",
         column,
-        workspace: workspace.clone(),
+        workspace: workspace.id().to_owned(),
         id: event_id.clone(),
         problem,
     };

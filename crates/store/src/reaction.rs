@@ -64,7 +64,7 @@ impl Store {
         };
         let mut sql = Sql::new("SELECT 1 FROM inbox WHERE consumer = ");
         sql.bind(causation.consumer.clone()).push(" AND event_id = ").bind(causation.event_id.to_string());
-        if self.query_one(sql).await?.is_some() {
+        if self.query_one(&sql).await?.is_some() {
             return Ok(());
         }
         let written = self.write(&reaction.call, &reaction.workspace, work).await?;

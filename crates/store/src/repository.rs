@@ -34,7 +34,7 @@ impl Store {
         let mut sql = Sql::new("SELECT ");
         sql.push(&json_text(self.backend(), "body")).push(" FROM ").push(T::TABLE);
         sql.push(" WHERE workspace = ").bind(name.workspace().id()).push(" AND id = ").bind(name.id().as_str());
-        let row = self.query_one(sql).await?.ok_or_else(|| Error::NotFound(name.to_string()))?;
+        let row = self.query_one(&sql).await?.ok_or_else(|| Error::NotFound(name.to_string()))?;
         decode::<T>(name.workspace().id(), name.id().as_str(), &row.try_get_by_index::<String>(0)?)
     }
 
@@ -43,7 +43,7 @@ impl Store {
         let mut sql = Sql::new("SELECT id, ");
         sql.push(&json_text(self.backend(), "body")).push(" FROM ").push(T::TABLE);
         sql.push(" WHERE workspace = ").bind(workspace.id()).push(" AND delete_time IS NULL ORDER BY id");
-        let rows = self.query_all(sql).await?;
+        let rows = self.query_all(&sql).await?;
         rows.iter()
             .map(|row| {
                 decode::<T>(workspace.id(), &row.try_get_by_index::<String>(0)?, &row.try_get_by_index::<String>(1)?)

@@ -1,7 +1,7 @@
 //! A statement under construction: text with `?` for each bound value. Values are always bound, never written into the
 //! text.
 
-use sea_orm::{DbBackend, DbErr, QueryResult, Statement, Value};
+use sea_orm::{DbBackend, Statement, StatementBuilder, Value};
 
 /// SQL text and its values.
 #[derive(Debug, Clone, Default)]
@@ -33,18 +33,6 @@ impl Sql {
         if backend == DbBackend::Postgres { self.push("CAST(").bind(json).push(" AS json)") } else { self.bind(json) }
     }
 
-    /// The first rows of this SELECT until its column `text` adds up to `bytes`, at least one row. `order` is the
-    /// SELECT's own, by names of its columns, and total. [`found`] tells how many rows there were.
-    pub(crate) fn within_bytes(self, bytes: i64, text: &str, order: &str) -> Self {
-        let mut sql = Self::new("SELECT * FROM (SELECT page.*, sum(octet_length(");
-        sql.push(text).push(")) OVER (ORDER BY ").push(order).push(") - octet_length(").push(text);
-        sql.push(") AS bytes_before, count(*) OVER () AS rows_found FROM (")
-            .append(self)
-            .push(") AS page) AS weighed WHERE bytes_before < ");
-        sql.bind(bytes).push(" ORDER BY ").push(order);
-        sql
-    }
-
     pub(crate) fn append(&mut self, other: Sql) -> &mut Self {
         self.text.push_str(&other.text);
         self.values.extend(other.values);
@@ -70,9 +58,10 @@ impl Sql {
     }
 }
 
-/// How many rows the SELECT inside of [`Sql::within_bytes`] found.
-pub(crate) fn found(rows: &[QueryResult]) -> Result<usize, DbErr> {
-    Ok(rows.first().map(|row| row.try_get::<i64>("", "rows_found")).transpose()?.unwrap_or(0) as usize)
+impl StatementBuilder for Sql {
+    fn build(&self, backend: &DbBackend) -> Statement {
+        self.clone().statement(*backend)
+    }
 }
 
 /// How a JSON column is read back as text.

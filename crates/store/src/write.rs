@@ -168,7 +168,7 @@ impl Store {
     async fn find_answer(&self, workspace: &WorkspaceId, request_id: Uuid) -> Result<Option<Vec<u8>>, Error> {
         let mut sql = Sql::new("SELECT answer FROM requests WHERE workspace = ");
         sql.bind(workspace.id()).push(" AND request_id = ").bind(request_id.to_string());
-        Ok(self.query_one(sql).await?.map(|row| row.try_get_by_index(0)).transpose()?)
+        Ok(self.query_one(&sql).await?.map(|row| row.try_get_by_index(0)).transpose()?)
     }
 }
 

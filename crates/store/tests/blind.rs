@@ -128,18 +128,19 @@ async fn work_is_done_again_under_the_lock_only_where_it_must() {
 
 #[tokio::test]
 async fn a_connection_lost_in_the_statement_leaves_nothing_behind() {
-    let (replicas, _database) = replicas(Engine::Postgres).await;
+    let (replicas, database) = replicas(Engine::Postgres).await;
     let s = &replicas[0];
     create(s, "before", "").await;
     let once = Call { request_id: Some(Uuid::from_u128(7)), digest: [1; 32], ..call() };
     // Another holds the workspace, so that the statement waits.
-    let other = s.writer().begin().await.unwrap();
+    let (other, killer) = (database.connect().await.unwrap(), database.connect().await.unwrap());
+    let other = other.begin().await.unwrap();
     other.execute_unprepared("SELECT 1 FROM workspaces FOR UPDATE").await.unwrap();
     let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                      WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH bump%'";
     let lost = wait_for("the statement to wait", Duration::from_secs(10), async || {
-        let row =
-            s.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, terminate)).await.unwrap().unwrap();
+        let terminate = Statement::from_string(DbBackend::Postgres, terminate);
+        let row = killer.query_one_raw(terminate).await.unwrap().unwrap();
         (row.try_get_by_index::<i64>(0).unwrap() == 1).then_some(())
     });
     let (failed, ()) = tokio::join!(make(s, once.clone(), "p".into()), lost);

@@ -111,7 +111,8 @@ async fn an_abandoned_write_takes_nobody_along() {
 
 #[tokio::test]
 async fn nobody_is_answered_before_the_commit_they_share() {
-    let (s, _database) = open(Engine::Postgres).await;
+    let (s, database) = open(Engine::Postgres).await;
+    let other = database.connect().await.unwrap();
     create(&s, "before", "").await;
     let (call, acme) = (call(), ws());
     let make = || s.create::<Products, _>(&call, "workspaces/acme", "", Some(product("A", "")), created);
@@ -120,7 +121,7 @@ async fn nobody_is_answered_before_the_commit_they_share() {
         let killer = s.write(&call, &acme, async |_| {
             let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                         WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'";
-            s.reader().execute_unprepared(kill).await?;
+            other.execute_unprepared(kill).await.unwrap();
             Err::<pb::Product, _>(Error::NotFound("what is looked for".into()))
         });
         // The first is done, and waits for the commit, when the connection is lost; the last has not begun.
@@ -226,6 +227,7 @@ async fn a_transaction_whose_end_is_not_confirmed_frees_the_turn() {
     host.clock = Clock::system();
     let options = StoreOptions { statement_timeout: Duration::from_secs(1), ..StoreOptions::new(database.url()) };
     let s = Store::connect(&options, &host.clock, &host.ids).await.unwrap();
+    let other = database.connect().await.unwrap();
     create(&s, "before", "").await;
     let (call, acme) = (call(), ws());
     // Now and then, on a slow machine, the first has committed before the second takes its place.
@@ -240,7 +242,7 @@ async fn a_transaction_whose_end_is_not_confirmed_frees_the_turn() {
         let second = s.write(&call, &acme, async |_| {
             let find = "SELECT pid FROM pg_stat_activity
                         WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'";
-            let row = s.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, find)).await?;
+            let row = other.query_one_raw(Statement::from_string(DbBackend::Postgres, find)).await.unwrap();
             stopped.set(row.map(|row| Pid::from_raw(row.try_get_by_index(0).unwrap())));
             kill(stopped.get().unwrap(), Signal::SIGSTOP).unwrap();
             Ok::<_, Error>(pb::Product::default())

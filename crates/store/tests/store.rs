@@ -19,7 +19,7 @@ use waymark_testkit::{Engine, TestDatabase, host};
 
 struct Fixture {
     store: Store,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// A store on each engine, under the real clock, since history is also read by time.
@@ -29,7 +29,7 @@ async fn fixtures() -> Vec<Fixture> {
         let (mut host, _) = host(7);
         host.clock = Clock::system();
         let (store, database) = store(engine, &host).await.unwrap();
-        fixtures.push(Fixture { store, _database: database });
+        fixtures.push(Fixture { store, database });
     }
     fixtures
 }
@@ -428,12 +428,8 @@ async fn a_damaged_row_is_named() {
     for f in fixtures().await {
         let s = &f.store;
         let p = create(s, "a", "").await;
-        s.writer()
-            .execute_unprepared(
-                "UPDATE products SET body = '{\"name\": \"workspaces/acme/products/a\", \"uid\": \"x\"}'",
-            )
-            .await
-            .unwrap();
+        let damage = "UPDATE products SET body = '{\"name\": \"workspaces/acme/products/a\", \"uid\": \"x\"}'";
+        f.database.connect().await.unwrap().execute_unprepared(damage).await.unwrap();
         let patch = pb::Product { name: p.name.clone(), vision: "v".into(), ..Default::default() };
         let error = s.update::<Products, _>(&call(), Some(patch), None, updated).await.unwrap_err();
         let text = error.to_string();

@@ -1,6 +1,7 @@
 //! One test, both databases: an empty or migrated database of either engine behind its address.
 
 use anyhow::{Context as _, Result};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use tempfile::TempDir;
 
 use crate::postgres::Postgres;
@@ -31,6 +32,16 @@ impl TestDatabase {
     /// Its address, as `--database-url` takes it.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// A connection of the test's own, to see or disturb what no product path does.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn connect(&self) -> Result<DatabaseConnection> {
+        let mut options = ConnectOptions::new(self.url.as_str());
+        options.max_connections(1).sqlx_logging(false);
+        Database::connect(options).await.with_context(|| format!("connecting to {}", self.url))
     }
 }
 

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Meter};
+use waymark_domain::WorkspaceId;
 
 pub(super) struct Gauges {
     service: [KeyValue; 1],
@@ -14,7 +15,7 @@ pub(super) struct Gauges {
     losses: Counter<u64>,
     last_ack: DateTime<Utc>,
     /// The workspace that is furthest behind, its cursor, and since when it stands there.
-    stands: Option<(String, i64, DateTime<Utc>)>,
+    stands: Option<(WorkspaceId, i64, DateTime<Utc>)>,
 }
 
 impl Gauges {
@@ -66,7 +67,7 @@ impl Gauges {
 
     /// What a replica sees that does not relay, or not yet: `first` is the workspace furthest behind. If the one that
     /// relays is dead or stuck, its cursor does not move.
-    pub(super) fn waiting(&mut self, depth: i64, first: Option<&(String, i64)>, now: DateTime<Utc>) {
+    pub(super) fn waiting(&mut self, depth: i64, first: Option<&(WorkspaceId, i64)>, now: DateTime<Utc>) {
         let before = self.stands.take();
         self.stands = first.map(|(workspace, cursor)| match before {
             Some((same, at, since)) if same == *workspace && at == *cursor => (same, at, since),
@@ -107,10 +108,11 @@ mod tests {
             line.rsplit_once(' ').unwrap().1.to_owned()
         };
         let mut gauges = Gauges::new("roadmap", &telemetry.meter(), start);
-        gauges.waiting(3, Some(&("acme".into(), 7)), start);
-        gauges.waiting(5, Some(&("acme".into(), 7)), start + TimeDelta::seconds(90));
+        let at = |cursor| (WorkspaceId::from_id("acme").unwrap(), cursor);
+        gauges.waiting(3, Some(&at(7)), start);
+        gauges.waiting(5, Some(&at(7)), start + TimeDelta::seconds(90));
         assert_eq!(ack_age(), "90");
-        gauges.waiting(4, Some(&("acme".into(), 8)), start + TimeDelta::seconds(91));
+        gauges.waiting(4, Some(&at(8)), start + TimeDelta::seconds(91));
         assert_eq!(ack_age(), "0");
         gauges.waiting(0, None, start + TimeDelta::seconds(300));
         assert_eq!(ack_age(), "0");

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use futures::StreamExt as _;
-use sea_orm::ConnectionTrait as _;
 use tonic::Request;
 use waymark_domain::WorkspaceId;
 use waymark_events::{EventsApi, Transport, connect, start, stream_name};
 use waymark_proto::events::v1::RepublishEventsRequest;
 use waymark_proto::events::v1::events_service_server::EventsService as _;
 use waymark_runtime::config::EventArgs;
-use waymark_store::Store;
+use waymark_store::{Store, StoreOptions};
 use waymark_testkit::sample::{Products, call, create, created, product, store, workspace};
 use waymark_testkit::{Engine, NatsServer, host, wait_until};
 
@@ -158,10 +157,11 @@ async fn a_stream_that_was_lost_is_told_of_once() {
 async fn a_lease_from_a_clock_that_was_ahead_does_not_stop_the_relay() {
     for engine in Engine::ALL {
         let (host, _) = host(5);
-        let (store, _database) = store(engine, &host).await.unwrap();
-        let expire = (store.now() + Duration::from_hours(1)).timestamp_micros();
-        let sql = format!("INSERT INTO leases (name, holder, expire_time) VALUES ('relay/roadmap', 'dead', {expire})");
-        store.writer().execute_unprepared(&sql).await.unwrap();
+        let (store, database) = store(engine, &host).await.unwrap();
+        let (ahead, hand) = waymark_testkit::host(6);
+        hand.advance(Duration::from_hours(1));
+        let other = Store::connect(&StoreOptions::new(database.url()), &ahead.clock, &ahead.ids).await.unwrap();
+        assert!(other.hold_lease("relay/roadmap", "dead", Duration::from_secs(10)).await.unwrap());
         let nats = NatsServer::start().await.unwrap();
         let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
         start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);

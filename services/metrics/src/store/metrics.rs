@@ -5,8 +5,6 @@ use waymark_domain::metrics::{MeasureKind, Metric};
 use waymark_proto::metrics::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table};
 
-use super::names;
-
 /// Marks the table of metrics.
 pub struct Metrics;
 
@@ -33,9 +31,5 @@ impl Table for Metrics {
 /// Live metrics of all workspaces that have an alert, in order of workspace and id: the first `limit` of them, or of
 /// those after `after`.
 pub async fn alerted(store: &Store, after: Option<&Name<Metric>>, limit: u32) -> Result<Vec<Name<Metric>>, Error> {
-    // Before the first there is the empty text, which no workspace is called.
-    let (workspace, id) = after.map_or(("", ""), |name| (name.workspace().id(), name.id().as_str()));
-    let sql = "SELECT workspace, id FROM metrics WHERE alerted AND delete_time IS NULL AND (workspace, id) > ($1, $2)
-               ORDER BY workspace, id LIMIT $3";
-    names::<Metrics>(store, sql, vec![workspace.into(), id.into(), i64::from(limit).into()]).await
+    store.sweep::<Metrics>("alerted = true", after, limit).await
 }

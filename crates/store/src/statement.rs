@@ -1,0 +1,89 @@
+//! What statements are made of: pieces that several of them need, and the few places where the two databases differ
+//! and sea-query does not know it. All other statements are built where they are sent; values are always bound.
+
+use sea_orm::sea_query::{
+    Asterisk, BinOper, Expr, ExprTrait as _, Func, FunctionCall, InsertStatement, IntoColumnRef, NullOrdering, Order,
+    OrderedStatement, Query, SelectStatement, WindowStatement,
+};
+use sea_orm::{DbBackend, DbErr, QueryResult};
+
+/// A column to order by; where nulls go only if it can be null.
+pub(crate) type Ordering = (String, Order, Option<NullOrdering>);
+
+/// INSERT of one row, each value beside its column.
+pub(crate) fn insert<const N: usize>(table: &'static str, row: [(&'static str, Expr); N]) -> InsertStatement {
+    let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+    // It panics when there are not as many values as columns.
+    Query::insert().into_table(table).columns(columns).values_panic(values).take()
+}
+
+/// The columns together, to compare them as one.
+pub(crate) fn columns<const N: usize>(columns: [impl IntoColumnRef; N]) -> Expr {
+    Expr::tuple(columns.map(|column| Expr::col(column)))
+}
+
+/// A JSON column as text, whatever its type is.
+pub(crate) fn json_text(column: impl IntoColumnRef) -> Expr {
+    Expr::col(column).cast_as("text")
+}
+
+/// A JSON text for a JSON column: PostgreSQL wants it told apart from text, and its `json` keeps the text as it is;
+/// to SQLite, where the column is text, a type called json would be a number.
+pub(crate) fn json_value(backend: DbBackend, json: String) -> Expr {
+    Expr::val(json).cast_as(if backend == DbBackend::Postgres { "json" } else { "text" })
+}
+
+/// About how many bytes a JSON column takes, without reading it where it is kept apart from its row; sea-query has no
+/// word for it.
+pub(crate) fn stored_bytes(backend: DbBackend, column: &'static str) -> FunctionCall {
+    Func::cust(if backend == DbBackend::Postgres { "pg_column_size" } else { "length" }).arg(Expr::col(column))
+}
+
+/// Where `part` begins in `text`, from 1; 0 where it does not. sea-query has no word for it.
+pub(crate) fn index_of(backend: DbBackend, text: impl Into<Expr>, part: impl Into<Expr>) -> FunctionCall {
+    Func::cust(if backend == DbBackend::Postgres { "strpos" } else { "instr" }).arg(text).arg(part)
+}
+
+/// Texts in a row. sea-query knows the operator for PostgreSQL alone.
+pub(crate) fn joined(first: Expr, rest: impl IntoIterator<Item = Expr>) -> Expr {
+    rest.into_iter().fold(first, |text, next| text.binary(BinOper::Custom("||"), next))
+}
+
+/// Adds an order to a statement or a window.
+pub(crate) fn order_by<S: OrderedStatement>(statement: &mut S, order: impl IntoIterator<Item = Ordering>) {
+    for (column, direction, nulls) in order {
+        match nulls {
+            Some(nulls) => statement.order_by_with_nulls(column, direction, nulls),
+            None => statement.order_by(column, direction),
+        };
+    }
+}
+
+/// The first rows of `page` until its column `text` adds up to `bytes`, at least one row. `order` is its own, by names
+/// of its columns, and total. [`found`] tells how many rows there were.
+pub(crate) fn within_bytes(
+    page: SelectStatement,
+    bytes: i64,
+    text: &'static str,
+    order: &[Ordering],
+) -> SelectStatement {
+    let length = || Func::cust("octet_length").arg(Expr::col(text));
+    let mut ordered = WindowStatement::new();
+    order_by(&mut ordered, order.iter().cloned());
+    let weighed = Query::select()
+        .column(("page", Asterisk))
+        .expr_window_as(Func::sum(length()), ordered, "bytes_with_it")
+        .expr_window_as(Expr::col(Asterisk).count(), WindowStatement::new(), "rows_found")
+        .from_subquery(page, "page")
+        .take();
+    let mut select = Query::select();
+    select.column(Asterisk).from_subquery(weighed, "weighed");
+    select.and_where(Expr::col("bytes_with_it").sub(length()).lt(bytes));
+    order_by(&mut select, order.iter().cloned());
+    select
+}
+
+/// How many rows the page inside of [`within_bytes`] had.
+pub(crate) fn found(rows: &[QueryResult]) -> Result<usize, DbErr> {
+    Ok(rows.first().map(|row| row.try_get::<i64>("", "rows_found")).transpose()?.unwrap_or(0) as usize)
+}
