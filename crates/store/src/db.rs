@@ -11,10 +11,10 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, StatementBuilder,
 };
-use uuid::Uuid;
+use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
-use crate::group::Groups;
+use crate::turn::Turns;
 use crate::{Error, Heads};
 
 /// Bounds of the times that are counted.
@@ -54,9 +54,11 @@ pub struct Store {
     pub(crate) writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
     clock: Clock,
-    ids: Ids,
+    pub(crate) ids: Ids,
     heads: Heads,
-    pub(crate) groups: Groups,
+    pub(crate) turns: Turns,
+    /// What serves turns, and what must be finished though nobody waits for it.
+    pub(crate) tasks: TaskTracker,
     pub(crate) acquire_timeout: Duration,
     /// How long a write may take, and its commit: longer than any single statement may.
     pub(crate) patience: Duration,
@@ -130,7 +132,8 @@ impl Store {
             clock: clock.clone(),
             ids: ids.clone(),
             heads: Heads::default(),
-            groups: Groups::default(),
+            turns: Turns::default(),
+            tasks: TaskTracker::new(),
             patience: options.statement_timeout + SPARE,
             acquire_timeout: options.acquire_timeout,
             wait: None,
@@ -170,11 +173,6 @@ impl Store {
         self.clock.now()
     }
 
-    /// A new identity.
-    pub(crate) fn new_id(&self) -> Uuid {
-        self.ids.at(self.clock.now())
-    }
-
     /// The connections that writes begin on, for tests that disturb them. On SQLite it is the one all writes use.
     #[cfg(feature = "testing")]
     pub fn writer(&self) -> &DatabaseConnection {
@@ -195,6 +193,14 @@ impl Store {
     /// The first row that a statement finds, outside of a write.
     pub(crate) async fn query_one(&self, statement: &impl StatementBuilder) -> Result<Option<QueryResult>, Error> {
         self.reader.query_one(statement).await.map_err(|e| self.error(e))
+    }
+
+    /// The first row that a statement answers which is a write by itself.
+    pub(crate) async fn query_one_on_writer(
+        &self,
+        statement: &impl StatementBuilder,
+    ) -> Result<Option<QueryResult>, Error> {
+        self.writer.query_one(statement).await.map_err(|e| self.error(e))
     }
 
     /// All rows that a statement finds, outside of a write.

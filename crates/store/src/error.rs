@@ -1,5 +1,6 @@
 //! Why the store refuses or fails, as a [`Failure`].
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,19 +112,19 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// An event that the contract does not know.
-    #[error("{0} is not an event of the contract")]
-    UnknownEvent(String),
+    /// A bug of this program, which its caller cannot mend. It is found in the log by an incident id.
+    #[error("bug: {0}")]
+    Bug(String),
     /// The schema is not at the version this program needs.
     #[error("the schema lacks {0}; run the migrations of this version")]
     Schema(String),
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
-    /// The commit of the transaction that this write shared with others was not confirmed: another's failure, or an
-    /// outage.
+    /// The commit was not confirmed: that of the transaction which this write shared with others failed, or the
+    /// database does not answer. Whether it happened, the next read tells.
     #[error("the database did not confirm the commit")]
-    Commit(#[source] Arc<DbErr>),
+    Unconfirmed(#[source] Option<Arc<DbErr>>),
     /// The write's turn did not come, or no connection was free, in time.
     #[error("the database was too busy to begin within {0:?}")]
     Busy(Duration),
@@ -133,6 +134,16 @@ impl Error {
     /// A domain error, for use in `map_err`.
     pub fn rule(error: impl Failure + Send + Sync + 'static) -> Self {
         Self::Rule(Box::new(error))
+    }
+
+    /// A bug, described by what is not as it must be.
+    pub fn bug(what: impl Display) -> Self {
+        Self::Bug(what.to_string())
+    }
+
+    /// Whether, in a batch, it is the row that failed, and not the database.
+    pub(crate) fn is_of_the_row(&self) -> bool {
+        !matches!(self, Self::Database(_) | Self::Unconfirmed(_) | Self::Busy(_))
     }
 
     /// Whether trying the same again later may succeed.
@@ -157,9 +168,9 @@ impl Failure for Error {
             Self::Stale { .. } => FailureKind::Stale,
             Self::RequestIdReused(_) | Self::Future { .. } => FailureKind::Invalid,
             Self::Expired { .. } => FailureKind::OutOfRange,
-            Self::Damaged { .. } | Self::UnknownEvent(_) => FailureKind::Bug,
+            Self::Damaged { .. } | Self::Bug(_) => FailureKind::Bug,
             Self::Database(error) if is_bug(error) => FailureKind::Bug,
-            Self::Database(_) | Self::Commit(_) | Self::Busy(_) | Self::Schema(_) => FailureKind::Unavailable,
+            Self::Database(_) | Self::Unconfirmed(_) | Self::Busy(_) | Self::Schema(_) => FailureKind::Unavailable,
         }
     }
 
@@ -181,9 +192,9 @@ impl Failure for Error {
             Self::RequestIdReused(_) => "REQUEST_ID_REUSED",
             Self::Expired { .. } => "REVISION_EXPIRED",
             Self::Future { .. } => "REVISION_IN_FUTURE",
-            Self::Damaged { .. } | Self::UnknownEvent(_) => "INTERNAL",
+            Self::Damaged { .. } | Self::Bug(_) => "INTERNAL",
             Self::Database(error) if is_bug(error) => "INTERNAL",
-            Self::Database(_) | Self::Commit(_) | Self::Busy(_) | Self::Schema(_) => "UNAVAILABLE",
+            Self::Database(_) | Self::Unconfirmed(_) | Self::Busy(_) | Self::Schema(_) => "UNAVAILABLE",
         }
     }
 
@@ -209,10 +220,10 @@ impl Failure for Error {
             | Self::Order(_)
             | Self::Page(_)
             | Self::Damaged { .. }
-            | Self::UnknownEvent(_)
+            | Self::Bug(_)
             | Self::Schema(_)
             | Self::Database(_)
-            | Self::Commit(_)
+            | Self::Unconfirmed(_)
             | Self::Busy(_) => Vec::new(),
         }
     }
@@ -241,10 +252,10 @@ impl Failure for Error {
             | Self::Expired { .. }
             | Self::Future { .. }
             | Self::Damaged { .. }
-            | Self::UnknownEvent(_)
+            | Self::Bug(_)
             | Self::Schema(_)
             | Self::Database(_)
-            | Self::Commit(_)
+            | Self::Unconfirmed(_)
             | Self::Busy(_) => Vec::new(),
         }
     }

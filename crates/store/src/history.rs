@@ -104,6 +104,6 @@ fn resource_of<M: ResourceMessage>(row: &LogRow) -> Result<M, Error> {
     let mut data: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&row.data).map_err(|e| damaged(e.to_string()))?;
     let resource =
-        data.remove(&crate::put::json_name(M::SINGULAR)).ok_or_else(|| damaged(format!("has no {}", M::SINGULAR)))?;
+        data.remove(&crate::draft::json_name(M::SINGULAR)).ok_or_else(|| damaged(format!("has no {}", M::SINGULAR)))?;
     serde_json::from_value(resource).map_err(|e| damaged(e.to_string()))
 }

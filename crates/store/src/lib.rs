@@ -1,21 +1,19 @@
-//! State and log commit together. A [`Store`] is a service's database; a [`Write`] is one change of one workspace;
-//! nothing is saved but through [`Write::put`], which takes a [`Change`](waymark_domain::Change) and writes state and
-//! log rows alike.
+//! State and log commit together. A [`Store`] is a service's database; a [`Write`] is one change of one workspace; what
+//! it puts is a [`Change`](waymark_domain::Change), which becomes state and log rows alike. Nothing else saves resources.
 //!
 //! The workspace's revision row is locked first and bumped once per write, so revisions are in commit order without
-//! gaps, and whatever a write reads cannot change before it commits. There is no retry loop, because there is nothing
-//! to conflict with. A write that reads nothing needs no lock to decide, so it is sent as one statement
+//! gaps, and whatever a write reads cannot change before it commits. There is no retry loop, because there is nothing to
+//! conflict with. A write that reads nothing needs no lock to decide, so it is sent as one statement
 //! ([`Store::write_blind`]).
 //!
-//! This crate knows tables and columns, never what the resources mean.
+//! This crate knows tables and columns, never what the resources mean. Nothing outside of it has a connection.
 
-mod blind;
-mod checked;
+mod batch;
 mod consuming;
 mod db;
 mod dead_letter;
+mod draft;
 mod error;
-mod group;
 mod heads;
 mod history;
 mod lease;
@@ -23,18 +21,20 @@ mod list;
 mod log;
 pub mod migrate;
 mod publishing;
-mod put;
 mod reaction;
-mod repository;
-mod sql;
+mod resource;
+mod standard;
 mod statement;
 mod sweep;
 mod table;
+mod turn;
 mod workspaces;
 mod write;
 
+pub use batch::{Batch, BatchRows};
 pub use db::{Store, StoreOptions};
 pub use dead_letter::DeadLetter;
+pub use draft::Draft;
 pub use error::Error;
 pub use heads::Heads;
 pub use history::Position;
@@ -42,6 +42,6 @@ pub use list::{ListQuery, Page};
 pub use log::{LogFilter, LogRow};
 pub use publishing::{Published, Unpublished};
 pub use reaction::{Reaction, Received};
-pub use repository::{Batch, Sheet, resource};
+pub use resource::resource;
 pub use table::{Column, ColumnKind, Columns, Table};
 pub use write::Write;

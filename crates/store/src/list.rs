@@ -84,7 +84,7 @@ impl Store {
         let items: Result<Vec<_>, Error> = rows
             .iter()
             .map(|row| {
-                crate::repository::decode::<T>(
+                crate::resource::decode::<T>(
                     workspace.id(),
                     &row.try_get_by_index::<String>(0)?,
                     &row.try_get_by_index::<String>(1)?,

@@ -1,13 +1,13 @@
 //! Reacting to another service's event: its effects are committed once, together with the note that it was handled.
 
 use chrono::{DateTime, Utc};
-use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{Expr, ExprTrait as _, InsertStatement, OnConflict, Query};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_request::Call;
 use waymark_request::Causation;
 
-use crate::sql::Sql;
+use crate::statement::insert;
 use crate::{Error, Store, Write};
 
 /// An event as a consumer receives it, whatever carried it.
@@ -62,15 +62,16 @@ impl Store {
         let Some(causation) = &reaction.call.causation else {
             return self.write(&reaction.call, &reaction.workspace, work).await.map(|_| ());
         };
-        let mut sql = Sql::new("SELECT 1 FROM inbox WHERE consumer = ");
-        sql.bind(causation.consumer.clone()).push(" AND event_id = ").bind(causation.event_id.to_string());
-        if self.query_one(&sql).await?.is_some() {
+        let mut handled = Query::select();
+        handled.column("event_id").from("inbox").and_where(Expr::col("consumer").eq(causation.consumer.as_str()));
+        handled.and_where(Expr::col("event_id").eq(causation.event_id.to_string()));
+        if self.query_one(&handled).await?.is_some() {
             return Ok(());
         }
         let written = self.write(&reaction.call, &reaction.workspace, work).await?;
         if written.revision.is_none() {
             // Nothing was changed, hence nothing committed; the note is made by itself.
-            self.writer.execute_raw(inbox(causation, self.now()).statement(self.backend())).await?;
+            self.execute(&inbox(causation, self.now())).await?;
         }
         Ok(())
     }
@@ -78,13 +79,12 @@ impl Store {
 
 /// The note that an event was handled. Inside a write, a second handler of the same event waits for the workspace's
 /// lock, then finds the note: the insert counts no row.
-pub(crate) fn inbox(causation: &Causation, now: DateTime<Utc>) -> Sql {
-    let mut sql = Sql::new("INSERT INTO inbox (consumer, event_id, time) VALUES (");
-    sql.bind(causation.consumer.clone())
-        .push(", ")
-        .bind(causation.event_id.to_string())
-        .push(", ")
-        .bind(now.timestamp_micros());
-    sql.push(") ON CONFLICT DO NOTHING");
-    sql
+pub(crate) fn inbox(causation: &Causation, now: DateTime<Utc>) -> InsertStatement {
+    let row = [
+        ("consumer", causation.consumer.as_str().into()),
+        ("event_id", causation.event_id.to_string().into()),
+        ("time", now.timestamp_micros().into()),
+    ];
+    let mut insert = insert("inbox", row);
+    insert.on_conflict(OnConflict::new().do_nothing().to_owned()).take()
 }

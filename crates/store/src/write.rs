@@ -1,49 +1,52 @@
 //! One write of one workspace: bump the revision, load, decide, save state and log, commit.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use prost::Message;
-use sea_orm::{ConnAcquireErr, DbBackend, DbErr};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement, SubQueryStatement};
+use sea_orm::{DbBackend, DbErr, SqlErr};
+use tokio::time::timeout;
 use uuid::Uuid;
 use waymark_domain::{Change, Name, WorkspaceId};
-use waymark_proto::{ResourceMessage, Standard};
+use waymark_proto::ResourceMessage;
 use waymark_request::{Call, Written};
 
-use crate::group::Transaction;
-use crate::put::Pending;
+use crate::draft::{Draft, Row, sql};
 use crate::reaction::inbox;
-use crate::sql::{Sql, json_text};
-use crate::{Error, Store, Table, repository};
+use crate::statement::json_text;
+use crate::turn::Turn;
+use crate::{Error, Store, Table, resource};
 
-/// A write at work. It reads in an open transaction, which holds the workspace's lock: everything it reads is as it
-/// will be at commit.
+/// A write at work: a [`Draft`] with an open transaction to read in, which holds the workspace's lock. Everything it
+/// reads is as it will be at commit.
 pub struct Write {
-    /// None when it is blind: it may put, but not read.
-    transaction: Option<Transaction>,
-    /// It was blind and would have read.
-    pub(crate) looked: bool,
-    pub(crate) backend: DbBackend,
-    pub(crate) workspace: WorkspaceId,
-    /// Not known yet while it is blind.
-    pub(crate) revision: i64,
-    pub(crate) ordinal: i32,
-    pub(crate) now: DateTime<Utc>,
-    pub(crate) store: Store,
-    pub(crate) call: Call,
-    /// Bodies as they were loaded or put, to tell what changed.
-    pub(crate) loaded: BTreeMap<(&'static str, String), String>,
-    pub(crate) pending: Vec<Pending>,
+    draft: Draft,
+    turn: Turn,
+    backend: DbBackend,
+    revision: i64,
+}
+
+impl Deref for Write {
+    type Target = Draft;
+
+    fn deref(&self) -> &Draft {
+        &self.draft
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut Draft {
+        &mut self.draft
+    }
 }
 
 impl Store {
-    /// Runs `work` in one transaction of `workspace` and commits what it put, state and log together.
+    /// Runs `work` in its turn, in a transaction of `workspace`, and commits what it put, state and log together.
     ///
     /// A repeated request id gets the first answer without running `work`. With `validate_only` everything is checked
-    /// and nothing committed. Work that puts nothing commits nothing and makes no revision. An error rolls everything
-    /// back.
+    /// and nothing committed. Work that puts nothing commits nothing and makes no revision. An error undoes everything.
     ///
     /// Others wait meanwhile, so `work` must wait for nothing but this database.
     pub async fn write<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Written<R>, Error>
@@ -52,192 +55,185 @@ impl Store {
         F: AsyncFnOnce(&mut Write) -> Result<R, Error>,
     {
         let asked = Instant::now();
-        // Before the write, hence dropped after it: the seat is handed on when nothing uses the transaction any more.
-        let seat = self.seat(workspace.id()).await;
-        let mut seat = seat.inspect_err(|_| self.waited(asked.elapsed()))?;
-        let done = async {
-            let transaction = self.take_transaction(&mut seat).await;
-            // Also when it was in vain: that is the wait to know about.
-            self.waited(asked.elapsed());
-            self.work(transaction?, call, workspace, work).await
-        };
-        let done = tokio::time::timeout(self.patience, done).await.unwrap_or(Err(Error::Busy(self.patience)));
-        if let Ok((_, Some(revision))) = done {
-            seat.keep(workspace.id(), revision);
-        }
-        if let Some(outcome) = seat.wait() {
-            // The sender is dropped without a word only when the process ends.
-            outcome
-                .await
-                .unwrap_or_else(|_| Err(Arc::new(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))))
-                .map_err(Error::Commit)?;
-        }
+        let turn = self.turn(workspace.id()).await;
+        // Also when it was in vain: that is the wait to know about.
+        self.waited(asked.elapsed());
+        let draft = Draft::new(workspace, call, &self.ids, self.now());
+        let mut write = Write { draft, turn: turn?, backend: self.backend(), revision: 0 };
+        // On the heap, as work holds messages and is moved about before it runs.
+        let done = timeout(self.patience, Box::pin(write.run(work))).await.unwrap_or(Err(Error::Busy(self.patience)));
+        let kept = done.as_ref().ok().and_then(|written| written.new_revision);
+        write.turn.finish(kept.map(|revision| (workspace.id().to_owned(), revision))).await?;
         match done {
-            Ok((written, _)) => Ok(written),
+            Ok(done) => Ok(Written { message: done.message, revision: done.revision }),
             Err(error) => self.repeat_or(call, workspace, error).await,
         }
     }
 
-    /// What the request was answered before; `error` if it was not. On PostgreSQL a request that waited for the lock
-    /// did not see what the same request, which held it, was answered: it then fails on the other's effect. The other's
-    /// answer is the answer.
-    pub(crate) async fn repeat_or<R>(
-        &self,
-        call: &Call,
-        workspace: &WorkspaceId,
-        error: Error,
-    ) -> Result<Written<R>, Error>
+    /// As [`Store::write`], for work that reads nothing, as most creates do: nothing must be locked before it decides.
+    /// On PostgreSQL, where nobody else writes to the workspace, its bump, state, log and answer are one statement,
+    /// which is a transaction by itself: one round trip instead of four. `work` runs again, with the later time, when
+    /// the workspace turns out to have been written by a replica whose clock is ahead.
+    pub async fn write_blind<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Written<R>, Error>
+    where
+        R: Message + Default,
+        F: Fn(&mut Draft) -> Result<R, Error>,
+    {
+        match self.send_blind(call, workspace, &work).await {
+            Ok(Some(written)) => Ok(written),
+            Ok(None) => self.write(call, workspace, async |write| work(&mut write.draft)).await,
+            Err(error) => self.repeat_or(call, workspace, error).await,
+        }
+    }
+
+    /// `None` when nothing was written because it takes the lock to do it.
+    async fn send_blind<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Option<Written<R>>, Error>
+    where
+        R: Message,
+        F: Fn(&mut Draft) -> Result<R, Error>,
+    {
+        if self.backend() != DbBackend::Postgres || call.validate_only || call.causation.is_some() {
+            return Ok(None);
+        }
+        let Some(_alone) = self.alone(workspace.id()) else { return Ok(None) };
+        let asked = Instant::now();
+        let mut draft = Draft::new(workspace, call, &self.ids, self.now());
+        let message = work(&mut draft)?;
+        if !draft.has_events() {
+            return Ok(Some(Written { message, revision: None }));
+        }
+        if let Some(request_id) = call.request_id {
+            draft.remember(request_id, &message);
+        }
+        let statement = sql::blind(&draft)?;
+        fail::fail_point!("store-before-commit", |_| std::process::abort());
+        // The driver answers when the server is ready for the next statement, which is after this one's commit.
+        let sent = timeout(self.patience, self.query_one_on_writer(&statement)).await;
+        self.waited(asked.elapsed());
+        let revision = match sent {
+            Ok(Ok(Some(row))) => row.try_get_by_index(0)?,
+            // The workspace's time is ahead.
+            Ok(Ok(None)) => return Ok(None),
+            Ok(Err(Error::Database(error))) => return Err(conflict(&draft.rows, error)),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(Error::Unconfirmed(None)),
+        };
+        fail::fail_point!("store-after-commit", |_| std::process::abort());
+        self.heads().observe(workspace.id(), revision);
+        Ok(Some(Written { message, revision: Some(revision) }))
+    }
+
+    /// What the request was answered before; `error` if it was not. On PostgreSQL a request that did not see what the
+    /// same request, at another replica, was answered fails on the other's effect. The other's answer is the answer.
+    async fn repeat_or<R>(&self, call: &Call, workspace: &WorkspaceId, error: Error) -> Result<Written<R>, Error>
     where
         R: Message + Default,
     {
-        match call.request_id {
-            Some(id) => self.find_answer(workspace, id).await?.map_or(Err(error), |answer| Self::repeat(call, &answer)),
+        let Some(id) = call.request_id else { return Err(error) };
+        let mut answer = Query::select();
+        answer.column("answer").from("requests").and_where(Expr::col("workspace").eq(workspace.id()));
+        answer.and_where(Expr::col("request_id").eq(id.to_string()));
+        match self.query_one(&answer).await? {
+            Some(row) => repeat(call, &row.try_get_by_index::<Vec<u8>>(0)?),
             None => Err(error),
         }
     }
-
-    /// What happens between taking the transaction and handing it on; the revision that is to be kept, if any.
-    async fn work<R, F>(
-        &self,
-        transaction: Transaction,
-        call: &Call,
-        workspace: &WorkspaceId,
-        work: F,
-    ) -> Result<(Written<R>, Option<i64>), Error>
-    where
-        R: Message + Default,
-        F: AsyncFnOnce(&mut Write) -> Result<R, Error>,
-    {
-        let (mut write, answered) = self.begin(transaction, call, workspace).await?;
-        if let Some(answer) = answered {
-            return Ok((Self::repeat(call, &answer)?, None));
-        }
-        let inbox = call.causation.as_ref().map(|causation| inbox(causation, write.now));
-        if let Some(inbox) = inbox
-            && write.transaction()?.execute(inbox).await? == 0
-        {
-            return Ok((Written { message: R::default(), revision: None }, None));
-        }
-        let message = work(&mut write).await?;
-        if let (Some(request_id), true) = (call.request_id, write.ordinal > 0) {
-            write.remember(request_id, &message);
-        }
-        write.flush().await?;
-        write.transaction()?.check()?;
-        // No revision without an event.
-        let revision = (write.ordinal > 0 && !call.validate_only).then_some(write.revision);
-        Ok((Written { message, revision }, revision))
-    }
-
-    /// Takes the workspace's lock by bumping its revision; tells what the request id was answered, if it was. One round
-    /// trip.
-    async fn begin(
-        &self,
-        mut transaction: Transaction,
-        call: &Call,
-        workspace: &WorkspaceId,
-    ) -> Result<(Write, Option<Vec<u8>>), Error> {
-        let mut sql = bump(self.backend(), workspace, self.now());
-        sql.push(" RETURNING revision, last_time");
-        if let Some(request_id) = call.request_id {
-            sql.push(", (SELECT answer FROM requests WHERE workspace = ").bind(workspace.id());
-            sql.push(" AND request_id = ").bind(request_id.to_string()).push(")");
-        }
-        let row = transaction.one(sql).await?;
-        let row = row.ok_or_else(|| DbErr::RecordNotFound("the workspace's revision".into()))?;
-        let answered = if call.request_id.is_some() { row.try_get_by_index(2)? } else { None };
-        let time: i64 = row.try_get_by_index(1)?;
-        let now = DateTime::from_timestamp_micros(time).unwrap_or_else(|| self.now());
-        let mut write = Write::new(self, call, workspace, now);
-        write.transaction = Some(transaction);
-        write.revision = row.try_get_by_index(0)?;
-        Ok((write, answered))
-    }
-
-    fn repeat<R: Message + Default>(call: &Call, answer: &[u8]) -> Result<Written<R>, Error> {
-        let reused = || Error::RequestIdReused(call.request_id.unwrap_or_default());
-        let (digest, rest) = answer.split_at_checked(32).ok_or_else(reused)?;
-        let (revision, message) = rest.split_at_checked(8).ok_or_else(reused)?;
-        if digest != call.digest {
-            return Err(reused());
-        }
-        let revision = revision.try_into().map(i64::from_be_bytes).map_err(|_| reused())?;
-        Ok(Written { message: R::decode(message).map_err(|_| reused())?, revision: Some(revision) })
-    }
-
-    async fn find_answer(&self, workspace: &WorkspaceId, request_id: Uuid) -> Result<Option<Vec<u8>>, Error> {
-        let mut sql = Sql::new("SELECT answer FROM requests WHERE workspace = ");
-        sql.bind(workspace.id()).push(" AND request_id = ").bind(request_id.to_string());
-        Ok(self.query_one(&sql).await?.map(|row| row.try_get_by_index(0)).transpose()?)
-    }
 }
 
-/// Bumps the revision of a workspace, and its last time.
-pub(crate) fn bump(backend: DbBackend, workspace: &WorkspaceId, now: DateTime<Utc>) -> Sql {
-    let mut sql = Sql::new("INSERT INTO workspaces (id, revision, last_time) VALUES (");
-    sql.bind(workspace.id()).push(", 1, ").bind(now.timestamp_micros());
-    sql.push(") ON CONFLICT (id) DO UPDATE SET revision = workspaces.revision + 1, last_time = ");
-    // Clocks of replicas differ and step back; the times of a workspace do not.
-    sql.push(if backend == DbBackend::Postgres { "greatest" } else { "max" })
-        .push("(workspaces.last_time, excluded.last_time)");
-    sql
+/// What came of a write's work.
+struct Done<R> {
+    message: R,
+    /// The revision of the answer.
+    revision: Option<i64>,
+    /// The same if this write makes it.
+    new_revision: Option<i64>,
 }
 
 impl Write {
-    /// A blind one.
-    pub(crate) fn new(store: &Store, call: &Call, workspace: &WorkspaceId, now: DateTime<Utc>) -> Self {
-        Self {
-            transaction: None,
-            looked: false,
-            backend: store.backend(),
-            workspace: workspace.clone(),
-            revision: 0,
-            ordinal: 0,
-            now,
-            store: store.clone(),
-            call: call.clone(),
-            loaded: BTreeMap::new(),
-            pending: Vec::new(),
+    /// What happens in the turn.
+    async fn run<R, F>(&mut self, work: F) -> Result<Done<R>, Error>
+    where
+        R: Message + Default,
+        F: AsyncFnOnce(&mut Self) -> Result<R, Error>,
+    {
+        if let Some(answer) = self.begin().await? {
+            let Written { message, revision } = repeat(&self.draft.call, &answer)?;
+            return Ok(Done { message, revision, new_revision: None });
         }
+        if let Some(causation) = &self.draft.call.causation
+            && self.turn.execute(&inbox(causation, self.draft.now)).await? == 0
+        {
+            // The event was handled before.
+            return Ok(Done { message: R::default(), revision: None, new_revision: None });
+        }
+        let message = work(self).await?;
+        // No revision without an event.
+        let announced = self.draft.has_events();
+        if let (Some(request_id), true) = (self.draft.call.request_id, announced) {
+            self.draft.remember(request_id, &message);
+        }
+        self.flush().await?;
+        self.turn.check()?;
+        let revision = (announced && !self.draft.call.validate_only).then_some(self.revision);
+        Ok(Done { message, revision, new_revision: revision })
     }
 
-    pub(crate) fn is_blind(&self) -> bool {
-        self.transaction.is_none()
+    /// Takes the workspace's lock by bumping its revision; tells what the request was answered before, if it was.
+    async fn begin(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let call = &self.draft.call;
+        let bump = sql::bump(&self.draft.workspace, self.draft.now, call.request_id);
+        let row = self.turn.one(&bump).await?.ok_or_else(|| Error::bug("a bump answered nothing"))?;
+        self.revision = row.try_get_by_index(0)?;
+        self.draft.now = DateTime::from_timestamp_micros(row.try_get_by_index(1)?).unwrap_or(self.draft.now);
+        Ok(if call.request_id.is_some() { row.try_get_by_index(2)? } else { None })
     }
 
-    /// The transaction to work in. A blind write that asks for it is given up, and done again with one.
-    pub(crate) fn transaction(&mut self) -> Result<&mut Transaction, Error> {
-        self.looked |= self.is_blind();
-        self.transaction.as_mut().ok_or_else(|| DbErr::Custom("a blind write reads".into()).into())
+    /// Puts a change: the state under its next version, and a log row per event. The only way to save anything but what
+    /// is new. Returns the resource as it now is.
+    pub fn put<T: Table>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
+        self.draft.put::<T>(change)
     }
 
-    /// The time of this write.
-    pub fn now(&self) -> DateTime<Utc> {
-        self.now
+    /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip
+    /// to save.
+    async fn flush(&mut self) -> Result<(), Error> {
+        let rows = std::mem::take(&mut self.draft.rows);
+        for part in sql::parts(&rows) {
+            let written = match self.send(part).await {
+                Err(Error::Database(error)) => return Err(conflict(part, error)),
+                other => other?,
+            };
+            if written != part.len() as u64 {
+                return Err(Error::bug("a row that was loaded under the lock was changed by somebody who has it not"));
+            }
+        }
+        Ok(())
     }
 
-    /// A new identity.
-    pub fn new_id(&self) -> Uuid {
-        self.store.new_id()
-    }
-
-    /// The workspace that is written to.
-    pub fn workspace(&self) -> &WorkspaceId {
-        &self.workspace
-    }
-
-    /// Who asks for the write.
-    pub fn actor(&self) -> &str {
-        &self.call.actor.subject
+    async fn send(&mut self, rows: &[Row]) -> Result<u64, Error> {
+        if self.backend == DbBackend::Postgres && !rows.is_empty() {
+            let row = self.turn.one(&sql::together(rows, self.revision)?).await?;
+            let written: i64 = row.ok_or_else(|| Error::bug("a count answered nothing"))?.try_get_by_index(0)?;
+            return Ok(written.unsigned_abs());
+        }
+        let mut written = 0;
+        for row in rows {
+            written += match sql::alone(row, self.backend, self.revision)? {
+                SubQueryStatement::InsertStatement(insert) => self.turn.execute(&insert).await?,
+                SubQueryStatement::UpdateStatement(update) => self.turn.execute(&update).await?,
+                _ => 0,
+            };
+        }
+        Ok(written)
     }
 
     /// A resource that must exist and not be deleted. A given `etag` must be the current one.
     pub async fn load<T: Table>(&mut self, name: &Name<T::Resource>, etag: &str) -> Result<T::Resource, Error> {
-        let message = self.load_message::<T>(name, etag).await?;
+        let message = self.load_any::<T>(name, etag).await?;
         if message.standard().delete_time.is_some() {
             return Err(Error::Deleted(name.to_string()));
         }
-        self.parse::<T>(message)
+        resource::parse::<T>(self.draft.workspace.id(), message)
     }
 
     /// A resource, unless there is none, or it is deleted, or its name is of another workspace.
@@ -251,18 +247,14 @@ impl Write {
 
     /// Whether a live resource of this name exists.
     pub async fn exists<T: Table>(&mut self, name: &Name<T::Resource>) -> Result<bool, Error> {
-        if *name.workspace() != self.workspace {
+        if *name.workspace() != self.draft.workspace {
             return Ok(false);
         }
+        let mut select = self.select::<T>();
+        select.column("id").and_where(Expr::col("id").eq(name.id().as_str()));
+        select.and_where(Expr::col("delete_time").is_null());
         self.flush().await?;
-        let mut sql = Sql::new("SELECT 1 FROM ");
-        sql.push(T::TABLE)
-            .push(" WHERE workspace = ")
-            .bind(self.workspace.id())
-            .push(" AND id = ")
-            .bind(name.id().as_str());
-        sql.push(" AND delete_time IS NULL");
-        Ok(self.transaction()?.one(sql).await?.is_some())
+        Ok(self.turn.one(&select).await?.is_some())
     }
 
     /// Whether no resource has this name, not even a deleted one.
@@ -277,11 +269,9 @@ impl Write {
 
     /// All live resources of the workspace, in order of id.
     pub async fn all<T: Table>(&mut self) -> Result<Vec<T::Resource>, Error> {
-        self.flush().await?;
-        let mut sql = Sql::new("SELECT id, ");
-        sql.push(&json_text(self.backend, "body")).push(" FROM ").push(T::TABLE);
-        sql.push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND delete_time IS NULL ORDER BY id");
-        self.resources::<T>(sql).await
+        let mut select = resource::bodies::<T>(self.draft.workspace.id());
+        select.and_where(Expr::col("delete_time").is_null()).order_by("id", Order::Asc);
+        self.resources::<T>(select).await
     }
 
     /// Live resources whose declared text column `column` is `value`, in order of id; at most `limit`.
@@ -291,53 +281,39 @@ impl Write {
         value: &str,
         limit: u32,
     ) -> Result<Vec<T::Resource>, Error> {
-        // The name goes into the statement's text, so only a declared one may.
-        let Some(column) = T::COLUMNS.iter().map(|c| c.name).find(|name| *name == column) else {
-            return Err(DbErr::Custom(format!("{} has no column {column:?}", T::TABLE)).into());
-        };
-        self.flush().await?;
-        let mut sql = Sql::new("SELECT id, ");
-        sql.push(&json_text(self.backend, "body"))
-            .push(" FROM ")
-            .push(T::TABLE)
-            .push(" WHERE workspace = ")
-            .bind(self.workspace.id());
-        sql.push(" AND delete_time IS NULL AND ")
-            .push(column)
-            .push(" = ")
-            .bind(value)
-            .push(" ORDER BY id LIMIT ")
-            .bind(i64::from(limit));
-        self.resources::<T>(sql).await
+        let declared = T::COLUMNS.iter().map(|c| c.name).find(|name| *name == column);
+        let column = declared.ok_or_else(|| Error::bug(format!("{} has no column {column:?}", T::TABLE)))?;
+        let mut select = resource::bodies::<T>(self.draft.workspace.id());
+        select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col(column).eq(value));
+        select.order_by("id", Order::Asc).limit(limit.into());
+        self.resources::<T>(select).await
     }
 
-    async fn resources<T: Table>(&mut self, sql: Sql) -> Result<Vec<T::Resource>, Error> {
-        let rows = self.transaction()?.all(sql).await?;
+    async fn resources<T: Table>(&mut self, select: SelectStatement) -> Result<Vec<T::Resource>, Error> {
+        self.flush().await?;
+        let rows = self.turn.all(&select).await?;
         let mut resources = Vec::with_capacity(rows.len());
         for row in rows {
-            let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            let message = self.decode::<T>(id, &body)?;
-            resources.push(self.parse::<T>(message)?);
+            let message = self.decode::<T>(row.try_get_by_index(0)?, row.try_get_by_index(1)?)?;
+            resources.push(resource::parse::<T>(self.draft.workspace.id(), message)?);
         }
         Ok(resources)
     }
 
-    /// A resource message, deleted or not.
-    pub(crate) async fn load_message<T: Table>(
+    /// A resource's message, deleted or not. A given `etag` must be the current one.
+    pub(crate) async fn load_any<T: Table>(
         &mut self,
         name: &Name<T::Resource>,
         etag: &str,
     ) -> Result<T::Message, Error> {
-        if *name.workspace() != self.workspace {
+        if *name.workspace() != self.draft.workspace {
             return Err(Error::NotFound(name.to_string()));
         }
+        let mut select = self.select::<T>();
+        select.expr(json_text("body")).and_where(Expr::col("id").eq(name.id().as_str()));
         self.flush().await?;
-        let mut sql = Sql::new("SELECT ");
-        sql.push(&json_text(self.backend, "body")).push(" FROM ").push(T::TABLE);
-        sql.push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id = ").bind(name.id().as_str());
-        let row = self.transaction()?.one(sql).await?;
-        let row = row.ok_or_else(|| Error::NotFound(name.to_string()))?;
-        let message = self.decode::<T>(name.id().as_str().to_owned(), &row.try_get_by_index::<String>(0)?)?;
+        let row = self.turn.one(&select).await?.ok_or_else(|| Error::NotFound(name.to_string()))?;
+        let message = self.decode::<T>(name.id().as_str().to_owned(), row.try_get_by_index(0)?)?;
         let current = message.standard().etag;
         if !etag.is_empty() && etag != current {
             return Err(Error::Stale { resource: name.to_string(), current, given: etag.to_owned() });
@@ -345,61 +321,50 @@ impl Write {
         Ok(message)
     }
 
-    fn decode<T: Table>(&mut self, id: String, body: &str) -> Result<T::Message, Error> {
-        let message = repository::decode::<T>(self.workspace.id(), &id, body)?;
-        self.loaded.insert((T::TABLE, id), body.to_owned());
-        Ok(message)
-    }
-
-    pub(crate) fn parse<T: Table>(&self, message: T::Message) -> Result<T::Resource, Error> {
-        repository::parse::<T>(self.workspace.id(), message)
-    }
-
     /// Ids among `ids` that are taken, by live or deleted resources.
     pub(crate) async fn taken<T: Table>(&mut self, ids: &[String]) -> Result<Vec<String>, Error> {
+        let mut select = self.select::<T>();
+        select.column("id").and_where(Expr::col("id").is_in(ids.iter().map(String::as_str)));
         self.flush().await?;
-        let mut sql = Sql::new("SELECT id FROM ");
-        sql.push(T::TABLE).push(" WHERE workspace = ").bind(self.workspace.id()).push(" AND id IN (''");
-        for id in ids {
-            sql.push(", ").bind(id.clone());
-        }
-        sql.push(")");
-        let rows = self.transaction()?.all(sql).await?;
-        Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
+        let rows = self.turn.all(&select).await?;
+        Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?)
     }
 
-    /// A resource that does not exist yet, from what a caller sent: checked and complete, not saved. `id` empty: one is
-    /// made.
-    pub fn draft<T: Table>(&self, id: &str, message: T::Message) -> Result<T::Resource, Error> {
-        repository::fresh::<T>(&self.workspace, id, message, self.now, self.store.new_id())
+    fn select<T: Table>(&self) -> SelectStatement {
+        Query::select().from(T::TABLE).and_where(Expr::col("workspace").eq(self.draft.workspace.id())).take()
     }
 
-    /// Decides on a new resource and puts it. `id` empty: one is made.
-    pub async fn create<T: Table, E>(
-        &mut self,
-        id: &str,
-        message: T::Message,
-        decide: impl FnOnce(T::Resource) -> Result<Change<T::Resource>, E>,
-    ) -> Result<T::Message, Error>
-    where
-        E: waymark_domain::Failure + Send + Sync + 'static,
-    {
-        let change = decide(self.draft::<T>(id, message)?).map_err(Error::rule)?;
-        self.put::<T>(change).await
+    fn decode<T: Table>(&mut self, id: String, body: String) -> Result<T::Message, Error> {
+        let message = resource::decode::<T>(self.draft.workspace.id(), &id, &body)?;
+        self.draft.loaded(T::TABLE, id, body);
+        Ok(message)
     }
 }
 
-/// The standard fields of a resource that does not exist yet.
-pub(crate) fn new_standard(name: String, uid: Uuid, given: Standard, now: DateTime<Utc>) -> Standard {
-    let now = Some(waymark_proto::convert::timestamp(now));
-    Standard {
-        name,
-        uid: uid.to_string(),
-        etag: "0".into(),
-        create_time: now,
-        update_time: now,
-        delete_time: None,
-        display_name: given.display_name,
-        labels: given.labels,
+/// The remembered answer to a request; refuses another request under the same id.
+fn repeat<R: Message + Default>(call: &Call, answer: &[u8]) -> Result<Written<R>, Error> {
+    let reused = || Error::RequestIdReused(call.request_id.unwrap_or_default());
+    let (digest, rest) = answer.split_at_checked(32).ok_or_else(reused)?;
+    let (revision, message) = rest.split_at_checked(8).ok_or_else(reused)?;
+    if digest != call.digest {
+        return Err(reused());
+    }
+    let revision = revision.try_into().map(i64::from_be_bytes).map_err(|_| reused())?;
+    Ok(Written { message: R::decode(message).map_err(|_| reused())?, revision: Some(revision) })
+}
+
+/// Which name or request id was taken, from the constraint that the database names.
+fn conflict(rows: &[Row], error: DbErr) -> Error {
+    let Some(SqlErr::UniqueConstraintViolation(constraint)) = error.sql_err() else { return error.into() };
+    // PostgreSQL names `<table>_pkey`, SQLite `<table>.<column>`.
+    let broken = |row: &&Row| {
+        constraint.contains(&format!("\"{}_pkey\"", row.table)) || constraint.contains(&format!(" {}.", row.table))
+    };
+    match rows.iter().find(broken) {
+        Some(Row { table: "requests", id, .. }) => Uuid::parse_str(id).map_or(error.into(), Error::RequestIdReused),
+        Some(Row { workspace, collection, id, .. }) => {
+            Error::Exists(format!("workspaces/{workspace}/{collection}/{id}"))
+        }
+        None => error.into(),
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -11,11 +12,11 @@ use futures::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use uuid::Uuid;
 use waymark_clock::Clock;
-use waymark_domain::Change;
 use waymark_domain::roadmap::ProductEvent;
+use waymark_domain::{Change, Failure as _, FailureKind};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::{Call, Written};
-use waymark_store::{Error, Store, StoreOptions, Write, resource};
+use waymark_store::{Draft, Error, Store, StoreOptions, resource};
 use waymark_testkit::sample::{Products, call, create, created, product, store, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host, wait_for};
 
@@ -31,7 +32,7 @@ async fn replicas(engine: Engine) -> ([Store; 2], TestDatabase) {
 }
 
 async fn make(store: &Store, call: Call, id: String) -> Result<Written<pb::Product>, Error> {
-    store.create::<Products, _>(&call, "workspaces/acme", &id, Some(product("A", "")), created).await
+    store.create_blind::<Products, _>(&call, "workspaces/acme", &id, Some(product("A", "")), created).await
 }
 
 #[tokio::test]
@@ -88,41 +89,49 @@ async fn a_request_that_reaches_two_replicas_is_done_once() {
 }
 
 #[tokio::test]
-async fn work_is_done_again_under_the_lock_only_where_it_must() {
+async fn work_is_done_again_only_where_the_workspace_has_a_later_time() {
+    for engine in Engine::ALL {
+        let (replicas, database) = replicas(engine).await;
+        let s = &replicas[0];
+        let runs = Cell::new(0);
+        let make = |id: &'static str| {
+            |draft: &mut Draft| {
+                runs.set(runs.get() + 1);
+                draft.create::<Products, _>(id, product("A", ""), created)
+            }
+        };
+        s.write_blind(&call(), &ws(), make("there")).await.unwrap();
+        assert_eq!(runs.take(), 1, "{engine:?}: nothing stood against it");
+        assert!(matches!(s.write_blind(&call(), &ws(), make("there")).await, Err(Error::Exists(_))), "{engine:?}");
+        assert_eq!(runs.take(), 1, "{engine:?}: the name is taken");
+
+        let ahead = Clock::skewed(TimeDelta::hours(1));
+        let (other, _) = host(9);
+        let other = Store::connect(&StoreOptions::new(database.url()), &ahead, &other.ids).await.unwrap();
+        let early = other.write_blind(&call(), &ws(), make("early")).await.unwrap().message;
+        runs.set(0);
+        let late = s.write_blind(&call(), &ws(), make("late")).await.unwrap().message;
+        assert_eq!(runs.take(), if engine == Engine::Postgres { 2 } else { 1 }, "{engine:?}");
+        let time = |product: &pb::Product| product.create_time.map(|time| (time.seconds, time.nanos));
+        assert!(time(&late) >= time(&early), "{engine:?}: {late:?} ran back behind {early:?}");
+        assert_eq!(s.all::<Products>(&ws()).await.unwrap().len(), 3, "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_exists_is_not_created_again() {
     for engine in Engine::ALL {
         let (replicas, _database) = replicas(engine).await;
         let s = &replicas[0];
-        let runs = Cell::new(0);
-        let counted = || runs.set(runs.get() + 1);
-        let twice = if engine == Engine::Postgres { 2 } else { 1 };
-        let make = async |write: &mut Write| {
-            counted();
-            write.create::<Products, _>("there", product("A", ""), created).await
-        };
-        s.write_blind(&call(), &ws(), make).await.unwrap();
-        assert_eq!(runs.take(), 1, "{engine:?}: nothing stood against it");
-        assert!(matches!(s.write_blind(&call(), &ws(), make).await, Err(Error::Exists(_))), "{engine:?}");
-        assert_eq!(runs.take(), twice, "{engine:?}: the name is taken");
-
-        let careless = async |write: &mut Write| {
-            counted();
-            // It takes any failure for an answer; that must not make it decide without having read.
-            let there =
-                write.exists::<Products>(&"workspaces/acme/products/there".parse().unwrap()).await.unwrap_or(false);
-            write.create::<Products, _>(if there { "seen" } else { "missed" }, product("A", ""), created).await
-        };
-        let written = s.write_blind(&call(), &ws(), careless).await.unwrap();
-        assert_eq!((written.revision, written.message.name.as_str()), (Some(2), "workspaces/acme/products/seen"));
-        assert_eq!(runs.take(), twice, "{engine:?}: it reads");
-
+        create(s, "there", "").await;
         let there = resource::<Products>(s.get::<Products>("workspaces/acme/products/there").await.unwrap()).unwrap();
-        let update = async |write: &mut Write| {
-            counted();
-            write.put::<Products>(Change::new(there.clone(), ProductEvent::Updated)).await
+        let again = |draft: &mut Draft| {
+            let decide = |_| Ok::<_, Infallible>(Change::new(there.clone(), ProductEvent::Updated));
+            draft.create::<Products, _>("new", product("A", ""), decide)
         };
-        assert_eq!(s.write_blind(&call(), &ws(), update).await.unwrap().revision, Some(3));
-        assert_eq!(runs.take(), twice, "{engine:?}: it updates");
-        assert_eq!(s.all::<Products>(&ws()).await.unwrap().len(), 2);
+        let refused = s.write_blind(&call(), &ws(), again).await.unwrap_err();
+        assert_eq!(refused.kind(), FailureKind::Bug, "{engine:?}: what is not read must not be overwritten");
+        assert_eq!(s.revision(&ws()).await.unwrap(), 1, "{engine:?}");
     }
 }
 
@@ -137,7 +146,7 @@ async fn a_connection_lost_in_the_statement_leaves_nothing_behind() {
     let other = other.begin().await.unwrap();
     other.execute_unprepared("SELECT 1 FROM workspaces FOR UPDATE").await.unwrap();
     let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH bump%'";
+                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH "bump"%'";
     let lost = wait_for("the statement to wait", Duration::from_secs(10), async || {
         let terminate = Statement::from_string(DbBackend::Postgres, terminate);
         let row = killer.query_one_raw(terminate).await.unwrap().unwrap();

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -13,8 +12,10 @@ use waymark_domain::{Change, Failure};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::Call;
 use waymark_request::Causation;
-use waymark_store::{Error, ListQuery, LogFilter, Position, Store};
-use waymark_testkit::sample::{Migrator, Products, call, create, created, product, store, updated, workspace as ws};
+use waymark_store::{Error, ListQuery, LogFilter, Position, Store, Write};
+use waymark_testkit::sample::{
+    Migrator, Products, call, create, created, created_in, product, store, updated, workspace as ws,
+};
 use waymark_testkit::{Engine, TestDatabase, host};
 
 struct Fixture {
@@ -66,12 +67,12 @@ async fn refusals_say_what_is_wrong() {
         let s = &f.store;
         create(s, "alpha", "").await;
         let again = s
-            .create::<Products, _>(&call(), "workspaces/acme", "alpha", Some(product("x", "")), created)
+            .create_blind::<Products, _>(&call(), "workspaces/acme", "alpha", Some(product("x", "")), created)
             .await
             .unwrap_err();
         assert!(matches!(&again, Error::Exists(name) if name == "workspaces/acme/products/alpha"), "{again}");
         let invalid = s
-            .create::<Products, _>(
+            .create_blind::<Products, _>(
                 &call(),
                 "workspaces/acme",
                 "Bad Id",
@@ -83,7 +84,7 @@ async fn refusals_say_what_is_wrong() {
         let fields: Vec<_> = invalid.violations().into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["product_id", "product.display_name", "product.vision"]);
         let nul = s
-            .create::<Products, _>(&call(), "workspaces/acme", "", Some(product("a\0b", "")), created)
+            .create_blind::<Products, _>(&call(), "workspaces/acme", "", Some(product("a\0b", "")), created)
             .await
             .unwrap_err();
         assert_eq!(nul.reason(), "INVALID_FIELD");
@@ -95,7 +96,7 @@ async fn refusals_say_what_is_wrong() {
             "workspaces/acme",
             rows,
             true,
-            created,
+            created_in,
             |batch| {
                 assert_eq!(batch.failures[&0].reason, "INVALID_FIELD");
                 pb::BatchCreateProductsResponse { products: batch.items, failures: batch.failures }
@@ -113,7 +114,7 @@ async fn a_repeated_request_gets_the_first_answer() {
         let s = &f.store;
         let repeat = Call { request_id: Some(Uuid::from_u128(7)), digest: [1; 32], ..call() };
         let make = |c: Call| async move {
-            s.create::<Products, _>(&c, "workspaces/acme", "", Some(product("A", "")), created).await
+            s.create_blind::<Products, _>(&c, "workspaces/acme", "", Some(product("A", "")), created).await
         };
         let (first, second) = (make(repeat.clone()).await.unwrap(), make(repeat.clone()).await.unwrap());
         assert_eq!(first, second);
@@ -130,7 +131,7 @@ async fn a_repeated_request_gets_the_first_answer() {
             let once = Call { request_id: Some(Uuid::from_u128(100 + round)), ..repeat.clone() };
             let id = format!("same{round}");
             let named = |c: Call, id: String| async move {
-                s.create::<Products, _>(&c, "workspaces/acme", &id, Some(product("A", "")), created).await
+                s.create_blind::<Products, _>(&c, "workspaces/acme", &id, Some(product("A", "")), created).await
             };
             let (a, b) = tokio::join!(named(once.clone(), id.clone()), named(once.clone(), id.clone()));
             assert_eq!(a.unwrap(), b.unwrap());
@@ -156,12 +157,15 @@ async fn validate_only_changes_nothing() {
     for f in fixtures().await {
         let s = &f.store;
         let dry = Call { validate_only: true, ..call() };
-        let w = s.create::<Products, _>(&dry, "workspaces/acme", "a", Some(product("A", "")), created).await.unwrap();
+        let w =
+            s.create_blind::<Products, _>(&dry, "workspaces/acme", "a", Some(product("A", "")), created).await.unwrap();
         assert_eq!((w.revision, w.message.display_name.as_str()), (None, "A"));
         assert!(s.get::<Products>("workspaces/acme/products/a").await.is_err());
         create(s, "a", "").await;
-        let taken =
-            s.create::<Products, _>(&dry, "workspaces/acme", "a", Some(product("A", "")), created).await.unwrap_err();
+        let taken = s
+            .create_blind::<Products, _>(&dry, "workspaces/acme", "a", Some(product("A", "")), created)
+            .await
+            .unwrap_err();
         assert!(matches!(taken, Error::Exists(_)));
     }
 }
@@ -171,8 +175,8 @@ async fn deletion_is_soft_and_can_be_taken_back() {
     for f in fixtures().await {
         let s = &f.store;
         let p = create(s, "a", "").await;
-        let delete = |p: Product| Ok::<_, Infallible>(Change::new(p, ProductEvent::Deleted));
-        let undelete = |p: Product| Ok::<_, Infallible>(Change::new(p, ProductEvent::Undeleted));
+        let delete = async |_: &mut Write, p: Product| Ok(Change::new(p, ProductEvent::Deleted));
+        let undelete = async |_: &mut Write, p: Product| Ok(Change::new(p, ProductEvent::Undeleted));
         let gone = s.delete::<Products, _>(&call(), &p.name, &p.etag, delete).await.unwrap().message;
         assert!(gone.delete_time.is_some());
         assert!(s.get::<Products>(&p.name).await.unwrap().delete_time.is_some());
@@ -256,7 +260,7 @@ async fn a_page_ends_before_it_is_too_large_for_a_message() {
         let rows = (0..300)
             .map(|i| (format!("p{i:03}"), Some(pb::Product { strategy: "s".repeat(10_000), ..product("P", "") })));
         let (call, reply) = (call(), |_| pb::Product::default());
-        s.batch_create::<Products, _, _>(&call, "workspaces/acme", rows.collect(), false, created, reply)
+        s.batch_create::<Products, _, _>(&call, "workspaces/acme", rows.collect(), false, created_in, reply)
             .await
             .unwrap();
         let (mut ids, mut token, mut pages) = (Vec::new(), String::new(), 0);
@@ -304,13 +308,13 @@ async fn a_batch_is_all_or_nothing_unless_partial() {
             failures: b.failures,
         };
         let all = s
-            .batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), false, created, reply)
+            .batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), false, created_in, reply)
             .await
             .unwrap_err();
         assert!(all.to_string().starts_with("requests[1]"), "{all}");
         assert_eq!(s.revision(&ws()).await.unwrap(), 1);
         let some = s
-            .batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), true, created, reply)
+            .batch_create::<Products, _, _>(&call(), "workspaces/acme", rows(), true, created_in, reply)
             .await
             .unwrap()
             .message;
@@ -413,7 +417,7 @@ async fn an_event_is_reacted_to_once() {
         let call =
             Call { causation: Some(Causation { consumer: "roadmap".into(), event_id: Uuid::from_u128(9) }), ..call() };
         for _ in 0..3 {
-            s.write(&call, &ws(), async |write| write.create::<Products, _>("", product("A", ""), created).await)
+            s.write(&call, &ws(), async |write| write.create::<Products, _>("", product("A", ""), created))
                 .await
                 .unwrap();
         }

@@ -10,7 +10,7 @@ use waymark_domain::{Change, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::{Actor, Call};
 use waymark_runtime::Host;
-use waymark_store::{Column, Columns, Store, StoreOptions, Table, migrate};
+use waymark_store::{Column, Columns, Error, Store, StoreOptions, Table, Write, migrate};
 
 use crate::database::{Engine, TestDatabase, database};
 
@@ -91,15 +91,22 @@ pub fn created(product: Product) -> Result<Change<Product>, Infallible> {
     Ok(Change::new(product, ProductEvent::Created))
 }
 
+/// The same, as a step of a write.
+#[expect(clippy::missing_errors_doc, clippy::unused_async, reason = "a decision's form; it never fails")]
+pub async fn created_in(_: &mut Write, product: Product) -> Result<Change<Product>, Error> {
+    Ok(Change::new(product, ProductEvent::Created))
+}
+
 /// Announces an update.
 #[expect(clippy::missing_errors_doc, reason = "a decision's form; it never fails")]
-pub fn updated(_: &Product, product: Product) -> Result<Change<Product>, Infallible> {
+pub async fn updated(_: &mut Write, _: Product, product: Product) -> Result<Change<Product>, Error> {
     Ok(Change::new(product, ProductEvent::Updated))
 }
 
 /// Creates a product in `workspaces/acme`.
 pub async fn create(store: &Store, id: &str, vision: &str) -> pb::Product {
-    let written = store.create::<Products, _>(&call(), "workspaces/acme", id, Some(product(id, vision)), created).await;
+    let written =
+        store.create_blind::<Products, _>(&call(), "workspaces/acme", id, Some(product(id, vision)), created).await;
     written.unwrap_or_else(|error| panic!("creating {id}: {error:?}")).message
 }
 

@@ -71,7 +71,7 @@ async fn judge_one(
             // Whoever changed the metric meanwhile asks another question; the next call answers it.
             let current = write.find::<Metrics>(name).await?.filter(|current| current.meta.version == version);
             if let Some(change) = current.and_then(|current| current.judge(period, value)) {
-                write.put::<Metrics>(change).await?;
+                write.put::<Metrics>(change)?;
             }
             Ok(())
         })

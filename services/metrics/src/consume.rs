@@ -47,15 +47,12 @@ async fn committed(store: &Store, event: &Received, initiative: roadmap::Initiat
         .react(&event.reaction(NAME), async move |write: &mut Write| {
             if let Some(existing) = write.find::<Predictions>(&name).await? {
                 if let Some(change) = existing.renew(promise) {
-                    write.put::<Predictions>(change).await?;
+                    write.put::<Predictions>(change)?;
                 }
                 return Ok(());
             }
             let record = |prediction| Ok::<_, Infallible>(Change::new(prediction, PredictionEvent::Recorded));
-            write
-                .create::<Predictions, _>(name.id().as_str(), prediction(display_name, &promise), record)
-                .await
-                .map(|_| ())
+            write.create::<Predictions, _>(name.id().as_str(), prediction(display_name, &promise), record).map(|_| ())
         })
         .await
 }
@@ -79,7 +76,7 @@ async fn follow(
     store
         .react(&event.reaction(NAME), async move |write: &mut Write| {
             if let Some(change) = write.find::<Predictions>(&name).await?.and_then(step) {
-                write.put::<Predictions>(change).await?;
+                write.put::<Predictions>(change)?;
             }
             Ok(())
         })

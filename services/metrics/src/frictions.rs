@@ -31,14 +31,14 @@ pub async fn find_friction(
         .write(call, name.workspace(), async move |write: &mut Write| {
             if write.is_free::<Frictions>(name).await? {
                 let found = |friction: Friction| Ok::<_, Infallible>(friction.answer_with(answer));
-                return write.create::<Frictions, _>(name.id().as_str(), (&question).into(), found).await;
+                return write.create::<Frictions, _>(name.id().as_str(), (&question).into(), found);
             }
             match write.load::<Frictions>(name, &etag).await {
-                Ok(known) => {
-                    write.put::<Frictions>(known.ask(question).map_err(Error::rule)?.answer_with(answer)).await
-                }
+                Ok(known) => write.put::<Frictions>(known.ask(question).map_err(Error::rule)?.answer_with(answer)),
                 Err(Error::Deleted(_)) => {
-                    let found = |known: Friction| known.ask(question).map(|friction| friction.answer_with(answer));
+                    let found = async |_: &mut Write, known: Friction| {
+                        Ok(known.ask(question).map_err(Error::rule)?.answer_with(answer))
+                    };
                     write.undelete::<Frictions, _>(name, &etag, found).await
                 }
                 Err(error) => Err(error),

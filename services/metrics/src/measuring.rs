@@ -52,12 +52,12 @@ pub async fn measure(
                     version: prediction.meta.version,
                 }));
             };
-            conclude(write, prediction, corrected, &finding).await
+            conclude(write, prediction, corrected, &finding)
         })
         .await
 }
 
-async fn conclude(
+fn conclude(
     write: &mut Write,
     prediction: Prediction,
     corrected: Option<DateTime<Utc>>,
@@ -71,8 +71,8 @@ async fn conclude(
     };
     let message = convert::outcome(concluded.state(), ship_time, finding);
     let announce = |outcome| Ok::<_, Infallible>(Change::new(outcome, OutcomeEvent::Measured));
-    let reply = write.create::<Outcomes, _>(outcome.id().as_str(), message, announce).await?;
-    write.put::<Predictions>(concluded).await?;
+    let reply = write.create::<Outcomes, _>(outcome.id().as_str(), message, announce)?;
+    write.put::<Predictions>(concluded)?;
     Ok(reply)
 }
 

@@ -69,7 +69,9 @@ async fn solution_validated(write: &mut Write, solution: discovery::Solution) ->
         ..Default::default()
     };
     let id = free_id(write, &target.name.id).await?;
-    propose(write, id.as_ref().map_or("", ResourceId::as_str), message).await?;
+    let initiative = write.fresh::<Initiatives>(id.as_ref().map_or("", ResourceId::as_str), message)?;
+    let change = propose(write, initiative).await?;
+    write.put::<Initiatives>(change)?;
     Ok(())
 }
 
@@ -117,7 +119,7 @@ async fn add_risk_evidence(write: &mut Write, solution: &FullName, found: &[(Ris
             continue;
         }
         if let Some(change) = initiative.add_risk_evidence(found.iter().cloned()) {
-            write.put::<Initiatives>(change).await?;
+            write.put::<Initiatives>(change)?;
         }
     }
     Ok(any)
@@ -140,7 +142,7 @@ async fn outcome_measured(write: &mut Write, outcome: metrics::Outcome) -> Resul
     };
     let actual = ActualOutcome::try_from(actual)?;
     match initiative.measure(actual) {
-        Ok(change) => write.put::<Initiatives>(change).await.map(|_| ()),
+        Ok(change) => write.put::<Initiatives>(change).map(|_| ()),
         Err(refused) => {
             tracing::warn!(%refused, "an outcome was measured for an initiative that is not shipped");
             Ok(())

@@ -51,7 +51,7 @@ fn copier(target: &Store, poisoned: Arc<AtomicBool>, deliveries: Arc<AtomicU32>)
                 }
                 target
                     .react(&event.reaction("copier"), async move |write| {
-                        write.create::<Products, _>("", product(&name, ""), created).await.map(|_| ())
+                        write.create::<Products, _>("", product(&name, ""), created).map(|_| ())
                     })
                     .await?;
                 // Every third delivery has its effect, then looks as if it had failed.

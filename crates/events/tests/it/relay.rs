@@ -42,7 +42,7 @@ async fn published(nats: &NatsServer, service: &str) -> Vec<(String, i64, String
 async fn write(store: &Store, workspace: &str, count: usize) {
     for _ in 0..count {
         let parent = format!("workspaces/{workspace}");
-        store.create::<Products, _>(&call(), &parent, "", Some(product("p", "")), created).await.unwrap();
+        store.create_blind::<Products, _>(&call(), &parent, "", Some(product("p", "")), created).await.unwrap();
     }
 }
 

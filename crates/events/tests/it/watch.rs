@@ -12,7 +12,7 @@ use waymark_proto::events::v1::watch_events_request::Start;
 use waymark_proto::roadmap::v1::BatchCreateProductsResponse;
 use waymark_runtime::Host;
 use waymark_store::Store;
-use waymark_testkit::sample::{Products, call, create, created, product, store, update, workspace};
+use waymark_testkit::sample::{Products, call, create, created_in, product, store, update, workspace};
 use waymark_testkit::{Engine, TestDatabase, host};
 
 use crate::nothing;
@@ -60,7 +60,7 @@ async fn next(stream: &mut Stream) -> pb::WatchEventsResponse {
 async fn batch(store: &Store, count: usize) {
     let rows = (0..count).map(|i| (String::new(), Some(product(&format!("b{i}"), "")))).collect();
     let reply = |b: waymark_store::Batch<_>| BatchCreateProductsResponse { products: b.items, failures: b.failures };
-    store.batch_create::<Products, _, _>(&call(), "workspaces/acme", rows, false, created, reply).await.unwrap();
+    store.batch_create::<Products, _, _>(&call(), "workspaces/acme", rows, false, created_in, reply).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

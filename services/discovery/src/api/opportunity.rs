@@ -3,11 +3,11 @@
 use tonic::{Request, Response, Status};
 use waymark_domain::Change;
 use waymark_domain::discovery::{
-    AssumptionTest, AssumptionTestEvent, OpportunityEvent, Outcome, OutcomeEvent, SolutionEvent,
+    AssumptionTest, AssumptionTestEvent, Opportunity, OpportunityEvent, Outcome, OutcomeEvent, Solution, SolutionEvent,
 };
 use waymark_proto::discovery::v1 as pb;
 use waymark_rpc::{answer, batch_rows, open, or_status, written};
-use waymark_store::{Batch, ListQuery, Write};
+use waymark_store::{Batch, Error, ListQuery, Write};
 
 use super::{Api, change};
 use crate::store::{
@@ -45,7 +45,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         let (call, r) = open(request)?;
         written(
             self.store
-                .create::<Outcomes, _>(&call, &r.parent, &r.outcome_id, r.outcome, |new| {
+                .create_blind::<Outcomes, _>(&call, &r.parent, &r.outcome_id, r.outcome, |new| {
                     change(new, OutcomeEvent::Created)
                 })
                 .await,
@@ -61,7 +61,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         let keep = async |_: &mut Write, new| Ok(Change::new(new, OutcomeEvent::Created));
         let reply =
             |batch: Batch<_>| pb::BatchCreateOutcomesResponse { outcomes: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<Outcomes, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
+        written(self.store.batch_create::<Outcomes, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
     }
 
     async fn update_outcome(
@@ -69,7 +69,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::UpdateOutcomeRequest>,
     ) -> Result<Response<pb::Outcome>, Status> {
         let (call, r) = open(request)?;
-        let update = |_: &Outcome, new| change(new, OutcomeEvent::Updated);
+        let update = async |_: &mut Write, _: Outcome, new| Ok(Change::new(new, OutcomeEvent::Updated));
         written(self.store.update::<Outcomes, _>(&call, r.outcome, r.update_mask, update).await)
     }
 
@@ -79,7 +79,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::Outcome>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, OutcomeEvent::Deleted).await;
-        written(self.store.delete_with::<Outcomes, _>(&call, &r.name, &r.etag, delete).await)
+        written(self.store.delete::<Outcomes, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_outcome(
@@ -89,7 +89,9 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         let (call, r) = open(request)?;
         written(
             self.store
-                .undelete::<Outcomes, _>(&call, &r.name, &r.etag, |old| change(old, OutcomeEvent::Undeleted))
+                .undelete::<Outcomes, _>(&call, &r.name, &r.etag, async |_, old| {
+                    Ok(Change::new(old, OutcomeEvent::Undeleted))
+                })
                 .await,
         )
     }
@@ -127,9 +129,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
         let place = async |write: &mut Write, new| place_opportunity(write, new, OpportunityEvent::Created).await;
-        written(
-            self.store.create_with::<Opportunities, _>(&call, &r.parent, &r.opportunity_id, r.opportunity, place).await,
-        )
+        written(self.store.create::<Opportunities, _>(&call, &r.parent, &r.opportunity_id, r.opportunity, place).await)
     }
 
     async fn batch_create_opportunities(
@@ -144,9 +144,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
             opportunities: batch.items,
             failures: batch.failures,
         };
-        written(
-            self.store.batch_create_with::<Opportunities, _, _>(&call, &r.parent, rows, r.partial, place, reply).await,
-        )
+        written(self.store.batch_create::<Opportunities, _, _>(&call, &r.parent, rows, r.partial, place, reply).await)
     }
 
     async fn update_opportunity(
@@ -154,8 +152,10 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::UpdateOpportunityRequest>,
     ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, _, new| revise_opportunity(write, new, OpportunityEvent::Updated).await;
-        written(self.store.update_with::<Opportunities, _>(&call, r.opportunity, r.update_mask, keep).await)
+        let keep = async |write: &mut Write, _: Opportunity, new| {
+            revise_opportunity(write, new, OpportunityEvent::Updated).await
+        };
+        written(self.store.update::<Opportunities, _>(&call, r.opportunity, r.update_mask, keep).await)
     }
 
     async fn delete_opportunity(
@@ -164,7 +164,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, OpportunityEvent::Deleted).await;
-        written(self.store.delete_with::<Opportunities, _>(&call, &r.name, &r.etag, delete).await)
+        written(self.store.delete::<Opportunities, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_opportunity(
@@ -173,7 +173,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
         let place = async |write: &mut Write, old| place_opportunity(write, old, OpportunityEvent::Undeleted).await;
-        written(self.store.undelete_with::<Opportunities, _>(&call, &r.name, &r.etag, place).await)
+        written(self.store.undelete::<Opportunities, _>(&call, &r.name, &r.etag, place).await)
     }
 
     async fn get_solution(&self, request: Request<pb::GetSolutionRequest>) -> Result<Response<pb::Solution>, Status> {
@@ -203,7 +203,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
         let place = async |write: &mut Write, new| place_solution(write, new, SolutionEvent::Created).await;
-        written(self.store.create_with::<Solutions, _>(&call, &r.parent, &r.solution_id, r.solution, place).await)
+        written(self.store.create::<Solutions, _>(&call, &r.parent, &r.solution_id, r.solution, place).await)
     }
 
     async fn batch_create_solutions(
@@ -215,7 +215,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         let place = async |write: &mut Write, new| place_solution(write, new, SolutionEvent::Created).await;
         let reply =
             |batch: Batch<_>| pb::BatchCreateSolutionsResponse { solutions: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<Solutions, _, _>(&call, &r.parent, rows, r.partial, place, reply).await)
+        written(self.store.batch_create::<Solutions, _, _>(&call, &r.parent, rows, r.partial, place, reply).await)
     }
 
     async fn update_solution(
@@ -223,8 +223,9 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::UpdateSolutionRequest>,
     ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, _, new| revise_solution(write, new, SolutionEvent::Updated).await;
-        written(self.store.update_with::<Solutions, _>(&call, r.solution, r.update_mask, keep).await)
+        let keep =
+            async |write: &mut Write, _: Solution, new| revise_solution(write, new, SolutionEvent::Updated).await;
+        written(self.store.update::<Solutions, _>(&call, r.solution, r.update_mask, keep).await)
     }
 
     async fn delete_solution(
@@ -233,7 +234,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, SolutionEvent::Deleted).await;
-        written(self.store.delete_with::<Solutions, _>(&call, &r.name, &r.etag, delete).await)
+        written(self.store.delete::<Solutions, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_solution(
@@ -242,7 +243,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
         let place = async |write: &mut Write, old| place_solution(write, old, SolutionEvent::Undeleted).await;
-        written(self.store.undelete_with::<Solutions, _>(&call, &r.name, &r.etag, place).await)
+        written(self.store.undelete::<Solutions, _>(&call, &r.name, &r.etag, place).await)
     }
 
     async fn validate_solution(
@@ -288,7 +289,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         let place = async |write: &mut Write, new| place_test(write, new, AssumptionTestEvent::Created).await;
         written(
             self.store
-                .create_with::<AssumptionTests, _>(&call, &r.parent, &r.assumption_test_id, r.assumption_test, place)
+                .create::<AssumptionTests, _>(&call, &r.parent, &r.assumption_test_id, r.assumption_test, place)
                 .await,
         )
     }
@@ -306,11 +307,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
             assumption_tests: batch.items,
             failures: batch.failures,
         };
-        written(
-            self.store
-                .batch_create_with::<AssumptionTests, _, _>(&call, &r.parent, rows, r.partial, place, reply)
-                .await,
-        )
+        written(self.store.batch_create::<AssumptionTests, _, _>(&call, &r.parent, rows, r.partial, place, reply).await)
     }
 
     async fn update_assumption_test(
@@ -318,7 +315,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::UpdateAssumptionTestRequest>,
     ) -> Result<Response<pb::AssumptionTest>, Status> {
         let (call, r) = open(request)?;
-        let revise = |old: &AssumptionTest, new| old.revise(new);
+        let revise = async |_: &mut Write, old: AssumptionTest, new| old.revise(new).map_err(Error::rule);
         written(self.store.update::<AssumptionTests, _>(&call, r.assumption_test, r.update_mask, revise).await)
     }
 
@@ -328,7 +325,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::AssumptionTest>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, AssumptionTestEvent::Deleted).await;
-        written(self.store.delete_with::<AssumptionTests, _>(&call, &r.name, &r.etag, delete).await)
+        written(self.store.delete::<AssumptionTests, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_assumption_test(
@@ -337,7 +334,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
     ) -> Result<Response<pb::AssumptionTest>, Status> {
         let (call, r) = open(request)?;
         let place = async |write: &mut Write, old| place_test(write, old, AssumptionTestEvent::Undeleted).await;
-        written(self.store.undelete_with::<AssumptionTests, _>(&call, &r.name, &r.etag, place).await)
+        written(self.store.undelete::<AssumptionTests, _>(&call, &r.name, &r.etag, place).await)
     }
 
     async fn conclude_assumption_test(

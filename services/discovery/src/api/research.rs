@@ -8,7 +8,7 @@ use waymark_domain::{Change, Name};
 use waymark_proto::convert::discovery::refresh_strength;
 use waymark_proto::discovery::v1 as pb;
 use waymark_rpc::{answer, batch_rows, open, or_status, parse, required, written};
-use waymark_store::{Batch, ListQuery, Write};
+use waymark_store::{Batch, Error, ListQuery, Write};
 
 use super::{Api, change};
 use crate::store::{
@@ -42,7 +42,9 @@ impl pb::research_service_server::ResearchService for Api {
         let (call, r) = open(request)?;
         written(
             self.store
-                .create::<Studies, _>(&call, &r.parent, &r.study_id, r.study, |new| change(new, StudyEvent::Created))
+                .create_blind::<Studies, _>(&call, &r.parent, &r.study_id, r.study, |new| {
+                    change(new, StudyEvent::Created)
+                })
                 .await,
         )
     }
@@ -55,36 +57,52 @@ impl pb::research_service_server::ResearchService for Api {
         let rows = or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.study_id, row.study))))?;
         let keep = async |_: &mut Write, new| Ok(Change::new(new, StudyEvent::Created));
         let reply = |batch: Batch<_>| pb::BatchCreateStudiesResponse { studies: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<Studies, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
+        written(self.store.batch_create::<Studies, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
     }
 
     async fn update_study(&self, request: Request<pb::UpdateStudyRequest>) -> Result<Response<pb::Study>, Status> {
         let (call, r) = open(request)?;
-        let update = |_: &Study, new| change(new, StudyEvent::Updated);
+        let update = async |_: &mut Write, _: Study, new| Ok(Change::new(new, StudyEvent::Updated));
         written(self.store.update::<Studies, _>(&call, r.study, r.update_mask, update).await)
     }
 
     async fn delete_study(&self, request: Request<pb::DeleteStudyRequest>) -> Result<Response<pb::Study>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, StudyEvent::Deleted).await;
-        written(self.store.delete_with::<Studies, _>(&call, &r.name, &r.etag, delete).await)
+        written(self.store.delete::<Studies, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_study(&self, request: Request<pb::UndeleteStudyRequest>) -> Result<Response<pb::Study>, Status> {
         let (call, r) = open(request)?;
         written(
-            self.store.undelete::<Studies, _>(&call, &r.name, &r.etag, |old| change(old, StudyEvent::Undeleted)).await,
+            self.store
+                .undelete::<Studies, _>(&call, &r.name, &r.etag, async |_, old| {
+                    Ok(Change::new(old, StudyEvent::Undeleted))
+                })
+                .await,
         )
     }
 
     async fn start_study(&self, request: Request<pb::StartStudyRequest>) -> Result<Response<pb::Study>, Status> {
         let (call, r) = open(request)?;
-        written(self.store.change::<Studies, _>(&call, &r.name, &r.etag, Study::start).await)
+        written(
+            self.store
+                .change::<Studies, _>(&call, &r.name, &r.etag, async |write, old: Study| {
+                    old.start(write.now()).map_err(Error::rule)
+                })
+                .await,
+        )
     }
 
     async fn complete_study(&self, request: Request<pb::CompleteStudyRequest>) -> Result<Response<pb::Study>, Status> {
         let (call, r) = open(request)?;
-        written(self.store.change::<Studies, _>(&call, &r.name, &r.etag, Study::complete).await)
+        written(
+            self.store
+                .change::<Studies, _>(&call, &r.name, &r.etag, async |write, old: Study| {
+                    old.complete(write.now()).map_err(Error::rule)
+                })
+                .await,
+        )
     }
 
     async fn get_participant(
@@ -121,7 +139,7 @@ impl pb::research_service_server::ResearchService for Api {
         let (call, r) = open(request)?;
         written(
             self.store
-                .create::<Participants, _>(&call, &r.parent, &r.participant_id, r.participant, |new| {
+                .create_blind::<Participants, _>(&call, &r.parent, &r.participant_id, r.participant, |new| {
                     change(new, ParticipantEvent::Created)
                 })
                 .await,
@@ -140,9 +158,7 @@ impl pb::research_service_server::ResearchService for Api {
             participants: batch.items,
             failures: batch.failures,
         };
-        written(
-            self.store.batch_create_with::<Participants, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await,
-        )
+        written(self.store.batch_create::<Participants, _, _>(&call, &r.parent, rows, r.partial, keep, reply).await)
     }
 
     async fn update_participant(
@@ -150,7 +166,7 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::UpdateParticipantRequest>,
     ) -> Result<Response<pb::Participant>, Status> {
         let (call, r) = open(request)?;
-        let update = |_: &Participant, new| change(new, ParticipantEvent::Updated);
+        let update = async |_: &mut Write, _: Participant, new| Ok(Change::new(new, ParticipantEvent::Updated));
         written(self.store.update::<Participants, _>(&call, r.participant, r.update_mask, update).await)
     }
 
@@ -160,7 +176,7 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::Participant>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, ParticipantEvent::Deleted).await;
-        written(self.store.delete_with::<Participants, _>(&call, &r.name, &r.etag, delete).await)
+        written(self.store.delete::<Participants, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_participant(
@@ -170,7 +186,9 @@ impl pb::research_service_server::ResearchService for Api {
         let (call, r) = open(request)?;
         written(
             self.store
-                .undelete::<Participants, _>(&call, &r.name, &r.etag, |old| change(old, ParticipantEvent::Undeleted))
+                .undelete::<Participants, _>(&call, &r.name, &r.etag, async |_, old| {
+                    Ok(Change::new(old, ParticipantEvent::Undeleted))
+                })
                 .await,
         )
     }
@@ -208,7 +226,7 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
         let record = async |write: &mut Write, new| record_interview(write, new, InterviewEvent::Created).await;
-        written(self.store.create_with::<Interviews, _>(&call, &r.parent, &r.interview_id, r.interview, record).await)
+        written(self.store.create::<Interviews, _>(&call, &r.parent, &r.interview_id, r.interview, record).await)
     }
 
     async fn batch_create_interviews(
@@ -220,9 +238,7 @@ impl pb::research_service_server::ResearchService for Api {
         let record = async |write: &mut Write, new| record_interview(write, new, InterviewEvent::Created).await;
         let reply =
             |batch: Batch<_>| pb::BatchCreateInterviewsResponse { interviews: batch.items, failures: batch.failures };
-        written(
-            self.store.batch_create_with::<Interviews, _, _>(&call, &r.parent, rows, r.partial, record, reply).await,
-        )
+        written(self.store.batch_create::<Interviews, _, _>(&call, &r.parent, rows, r.partial, record, reply).await)
     }
 
     async fn update_interview(
@@ -245,7 +261,7 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, InterviewEvent::Deleted).await;
-        written(self.store.delete_with::<Interviews, _>(&call, &r.name, &r.etag, delete).await)
+        written(self.store.delete::<Interviews, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_interview(
@@ -254,7 +270,7 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
         let record = async |write: &mut Write, old| record_interview(write, old, InterviewEvent::Undeleted).await;
-        written(self.store.undelete_with::<Interviews, _>(&call, &r.name, &r.etag, record).await)
+        written(self.store.undelete::<Interviews, _>(&call, &r.name, &r.etag, record).await)
     }
 
     async fn get_insight(&self, request: Request<pb::GetInsightRequest>) -> Result<Response<pb::Insight>, Status> {
@@ -287,7 +303,7 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
         let assess = async |write: &mut Write, new| assess_insight(write, new, InsightEvent::Created).await;
-        written(self.store.create_with::<Insights, _>(&call, &r.parent, &r.insight_id, r.insight, assess).await)
+        written(self.store.create::<Insights, _>(&call, &r.parent, &r.insight_id, r.insight, assess).await)
     }
 
     async fn batch_create_insights(
@@ -299,7 +315,7 @@ impl pb::research_service_server::ResearchService for Api {
         let assess = async |write: &mut Write, new| assess_insight(write, new, InsightEvent::Created).await;
         let reply =
             |batch: Batch<_>| pb::BatchCreateInsightsResponse { insights: batch.items, failures: batch.failures };
-        written(self.store.batch_create_with::<Insights, _, _>(&call, &r.parent, rows, r.partial, assess, reply).await)
+        written(self.store.batch_create::<Insights, _, _>(&call, &r.parent, rows, r.partial, assess, reply).await)
     }
 
     async fn update_insight(
@@ -308,7 +324,7 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
         let assess = async |write: &mut Write, _, new| assess_insight(write, new, InsightEvent::Updated).await;
-        written(self.store.update_with::<Insights, _>(&call, r.insight, r.update_mask, assess).await)
+        written(self.store.update::<Insights, _>(&call, r.insight, r.update_mask, assess).await)
     }
 
     async fn delete_insight(
@@ -317,7 +333,7 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
         let delete = async |write: &mut Write, old| delete(write, old, InsightEvent::Deleted).await;
-        written(self.store.delete_with::<Insights, _>(&call, &r.name, &r.etag, delete).await)
+        written(self.store.delete::<Insights, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_insight(
@@ -326,7 +342,7 @@ impl pb::research_service_server::ResearchService for Api {
     ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
         let assess = async |write: &mut Write, old| assess_insight(write, old, InsightEvent::Undeleted).await;
-        written(self.store.undelete_with::<Insights, _>(&call, &r.name, &r.etag, assess).await)
+        written(self.store.undelete::<Insights, _>(&call, &r.name, &r.etag, assess).await)
     }
 
     async fn trace_evidence(

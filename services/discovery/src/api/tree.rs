@@ -67,7 +67,7 @@ impl Api {
             let solution = write.load::<Solutions>(&name, &request.etag).await?;
             let tests = write.all_where::<AssumptionTests>("solution", &name.to_string(), u32::MAX).await?;
             let change = solution.validate(&tests, write.now()).map_err(Error::rule)?;
-            write.put::<Solutions>(change).await
+            write.put::<Solutions>(change)
         };
         self.store.write(call, name.workspace(), work).await
     }
@@ -81,7 +81,8 @@ impl Api {
         let observed = violations.nested("result", observation(required("result", request.result)?));
         violations.into_result()?;
         let observed = required("result", observed)?;
-        let conclude = |test: AssumptionTest, now| test.conclude(observed, now);
+        let conclude =
+            async |write: &mut Write, test: AssumptionTest| test.conclude(observed, write.now()).map_err(Error::rule);
         self.store.change::<AssumptionTests, _>(call, &request.name, &request.etag, conclude).await
     }
 
@@ -99,7 +100,7 @@ impl Api {
             check_etag(write, &node, &request.etag).await?;
             let mut tree = tree_of(write).await?;
             let change = tree.relocate(&node, &destination).map_err(Error::rule)?;
-            put_node(write, &mut tree, change).await?;
+            put_node(write, &mut tree, change)?;
             subtree(&tree, &node)
         };
         self.store.write(call, &workspace(&node), work).await
@@ -119,7 +120,7 @@ impl Api {
             check_etag(write, &node, &request.etag).await?;
             let mut tree = tree_of(write).await?;
             for change in tree.prune(&node, &reason, write.now()).map_err(Error::rule)? {
-                put_node(write, &mut tree, change).await?;
+                put_node(write, &mut tree, change)?;
             }
             subtree(&tree, &node)
         };

@@ -49,7 +49,7 @@ pub(super) async fn measured(write: &mut Write, outcome: &metrics::Outcome, lear
 
 async fn learn(write: &mut Write, name: &Name<Opportunity>, learning: Learning) -> Result<(), Error> {
     if let Some(change) = write.find::<Opportunities>(name).await?.and_then(|opportunity| opportunity.learn(learning)) {
-        write.put::<Opportunities>(change).await?;
+        write.put::<Opportunities>(change)?;
     }
     Ok(())
 }
@@ -104,5 +104,5 @@ async fn open(write: &mut Write, outcome: &metrics::Outcome, learning: Learning)
     };
     message.set_kind(pb::OpportunityKind::Need);
     let opened = |opportunity: Opportunity| Ok::<_, Infallible>(opportunity.open_with(learning));
-    write.create::<Opportunities, _>("", message, opened).await.map(|_| ())
+    write.create::<Opportunities, _>("", message, opened).map(|_| ())
 }

@@ -27,7 +27,7 @@ pub(super) async fn root(write: &mut Write, metric: &str, called: &str) -> Resul
 pub(super) async fn create_root(write: &mut Write, mut message: pb::Outcome) -> Result<String, Error> {
     message.display_name = cut(&message.display_name);
     let created = |outcome: Outcome| Ok::<_, Infallible>(Change::new(outcome, OutcomeEvent::Created));
-    Ok(write.create::<Outcomes, _>("", message, created).await?.name)
+    Ok(write.create::<Outcomes, _>("", message, created)?.name)
 }
 
 pub(super) fn link(target: &str, note: &str) -> Evidence {

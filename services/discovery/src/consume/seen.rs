@@ -34,21 +34,17 @@ pub(super) async fn cite_or_open(
         .retain(|o| o.pruning.is_none() && o.evidence.iter().any(|evidence| evidence.target == sighting.seen.target));
     if resting.is_empty() {
         let parent_node = root(write).await?;
-        return open(write, &sighting, parent_node).await;
+        return open(write, &sighting, parent_node);
     }
     for opportunity in resting {
         if let Some(change) = opportunity.cite(sighting.seen.clone()) {
-            write.put::<Opportunities>(change).await?;
+            write.put::<Opportunities>(change)?;
         }
     }
     Ok(())
 }
 
-async fn open(
-    write: &mut Write,
-    Sighting { title, description, seen }: &Sighting,
-    parent_node: String,
-) -> Result<(), Error> {
+fn open(write: &mut Write, Sighting { title, description, seen }: &Sighting, parent_node: String) -> Result<(), Error> {
     let mut message = pb::Opportunity {
         display_name: cut(title),
         parent_node,
@@ -58,5 +54,5 @@ async fn open(
     };
     message.set_kind(pb::OpportunityKind::Pain);
     let opened = |opportunity: Opportunity| Ok::<_, Infallible>(Change::new(opportunity, OpportunityEvent::Created));
-    write.create::<Opportunities, _>("", message, opened).await.map(|_| ())
+    write.create::<Opportunities, _>("", message, opened).map(|_| ())
 }

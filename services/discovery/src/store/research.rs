@@ -30,19 +30,19 @@ pub async fn update_interview(
     patch: pb::Interview,
     update_mask: Option<&FieldMask>,
 ) -> Result<pb::Interview, Error> {
-    let (old, revised) = write.patched::<Interviews>(name, patch, update_mask).await?;
-    let target = name.full();
-    let citing = write
-        .all::<Insights>()
-        .await?
-        .into_iter()
-        .filter(|insight| insight.evidence.iter().any(|e| e.target == target));
-    let citing: Vec<_> = citing.collect();
-    revised.check_cited(citing.iter().flat_map(|insight| insight.citations_of(name))).map_err(Error::rule)?;
-    let change = record_interview(write, revised, InterviewEvent::Updated).await?;
-    let revised = change.state().clone();
-    let message = write.put::<Interviews>(change).await?;
-    if !revised.supports_as(&old) {
+    let mut weighed = None;
+    let revise = async |write: &mut Write, old: Interview, revised: Interview| {
+        let (target, insights) = (name.full(), write.all::<Insights>().await?);
+        let cites = |insight: &Insight| insight.evidence.iter().any(|e| e.target == target);
+        let citing: Vec<_> = insights.into_iter().filter(cites).collect();
+        revised.check_cited(citing.iter().flat_map(|insight| insight.citations_of(name))).map_err(Error::rule)?;
+        let change = record_interview(write, revised, InterviewEvent::Updated).await?;
+        let revised = change.state();
+        weighed = (!revised.supports_as(&old)).then(|| (citing, revised.clone()));
+        Ok(change)
+    };
+    let message = write.update::<Interviews, _>(name, patch, update_mask, revise).await?;
+    if let Some((citing, revised)) = weighed {
         reassess(write, citing, revised).await?;
     }
     Ok(message)
@@ -69,7 +69,7 @@ async fn reassess(write: &mut Write, insights: Vec<Insight>, revised: Interview)
     }
     for insight in insights {
         if let Some(change) = insight.reassess(&interviews, write.now()) {
-            write.put::<Insights>(change).await?;
+            write.put::<Insights>(change)?;
         }
     }
     Ok(())

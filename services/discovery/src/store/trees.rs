@@ -60,20 +60,20 @@ pub async fn tests_of(store: &Store, solution: &Name<Solution>) -> Result<Vec<As
 }
 
 /// Saves the change of a node of any kind, in the tree too: it need not be read again to be shown.
-pub async fn put_node(write: &mut Write, tree: &mut Tree, change: NodeChange) -> Result<(), Error> {
+pub fn put_node(write: &mut Write, tree: &mut Tree, change: NodeChange) -> Result<(), Error> {
     match change {
-        NodeChange::Opportunity(change) => put::<Opportunities>(write, &mut tree.opportunities, change).await,
-        NodeChange::Solution(change) => put::<Solutions>(write, &mut tree.solutions, change).await,
-        NodeChange::AssumptionTest(change) => put::<AssumptionTests>(write, &mut tree.tests, change).await,
+        NodeChange::Opportunity(change) => put::<Opportunities>(write, &mut tree.opportunities, change),
+        NodeChange::Solution(change) => put::<Solutions>(write, &mut tree.solutions, change),
+        NodeChange::AssumptionTest(change) => put::<AssumptionTests>(write, &mut tree.tests, change),
     }
 }
 
-async fn put<T: Table>(
+fn put<T: Table>(
     write: &mut Write,
     nodes: &mut BTreeMap<Name<T::Resource>, T::Resource>,
     change: Change<T::Resource>,
 ) -> Result<(), Error> {
-    let node = resource::<T>(write.put::<T>(change).await?)?;
+    let node = resource::<T>(write.put::<T>(change)?)?;
     nodes.insert(node.meta().name.clone(), node);
     Ok(())
 }

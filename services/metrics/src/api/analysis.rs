@@ -1,7 +1,5 @@
 //! AnalysisService: questions about product events without a stored definition, and frictions.
 
-use std::convert::Infallible;
-
 use tonic::{Request, Response, Status};
 use waymark_domain::metrics::FrictionEvent;
 use waymark_domain::{Change, Violations, WorkspaceId};
@@ -10,7 +8,7 @@ use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
 use waymark_proto::metrics::v1::analysis_service_server::AnalysisService;
 use waymark_rpc as rpc;
-use waymark_store::ListQuery;
+use waymark_store::{ListQuery, Write};
 
 use super::Api;
 use crate::analysis::{LakeFailure, trend};
@@ -111,7 +109,7 @@ impl AnalysisService for Api {
         request: Request<pb::DeleteFrictionRequest>,
     ) -> Result<Response<pb::Friction>, Status> {
         let (call, r) = rpc::open(request)?;
-        let gone = |friction| Ok::<_, Infallible>(Change::new(friction, FrictionEvent::Deleted));
-        rpc::written(self.store.delete::<Frictions, _>(&call, &r.name, &r.etag, gone).await)
+        let delete = async |_: &mut Write, friction| Ok(Change::new(friction, FrictionEvent::Deleted));
+        rpc::written(self.store.delete::<Frictions, _>(&call, &r.name, &r.etag, delete).await)
     }
 }

@@ -47,7 +47,7 @@ impl MetricService for Api {
     async fn create_metric(&self, request: Request<pb::CreateMetricRequest>) -> Result<Response<pb::Metric>, Status> {
         let (call, r) = rpc::open(request)?;
         let create = |metric| Ok::<_, Infallible>(Change::new(metric, MetricEvent::Created));
-        rpc::written(self.store.create::<Metrics, _>(&call, &r.parent, &r.metric_id, r.metric, create).await)
+        rpc::written(self.store.create_blind::<Metrics, _>(&call, &r.parent, &r.metric_id, r.metric, create).await)
     }
 
     async fn batch_create_metrics(
@@ -59,9 +59,7 @@ impl MetricService for Api {
             rpc::or_status(rpc::batch_rows(&r.parent, r.requests, |row| (row.parent, (row.metric_id, row.metric))))?;
         let create = async |_: &mut Write, metric| Ok(Change::new(metric, MetricEvent::Created));
         let reply = |batch: Batch<_>| pb::BatchCreateMetricsResponse { metrics: batch.items, failures: batch.failures };
-        rpc::written(
-            self.store.batch_create_with::<Metrics, _, _>(&call, &r.parent, rows, r.partial, create, reply).await,
-        )
+        rpc::written(self.store.batch_create::<Metrics, _, _>(&call, &r.parent, rows, r.partial, create, reply).await)
     }
 
     async fn update_metric(&self, request: Request<pb::UpdateMetricRequest>) -> Result<Response<pb::Metric>, Status> {
@@ -70,7 +68,7 @@ impl MetricService for Api {
             let predictions = about(write, &old.meta.name).await?;
             old.redefine(new, &predictions).map_err(Error::rule)
         };
-        rpc::written(self.store.update_with::<Metrics, _>(&call, r.metric, r.update_mask, redefine).await)
+        rpc::written(self.store.update::<Metrics, _>(&call, r.metric, r.update_mask, redefine).await)
     }
 
     async fn delete_metric(&self, request: Request<pb::DeleteMetricRequest>) -> Result<Response<pb::Metric>, Status> {
@@ -79,7 +77,7 @@ impl MetricService for Api {
             let predictions = about(write, &metric.meta.name).await?;
             metric.delete(&predictions).map_err(Error::rule)
         };
-        rpc::written(self.store.delete_with::<Metrics, _>(&call, &r.name, &r.etag, delete).await)
+        rpc::written(self.store.delete::<Metrics, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_metric(
@@ -87,7 +85,7 @@ impl MetricService for Api {
         request: Request<pb::UndeleteMetricRequest>,
     ) -> Result<Response<pb::Metric>, Status> {
         let (call, r) = rpc::open(request)?;
-        let back = |metric| Ok::<_, Infallible>(Change::new(metric, MetricEvent::Undeleted));
+        let back = async |_: &mut Write, metric| Ok(Change::new(metric, MetricEvent::Undeleted));
         rpc::written(self.store.undelete::<Metrics, _>(&call, &r.name, &r.etag, back).await)
     }
 

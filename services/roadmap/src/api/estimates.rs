@@ -6,18 +6,17 @@ use waymark_domain::{Change, Name};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_server::PrioritizationService;
 use waymark_rpc::{self as rpc, batch_rows, parse, required};
-use waymark_store::{Error, ListQuery, Sheet, Write, resource};
+use waymark_store::{Error, ListQuery, Write, resource};
 
 use super::Api;
 use crate::store::{Estimates, Initiatives, PriorityRanking};
 
 type Answer = Result<Response<pb::Estimate>, Status>;
 
-/// Creates an estimate from what a caller sent, signed by the caller; its initiative must exist.
-async fn create(write: &mut Write, id: &str, message: pb::Estimate) -> Result<pb::Estimate, Error> {
-    let estimate = write.draft::<Estimates>(id, message)?.signed(write.actor(), write.now());
+/// Signs a new estimate by its caller; its initiative must exist.
+async fn sign(write: &mut Write, estimate: Estimate) -> Result<Change<Estimate>, Error> {
     write.require::<Initiatives>("estimate.initiative", &estimate.initiative).await?;
-    write.put::<Estimates>(Change::new(estimate, EstimateEvent::Created)).await
+    Ok(Change::new(estimate.signed(write.actor(), write.now()), EstimateEvent::Created))
 }
 
 /// What an estimate that just came says of itself.
@@ -51,7 +50,9 @@ impl PrioritizationService for Api {
         let message = rpc::or_status(required("estimate", r.estimate))?;
         let create = async move |write: &mut Write| {
             let ranking = PriorityRanking::read(write).await?;
-            let created = create(write, &r.estimate_id, message).await?;
+            let fresh = write.fresh::<Estimates>(&r.estimate_id, message)?;
+            let change = sign(write, fresh).await?;
+            let created = write.put::<Estimates>(change)?;
             ranking.announce(write, vec![introduced(&created)?]).await?;
             Ok(created)
         };
@@ -68,15 +69,7 @@ impl PrioritizationService for Api {
             rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.estimate_id, row.estimate))))?;
         let create = async move |write: &mut Write| {
             let ranking = PriorityRanking::read(write).await?;
-            let mut sheet = Sheet::<Estimates>::open(write, rows.iter().map(|(id, _)| id.as_str()), r.partial).await?;
-            for (id, message) in rows {
-                let created = match sheet.claim(write, &id, message) {
-                    Ok(message) => create(write, &id, message).await,
-                    Err(error) => Err(error),
-                };
-                sheet.note(created)?;
-            }
-            let batch = sheet.batch;
+            let batch = write.batch_create::<Estimates, _>(rows, r.partial, sign).await?;
             // A row that failed left an empty message in its place.
             let written: Result<Vec<_>, _> =
                 batch.items.iter().filter(|e| !e.name.is_empty()).map(introduced).collect();
@@ -93,12 +86,16 @@ impl PrioritizationService for Api {
         let workspace = name.workspace().clone();
         let update = async move |write: &mut Write| {
             let ranking = PriorityRanking::read(write).await?;
-            let (old, new) = write.patched::<Estimates>(&name, patch, r.update_mask.as_ref()).await?;
-            let new = new.signed(write.actor(), write.now());
-            let differences = new.differences(&old);
-            let why = if differences.is_empty() { "estimate confirmed".to_owned() } else { differences.join(", ") };
-            let updated = write.put::<Estimates>(Change::new(new.clone(), EstimateEvent::Updated)).await?;
-            ranking.announce(write, vec![(new, why)]).await?;
+            let mut written = Vec::new();
+            let sign = async |write: &mut Write, old: Estimate, new: Estimate| {
+                let new = new.signed(write.actor(), write.now());
+                let differences = new.differences(&old);
+                let why = if differences.is_empty() { "estimate confirmed".to_owned() } else { differences.join(", ") };
+                written.push((new.clone(), why));
+                Ok(Change::new(new, EstimateEvent::Updated))
+            };
+            let updated = write.update::<Estimates, _>(&name, patch, r.update_mask.as_ref(), sign).await?;
+            ranking.announce(write, written).await?;
             Ok(updated)
         };
         rpc::written(self.store.write(&call, &workspace, update).await)
@@ -110,11 +107,10 @@ impl PrioritizationService for Api {
         let workspace = name.workspace().clone();
         let delete = async move |write: &mut Write| {
             let ranking = PriorityRanking::read(write).await?;
-            let decide = |estimate| Ok::<_, std::convert::Infallible>(Change::new(estimate, EstimateEvent::Deleted));
+            let decide = async |_: &mut Write, estimate| Ok(Change::new(estimate, EstimateEvent::Deleted));
             let deleted = write.delete::<Estimates, _>(&name, &r.etag, decide).await?;
-            order
-                .announce(write, vec![(resource::<Estimates>(deleted.clone())?, "estimate deleted".to_owned())])
-                .await?;
+            let estimate = resource::<Estimates>(deleted.clone())?;
+            ranking.announce(write, vec![(estimate, "estimate deleted".to_owned())]).await?;
             Ok(deleted)
         };
         rpc::written(self.store.write(&call, &workspace, delete).await)
@@ -126,10 +122,12 @@ impl PrioritizationService for Api {
         let workspace = name.workspace().clone();
         let undelete = async move |write: &mut Write| {
             let ranking = PriorityRanking::read(write).await?;
-            let decide = |estimate| Ok::<_, std::convert::Infallible>(Change::new(estimate, EstimateEvent::Undeleted));
+            let decide = async |write: &mut Write, estimate: Estimate| {
+                write.require::<Initiatives>("estimate.initiative", &estimate.initiative).await?;
+                Ok(Change::new(estimate, EstimateEvent::Undeleted))
+            };
             let undeleted = write.undelete::<Estimates, _>(&name, &r.etag, decide).await?;
             let estimate = resource::<Estimates>(undeleted.clone())?;
-            write.require::<Initiatives>("estimate.initiative", &estimate.initiative).await?;
             ranking.announce(write, vec![(estimate, "estimate undeleted".to_owned())]).await?;
             Ok(undeleted)
         };

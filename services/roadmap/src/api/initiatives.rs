@@ -1,6 +1,7 @@
 //! Initiatives: the standard methods, the state methods and dependencies. The roadmap they make is in `roadmap`.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use tonic::{Request, Response, Status};
 use waymark_domain::roadmap::{Declining, Dependencies, Horizon, Initiative};
@@ -8,11 +9,11 @@ use waymark_domain::{Name, Violations, text};
 use waymark_proto::convert;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapService;
-use waymark_rpc::{self as rpc, batch_rows, parse, required};
-use waymark_store::{Error, ListQuery, Sheet, Write, resource};
+use waymark_rpc::{self as rpc, batch_rows, parse};
+use waymark_store::{Batch, Error, ListQuery, Write};
 
 use super::Api;
-use crate::store::{Initiatives, Products, propose};
+use crate::store::{Initiatives, propose, require_product};
 
 const REASON: usize = 2_000;
 
@@ -41,10 +42,15 @@ impl RoadmapService for Api {
 
     async fn create_initiative(&self, request: Request<pb::CreateInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let workspace = rpc::or_status(parse("parent", &r.parent))?;
-        let message = rpc::or_status(required("initiative", r.initiative))?;
-        let create = async move |write: &mut Write| propose(write, &r.initiative_id, message.clone()).await;
-        rpc::written(self.store.write_blind(&call, &workspace, create).await)
+        let (parent, id, message) = (&r.parent, &r.initiative_id, r.initiative);
+        // One that belongs to no product needs nothing to be there.
+        let apart = message.as_ref().is_some_and(|initiative| initiative.product.is_empty());
+        rpc::written(if apart {
+            let propose = |initiative: Initiative| Ok::<_, Infallible>(initiative.propose());
+            self.store.create_blind::<Initiatives, _>(&call, parent, id, message, propose).await
+        } else {
+            self.store.create::<Initiatives, _>(&call, parent, id, message, propose).await
+        })
     }
 
     async fn batch_create_initiatives(
@@ -52,68 +58,43 @@ impl RoadmapService for Api {
         request: Request<pb::BatchCreateInitiativesRequest>,
     ) -> Result<Response<pb::BatchCreateInitiativesResponse>, Status> {
         let (call, r) = rpc::open(request)?;
-        let workspace = rpc::or_status(parse("parent", &r.parent))?;
-        let rows =
-            rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.initiative_id, row.initiative))))?;
-        let create = async move |write: &mut Write| {
-            let mut sheet =
-                Sheet::<Initiatives>::open(write, rows.iter().map(|(id, _)| id.as_str()), r.partial).await?;
-            for (id, message) in rows {
-                let created = match sheet.claim(write, &id, message) {
-                    Ok(message) => propose(write, &id, message).await,
-                    Err(error) => Err(error),
-                };
-                sheet.note(created)?;
-            }
-            let batch = sheet.batch;
-            Ok(pb::BatchCreateInitiativesResponse { initiatives: batch.items, failures: batch.failures })
-        };
-        rpc::written(self.store.write(&call, &workspace, create).await)
+        let row = |row: pb::CreateInitiativeRequest| (row.parent, (row.initiative_id, row.initiative));
+        let rows = rpc::or_status(batch_rows(&r.parent, r.requests, row))?;
+        let reply =
+            |batch: Batch<_>| pb::BatchCreateInitiativesResponse { initiatives: batch.items, failures: batch.failures };
+        let created =
+            self.store.batch_create::<Initiatives, _, _>(&call, &r.parent, rows, r.partial, propose, reply).await;
+        rpc::written(created)
     }
 
     async fn update_initiative(&self, request: Request<pb::UpdateInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let patch = rpc::or_status(required("initiative", r.initiative))?;
-        let name: Name<Initiative> = rpc::or_status(parse("initiative.name", &patch.name))?;
-        let workspace = name.workspace().clone();
-        let update = async move |write: &mut Write| {
-            let (old, new) = write.patched::<Initiatives>(&name, patch, r.update_mask.as_ref()).await?;
-            if let Some(product) = new.product.as_ref().filter(|product| old.product.as_ref() != Some(*product)) {
-                write.require::<Products>("initiative.product", product).await?;
+        let revise = async |write: &mut Write, old: Initiative, new: Initiative| {
+            if new.product != old.product {
+                require_product(write, &new).await?;
             }
-            write.put::<Initiatives>(new.revise(&old).map_err(Error::rule)?).await
+            new.revise(&old).map_err(Error::rule)
         };
-        rpc::written(self.store.write(&call, &workspace, update).await)
+        rpc::written(self.store.update::<Initiatives, _>(&call, r.initiative, r.update_mask, revise).await)
     }
 
     async fn delete_initiative(&self, request: Request<pb::DeleteInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let name: Name<Initiative> = rpc::or_status(parse("name", &r.name))?;
-        let workspace = name.workspace().clone();
-        let delete = async move |write: &mut Write| {
+        let delete = async |write: &mut Write, initiative: Initiative| {
             let graph: Dependencies = write.all::<Initiatives>().await?.iter().collect();
-            write.delete::<Initiatives, _>(&name, &r.etag, |initiative| initiative.delete(&graph)).await
+            initiative.delete(&graph).map_err(Error::rule)
         };
-        rpc::written(self.store.write(&call, &workspace, delete).await)
+        rpc::written(self.store.delete::<Initiatives, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_initiative(&self, request: Request<pb::UndeleteInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let name: Name<Initiative> = rpc::or_status(parse("name", &r.name))?;
-        let workspace = name.workspace().clone();
-        let undelete = async move |write: &mut Write| {
+        let undelete = async |write: &mut Write, initiative: Initiative| {
+            require_product(write, &initiative).await?;
             let live: BTreeSet<_> = write.all::<Initiatives>().await?.into_iter().map(|i| i.meta.name).collect();
-            let undeleted = write
-                .undelete::<Initiatives, _>(&name, &r.etag, |initiative| {
-                    initiative.undelete(|name| live.contains(name))
-                })
-                .await?;
-            if let Some(product) = resource::<Initiatives>(undeleted.clone())?.product {
-                write.require::<Products>("initiative.product", &product).await?;
-            }
-            Ok(undeleted)
+            initiative.undelete(|name| live.contains(name)).map_err(Error::rule)
         };
-        rpc::written(self.store.write(&call, &workspace, undelete).await)
+        rpc::written(self.store.undelete::<Initiatives, _>(&call, &r.name, &r.etag, undelete).await)
     }
 
     async fn schedule_initiative(&self, request: Request<pb::ScheduleInitiativeRequest>) -> Answer {
@@ -121,21 +102,15 @@ impl RoadmapService for Api {
         let mut violations = Violations::new();
         let target = r.target.and_then(|target| violations.nested("target", target.try_into()));
         rpc::or_status(violations.into_result())?;
-        rpc::written(
-            self.store
-                .change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, _| initiative.schedule(target))
-                .await,
-        )
+        let schedule = async |_: &mut Write, initiative: Initiative| initiative.schedule(target).map_err(Error::rule);
+        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, schedule).await)
     }
 
     async fn move_initiative(&self, request: Request<pb::MoveInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
         let horizon: Horizon = rpc::or_status(r.horizon().try_into())?;
-        rpc::written(
-            self.store
-                .change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, _| initiative.relocate(horizon))
-                .await,
-        )
+        let relocate = async |_: &mut Write, initiative: Initiative| initiative.relocate(horizon).map_err(Error::rule);
+        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, relocate).await)
     }
 
     async fn waive_risk(&self, request: Request<pb::WaiveRiskRequest>) -> Answer {
@@ -145,35 +120,40 @@ impl RoadmapService for Api {
         let reason = violations.check("reason", text::required(r.reason, REASON));
         let (Some(risk), Some(reason)) = (risk, reason) else { return Err(rpc::status(&violations)) };
         let by = call.actor.subject.clone();
-        let waive = |initiative: Initiative, now| initiative.waive_risk(risk, reason, by, now);
+        let waive = async |write: &mut Write, initiative: Initiative| {
+            initiative.waive_risk(risk, reason, by, write.now()).map_err(Error::rule)
+        };
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, waive).await)
     }
 
     async fn commit_initiative(&self, request: Request<pb::CommitInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
         let by = call.actor.subject.clone();
-        rpc::written(
-            self.store
-                .change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, now| initiative.commit(by, now))
-                .await,
-        )
+        let commit =
+            async |write: &mut Write, initiative: Initiative| initiative.commit(by, write.now()).map_err(Error::rule);
+        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, commit).await)
     }
 
     async fn start_initiative(&self, request: Request<pb::StartInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, Initiative::start).await)
+        let start =
+            async |write: &mut Write, initiative: Initiative| initiative.start(write.now()).map_err(Error::rule);
+        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, start).await)
     }
 
     async fn ship_initiative(&self, request: Request<pb::ShipInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, Initiative::ship).await)
+        let ship = async |write: &mut Write, initiative: Initiative| initiative.ship(write.now()).map_err(Error::rule);
+        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, ship).await)
     }
 
     async fn decline_initiative(&self, request: Request<pb::DeclineInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
         let declining: Declining = rpc::or_status((&r).try_into())?;
         let by = call.actor.subject.clone();
-        let decline = |initiative: Initiative, now| initiative.decline(declining, by, now);
+        let decline = async |write: &mut Write, initiative: Initiative| {
+            initiative.decline(declining, by, write.now()).map_err(Error::rule)
+        };
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, decline).await)
     }
 
@@ -181,38 +161,34 @@ impl RoadmapService for Api {
         let (call, r) = rpc::open(request)?;
         let reason = text::required(r.reason, REASON)
             .map_err(|error| rpc::status(&Violations::one("reason", error.to_string())))?;
-        rpc::written(
-            self.store
-                .change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, now| initiative.pause(reason, now))
-                .await,
-        )
+        let pause = async |write: &mut Write, initiative: Initiative| {
+            initiative.pause(reason, write.now()).map_err(Error::rule)
+        };
+        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, pause).await)
     }
 
     async fn resume_initiative(&self, request: Request<pb::ResumeInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        rpc::written(
-            self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, |initiative, _| initiative.resume()).await,
-        )
+        let resume = async |_: &mut Write, initiative: Initiative| initiative.resume().map_err(Error::rule);
+        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, resume).await)
     }
 
     async fn add_dependency(&self, request: Request<pb::AddDependencyRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let name: Name<Initiative> = rpc::or_status(parse("name", &r.name))?;
         let dependency: Name<Initiative> = rpc::or_status(parse("dependency", &r.dependency))?;
-        let workspace = name.workspace().clone();
-        let add = async move |write: &mut Write| {
-            let initiative = write.load::<Initiatives>(&name, &r.etag).await?;
+        let add = async |write: &mut Write, initiative: Initiative| {
             write.require::<Initiatives>("dependency", &dependency).await?;
             let graph: Dependencies = write.all::<Initiatives>().await?.iter().collect();
-            write.put::<Initiatives>(initiative.add_dependency(dependency, &graph).map_err(Error::rule)?).await
+            initiative.add_dependency(dependency, &graph).map_err(Error::rule)
         };
-        rpc::written(self.store.write(&call, &workspace, add).await)
+        rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, add).await)
     }
 
     async fn remove_dependency(&self, request: Request<pb::RemoveDependencyRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
         let dependency: Name<Initiative> = rpc::or_status(parse("dependency", &r.dependency))?;
-        let remove = |initiative: Initiative, _| initiative.remove_dependency(dependency);
+        let remove =
+            async |_: &mut Write, initiative: Initiative| initiative.remove_dependency(dependency).map_err(Error::rule);
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, remove).await)
     }
 

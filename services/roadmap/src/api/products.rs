@@ -3,20 +3,15 @@
 use std::convert::Infallible;
 
 use tonic::{Request, Response, Status};
+use waymark_domain::Change;
 use waymark_domain::roadmap::{Product, ProductEvent};
-use waymark_domain::{Change, Name};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::strategy_service_server::StrategyService;
-use waymark_rpc::{self as rpc, batch_rows, parse};
-use waymark_store::{Error, ListQuery};
+use waymark_rpc::{self as rpc, batch_rows};
+use waymark_store::{Batch, Error, ListQuery, Write};
 
 use super::Api;
 use crate::store::{Initiatives, Products};
-
-#[expect(clippy::unnecessary_wraps, reason = "the store takes decisions, which may fail")]
-fn created(product: Product) -> Result<Change<Product>, Infallible> {
-    Ok(Change::new(product, ProductEvent::Created))
-}
 
 #[tonic::async_trait]
 impl StrategyService for Api {
@@ -41,7 +36,8 @@ impl StrategyService for Api {
         request: Request<pb::CreateProductRequest>,
     ) -> Result<Response<pb::Product>, Status> {
         let (call, r) = rpc::open(request)?;
-        rpc::written(self.store.create::<Products, _>(&call, &r.parent, &r.product_id, r.product, created).await)
+        let create = |product| Ok::<_, Infallible>(Change::new(product, ProductEvent::Created));
+        rpc::written(self.store.create_blind::<Products, _>(&call, &r.parent, &r.product_id, r.product, create).await)
     }
 
     async fn batch_create_products(
@@ -51,11 +47,10 @@ impl StrategyService for Api {
         let (call, r) = rpc::open(request)?;
         let rows =
             rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.product_id, row.product))))?;
-        let reply = |batch: waymark_store::Batch<_>| pb::BatchCreateProductsResponse {
-            products: batch.items,
-            failures: batch.failures,
-        };
-        rpc::written(self.store.batch_create::<Products, _, _>(&call, &r.parent, rows, r.partial, created, reply).await)
+        let reply =
+            |batch: Batch<_>| pb::BatchCreateProductsResponse { products: batch.items, failures: batch.failures };
+        let create = async |_: &mut Write, product| Ok(Change::new(product, ProductEvent::Created));
+        rpc::written(self.store.batch_create::<Products, _, _>(&call, &r.parent, rows, r.partial, create, reply).await)
     }
 
     async fn update_product(
@@ -63,7 +58,7 @@ impl StrategyService for Api {
         request: Request<pb::UpdateProductRequest>,
     ) -> Result<Response<pb::Product>, Status> {
         let (call, r) = rpc::open(request)?;
-        let decide = |_: &Product, new| Ok::<_, Infallible>(Change::new(new, ProductEvent::Updated));
+        let decide = async |_: &mut Write, _: Product, new| Ok(Change::new(new, ProductEvent::Updated));
         rpc::written(self.store.update::<Products, _>(&call, r.product, r.update_mask, decide).await)
     }
 
@@ -72,17 +67,17 @@ impl StrategyService for Api {
         request: Request<pb::DeleteProductRequest>,
     ) -> Result<Response<pb::Product>, Status> {
         let (call, r) = rpc::open(request)?;
-        let name: Name<Product> = rpc::or_status(parse("name", &r.name))?;
-        let workspace = name.workspace().clone();
-        let deleted = self.store.write(&call, &workspace, async move |write| {
+        let delete = async |write: &mut Write, product: Product| {
             let initiatives = write.all::<Initiatives>().await?;
-            if let Some(referrer) = initiatives.iter().find(|i| i.product.as_ref() == Some(&name)) {
-                return Err(Error::InUse { resource: name.to_string(), referrer: referrer.meta.name.to_string() });
+            let name = &product.meta.name;
+            match initiatives.iter().find(|initiative| initiative.product.as_ref() == Some(name)) {
+                None => Ok(Change::new(product, ProductEvent::Deleted)),
+                Some(referrer) => {
+                    Err(Error::InUse { resource: name.to_string(), referrer: referrer.meta.name.to_string() })
+                }
             }
-            let decide = |product| Ok::<_, Infallible>(Change::new(product, ProductEvent::Deleted));
-            write.delete::<Products, _>(&name, &r.etag, decide).await
-        });
-        rpc::written(deleted.await)
+        };
+        rpc::written(self.store.delete::<Products, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_product(
@@ -90,7 +85,7 @@ impl StrategyService for Api {
         request: Request<pb::UndeleteProductRequest>,
     ) -> Result<Response<pb::Product>, Status> {
         let (call, r) = rpc::open(request)?;
-        let decide = |product| Ok::<_, Infallible>(Change::new(product, ProductEvent::Undeleted));
+        let decide = async |_: &mut Write, product| Ok(Change::new(product, ProductEvent::Undeleted));
         rpc::written(self.store.undelete::<Products, _>(&call, &r.name, &r.etag, decide).await)
     }
 }

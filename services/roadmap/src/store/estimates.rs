@@ -47,7 +47,7 @@ impl PriorityRanking {
         for (name, (estimate, why)) in last {
             let moved = after.moved_since(&self.before, &estimate, &why, write.now());
             if let Some((change, initiative)) = moved.zip(self.initiatives.remove(&name)) {
-                write.put::<Initiatives>(initiative.announce_rank(change)).await?;
+                write.put::<Initiatives>(initiative.announce_rank(change))?;
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The table of initiatives and how one comes into it.
 
-use waymark_domain::WorkspaceId;
 use waymark_domain::roadmap::Initiative;
+use waymark_domain::{Change, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table, Write, resource};
 
@@ -25,13 +25,18 @@ impl Table for Initiatives {
     ];
 }
 
-/// Creates an initiative from what a caller sent; its product must exist.
-pub async fn propose(write: &mut Write, id: &str, message: pb::Initiative) -> Result<pb::Initiative, Error> {
-    let initiative = write.draft::<Initiatives>(id, message)?;
-    if let Some(product) = &initiative.product {
-        write.require::<Products>("initiative.product", product).await?;
+/// Proposes a new initiative; its product must exist.
+pub async fn propose(write: &mut Write, initiative: Initiative) -> Result<Change<Initiative>, Error> {
+    require_product(write, &initiative).await?;
+    Ok(initiative.propose())
+}
+
+/// Refuses an initiative of a product that does not exist.
+pub async fn require_product(write: &mut Write, initiative: &Initiative) -> Result<(), Error> {
+    match &initiative.product {
+        Some(product) => write.require::<Products>("initiative.product", product).await,
+        None => Ok(()),
     }
-    write.put::<Initiatives>(initiative.propose()).await
 }
 
 /// The initiatives that are still to be decided on or built.

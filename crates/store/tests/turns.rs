@@ -52,7 +52,9 @@ async fn writes_that_share_a_transaction_fail_each_for_itself() {
         let (s, _database) = open(engine).await;
         let make = |call: Call, id: String| {
             let s = s.clone();
-            async move { s.create::<Products, _>(&call, "workspaces/acme", &id, Some(product("A", "")), created).await }
+            async move {
+                s.create_blind::<Products, _>(&call, "workspaces/acme", &id, Some(product("A", "")), created).await
+            }
         };
         create(&s, "taken", "").await;
         let mut expected = BTreeSet::from(["taken".to_owned()]);
@@ -89,7 +91,7 @@ async fn an_abandoned_write_takes_nobody_along() {
                 async move {
                     let id = format!("p{round}-{n}");
                     let (call, work) = (call(), Some(product("A", "")));
-                    let create = s.create::<Products, _>(&call, "workspaces/acme", &id, work, created);
+                    let create = s.create_blind::<Products, _>(&call, "workspaces/acme", &id, work, created);
                     // Every other caller goes away, each at another moment.
                     if n % 2 == 0 {
                         create.await.unwrap();
@@ -115,7 +117,7 @@ async fn nobody_is_answered_before_the_commit_they_share() {
     let other = database.connect().await.unwrap();
     create(&s, "before", "").await;
     let (call, acme) = (call(), ws());
-    let make = || s.create::<Products, _>(&call, "workspaces/acme", "", Some(product("A", "")), created);
+    let make = || s.create_blind::<Products, _>(&call, "workspaces/acme", "", Some(product("A", "")), created);
     let mut shared = 0;
     for _ in 0..10 {
         let killer = s.write(&call, &acme, async |_| {
@@ -128,7 +130,7 @@ async fn nobody_is_answered_before_the_commit_they_share() {
         let (first, killed, last) = tokio::join!(make(), killer, make());
         let existing = stored(&s).await.0.len() as i64;
         assert_eq!(s.revision(&ws()).await.unwrap(), existing, "all that is counted is there");
-        shared += i32::from(matches!(&first, Err(Error::Commit(_))) && first.unwrap_err().is_transient());
+        shared += i32::from(matches!(&first, Err(Error::Unconfirmed(_))) && first.unwrap_err().is_transient());
         assert!(killed.is_err());
         assert!(last.is_ok() || last.is_err_and(|error| error.is_transient()));
     }
@@ -143,10 +145,10 @@ async fn a_write_that_goes_on_after_a_failed_statement_is_refused() {
         create(&s, "taken", "").await;
         let (call, acme) = (call(), ws());
         let careless = s.write(&call, &acme, async |write| {
-            let new = write.create::<Products, _>("new", product("A", ""), created).await?;
+            let new = write.create::<Products, _>("new", product("A", ""), created)?;
             assert!(write.exists::<Products>(&"workspaces/acme/products/new".parse().unwrap()).await?);
             // The name is taken, which shows when the next read sends it.
-            write.create::<Products, _>("taken", product("A", ""), created).await?;
+            write.create::<Products, _>("taken", product("A", ""), created)?;
             assert!(write.exists::<Products>(&"workspaces/acme/products/new".parse().unwrap()).await.is_err());
             Ok::<pb::Product, Error>(new)
         });
@@ -165,7 +167,7 @@ async fn a_full_disk_refuses_writes_and_keeps_those_it_confirms_later() {
     let mut refused = 0;
     for number in 0..500 {
         let full = s
-            .create::<Products, _>(
+            .create_blind::<Products, _>(
                 &call(),
                 "workspaces/acme",
                 &format!("p{number}"),
@@ -181,7 +183,8 @@ async fn a_full_disk_refuses_writes_and_keeps_those_it_confirms_later() {
     }
     assert_eq!(refused, 1, "the disk is full");
     // What fails after it must not leave a transaction open in which later ones are confirmed and never committed.
-    let again = s.create::<Products, _>(&call(), "workspaces/acme", "before", Some(product("A", "")), created).await;
+    let again =
+        s.create_blind::<Products, _>(&call(), "workspaces/acme", "before", Some(product("A", "")), created).await;
     assert!(again.is_err());
     create(&s, "after", "").await;
     let (ids, revisions) = stored(&s).await;
@@ -204,10 +207,9 @@ async fn a_write_abandoned_while_it_begins_leaves_no_transaction_open() {
     let s = Store::connect(&options, &host.clock, &host.ids).await.unwrap();
     for round in 0..100_u64 {
         let (call, acme, patience) = (call(), ws(), Duration::from_micros(10 * round));
-        let begin =
-            s.write(&call, &acme, async |write| write.create::<Products, _>("", product("A", ""), created).await);
+        let begin = s.write(&call, &acme, async |write| write.create::<Products, _>("", product("A", ""), created));
         abandon_after(patience, begin).await;
-        let blind = s.create::<Products, _>(&call, "workspaces/acme", "", Some(product("A", "")), created);
+        let blind = s.create_blind::<Products, _>(&call, "workspaces/acme", "", Some(product("A", "")), created);
         abandon_after(patience, blind).await;
         // One statement, committed by itself unless a transaction is open.
         create(&s, &format!("p{round}"), "").await;
@@ -234,8 +236,7 @@ async fn a_transaction_whose_end_is_not_confirmed_frees_the_turn() {
     for attempt in 0.. {
         assert!(attempt < 10, "no transaction was shared");
         let id = format!("first{attempt}");
-        let first =
-            s.write(&call, &acme, async |write| write.create::<Products, _>(&id, product("A", ""), created).await);
+        let first = s.write(&call, &acme, async |write| write.create::<Products, _>(&id, product("A", ""), created));
         // Takes the transaction over when the first is done, and stops its server process: what is sent then gets no
         // answer.
         let stopped = Cell::new(None);
@@ -257,7 +258,7 @@ async fn a_transaction_whose_end_is_not_confirmed_frees_the_turn() {
     }
     // The server undoes it when it finds that nobody is there.
     waymark_testkit::wait_for("the workspace to be writable", Duration::from_secs(20), async || {
-        s.create::<Products, _>(&call, "workspaces/acme", "after", Some(product("A", "")), created).await.ok()
+        s.create_blind::<Products, _>(&call, "workspaces/acme", "after", Some(product("A", "")), created).await.ok()
     })
     .await;
     let (ids, revisions) = stored(&s).await;
@@ -273,7 +274,9 @@ async fn a_write_abandoned_in_a_statement_that_fails_takes_nobody_along() {
     for round in 0..30_u64 {
         let made = |id: String| {
             let s = s.clone();
-            async move { s.create::<Products, _>(&call(), "workspaces/acme", &id, Some(product("A", "")), created).await }
+            async move {
+                s.create_blind::<Products, _>(&call(), "workspaces/acme", &id, Some(product("A", "")), created).await
+            }
         };
         let abandoned = tokio::time::timeout(Duration::from_micros(400 + 40 * round), made("taken".to_owned()));
         let (first, _, last) = tokio::join!(made(format!("first{round}")), abandoned, made(format!("last{round}")));

@@ -1,0 +1,291 @@
+//! A draft: what a decision puts, as rows that wait to be sent. It has no connection, hence cannot read and never waits;
+//! what it holds becomes statements in `sql` alone.
+
+pub(crate) mod sql;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use prost::Message;
+use sea_orm::Value;
+use serde_json::Map;
+use uuid::Uuid;
+use waymark_clock::Ids;
+use waymark_domain::{Change, Failure, Name, Resource, ResourceId, Violations, WorkspaceId};
+use waymark_proto::{ResourceMessage, Standard};
+use waymark_request::Call;
+
+use crate::{Error, Table};
+
+/// What a write has put so far. It may put what is new; what exists is changed by a [`Write`](crate::Write), which has
+/// read it.
+pub struct Draft {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) call: Call,
+    pub(crate) now: DateTime<Utc>,
+    ids: Ids,
+    /// Events so far.
+    events: i32,
+    /// Bodies as they were loaded or put, to tell what changed.
+    bodies: BTreeMap<(&'static str, String), String>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// A row to be inserted, or updated if a version of it is there.
+pub(crate) struct Row {
+    pub workspace: String,
+    pub table: &'static str,
+    /// The collection of the resource, or what its name is made of in an error.
+    pub collection: &'static str,
+    pub id: String,
+    /// The version that is replaced.
+    pub replaces: Option<u64>,
+    pub cells: Vec<(&'static str, Cell)>,
+}
+
+/// A value of a row.
+pub(crate) enum Cell {
+    Value(Value),
+    /// A JSON text.
+    Json(String),
+    /// The write's revision, which is known only under the workspace's lock.
+    Revision,
+    /// What a request was answered: the digest of the request, the revision in eight bytes, the answer.
+    Answer {
+        digest: Vec<u8>,
+        message: Vec<u8>,
+    },
+}
+
+impl<V: Into<Value>> From<V> for Cell {
+    fn from(value: V) -> Self {
+        Self::Value(value.into())
+    }
+}
+
+impl Draft {
+    pub(crate) fn new(workspace: &WorkspaceId, call: &Call, ids: &Ids, now: DateTime<Utc>) -> Self {
+        Self {
+            workspace: workspace.clone(),
+            call: call.clone(),
+            now,
+            ids: ids.clone(),
+            events: 0,
+            bodies: BTreeMap::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// The time of this write.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// A new identity.
+    pub fn new_id(&self) -> Uuid {
+        self.ids.at(self.now)
+    }
+
+    /// The workspace that is written to.
+    pub fn workspace(&self) -> &WorkspaceId {
+        &self.workspace
+    }
+
+    /// Who asks for the write.
+    pub fn actor(&self) -> &str {
+        &self.call.actor.subject
+    }
+
+    /// A resource that does not exist yet, from what a caller sent: complete and checked, not put. Output-only fields
+    /// are ignored, standard ones filled in; `id` empty: one is made.
+    pub fn fresh<T: Table>(&self, id: &str, mut message: T::Message) -> Result<T::Resource, Error> {
+        let uid = self.new_id();
+        let mut violations = Violations::new();
+        let id_field = format!("{}_id", T::Message::SINGULAR);
+        let id = if id.is_empty() { uid.simple().to_string() } else { id.to_owned() };
+        let id: Option<ResourceId> = violations.check(&id_field, id.parse());
+        message.clear_output_only();
+        let given = message.standard();
+        // A wrong id must not hide what else is wrong, so the rest is checked under a name that is right.
+        let checked = id.clone().or_else(|| "x".parse().ok());
+        let name = checked.map(|id| Name::<T::Resource>::new(self.workspace.clone(), id).to_string());
+        let now = Some(waymark_proto::convert::timestamp(self.now));
+        message.set_standard(Standard {
+            name: name.unwrap_or_default(),
+            uid: uid.to_string(),
+            etag: "0".into(),
+            create_time: now,
+            update_time: now,
+            delete_time: None,
+            display_name: given.display_name,
+            labels: given.labels,
+        });
+        match violations.nested(T::Message::SINGULAR, T::Resource::try_from(message)) {
+            Some(resource) if violations.is_empty() => Ok(resource),
+            _ => Err(violations.into()),
+        }
+    }
+
+    /// Decides on a new resource and puts it. `id` empty: one is made.
+    pub fn create<T: Table, E: Failure + Send + Sync + 'static>(
+        &mut self,
+        id: &str,
+        message: T::Message,
+        decide: impl FnOnce(T::Resource) -> Result<Change<T::Resource>, E>,
+    ) -> Result<T::Message, Error> {
+        let change = decide(self.fresh::<T>(id, message)?).map_err(Error::rule)?;
+        if change.state().meta().version > 0 {
+            return Err(Error::bug("a resource that exists is created"));
+        }
+        self.put::<T>(change)
+    }
+
+    /// Puts a change: the state under its next version, and a log row per event. Returns the resource as it now is.
+    pub(crate) fn put<T: Table>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
+        let (mut resource, events) = change.into_parts();
+        let meta = resource.meta_mut();
+        let (id, previous) = (meta.name.id().as_str().to_owned(), meta.version);
+        meta.version = previous + 1;
+        meta.update_time = self.now;
+        if *meta.name.workspace() != self.workspace {
+            return Err(Error::NotFound(meta.name.to_string()));
+        }
+        let message = T::Message::from(&resource);
+        let body = serde_json::to_string(&message).map_err(Error::bug)?;
+        self.rows.push(self.state::<T>(&resource, (previous > 0).then_some(previous), &body));
+        let before = self.bodies.insert((T::TABLE, id.clone()), body.clone());
+        let changed = before.map(|before| changed_fields(&before, &body)).unwrap_or_default();
+        for event in events {
+            let row = self.event::<T>(&id, event.into(), &body, &changed)?;
+            self.rows.push(row);
+            self.events += 1;
+        }
+        Ok(message)
+    }
+
+    /// Whether anything was announced: nothing is saved without.
+    pub(crate) fn has_events(&self) -> bool {
+        self.events > 0
+    }
+
+    /// Notes how a resource stood when it was read.
+    pub(crate) fn loaded(&mut self, table: &'static str, id: String, body: String) {
+        self.bodies.insert((table, id), body);
+    }
+
+    /// Keeps what the request was answered.
+    pub(crate) fn remember(&mut self, request_id: Uuid, answer: &impl Message) {
+        let answer = Cell::Answer { digest: self.call.digest.to_vec(), message: answer.encode_to_vec() };
+        self.rows.push(Row {
+            workspace: self.workspace.id().to_owned(),
+            table: "requests",
+            collection: "requests",
+            id: request_id.to_string(),
+            replaces: None,
+            cells: vec![
+                ("workspace", self.workspace.id().into()),
+                ("request_id", request_id.to_string().into()),
+                ("revision", Cell::Revision),
+                ("time", self.now.timestamp_micros().into()),
+                ("answer", answer),
+            ],
+        });
+    }
+
+    fn state<T: Table>(&self, resource: &T::Resource, replaces: Option<u64>, body: &str) -> Row {
+        let meta = resource.meta();
+        let mut cells = Vec::with_capacity(9 + T::COLUMNS.len());
+        if replaces.is_none() {
+            cells.extend([
+                ("workspace", self.workspace.id().into()),
+                ("id", meta.name.id().as_str().into()),
+                ("uid", meta.uid.to_string().into()),
+                ("create_time", meta.create_time.timestamp_micros().into()),
+            ]);
+        }
+        cells.extend([
+            ("version", meta.version.cast_signed().into()),
+            ("display_name", meta.display_name.clone().into()),
+            ("update_time", meta.update_time.timestamp_micros().into()),
+            ("delete_time", meta.delete_time.map(|t| t.timestamp_micros()).into()),
+            ("body", Cell::Json(body.to_owned())),
+        ]);
+        cells.extend(T::COLUMNS.iter().map(|column| (column.name, column.value_of(resource).into())));
+        let id = meta.name.id().as_str().to_owned();
+        let workspace = self.workspace.id().to_owned();
+        Row { workspace, table: T::TABLE, collection: T::Resource::COLLECTION, id, replaces, cells }
+    }
+
+    fn event<T: Table>(&self, id: &str, verb: &str, body: &str, changed: &[String]) -> Result<Row, Error> {
+        let package = T::Message::FULL_NAME.rsplit_once('.').map_or("", |(package, _)| package);
+        let event_type = format!("{package}.{}{verb}", T::Resource::KIND);
+        if !waymark_proto::event::is_event(&event_type) {
+            return Err(Error::bug(format!("{event_type} is not an event of the contract")));
+        }
+        let causation = self.call.causation.as_ref().map(|c| c.event_id.to_string());
+        let mut change = Map::new();
+        change.insert("actor".into(), self.actor().into());
+        if let Some(id) = &causation {
+            change.insert("causationId".into(), id.clone().into());
+        }
+        if !changed.is_empty() {
+            change.insert("changedFields".into(), changed.to_vec().into());
+        }
+        let (resource, change) = (json_name(T::Message::SINGULAR), serde_json::Value::Object(change));
+        let cells = vec![
+            ("workspace", self.workspace.id().into()),
+            ("revision", Cell::Revision),
+            ("ordinal", self.events.into()),
+            ("event_id", self.new_id().to_string().into()),
+            ("type", event_type.into()),
+            ("collection", T::Resource::COLLECTION.into()),
+            ("resource_id", id.into()),
+            ("time", self.now.timestamp_micros().into()),
+            ("actor", self.actor().into()),
+            ("request_id", self.call.request_id.map(|id| id.to_string()).into()),
+            ("causation_id", causation.into()),
+            ("traceparent", self.call.traceparent.clone().into()),
+            ("data", Cell::Json(format!(r#"{{"{resource}":{body},"change":{change}}}"#))),
+        ];
+        let (workspace, id) = (self.workspace.id().to_owned(), self.events.to_string());
+        Ok(Row { workspace, table: "log", collection: "events", id, replaces: None, cells })
+    }
+}
+
+/// The name of a field in canonical JSON: lower camel case.
+pub(crate) fn json_name(field: &str) -> String {
+    let mut name = String::with_capacity(field.len());
+    let mut upper = false;
+    for c in field.chars() {
+        match c {
+            '_' => upper = true,
+            c if upper => {
+                name.extend(c.to_uppercase());
+                upper = false;
+            }
+            c => name.push(c),
+        }
+    }
+    name
+}
+
+/// Top-level fields that differ, in the contract's spelling; those that differ always are left out.
+fn changed_fields(before: &str, after: &str) -> Vec<String> {
+    // Both were written from messages, so they are objects.
+    let object = |body| serde_json::from_str::<Map<_, _>>(body).unwrap_or_default();
+    let (before, after) = (object(before), object(after));
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    keys.into_iter()
+        .filter(|key| !matches!(key.as_str(), "etag" | "updateTime") && before.get(*key) != after.get(*key))
+        .map(|key| {
+            let mut field = String::with_capacity(key.len() + 4);
+            for c in key.chars() {
+                if c.is_ascii_uppercase() {
+                    field.push('_');
+                }
+                field.push(c.to_ascii_lowercase());
+            }
+            field
+        })
+        .collect()
+}

@@ -1,0 +1,177 @@
+//! From drafts to SQL: the bump of a workspace, rows sent under its lock, and the blind form, in which the bump, the
+//! rows and the commit are one statement.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbBackend;
+use sea_orm::sea_query::extension::postgres::PgBinOper;
+use sea_orm::sea_query::{
+    Asterisk, CommonTableExpression, Expr, ExprTrait as _, Func, InsertStatement, OnConflict, Query, SubQueryStatement,
+    WithClause, WithQuery,
+};
+use uuid::Uuid;
+use waymark_domain::WorkspaceId;
+
+use crate::Error;
+use crate::statement::json_value;
+
+use super::{Cell, Draft, Row};
+
+/// Rows sent in one statement at most; databases limit the values of one.
+const TOGETHER: usize = 64;
+
+/// Where the revision comes from.
+#[derive(Clone, Copy)]
+enum Revision {
+    /// It was made under the lock.
+    Known(i64),
+    /// The statement makes it, as `bump`.
+    Bumped,
+}
+
+/// The bump of a workspace's revision under its lock, which it takes. It answers the revision, the time of the write
+/// (clocks of replicas differ and step back, the times of a workspace do not) and what the request, if it has an id, was
+/// answered before.
+pub(crate) fn bump(workspace: &WorkspaceId, now: DateTime<Utc>, request_id: Option<Uuid>) -> InsertStatement {
+    let mut answers = vec![Expr::col("revision"), Expr::col("last_time")];
+    if let Some(request_id) = request_id {
+        let mut answer = Query::select();
+        answer.column("answer").from("requests").and_where(Expr::col("workspace").eq(workspace.id()));
+        answer.and_where(Expr::col("request_id").eq(request_id.to_string()));
+        answers.push(Expr::SubQuery(None, Box::new(answer.into())));
+    }
+    let mut insert = bumping(workspace, now, bumped());
+    insert.returning(Query::returning().exprs(answers));
+    insert
+}
+
+fn bumping(workspace: &WorkspaceId, now: DateTime<Utc>, conflict: OnConflict) -> InsertStatement {
+    let values = [workspace.id().into(), 1_i64.into(), now.timestamp_micros().into()];
+    // As many values as columns.
+    Query::insert()
+        .into_table("workspaces")
+        .columns(["id", "revision", "last_time"])
+        .values_panic(values)
+        .on_conflict(conflict)
+        .take()
+}
+
+fn bumped() -> OnConflict {
+    let last_time = [Expr::col(("workspaces", "last_time")), Expr::col(("excluded", "last_time"))];
+    OnConflict::column("id")
+        .value("revision", Expr::col(("workspaces", "revision")).add(1))
+        .value("last_time", Func::greatest(last_time))
+        .to_owned()
+}
+
+/// All of a blind write. It answers the revision, or nothing when the workspace's time is ahead of the draft's: then it
+/// has changed nothing.
+pub(crate) fn blind(draft: &Draft) -> Result<WithQuery, Error> {
+    let mut conflict = bumped();
+    conflict.action_and_where(Expr::col(("workspaces", "last_time")).lte(Expr::col(("excluded", "last_time"))));
+    let mut bump = bumping(&draft.workspace, draft.now, conflict);
+    bump.returning_col("revision");
+    let mut with = WithClause::new();
+    with.cte(table("bump".to_owned(), bump.into()));
+    for (i, row) in draft.rows.iter().enumerate() {
+        with.cte(table(format!("row{i}"), sent(row, DbBackend::Postgres, Revision::Bumped)?));
+    }
+    Ok(with.query(Query::select().column("revision").from("bump").take()))
+}
+
+/// Rows to be sent under the lock, in parts that fit into one statement each: no row twice in one.
+pub(crate) fn parts(rows: &[Row]) -> Vec<&[Row]> {
+    let (mut parts, mut begin, mut seen) = (Vec::new(), 0, HashSet::new());
+    for (i, row) in rows.iter().enumerate() {
+        if !seen.insert((row.table, row.id.as_str())) || i - begin == TOGETHER {
+            parts.push(&rows[begin..i]);
+            begin = i;
+            seen = HashSet::from([(row.table, row.id.as_str())]);
+        }
+    }
+    parts.push(&rows[begin..]);
+    parts
+}
+
+/// Rows as one statement, which answers how many were written: on PostgreSQL, where it saves round trips.
+pub(crate) fn together(rows: &[Row], revision: i64) -> Result<WithQuery, Error> {
+    let mut with = WithClause::new();
+    let mut written = Expr::val(0_i64);
+    for (i, row) in rows.iter().enumerate() {
+        let name = format!("row{i}");
+        let count = Query::select().expr(Func::count(Expr::col(Asterisk))).from(name.clone()).take();
+        written = written.add(Expr::SubQuery(None, Box::new(count.into())));
+        with.cte(table(name, sent(row, DbBackend::Postgres, Revision::Known(revision))?));
+    }
+    Ok(with.query(Query::select().expr(written).take()))
+}
+
+/// One row as a statement of its own.
+pub(crate) fn alone(row: &Row, backend: DbBackend, revision: i64) -> Result<SubQueryStatement, Error> {
+    sent(row, backend, Revision::Known(revision))
+}
+
+fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<SubQueryStatement, Error> {
+    let cells = row.cells.iter().map(|(column, cell)| (*column, expression(cell, backend, revision)));
+    let Some(replaced) = row.replaces else {
+        let (columns, values): (Vec<_>, Vec<_>) = cells.unzip();
+        let mut insert = Query::insert();
+        insert.into_table(row.table).columns(columns).returning_col("workspace");
+        match revision {
+            Revision::Known(_) => insert.values(values),
+            Revision::Bumped => insert.select_from(Query::select().exprs(values).from("bump").take()),
+        }
+        .map_err(Error::bug)?;
+        return Ok(insert.into());
+    };
+    let mut update = Query::update();
+    update.table(row.table).values(cells).returning_col("workspace");
+    update.and_where(Expr::col("workspace").eq(row.workspace.as_str()));
+    update.and_where(Expr::col("id").eq(row.id.as_str()));
+    update.and_where(Expr::col("version").eq(replaced.cast_signed()));
+    Ok(update.into())
+}
+
+fn expression(cell: &Cell, backend: DbBackend, revision: Revision) -> Expr {
+    match (cell, revision) {
+        (Cell::Value(value), _) => Expr::val(value.clone()),
+        (Cell::Json(json), _) => json_value(backend, json.clone()),
+        (Cell::Revision, Revision::Known(revision)) => Expr::val(revision),
+        (Cell::Revision, Revision::Bumped) => Expr::col(("bump", "revision")),
+        (Cell::Answer { digest, message }, Revision::Known(revision)) => {
+            Expr::val([digest, &revision.to_be_bytes()[..], message].concat())
+        }
+        (Cell::Answer { digest, message }, Revision::Bumped) => Expr::val(digest.clone())
+            .binary(PgBinOper::Concatenate, Func::cust("int8send").arg(Expr::col(("bump", "revision"))))
+            .binary(PgBinOper::Concatenate, Expr::val(message.clone())),
+    }
+}
+
+fn table(name: String, statement: SubQueryStatement) -> CommonTableExpression {
+    CommonTableExpression::new().table_name(name).query(statement).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(table: &'static str, id: usize) -> Row {
+        Row {
+            workspace: "acme".into(),
+            table,
+            collection: table,
+            id: id.to_string(),
+            replaces: None,
+            cells: vec![("workspace", "acme".into())],
+        }
+    }
+
+    #[test]
+    fn a_part_has_no_row_twice_and_not_too_many() {
+        let many: Vec<Row> = (0..TOGETHER * 2 + 3).map(|i| row("products", i)).collect();
+        assert_eq!(parts(&many).iter().map(|part| part.len()).collect::<Vec<_>>(), [TOGETHER, TOGETHER, 3]);
+        let twice = [row("products", 1), row("log", 1), row("products", 2), row("products", 1), row("products", 2)];
+        assert_eq!(parts(&twice).iter().map(|part| part.len()).collect::<Vec<_>>(), [3, 2]);
+    }
+}
