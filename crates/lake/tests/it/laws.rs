@@ -142,7 +142,7 @@ fn reference(events: &[Event], measure: &Measure, settings: &TrendSettings) -> (
     (values, totals)
 }
 
-fn check(answer: &TrendAnswer, total: f64, events: &[Event], measure: &Measure, settings: &TrendSettings) {
+fn check(answer: &TrendAnswer, total: Option<f64>, events: &[Event], measure: &Measure, settings: &TrendSettings) {
     let buckets = &answer.buckets;
     assert!(buckets.windows(2).all(|pair| pair[0].end == pair[1].start));
     assert!(buckets[0].start <= settings.start() && settings.start() < buckets[0].end);
@@ -151,7 +151,7 @@ fn check(answer: &TrendAnswer, total: f64, events: &[Event], measure: &Measure, 
     let mut unbroken = settings.clone();
     unbroken.breakdown = None;
     let (_, whole) = reference(events, measure, &unbroken);
-    assert_eq!(total, whole.get(&None).copied().unwrap_or_default());
+    assert_eq!(total, Some(whole.get(&None).copied().unwrap_or_default()));
     if settings.breakdown.is_none() {
         totals.entry(None).or_insert(0.0);
     }
@@ -190,13 +190,13 @@ proptest! {
             let Case { measure, settings, .. } = &case;
             let before = lake.trend("acme", measure, settings).await.unwrap();
             let whole = Period::new(settings.start(), settings.end()).unwrap();
-            let total = lake.total("acme", measure, whole).await.unwrap();
+            let total = lake.total("acme", measure, whole).await.ok();
             check(&before, total, &sent, measure, settings);
 
             lake.compact("acme").await.unwrap();
             let after = lake.trend("acme", measure, settings).await.unwrap();
             assert_eq!((&after.series, &after.buckets), (&before.series, &before.buckets));
-            assert_eq!(lake.total("acme", measure, whole).await.unwrap(), total);
+            assert_eq!(lake.total("acme", measure, whole).await.ok(), total);
             assert_eq!(lake.compact("acme").await.unwrap().rows_rewritten, 0);
 
             let reopened = open_with(&folder, options());

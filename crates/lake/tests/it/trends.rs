@@ -65,7 +65,7 @@ async fn unique_users_return_but_count_once_in_the_total() {
     let visitors = measure(MeasureKind::UniqueUsers, &["visit"]);
     let answer = lake.trend("acme", &visitors, &march()).await.unwrap();
     assert_eq!(answer.series, [Series { key: None, values: vec![1.0, 2.0, 0.0], total: 2.0 }]);
-    assert_eq!(lake.total("acme", &visitors, whole(&march())).await.unwrap(), 2.0);
+    assert_eq!(lake.total("acme", &visitors, whole(&march())).await.ok(), Some(2.0));
 }
 
 #[tokio::test]
@@ -103,10 +103,10 @@ async fn sums_breakdowns_and_filters_read_properties() {
     let only = async |condition| {
         let filter = PropertyFilter::new("plan".into(), condition).unwrap();
         let measure = Measure::new(MeasureKind::Count, vec!["buy".into()], vec![filter]).unwrap();
-        lake.total("acme", &measure, whole(&march())).await.unwrap()
+        lake.total("acme", &measure, whole(&march())).await.ok()
     };
-    assert_eq!(only(Condition::AnyOf(vec![Scalar::Text("pro".into())])).await, 2.0);
-    assert_eq!(only(Condition::Absent).await, 1.0);
+    let paying = Condition::AnyOf(vec![Scalar::Text("pro".into())]);
+    assert_eq!((only(paying).await, only(Condition::Absent).await), (Some(2.0), Some(1.0)));
 
     let limited = lake.trend("acme", &measure(MeasureKind::Count, &["buy"]), &by_plan(1)).await.unwrap();
     assert_eq!((limited.series.len(), limited.series_left_out), (1, 2));

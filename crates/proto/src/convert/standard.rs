@@ -30,27 +30,21 @@ pub fn time(violations: &mut Violations, field: &str, timestamp: Option<Timestam
     time
 }
 
-/// A time that must be there while a resource is `stated` if it is `needed` then, and must not be otherwise; `None` when
-/// the message contradicts itself.
+/// A time that must be there while a resource is `stated` if it is `needed` then, and must not be otherwise.
 pub(super) fn time_while(
     violations: &mut Violations,
     stated: &str,
     field: &str,
     timestamp: Option<Timestamp>,
     needed: bool,
-) -> Option<Option<DateTime<Utc>>> {
-    match (timestamp, needed) {
-        (Some(_), true) => time(violations, field, timestamp).map(Some),
-        (None, false) => Some(None),
-        (None, true) => {
-            violations.add(field, format!("must be set while {stated}"));
-            None
-        }
-        (Some(_), false) => {
-            violations.add(field, format!("must not be set while {stated}"));
-            None
-        }
+) -> Option<DateTime<Utc>> {
+    match (timestamp.is_some(), needed) {
+        (true, true) => return time(violations, field, timestamp),
+        (false, false) => {}
+        (false, true) => violations.add(field, format!("must be set while {stated}")),
+        (true, false) => violations.add(field, format!("must not be set while {stated}")),
     }
+    None
 }
 
 /// The domain's standard fields of a message that the store has completed: name, uid, etag and times are set.

@@ -27,10 +27,8 @@ impl TryFrom<pb::Solution> for Solution {
             pb::SolutionState::Validated => true,
         };
         let validate_time = time_while(v, stated.as_str_name(), "validate_time", message.validate_time, validated);
-        let state = validate_time.map(|time| match time {
-            None => SolutionState::Proposed,
-            Some(validate_time) => SolutionState::Validated { validate_time },
-        });
+        let state =
+            validate_time.map_or(SolutionState::Proposed, |validate_time| SolutionState::Validated { validate_time });
         let pruning = message.pruning.and_then(|message| v.nested("pruning", pruning(message)));
         let solution = (|| {
             Some(Self {
@@ -38,7 +36,7 @@ impl TryFrom<pb::Solution> for Solution {
                 opportunity: opportunity?,
                 description: description?,
                 risk_evidence,
-                state: state?,
+                state,
                 pruning,
             })
         })();

@@ -30,13 +30,13 @@ impl TryFrom<pb::Study> for Study {
             .enumerate()
             .filter_map(|(i, question)| v.check(&format!("questions[{i}]"), text::required(question, 500)))
             .collect();
-        let study = (|| Some(Self { meta: meta?, goal: goal?, method: method?, questions, state: state? }))();
+        let study = (|| Some(Self { meta: meta?, goal: goal?, method: method?, questions, state }))();
         whole(violations, study)
     }
 }
 
 /// The state with the times that belong to it; a message must say those and no others.
-fn state(violations: &mut Violations, message: &pb::Study) -> Option<StudyState> {
+fn state(violations: &mut Violations, message: &pb::Study) -> StudyState {
     let (active, complete) = match message.state() {
         pb::StudyState::Unspecified | pb::StudyState::Planned => (false, false),
         pb::StudyState::Active => (true, false),
@@ -45,11 +45,11 @@ fn state(violations: &mut Violations, message: &pb::Study) -> Option<StudyState>
     let stated = message.state().as_str_name();
     let start_time = time_while(violations, stated, "start_time", message.start_time, active);
     let complete_time = time_while(violations, stated, "complete_time", message.complete_time, complete);
-    Some(match (start_time?, complete_time?) {
+    match (start_time, complete_time) {
         (None, _) => StudyState::Planned,
         (Some(start_time), None) => StudyState::Active { start_time },
         (Some(start_time), Some(complete_time)) => StudyState::Complete { start_time, complete_time },
-    })
+    }
 }
 
 impl From<&Study> for pb::Study {

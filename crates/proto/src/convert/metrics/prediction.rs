@@ -66,7 +66,7 @@ fn state(violations: &mut Violations, message: &pb::Prediction) -> Option<Predic
     } else if !message.outcome.is_empty() {
         violations.add("outcome", format!("must not be set while {stated}"));
     }
-    match (message.state(), ship_time?) {
+    match (message.state(), ship_time) {
         (pb::PredictionState::Withdrawn, _) => Some(PredictionState::Withdrawn),
         (_, None) => Some(PredictionState::Recorded),
         (_, Some(ship_time)) if measured => Some(PredictionState::Measured { ship_time, outcome: outcome?.any() }),
