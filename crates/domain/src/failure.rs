@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::Reason;
+
 /// The kind of failure; each maps to exactly one status code at the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
@@ -46,8 +48,8 @@ pub struct Violation {
 pub trait Failure: std::error::Error {
     /// The kind, hence the status code.
     fn kind(&self) -> FailureKind;
-    /// A name from the documented `ErrorReason` enum of the contract, such as `DEPENDENCY_CYCLE`.
-    fn reason(&self) -> &'static str;
+    /// What the contract calls the reason.
+    fn reason(&self) -> Reason;
     /// Facts a program can act on; keys never disappear once published.
     fn metadata(&self) -> Vec<(&'static str, String)> {
         Vec::new()
@@ -138,8 +140,8 @@ impl Failure for Violations {
     fn kind(&self) -> FailureKind {
         FailureKind::Invalid
     }
-    fn reason(&self) -> &'static str {
-        "INVALID_FIELD"
+    fn reason(&self) -> Reason {
+        Reason::InvalidField
     }
     fn violations(&self) -> Vec<Violation> {
         self.0.clone()
@@ -151,7 +153,7 @@ impl Failure for std::convert::Infallible {
     fn kind(&self) -> FailureKind {
         match *self {}
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match *self {}
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
-use waymark_domain::{AnyName, Failure, FailureKind, Violation, Violations, WorkspaceId};
+use waymark_domain::{AnyName, Failure, FailureKind, Reason, Violation, Violations, WorkspaceId};
 use waymark_proto::convert::timestamp;
 use waymark_proto::events::v1 as pb;
 use waymark_proto::events::v1::events_service_server::EventsService;
@@ -79,8 +79,8 @@ impl Failure for StillFailing {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused
     }
-    fn reason(&self) -> &'static str {
-        "RULE_VIOLATED"
+    fn reason(&self) -> Reason {
+        Reason::RuleViolated
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
         vec![("rule", "a redriven event must be handled".into())]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::Status;
-use waymark_domain::{Failure, FailureKind, WorkspaceId};
+use waymark_domain::{Failure, FailureKind, Reason, WorkspaceId};
 use waymark_proto::events::v1 as pb;
 use waymark_runtime::Host;
 use waymark_store::{Error, LogRow, Store};
@@ -54,10 +54,10 @@ impl Failure for End {
             Self::Store(error) => error.kind(),
         }
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Stopping(_) | Self::Broken => "SHUTTING_DOWN",
-            Self::Slow(_) => "SLOW_READER",
+            Self::Stopping(_) | Self::Broken => Reason::ShuttingDown,
+            Self::Slow(_) => Reason::SlowReader,
             Self::Store(error) => error.reason(),
         }
     }

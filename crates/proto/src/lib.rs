@@ -74,4 +74,13 @@ mod tests {
     fn descriptor_set_decodes() {
         assert!(super::descriptors().get_message_by_name("waymark.common.v1.Evidence").is_some());
     }
+
+    #[test]
+    fn the_domain_and_the_contract_have_the_same_reasons() {
+        let reasons = super::descriptors().get_enum_by_name("waymark.common.v1.ErrorReason").unwrap();
+        let stated: Vec<_> = reasons.values().map(|value| value.name().to_owned()).collect();
+        let known = waymark_domain::Reason::ALL.iter().map(|reason| format!("ERROR_REASON_{reason}"));
+        let expected: Vec<_> = std::iter::once("ERROR_REASON_UNSPECIFIED".to_owned()).chain(known).collect();
+        assert_eq!(stated, expected);
+    }
 }

@@ -2,7 +2,7 @@
 //! leaks: a bug is logged with an incident id and the caller gets only that id.
 
 use sha2::{Digest, Sha256};
-use waymark_domain::{Failure, FailureKind};
+use waymark_domain::{Failure, FailureKind, Reason};
 use waymark_proto::common::v1 as pb;
 
 /// The number of a failure's `google.rpc.Code`.
@@ -12,7 +12,7 @@ pub fn code(failure: &(impl Failure + ?Sized)) -> i32 {
         FailureKind::DeadlineExceeded => 4,
         FailureKind::NotFound => 5,
         FailureKind::AlreadyExists => 6,
-        FailureKind::Denied if failure.reason() == "UNAUTHENTICATED" => 16,
+        FailureKind::Denied if failure.reason() == Reason::Unauthenticated => 16,
         FailureKind::Denied => 7,
         FailureKind::Overloaded => 8,
         FailureKind::Refused => 9,
@@ -35,7 +35,7 @@ pub fn row_failure(failure: &(impl Failure + ?Sized)) -> pb::RowFailure {
     pb::RowFailure {
         code: code(failure),
         message,
-        reason: failure.reason().to_owned(),
+        reason: failure.reason().to_string(),
         violations: violations.map(|v| pb::FieldViolation { field: v.field, description: v.description }).collect(),
         metadata: failure.metadata().into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
     }

@@ -9,7 +9,7 @@
 //! ```
 //! Limits: 4,096 bytes, 32 levels, 64 comparisons. Parsing never panics and takes time linear in the text.
 
-use waymark_domain::{Failure, FailureKind, Violation};
+use waymark_domain::{Failure, FailureKind, Reason, Violation};
 
 /// A parsed filter.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,8 +64,8 @@ impl Failure for FilterError {
     fn kind(&self) -> FailureKind {
         FailureKind::Invalid
     }
-    fn reason(&self) -> &'static str {
-        "INVALID_FILTER"
+    fn reason(&self) -> Reason {
+        Reason::InvalidFilter
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
         vec![("position", self.position.to_string())]

@@ -3,7 +3,7 @@
 use pbjson_types::FieldMask;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor};
-use waymark_domain::{Failure, FailureKind, Violation};
+use waymark_domain::{Failure, FailureKind, Reason, Violation};
 use waymark_proto::{ResourceMessage, descriptors};
 
 /// Paths of a mask at most: each costs a copy of its field, while others wait for the workspace.
@@ -40,11 +40,11 @@ impl Failure for MaskError {
             Self::Descriptor(_) => FailureKind::Bug,
         }
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Unknown { .. } | Self::TooMany(_) => "INVALID_MASK",
-            Self::Immutable(_) => "INVALID_FIELD",
-            Self::Descriptor(_) => "INTERNAL",
+            Self::Unknown { .. } | Self::TooMany(_) => Reason::InvalidMask,
+            Self::Immutable(_) => Reason::InvalidField,
+            Self::Descriptor(_) => Reason::Internal,
         }
     }
     fn violations(&self) -> Vec<Violation> {
@@ -199,6 +199,6 @@ mod tests {
         assert!(apply(&product(), &product(), Some(&mask(&["labels.x"]))).is_err());
         assert!(apply(&product(), &product(), Some(&mask(&[""]))).is_err());
         let error = apply(&product(), &product(), Some(&mask(&["vision"; 101]))).unwrap_err();
-        assert_eq!((error.reason(), error.violations()[0].field.as_str()), ("INVALID_MASK", "update_mask"));
+        assert_eq!((error.reason(), error.violations()[0].field.as_str()), (Reason::InvalidMask, "update_mask"));
     }
 }

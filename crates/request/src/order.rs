@@ -1,6 +1,6 @@
 //! Orders of lists (AIP-132): `create_time desc, display_name`.
 
-use waymark_domain::{Failure, FailureKind, Violation};
+use waymark_domain::{Failure, FailureKind, Reason, Violation};
 
 /// One field to order by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,8 @@ impl Failure for OrderError {
     fn kind(&self) -> FailureKind {
         FailureKind::Invalid
     }
-    fn reason(&self) -> &'static str {
-        "INVALID_ORDER"
+    fn reason(&self) -> Reason {
+        Reason::InvalidOrder
     }
     fn violations(&self) -> Vec<Violation> {
         vec![Violation { field: "order_by".into(), description: self.0.clone() }]

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use waymark_domain::{Failure, FailureKind, Violation};
+use waymark_domain::{Failure, FailureKind, Reason, Violation};
 
 /// Rows on a page when the request says 0.
 pub const DEFAULT_SIZE: usize = 50;
@@ -32,10 +32,10 @@ impl Failure for PageError {
     fn kind(&self) -> FailureKind {
         FailureKind::Invalid
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Damaged | Self::OtherQuery => "INVALID_PAGE_TOKEN",
-            Self::Size => "INVALID_FIELD",
+            Self::Damaged | Self::OtherQuery => Reason::InvalidPageToken,
+            Self::Size => Reason::InvalidField,
         }
     }
     fn violations(&self) -> Vec<Violation> {

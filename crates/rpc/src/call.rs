@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
-use waymark_domain::{Failure, Violations};
+use waymark_domain::{Failure, Reason, Violations};
 use waymark_proto::Mutation;
 use waymark_request::{Actor, Call, Written};
 
@@ -55,8 +55,8 @@ impl Failure for Anonymous {
     fn kind(&self) -> waymark_domain::FailureKind {
         waymark_domain::FailureKind::Denied
     }
-    fn reason(&self) -> &'static str {
-        "UNAUTHENTICATED"
+    fn reason(&self) -> Reason {
+        Reason::Unauthenticated
     }
 }
 

@@ -33,6 +33,8 @@ pub use deadline::Deadline;
 pub use limits::{BULK_MESSAGE_BYTES, MESSAGE_BYTES};
 pub use route::Route;
 
+use waymark_rpc::status::Reason;
+
 use crate::config::LimitArgs;
 use crate::propagation;
 use crate::shutdown::Shutdown;
@@ -209,7 +211,7 @@ impl Steps {
             begun.await;
             refuse(
                 Code::Unavailable,
-                "SHUTTING_DOWN",
+                Reason::ShuttingDown,
                 "the server is shutting down; call again, another instance will answer",
             )
         })
@@ -228,7 +230,7 @@ fn panicked(panic: &(dyn Any + Send), ids: &Ids) -> Status {
     let incident = ids.opaque().simple().to_string();
     tracing::error!(incident, panic = panic_message(panic), "handler panicked");
     let message = format!("internal error, incident {incident}");
-    answer::refuse_with(Code::Internal, "INTERNAL", message, [("incident", incident)])
+    answer::refuse_with(Code::Internal, Reason::Internal, message, [("incident", incident)])
 }
 
 /// A body is polled far from the edge's own state, so its incident comes from the system's random source.

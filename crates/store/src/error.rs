@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
-use waymark_domain::{Failure, FailureKind, Violation, Violations};
+use waymark_domain::{Failure, FailureKind, Reason, Violation, Violations};
 use waymark_request::mask::MaskError;
 use waymark_request::page::PageError;
 use waymark_request::{FilterError, OrderError};
@@ -174,7 +174,7 @@ impl Failure for Error {
         }
     }
 
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
             Self::Rule(inner) => inner.reason(),
             Self::Row { error, .. } => error.reason(),
@@ -183,18 +183,18 @@ impl Failure for Error {
             Self::Filter(inner) => inner.reason(),
             Self::Order(inner) => inner.reason(),
             Self::Page(inner) => inner.reason(),
-            Self::NotFound(_) | Self::Deleted(_) => "RESOURCE_NOT_FOUND",
-            Self::Exists(_) => "RESOURCE_EXISTS",
-            Self::NotDeleted(_) => "STATE_CONFLICT",
-            Self::Stale { .. } => "ETAG_MISMATCH",
-            Self::Reference { .. } => "REFERENCE_NOT_FOUND",
-            Self::InUse { .. } => "RESOURCE_IN_USE",
-            Self::RequestIdReused(_) => "REQUEST_ID_REUSED",
-            Self::Expired { .. } => "REVISION_EXPIRED",
-            Self::Future { .. } => "REVISION_IN_FUTURE",
-            Self::Damaged { .. } | Self::Bug(_) => "INTERNAL",
-            Self::Database(error) if is_bug(error) => "INTERNAL",
-            Self::Database(_) | Self::Unconfirmed(_) | Self::Busy(_) | Self::Schema(_) => "UNAVAILABLE",
+            Self::NotFound(_) | Self::Deleted(_) => Reason::ResourceNotFound,
+            Self::Exists(_) => Reason::ResourceExists,
+            Self::NotDeleted(_) => Reason::StateConflict,
+            Self::Stale { .. } => Reason::EtagMismatch,
+            Self::Reference { .. } => Reason::ReferenceNotFound,
+            Self::InUse { .. } => Reason::ResourceInUse,
+            Self::RequestIdReused(_) => Reason::RequestIdReused,
+            Self::Expired { .. } => Reason::RevisionExpired,
+            Self::Future { .. } => Reason::RevisionInFuture,
+            Self::Damaged { .. } | Self::Bug(_) => Reason::Internal,
+            Self::Database(error) if is_bug(error) => Reason::Internal,
+            Self::Database(_) | Self::Unconfirmed(_) | Self::Busy(_) | Self::Schema(_) => Reason::Unavailable,
         }
     }
 
@@ -242,7 +242,7 @@ impl Failure for Error {
             Self::Order(inner) => inner.violations(),
             Self::Page(inner) => inner.violations(),
             Self::NotDeleted(_) | Self::Reference { .. } | Self::InUse { .. } => {
-                vec![Violation { field: self.reason().to_lowercase(), description: self.to_string() }]
+                vec![Violation { field: self.reason().name().to_lowercase(), description: self.to_string() }]
             }
             Self::NotFound(_)
             | Self::Exists(_)

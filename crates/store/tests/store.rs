@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 use waymark_clock::Clock;
 use waymark_domain::roadmap::{Product, ProductEvent};
-use waymark_domain::{Change, Failure};
+use waymark_domain::{Change, Failure, Reason};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::Call;
 use waymark_request::Causation;
@@ -87,7 +87,7 @@ async fn refusals_say_what_is_wrong() {
             .create_blind::<Products, _>(&call(), "workspaces/acme", "", Some(product("a\0b", "")), created)
             .await
             .unwrap_err();
-        assert_eq!(nul.reason(), "INVALID_FIELD");
+        assert_eq!(nul.reason(), Reason::InvalidField);
         // As a row of a batch it is that row's fault.
         let rows = vec![("a\0b".to_owned(), Some(product("x", ""))), ("right".to_owned(), Some(product("x", "")))];
         let call = call();
@@ -120,7 +120,7 @@ async fn a_repeated_request_gets_the_first_answer() {
         assert_eq!(first, second);
         assert_eq!(s.revision(&ws()).await.unwrap(), 1);
         let other = make(Call { digest: [2; 32], ..repeat.clone() }).await.unwrap_err();
-        assert_eq!(other.reason(), "REQUEST_ID_REUSED");
+        assert_eq!(other.reason(), Reason::RequestIdReused);
         // At the same time, too.
         let both = Call { request_id: Some(Uuid::from_u128(8)), ..repeat.clone() };
         let (a, b) = tokio::join!(make(both.clone()), make(both));
@@ -234,8 +234,8 @@ async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
         );
         assert_eq!(names("id >= p20 OR display_name:'P0'").await.unwrap(), 13);
         assert_eq!(names("create_time > 2020-01-01T00:00:05Z AND length = 0").await.unwrap(), 23);
-        assert_eq!(names("colour = red").await.unwrap_err().reason(), "INVALID_FILTER");
-        assert_eq!(names("create_time > soon").await.unwrap_err().reason(), "INVALID_FILTER");
+        assert_eq!(names("colour = red").await.unwrap_err().reason(), Reason::InvalidFilter);
+        assert_eq!(names("create_time > soon").await.unwrap_err().reason(), Reason::InvalidFilter);
         let foreign = s
             .list::<Products>(ListQuery { parent: "workspaces/acme", page_size: 1, ..Default::default() })
             .await
@@ -249,7 +249,7 @@ async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
                 ..Default::default()
             })
             .await;
-        assert_eq!(mixed.unwrap_err().reason(), "INVALID_PAGE_TOKEN");
+        assert_eq!(mixed.unwrap_err().reason(), Reason::InvalidPageToken);
     }
 }
 
@@ -350,7 +350,7 @@ async fn the_past_can_be_read_until_it_is_trimmed() {
         assert!(matches!(visions(Position::Revision(5)).await, Err(Error::Future { current: 4, .. })));
         assert_eq!(
             visions(Position::Time(s.now() + chrono::Duration::hours(1))).await.unwrap_err().reason(),
-            "INVALID_FIELD"
+            Reason::InvalidField
         );
         assert_eq!(s.trim_log(&ws(), 3).await.unwrap(), 1);
         assert_eq!(visions(Position::Revision(3)).await.unwrap(), ["two", ""]);
@@ -438,7 +438,7 @@ async fn a_damaged_row_is_named() {
         let error = s.update::<Products, _>(&call(), Some(patch), None, updated).await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("table products, column body, row acme/a: uid"), "{text}");
-        assert_eq!(error.reason(), "INTERNAL");
+        assert_eq!(error.reason(), Reason::Internal);
     }
 }
 

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use waymark_clock::Clock;
-use waymark_domain::Failure;
+use waymark_domain::{Failure, Reason};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::Call;
 use waymark_store::{Error, Store, StoreOptions};
@@ -71,9 +71,9 @@ async fn writes_that_share_a_transaction_fail_each_for_itself() {
                 make(call(), format!("last{round}")),
             );
             let revision = first.unwrap().revision.unwrap();
-            assert_eq!(taken.unwrap_err().reason(), "RESOURCE_EXISTS");
+            assert_eq!(taken.unwrap_err().reason(), Reason::ResourceExists);
             assert_eq!(rehearsed.unwrap().revision, None);
-            assert_eq!(stale.unwrap_err().reason(), "ETAG_MISMATCH");
+            assert_eq!(stale.unwrap_err().reason(), Reason::EtagMismatch);
             assert_eq!(last.unwrap().revision, Some(revision + 1));
             expected.extend([format!("first{round}"), format!("last{round}")]);
         }
@@ -152,7 +152,7 @@ async fn a_write_that_goes_on_after_a_failed_statement_is_refused() {
             assert!(write.exists::<Products>(&"workspaces/acme/products/new".parse().unwrap()).await.is_err());
             Ok::<pb::Product, Error>(new)
         });
-        assert_eq!(careless.await.unwrap_err().reason(), "INTERNAL");
+        assert_eq!(careless.await.unwrap_err().reason(), Reason::Internal);
         assert_eq!(stored(&s).await, (BTreeSet::from(["taken".to_owned()]), vec![1]), "{engine:?}");
     }
 }

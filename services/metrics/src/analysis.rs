@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use waymark_domain::metrics::{Measure, TrendSettings};
-use waymark_domain::{Failure, FailureKind, Violation, WorkspaceId};
+use waymark_domain::{Failure, FailureKind, Reason, Violation, WorkspaceId};
 use waymark_lake as lake;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
@@ -32,13 +32,13 @@ impl Failure for LakeFailure {
             _ => FailureKind::Unavailable,
         }
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match &self.0 {
-            lake::LakeError::Closed => "SHUTTING_DOWN",
+            lake::LakeError::Closed => Reason::ShuttingDown,
             _ => match self.kind() {
-                FailureKind::Invalid => "INVALID_FIELD",
-                FailureKind::Overloaded => "OVERLOADED",
-                _ => "UNAVAILABLE",
+                FailureKind::Invalid => Reason::InvalidField,
+                FailureKind::Overloaded => Reason::Overloaded,
+                _ => Reason::Unavailable,
             },
         }
     }

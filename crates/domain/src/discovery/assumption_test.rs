@@ -9,7 +9,7 @@ use strum::{Display, IntoStaticStr, VariantNames};
 use super::pruning::Pruning;
 use super::solution::Solution;
 use crate::evidence::Risk;
-use crate::{Change, Failure, FailureKind, Meta, Name};
+use crate::{Change, Failure, FailureKind, Meta, Name, Reason};
 
 /// A test of something that must be true for a solution to work.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,10 +121,10 @@ impl Failure for AssumptionTestError {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::State { .. } => "STATE_CONFLICT",
-            Self::Fixed { .. } => "RULE_VIOLATED",
+            Self::State { .. } => Reason::StateConflict,
+            Self::Fixed { .. } => Reason::RuleViolated,
         }
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {

@@ -11,7 +11,7 @@ use super::participant::Participant;
 use super::reference::ReferenceError;
 use super::study::Study;
 use crate::text::required;
-use crate::{Change, Failure, FailureKind, Meta, Name, Resource, ResourceId, Violation, Violations};
+use crate::{Change, Failure, FailureKind, Meta, Name, Reason, Resource, ResourceId, Violation, Violations};
 
 /// Bytes of speakers and text in a transcript, at most.
 pub const TRANSCRIPT_BYTES: usize = 1 << 20;
@@ -233,10 +233,10 @@ impl Failure for InterviewError {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
             Self::Reference(error) => error.reason(),
-            Self::ConsentExpired { .. } => "RULE_VIOLATED",
+            Self::ConsentExpired { .. } => Reason::RuleViolated,
         }
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{AnyName, Change, Failure, FailureKind, FullName, Resource, Violation, WorkspaceId};
+use crate::{AnyName, Change, Failure, FailureKind, FullName, Reason, Resource, Violation, WorkspaceId};
 
 /// Why a reference refuses a change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,10 +31,10 @@ impl Failure for ReferenceError {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Missing { .. } => "REFERENCE_NOT_FOUND",
-            Self::InUse { .. } => "RESOURCE_IN_USE",
+            Self::Missing { .. } => Reason::ReferenceNotFound,
+            Self::InUse { .. } => Reason::ResourceInUse,
         }
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {

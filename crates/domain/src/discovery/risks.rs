@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::assumption_test::{AssumptionTest, TestVerdict};
 use super::solution::{Solution, SolutionEvent, SolutionState};
 use crate::evidence::{Evidence, Risk};
-use crate::{Change, Failure, FailureKind, Name, Violation};
+use crate::{Change, Failure, FailureKind, Name, Reason, Violation};
 
 /// Where a solution stands with respect to one risk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +60,10 @@ impl Failure for SolutionError {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::State { .. } => "STATE_CONFLICT",
-            Self::RisksOpen { .. } => "RISKS_OPEN",
+            Self::State { .. } => Reason::StateConflict,
+            Self::RisksOpen { .. } => Reason::RisksOpen,
         }
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use strum::{Display, IntoStaticStr, VariantNames};
 
-use crate::{Change, Failure, FailureKind, Meta};
+use crate::{Change, Failure, FailureKind, Meta, Reason};
 
 /// A piece of research.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,8 +91,8 @@ impl Failure for StudyError {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused
     }
-    fn reason(&self) -> &'static str {
-        "STATE_CONFLICT"
+    fn reason(&self) -> Reason {
+        Reason::StateConflict
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
         let Self::State { resource, state, action, .. } = self;

@@ -16,7 +16,7 @@ use super::opportunity::{Opportunity, OpportunityEvent, ParentNode};
 use super::outcome::Outcome;
 use super::pruning::Pruning;
 use super::solution::{Solution, SolutionEvent};
-use crate::{Change, Failure, FailureKind, Name, Resource, Violation};
+use crate::{Change, Failure, FailureKind, Name, Reason, Resource, Violation};
 
 pub use branches::Branches;
 pub use node::{NodeChange, NodeName};
@@ -80,12 +80,12 @@ impl Failure for TreeError {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::Missing { .. } => "REFERENCE_NOT_FOUND",
-            Self::Cycle { .. } => "CYCLE",
-            Self::Rule { .. } => "RULE_VIOLATED",
-            Self::Pruned { .. } => "STATE_CONFLICT",
+            Self::Missing { .. } => Reason::ReferenceNotFound,
+            Self::Cycle { .. } => Reason::Cycle,
+            Self::Rule { .. } => Reason::RuleViolated,
+            Self::Pruned { .. } => Reason::StateConflict,
         }
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {

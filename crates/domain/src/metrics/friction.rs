@@ -9,7 +9,7 @@ use strum::{IntoStaticStr, VariantNames};
 
 pub use question::{Entries, MinUsers, Path, Properties, Question, QuestionError, Step, Window};
 
-use crate::{Change, Failure, FailureKind, Meta, Name, Range, Resource};
+use crate::{Change, Failure, FailureKind, Meta, Name, Range, Reason, Resource};
 
 const CORRELATES: usize = 10;
 /// Characters of a value that people may still take in.
@@ -89,8 +89,8 @@ impl Failure for FrictionError {
     fn kind(&self) -> FailureKind {
         FailureKind::AlreadyExists
     }
-    fn reason(&self) -> &'static str {
-        "RESOURCE_EXISTS"
+    fn reason(&self) -> Reason {
+        Reason::ResourceExists
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
         let Self::AnotherQuestion(name) = self;
@@ -304,7 +304,7 @@ pub(crate) mod tests {
         again.meta.display_name = "Onboarding".into();
         assert_eq!(known.clone().ask(again.clone()).unwrap().meta.display_name, "Onboarding");
         again.question.path = path(&["signed_up", "invited", "report_created"], 8);
-        assert_eq!(known.ask(again).unwrap_err().reason(), "RESOURCE_EXISTS");
+        assert_eq!(known.ask(again).unwrap_err().reason(), Reason::ResourceExists);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use strum::{Display, IntoStaticStr, VariantNames};
 
 use super::{Alert, Breach, Measure, Prediction};
-use crate::{Change, Failure, FailureKind, Meta, Name, Resource};
+use crate::{Change, Failure, FailureKind, Meta, Name, Reason, Resource};
 
 /// A number that says how the product does.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,8 +84,8 @@ impl Failure for MetricError {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused
     }
-    fn reason(&self) -> &'static str {
-        "RESOURCE_IN_USE"
+    fn reason(&self) -> Reason {
+        Reason::ResourceInUse
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
         let Self::InUse { metric, prediction } = self;

@@ -179,7 +179,7 @@ mod tests {
     use super::super::prediction::tests::{at, prediction};
     use super::super::{Metric, PredictionState};
     use super::*;
-    use crate::Failure;
+    use crate::{Failure, Reason};
     use proptest::prelude::*;
 
     fn range(low: f64, likely: f64, high: f64) -> Range {
@@ -249,7 +249,7 @@ mod tests {
         let moved = Metric { direction: MetricDirection::Decrease, ..metric.clone() };
         let described = Metric { description: "More".into(), ..metric.clone() };
         let open = [open];
-        assert_eq!(metric.redefine(moved.clone(), &open).unwrap_err().reason(), "RESOURCE_IN_USE");
+        assert_eq!(metric.redefine(moved.clone(), &open).unwrap_err().reason(), Reason::ResourceInUse);
         assert!(metric.redefine(described, &open).is_ok());
         assert!(metric.clone().delete(&open).is_err());
         let closed = [prediction(PredictionState::Withdrawn)];

@@ -4,7 +4,9 @@
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use strum::{Display, IntoStaticStr, VariantNames};
 
-use crate::{AnyName, Change, Evidence, Failure, FailureKind, FullName, Meta, Name, Range, Resource, Violation};
+use crate::{
+    AnyName, Change, Evidence, Failure, FailureKind, FullName, Meta, Name, Range, Reason, Resource, Violation,
+};
 
 /// What somebody expected of an initiative.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,12 +118,12 @@ impl Failure for PredictionError {
             Self::Overtaken { .. } => FailureKind::Stale,
         }
     }
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::State { .. } => "STATE_CONFLICT",
-            Self::WindowOpen { .. } => "RULE_VIOLATED",
-            Self::ShipTime { .. } => "INVALID_FIELD",
-            Self::Overtaken { .. } => "ETAG_MISMATCH",
+            Self::State { .. } => Reason::StateConflict,
+            Self::WindowOpen { .. } => Reason::RuleViolated,
+            Self::ShipTime { .. } => Reason::InvalidField,
+            Self::Overtaken { .. } => Reason::EtagMismatch,
         }
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
@@ -359,7 +361,7 @@ pub(crate) mod tests {
         let due = at("2026-03-11T00:00:00Z");
         let early = measuring().windows(None, due - chrono::TimeDelta::microseconds(1)).unwrap_err();
         assert!(matches!(early, PredictionError::WindowOpen { due: at, .. } if at == due));
-        assert_eq!((early.kind(), early.reason()), (FailureKind::Refused, "RULE_VIOLATED"));
+        assert_eq!((early.kind(), early.reason()), (FailureKind::Refused, Reason::RuleViolated));
         assert!(measuring().windows(None, due).is_ok());
         assert!(matches!(prediction(PredictionState::Recorded).windows(None, due), Err(PredictionError::State { .. })));
         assert!(matches!(

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tonic::Request;
-use waymark_domain::{Failure, FailureKind};
+use waymark_domain::{Failure, FailureKind, Reason};
 use waymark_events::{EventsApi, Subscription, Topic, Transport, connect, start};
 use waymark_proto::events::v1 as pb;
 use waymark_proto::events::v1::events_service_server::EventsService as _;
@@ -28,8 +28,8 @@ impl Failure for Poison {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused
     }
-    fn reason(&self) -> &'static str {
-        "RULE_VIOLATED"
+    fn reason(&self) -> Reason {
+        Reason::RuleViolated
     }
 }
 

@@ -10,6 +10,8 @@ use tonic::{Code, Status};
 use waymark_proto::{Access, RpcMethod};
 use waymark_request::Actor;
 
+use waymark_rpc::status::Reason;
+
 use super::answer::{refuse, refuse_with};
 
 /// Metadata key with the caller's principal, believed by the development authenticator only.
@@ -116,7 +118,7 @@ fn text<'a>(headers: &'a HeaderMap, key: &str) -> Result<Option<&'a str>, Status
 }
 
 fn unauthenticated(message: String) -> Status {
-    refuse(Code::Unauthenticated, "UNAUTHENTICATED", message)
+    refuse(Code::Unauthenticated, Reason::Unauthenticated, message)
 }
 
 /// Whether `caller` may call `method`. A method of the contract without an access option has no entry, hence is denied.
@@ -129,14 +131,14 @@ pub(super) fn authorise(caller: &Caller, method: &RpcMethod) -> Result<(), Statu
         "{} may not call {action}, which needs the access {:?}; ask an administrator for it",
         caller.actor.subject, method.access
     );
-    Err(refuse_with(Code::PermissionDenied, "PERMISSION_DENIED", message, [("action", action)]))
+    Err(refuse_with(Code::PermissionDenied, Reason::PermissionDenied, message, [("action", action)]))
 }
 
 pub(super) fn no_rule(path: &str) -> Status {
     let message = format!("{path} has no access rule, so nobody may call it");
     refuse_with(
         Code::PermissionDenied,
-        "PERMISSION_DENIED",
+        Reason::PermissionDenied,
         message,
         [("action", path.trim_start_matches('/').to_owned())],
     )

@@ -6,6 +6,8 @@ use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
+use waymark_rpc::status::Reason;
+
 use super::answer::refuse;
 
 /// When the call's answer is due. In the request's extensions, so that a handler can pass the remaining time on.
@@ -37,7 +39,7 @@ impl Deadline {
 fn passed() -> Status {
     refuse(
         Code::DeadlineExceeded,
-        "DEADLINE_EXCEEDED",
+        Reason::DeadlineExceeded,
         "the deadline passed before the answer was ready; a write may have happened: repeat it with the same request_id",
     )
 }
@@ -48,7 +50,7 @@ pub(super) fn asked(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     value.to_str().ok().and_then(parse).map(Some).ok_or_else(|| {
         refuse(
             Code::InvalidArgument,
-            "INVALID_FIELD",
+            Reason::InvalidField,
             "grpc-timeout must be 1 to 8 digits and one of H, M, S, m, u, n, such as 250m",
         )
     })

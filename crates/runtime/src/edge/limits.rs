@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
+use waymark_rpc::status::Reason;
+
 use super::answer::overloaded;
 use crate::config::LimitArgs;
 
@@ -42,7 +44,7 @@ impl Concurrency {
                 "the server is working on {} calls already, its limit; try again after the delay given",
                 self.limit
             );
-            overloaded("OVERLOADED", message, Duration::from_millis(200))
+            overloaded(Reason::Overloaded, message, Duration::from_millis(200))
         })
     }
 }
@@ -88,7 +90,7 @@ impl Rates {
         }
         let message =
             format!("{principal} makes more than {} calls a second; try again after the delay given", self.rate);
-        Err(overloaded("OVERLOADED", message, Duration::from_secs_f64((1.0 - bucket.tokens) / self.rate)))
+        Err(overloaded(Reason::Overloaded, message, Duration::from_secs_f64((1.0 - bucket.tokens) / self.rate)))
     }
 
     fn tokens(&self, bucket: Bucket, now: Instant) -> f64 {

@@ -93,7 +93,7 @@ fn node(text: &str) -> NodeName {
 }
 
 fn reason<T: std::fmt::Debug>(result: Result<T, TreeError>) -> &'static str {
-    result.unwrap_err().reason()
+    result.unwrap_err().reason().name()
 }
 
 #[test]

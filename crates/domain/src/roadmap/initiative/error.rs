@@ -1,7 +1,7 @@
 //! Why a decision about an initiative is refused.
 
 use super::Initiative;
-use crate::{Failure, FailureKind, Name, Risk, Violation};
+use crate::{Failure, FailureKind, Name, Reason, Risk, Violation};
 
 /// Why a decision about an initiative is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -106,15 +106,17 @@ impl Failure for InitiativeError {
         }
     }
 
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> Reason {
         match self {
-            Self::State { .. } => "STATE_CONFLICT",
-            Self::RisksOpen { .. } => "RISKS_OPEN",
-            Self::Cycle { .. } => "CYCLE",
-            Self::InUse { .. } => "RESOURCE_IN_USE",
-            Self::ReferenceNotFound { .. } => "REFERENCE_NOT_FOUND",
-            Self::OwnMethod { .. } | Self::ReviewInPast(_) => "INVALID_FIELD",
-            Self::AlreadyDepends { .. } | Self::NotDependent { .. } | Self::PredictionFixed { .. } => "RULE_VIOLATED",
+            Self::State { .. } => Reason::StateConflict,
+            Self::RisksOpen { .. } => Reason::RisksOpen,
+            Self::Cycle { .. } => Reason::Cycle,
+            Self::InUse { .. } => Reason::ResourceInUse,
+            Self::ReferenceNotFound { .. } => Reason::ReferenceNotFound,
+            Self::OwnMethod { .. } | Self::ReviewInPast(_) => Reason::InvalidField,
+            Self::AlreadyDepends { .. } | Self::NotDependent { .. } | Self::PredictionFixed { .. } => {
+                Reason::RuleViolated
+            }
         }
     }
 

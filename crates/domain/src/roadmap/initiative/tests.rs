@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::roadmap::Dependencies;
-use crate::{Failure, Resource};
+use crate::{Failure, Reason, Resource};
 
 pub(crate) fn initiative(id: &str) -> Initiative {
     let now = at(0);
@@ -149,7 +149,7 @@ proptest! {
                     prop_assert_eq!(initiative.state.to_string(), next, "{:?} in {}", command, state);
                 }
                 (None, Err(error)) => {
-                    prop_assert_eq!(error.reason(), "STATE_CONFLICT");
+                    prop_assert_eq!(error.reason(), Reason::StateConflict);
                     prop_assert!(error.metadata().contains(&("state", state.to_owned())));
                 }
                 (expected, got) => prop_assert!(false, "{:?} in {}: expected {:?}, got {:?}", command, state, expected, got.map(|c| c.into_parts().0.state)),
@@ -177,7 +177,7 @@ fn commit_needs_evidence_or_a_waiver_for_each_risk() {
         .into_parts()
         .0;
     let error = initiative.clone().commit("users/ada".into(), at(2)).unwrap_err();
-    assert_eq!(error.reason(), "RISKS_OPEN");
+    assert_eq!(error.reason(), Reason::RisksOpen);
     let rules: Vec<String> = error.violations().into_iter().map(|v| v.field).collect();
     assert_eq!(rules, ["risks.USABILITY", "risks.FEASIBILITY"]);
     let change = waived(initiative).commit("users/bob".into(), at(3)).unwrap();
@@ -217,7 +217,7 @@ fn updates_leave_alone_what_has_its_own_method_or_is_on_record() {
     assert!(with_outcome.clone().revise(&old).is_ok());
     let committed = waived(with_outcome).commit("users/ada".into(), at(0)).unwrap().into_parts().0;
     let rewritten = Initiative { expected_outcome: None, ..committed.clone() };
-    assert_eq!(rewritten.revise(&committed).unwrap_err().reason(), "RULE_VIOLATED");
+    assert_eq!(rewritten.revise(&committed).unwrap_err().reason(), Reason::RuleViolated);
 }
 
 #[test]
@@ -243,10 +243,10 @@ fn dependencies_are_added_once_and_guard_deletion() {
     ));
     let cycle = b.clone().add_dependency(a.meta.name.clone(), &graph).unwrap_err();
     let path = "workspaces/w/initiatives/b -> workspaces/w/initiatives/a -> workspaces/w/initiatives/b";
-    assert_eq!((cycle.reason(), cycle.metadata()), ("CYCLE", vec![("cycle", path.to_owned())]));
-    assert_eq!(b.clone().delete(&graph).unwrap_err().reason(), "RESOURCE_IN_USE");
+    assert_eq!((cycle.reason(), cycle.metadata()), (Reason::Cycle, vec![("cycle", path.to_owned())]));
+    assert_eq!(b.clone().delete(&graph).unwrap_err().reason(), Reason::ResourceInUse);
     assert!(a.clone().delete(&graph).is_ok());
-    assert_eq!(a.clone().undelete(|_| false).unwrap_err().reason(), "REFERENCE_NOT_FOUND");
+    assert_eq!(a.clone().undelete(|_| false).unwrap_err().reason(), Reason::ReferenceNotFound);
     assert!(a.clone().undelete(|name| *name == b.meta.name).is_ok());
     let a = a.remove_dependency(b.meta.name.clone()).unwrap().into_parts().0;
     assert!(matches!(a.remove_dependency(b.meta.name), Err(InitiativeError::NotDependent { .. })));
