@@ -28,8 +28,6 @@ pub enum FailureKind {
     Overloaded,
     /// A part that is needed does not answer; trying later helps.
     Unavailable,
-    /// The caller's deadline passed.
-    DeadlineExceeded,
     /// An invariant is broken: a bug, or a damaged row.
     Bug,
 }

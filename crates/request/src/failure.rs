@@ -9,7 +9,6 @@ use waymark_proto::common::v1 as pb;
 pub fn code(failure: &(impl Failure + ?Sized)) -> i32 {
     match failure.kind() {
         FailureKind::Invalid => 3,
-        FailureKind::DeadlineExceeded => 4,
         FailureKind::NotFound => 5,
         FailureKind::AlreadyExists => 6,
         FailureKind::Denied if failure.reason() == Reason::Unauthenticated => 16,

@@ -64,8 +64,7 @@ pub fn status(failure: &(impl Failure + ?Sized)) -> Status {
         | FailureKind::AlreadyExists
         | FailureKind::Stale
         | FailureKind::Denied
-        | FailureKind::OutOfRange
-        | FailureKind::DeadlineExceeded => {}
+        | FailureKind::OutOfRange => {}
     }
     details.set_error_info(failure.reason().name(), DOMAIN, metadata);
     Status::with_error_details(code, cut(message, MESSAGE), details)
