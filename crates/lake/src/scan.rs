@@ -9,23 +9,25 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::ScalarValue;
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
-use datafusion::datasource::source::DataSourceExec;
-use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
-use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::common::spawn_buffered;
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
-use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion_common::ScalarValue;
+use datafusion_datasource::PartitionedFile;
+use datafusion_datasource::file_groups::FileGroup;
+use datafusion_datasource::file_scan_config::FileScanConfigBuilder;
+use datafusion_datasource::source::DataSourceExec;
+use datafusion_datasource_parquet::CachedParquetFileReaderFactory;
+use datafusion_datasource_parquet::source::ParquetSource;
+use datafusion_execution::config::SessionConfig;
+use datafusion_execution::memory_pool::MemoryConsumer;
+use datafusion_execution::object_store::ObjectStoreUrl;
+use datafusion_execution::runtime_env::RuntimeEnvBuilder;
+use datafusion_execution::{SendableRecordBatchStream, TaskContext};
+use datafusion_expr::Operator;
+use datafusion_physical_expr::expressions::{BinaryExpr, Column, Literal};
+use datafusion_physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion_physical_plan::ExecutionPlan;
+use datafusion_physical_plan::common::spawn_buffered;
+use datafusion_physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
+use datafusion_physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 
@@ -92,9 +94,9 @@ impl Engine {
         let store = ObjectStoreUrl::parse("lake://files").map_err(failed())?;
         runtime.register_object_store(store.as_ref(), root.store.clone());
         let footers = runtime.cache_manager.get_file_metadata_cache();
-        let session = SessionContext::new_with_config_rt(SessionConfig::new().with_batch_size(BATCH_ROWS), runtime);
+        let settings = SessionConfig::new().with_batch_size(BATCH_ROWS);
         Ok(Self {
-            context: session.task_ctx(),
+            context: Arc::new(TaskContext::default().with_session_config(settings).with_runtime(runtime)),
             store,
             readers: Arc::new(CachedParquetFileReaderFactory::new(root.store.clone(), footers)),
             parallelism: options.parallelism.max(1),
