@@ -27,24 +27,26 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
-pub use access::{ACTOR_KEY, Authenticator, Caller, Exposed, ROLE_KEY, Role};
-pub use answer::{ERROR_DOMAIN, overloaded, refuse};
-pub use deadline::Deadline;
+pub use access::Exposed;
 pub use limits::{BULK_MESSAGE_BYTES, MESSAGE_BYTES};
-pub use route::Route;
+
+pub(crate) use access::Authenticator;
+pub(crate) use route::Route;
 
 use waymark_rpc::status::Reason;
 
 use crate::config::LimitArgs;
-use crate::propagation;
 use crate::shutdown::Shutdown;
+use crate::{panic, propagation};
+use answer::refuse;
+use deadline::Deadline;
 use limits::{Concurrency, Rates};
 use observe::{Completion, Ending, RpcMetrics, Watched};
 use waymark_clock::Ids;
 
 /// The layer around a server's services.
 #[derive(Debug, Clone)]
-pub struct Edge(Arc<Steps>);
+pub(crate) struct Edge(Arc<Steps>);
 
 #[derive(Debug)]
 struct Steps {
@@ -92,7 +94,7 @@ impl<S> Layer<S> for Edge {
 
 /// Services behind the edge.
 #[derive(Debug, Clone)]
-pub struct Guarded<S> {
+pub(crate) struct Guarded<S> {
     steps: Arc<Steps>,
     inner: S,
 }
@@ -157,7 +159,7 @@ impl Steps {
                         Deadline::after(asked.map_or(self.max_deadline, |asked| asked.min(self.max_deadline)));
                     // A stream lives on after its handler, until the time the caller gave.
                     let ending = asked.map(|asked| Box::pin(Deadline::after(asked).wait()) as Ending);
-                    (deadline.bound(self.guarded(request, inner, method, deadline)).await, ending)
+                    (deadline.bound(self.guarded(request, inner, method)).await, ending)
                 }
                 Err(refused) => (Err(refused), None),
             },
@@ -174,7 +176,6 @@ impl Steps {
         mut request: Request<Body>,
         inner: S,
         method: &'static waymark_proto::RpcMethod,
-        deadline: Deadline,
     ) -> Result<Response<Body>, Status>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
@@ -186,7 +187,6 @@ impl Steps {
         self.rates.take(&caller.actor.subject, Instant::now())?;
         access::authorise(&caller, method)?;
         hand_on_trace(&mut request);
-        request.extensions_mut().insert(deadline);
         request.extensions_mut().insert(caller.actor);
         self.unharmed(request, inner).await
     }
@@ -226,9 +226,9 @@ fn hand_on_trace(request: &mut Request<Body>) {
     }
 }
 
-fn panicked(panic: &(dyn Any + Send), ids: &Ids) -> Status {
+fn panicked(caught: &(dyn Any + Send), ids: &Ids) -> Status {
     let incident = ids.opaque().simple().to_string();
-    tracing::error!(incident, panic = panic_message(panic), "handler panicked");
+    tracing::error!(incident, panic = panic::message(caught), "handler panicked");
     let message = format!("internal error, incident {incident}");
     answer::refuse_with(Code::Internal, Reason::Internal, message, [("incident", incident)])
 }
@@ -236,12 +236,6 @@ fn panicked(panic: &(dyn Any + Send), ids: &Ids) -> Status {
 /// A body is polled far from the edge's own state, so its incident comes from the system's random source.
 fn panicked_stream(panic: &(dyn Any + Send)) -> Status {
     panicked(panic, &Ids::system())
-}
-
-/// What a panic said.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let said = panic.downcast_ref::<&str>().copied();
-    said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text")
 }
 
 fn is_grpc(request: &Request<Body>) -> bool {

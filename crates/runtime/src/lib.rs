@@ -4,21 +4,26 @@
 //! The environment is read here, and tasks that live long are spawned here; all of it is handed on as values of a
 //! [`Host`], never as globals. It knows nothing of products, tables or events.
 
-pub mod admin;
+mod admin;
 pub mod config;
 pub mod edge;
-pub mod host;
+mod host;
+mod panic;
+mod process;
 pub mod propagation;
-pub mod readiness;
+mod readiness;
+mod running;
 pub mod serve;
-pub mod shutdown;
-pub mod tasks;
-pub mod telemetry;
+mod shutdown;
+mod tasks;
+mod telemetry;
 
 pub use config::{DatabaseArgs, EventArgs, LimitArgs, ProcessArgs, ServerArgs, TelemetryArgs};
-pub use host::{Host, run};
+pub use host::Host;
+pub use process::run;
 pub use readiness::{Latch, Readiness};
-pub use serve::{Running, Server};
+pub use running::Running;
+pub use serve::Server;
 pub use shutdown::Shutdown;
 pub use tasks::Tasks;
 pub use telemetry::Telemetry;

@@ -4,10 +4,9 @@
 //! that caused it, as the two may be hours apart.
 
 use http::HeaderMap;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{TraceContextExt as _, TraceId};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tonic::metadata::MetadataMap;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -25,11 +24,7 @@ pub fn adopt(span: &Span, headers: &HeaderMap) {
 
 /// The `traceparent` of the current span, to be stored beside what it causes. None when tracing is off.
 pub fn current_traceparent() -> Option<String> {
-    traceparent_of(&Span::current())
-}
-
-pub(crate) fn traceparent_of(span: &Span) -> Option<String> {
-    let context = span.context();
+    let context = Span::current().context();
     let span = context.span();
     let span = span.span_context();
     span.is_valid().then(|| format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
@@ -45,11 +40,6 @@ pub fn trace_id(span: &Span, traceparent: Option<&str>) -> Option<String> {
         .or_else(given)
         .filter(|id| *id != TraceId::INVALID)
         .map(|id| id.to_string())
-}
-
-/// Adds the current span to the metadata of an outgoing call.
-pub fn inject(metadata: &mut MetadataMap) {
-    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut Metadata(metadata));
 }
 
 /// Links `span` to the span a stored or received `traceparent` names; a malformed one is ignored, as it must never stop
@@ -81,17 +71,6 @@ impl Extractor for Single<'_> {
     }
     fn keys(&self) -> Vec<&str> {
         vec![TRACEPARENT]
-    }
-}
-
-struct Metadata<'a>(&'a mut MetadataMap);
-
-impl Injector for Metadata<'_> {
-    fn set(&mut self, key: &str, value: String) {
-        let key = tonic::metadata::MetadataKey::from_bytes(key.as_bytes());
-        if let (Ok(key), Ok(value)) = (key, value.parse()) {
-            self.0.insert(key, value);
-        }
     }
 }
 
@@ -128,20 +107,17 @@ mod tests {
 
     #[test]
     fn a_request_is_the_child_of_its_caller_and_hands_its_own_span_on() {
-        let mut onward = MetadataMap::new();
+        let mut onward = None;
         let spans = traced(|| {
             let span = tracing::info_span!("rpc");
             let mut headers = HeaderMap::new();
             headers.insert(TRACEPARENT, CAUSE.parse().unwrap());
             adopt(&span, &headers);
-            span.in_scope(|| {
-                inject(&mut onward);
-                assert_eq!(current_traceparent().as_deref(), onward.get(TRACEPARENT).unwrap().to_str().ok());
-            });
+            span.in_scope(|| onward = current_traceparent());
         });
         assert_eq!(spans[0].parent_span_id.to_string(), "b7ad6b7169203331");
         let expected = format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", spans[0].span_context.span_id());
-        assert_eq!(onward.get(TRACEPARENT).unwrap().to_str().unwrap(), expected);
+        assert_eq!(onward, Some(expected));
     }
 
     #[test]

@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::{Routes, RoutesBuilder};
@@ -22,6 +21,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::config::ServerArgs;
 use crate::edge::{Authenticator, Edge, Exposed, Route};
 use crate::host::Host;
+use crate::running::Running;
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +133,7 @@ impl Server {
             self.host.shutdown.clone(),
         );
         let guarded = edge.layer(self.routes.routes().prepare());
-        let (ended, stopped) = oneshot::channel();
+        let (running, ended) = Running::at(address);
         let (host, max_streams) = (self.host.clone(), self.args.limits.max_streams);
         let serving = async move {
             match origins {
@@ -148,28 +148,7 @@ impl Server {
         };
         self.host.tasks.spawn(format!("server {address}"), serving);
         tracing::info!(%address, services = ?self.names, "serving");
-        Ok(Running { address, stopped })
-    }
-}
-
-/// A server that serves.
-#[derive(Debug)]
-pub struct Running {
-    address: SocketAddr,
-    stopped: oneshot::Receiver<()>,
-}
-
-impl Running {
-    /// The address it listens on, with the port it was given when 0 was asked for.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Waits until it has drained, which begins with the host's shutdown.
-    pub async fn stopped(self) {
-        // A sender dropped without a word is a server whose task panicked; it has stopped all the same, and its task
-        // says why.
-        let _ = self.stopped.await;
+        Ok(running)
     }
 }
 

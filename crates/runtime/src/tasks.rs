@@ -11,7 +11,7 @@ use futures::FutureExt as _;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::edge::panic_message;
+use crate::panic;
 
 /// Spawns tasks and waits for them. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -32,11 +32,9 @@ impl Tasks {
         let (dead, name) = (Arc::clone(&self.dead), name.into());
         let span = tracing::info_span!("task", task = %name);
         let watched = async move {
-            if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
-                tracing::error!(
-                    panic = panic_message(&*panic),
-                    "background task panicked; the process reports itself dead"
-                );
+            if let Err(caught) = AssertUnwindSafe(task).catch_unwind().await {
+                let said = panic::message(&*caught);
+                tracing::error!(panic = said, "background task panicked; the process reports itself dead");
                 dead.lock().unwrap_or_else(PoisonError::into_inner).push(name);
             }
         };

@@ -19,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{LogFormat, TelemetryArgs};
+use crate::panic;
 
 /// The version of this build, as logs, traces and `/version` give it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -137,9 +138,9 @@ fn traces(endpoint: &str, ratio: f64, resource: Resource) -> anyhow::Result<SdkT
 
 /// Panics become log lines with their place; the one that answers the caller adds the incident.
 fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(panic = crate::edge::panic_message(panic.payload()), place, "panic");
+    std::panic::set_hook(Box::new(|caught| {
+        let place = caught.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(panic = panic::message(caught.payload()), place, "panic");
     }));
 }
 

@@ -8,32 +8,26 @@ use http::Response;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
-use waymark_rpc::status::Reason;
-
-pub use waymark_rpc::status::DOMAIN as ERROR_DOMAIN;
+use waymark_rpc::status::{DOMAIN, Reason};
 
 /// A status with its machine-readable reason.
-pub fn refuse(code: Code, reason: Reason, message: impl Into<String>) -> Status {
+pub(super) fn refuse(code: Code, reason: Reason, message: impl Into<String>) -> Status {
     refuse_with(code, reason, message, [])
 }
 
 /// A status with its reason and facts a program can act on.
-pub fn refuse_with<const N: usize>(
+pub(super) fn refuse_with<const N: usize>(
     code: Code,
     reason: Reason,
     message: impl Into<String>,
     facts: [(&str, String); N],
 ) -> Status {
-    Status::with_error_details(
-        code,
-        message,
-        ErrorDetails::with_error_info(reason.name(), ERROR_DOMAIN, metadata(facts)),
-    )
+    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason.name(), DOMAIN, metadata(facts)))
 }
 
 /// RESOURCE_EXHAUSTED that says when to try again.
-pub fn overloaded(reason: Reason, message: impl Into<String>, retry_after: Duration) -> Status {
-    let mut details = ErrorDetails::with_error_info(reason.name(), ERROR_DOMAIN, metadata([]));
+pub(super) fn overloaded(reason: Reason, message: impl Into<String>, retry_after: Duration) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason.name(), DOMAIN, metadata([]));
     details.set_retry_info(Some(retry_after));
     Status::with_error_details(Code::ResourceExhausted, message, details)
 }
@@ -127,7 +121,7 @@ mod tests {
         for (made, code, reason) in cases {
             let mended = mended(&made);
             let info = mended.get_details_error_info().unwrap();
-            assert_eq!((mended.code(), info.reason.as_str(), info.domain.as_str()), (code, reason, ERROR_DOMAIN));
+            assert_eq!((mended.code(), info.reason.as_str(), info.domain.as_str()), (code, reason, DOMAIN));
         }
     }
 

@@ -10,16 +10,11 @@ use waymark_rpc::status::Reason;
 
 use super::answer::refuse;
 
-/// When the call's answer is due. In the request's extensions, so that a handler can pass the remaining time on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadline(Instant);
+/// When the call's answer is due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline(Instant);
 
 impl Deadline {
-    /// What is left of it; zero once it has passed.
-    pub fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-
     pub(super) fn after(timeout: Duration) -> Self {
         Self(Instant::now() + timeout)
     }

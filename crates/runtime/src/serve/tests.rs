@@ -20,7 +20,7 @@ use waymark_proto::{Access, RpcMethod};
 
 use super::*;
 use crate::config::LimitArgs;
-use crate::edge::{MESSAGE_BYTES, ROLE_KEY};
+use crate::edge::MESSAGE_BYTES;
 use waymark_clock::Clock;
 use waymark_clock::Ids;
 
@@ -277,7 +277,7 @@ async fn denied_by_default_and_by_role() {
     for (role, code) in [("viewer", Code::PermissionDenied), ("contributor", Code::Ok), ("god", Code::Unauthenticated)]
     {
         let mut request = text("");
-        request.metadata_mut().insert(ROLE_KEY, role.parse().unwrap());
+        request.metadata_mut().insert("waymark-role", role.parse().unwrap());
         assert_eq!(
             fixture.call("Echo", request).await.map_or_else(|status| status.code(), |_| Code::Ok),
             code,
