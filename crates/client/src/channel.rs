@@ -62,6 +62,9 @@ pub enum AddressError {
         /// What the parser said.
         source: tonic::transport::Error,
     },
+    /// Another way to speak than HTTP/2 without TLS, which would be spoken all the same.
+    #[error("{0:?} asks for what this client does not speak; write HOST:PORT or http://HOST:PORT")]
+    Scheme(String),
     /// The actor or role holds characters that metadata cannot carry.
     #[error("{0:?} cannot be sent as metadata; use printable ASCII")]
     Metadata(String),
@@ -84,12 +87,15 @@ struct Shared {
 }
 
 impl Channel {
-    /// A channel to `address` (`host:port`, or a URL). Nothing is connected until the first call. Must be called within
+    /// A channel to `address` (`host:port`, or `http://host:port`). Nothing is connected until the first call. Must be called within
     /// a tokio runtime.
     pub fn new(address: &str, options: Options) -> Result<Self, AddressError> {
         let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
         let endpoint = Endpoint::from_shared(url)
             .map_err(|source| AddressError::Address { address: address.to_owned(), source })?;
+        if endpoint.uri().scheme_str() != Some("http") {
+            return Err(AddressError::Scheme(address.to_owned()));
+        }
         let endpoint = endpoint
             .connect_timeout(options.connect_timeout)
             .tcp_nodelay(true)

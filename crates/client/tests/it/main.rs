@@ -93,6 +93,14 @@ async fn nobody_listening_is_unavailable_and_names_the_address() {
 }
 
 #[tokio::test]
+async fn an_address_that_asks_for_tls_is_refused_rather_than_spoken_to_in_the_clear() {
+    for wrong in ["https://roadmap.example.com", "grpc://127.0.0.1:7402"] {
+        let refused = Channel::new(wrong, Options::default()).unwrap_err();
+        assert!(refused.to_string().contains("http://HOST:PORT"), "{wrong}: {refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_watch_survives_cuts_without_gap_or_repeat() {
     // The server cuts every stream after three messages.
     let server = Server::start(vec![]).await;
