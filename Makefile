@@ -24,9 +24,9 @@ demo: ## Play the loop as a story against the running server
 	cargo run --quiet --bin waymark -- demo $(ARGS)
 
 .PHONY: test
-test: tools ## Run all tests, on SQLite, PostgreSQL and a real nats-server
+test: tools ## Run all tests, examples in comments included, on SQLite, PostgreSQL and a real nats-server
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --workspace --profile $(NEXTEST_PROFILE); \
+		cargo nextest run --workspace --profile $(NEXTEST_PROFILE) && cargo test --workspace --doc --quiet; \
 	else \
 		echo "make test: cargo-nextest is not installed, so cargo test runs the same tests, slower"; \
 		cargo test --workspace --no-fail-fast; \

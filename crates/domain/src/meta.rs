@@ -51,6 +51,17 @@ pub trait Resource: Debug + Clone + PartialEq + Send + Sync + 'static {
 }
 
 /// The name of a resource of type `T`; parsing refuses names of other collections.
+///
+/// ```
+/// use waymark_domain::Name;
+/// use waymark_domain::roadmap::Initiative;
+///
+/// let name: Name<Initiative> = "workspaces/acme/initiatives/sso".parse()?;
+/// assert_eq!(name.id().as_str(), "sso");
+/// assert_eq!(name.full().to_string(), "//roadmap.waymark.dev/workspaces/acme/initiatives/sso");
+/// assert!("workspaces/acme/products/app".parse::<Name<Initiative>>().is_err());
+/// # Ok::<(), waymark_domain::name::NameError>(())
+/// ```
 pub struct Name<T> {
     workspace: WorkspaceId,
     id: ResourceId,

@@ -7,6 +7,21 @@
 //! op         = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"     ":" means: text contains
 //! value      = "quoted" | 'quoted' | bare word or number
 //! ```
+//!
+//! ```
+//! use waymark_request::filter::Filter;
+//!
+//! // OR binds tighter than AND: proposed, and owned by one of the two.
+//! let filter = Filter::parse(r#"state = PROPOSED AND owner = "ada" OR owner = "bob""#)?;
+//! let Filter::All(parts) = filter else { panic!("two that must hold") };
+//! assert!(matches!(&parts[..], [Filter::Compare(_), Filter::Any(owners)] if owners.len() == 2));
+//!
+//! // A refusal says what is wrong and where, in bytes.
+//! let refused = Filter::parse("state =").unwrap_err();
+//! assert_eq!(refused.position, 7);
+//! # Ok::<(), waymark_request::filter::FilterError>(())
+//! ```
+//!
 //! Limits: 4,096 bytes, 32 levels, 64 comparisons. Parsing never panics and takes time linear in the text.
 
 use waymark_domain::{Failure, FailureKind, Reason, Violation};
