@@ -51,6 +51,10 @@ fmt: ## Format the code and the contract
 	cargo fmt --all
 	@if command -v buf >/dev/null; then buf format --write proto; fi
 
+.PHONY: schema
+schema: tools ## Print the statements that the next migrations need: what tables declare and migrations lack
+	@cargo run --quiet --package waymark-e2e --bin schema
+
 .PHONY: proto
 proto: tools ## Lint the contract, and compare it with the last release
 	buf lint

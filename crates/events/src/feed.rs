@@ -10,11 +10,10 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::AsyncInstrument;
-use sea_orm_migration::MigratorTrait;
 use tracing::Instrument as _;
 use waymark_runtime::config::{DatabaseArgs, EventArgs};
 use waymark_runtime::{Host, propagation};
-use waymark_store::{Error, Received, Store, StoreOptions};
+use waymark_store::{Error, Received, Schema, Store, StoreOptions};
 
 use crate::relay::Relay;
 use crate::{bus, consumer};
@@ -97,7 +96,7 @@ impl Transport {
 }
 
 /// Opens a service's database and brings its schema up to date, waiting for a database that is not there yet.
-pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &DatabaseArgs) -> anyhow::Result<Store> {
+pub async fn open(host: &Host, service: &'static str, schema: &Schema, args: &DatabaseArgs) -> anyhow::Result<Store> {
     #[cfg(feature = "failpoints")]
     arm_fail_points();
     let _latch = host.readiness.latch(format!("{service}: schema"));
@@ -122,8 +121,8 @@ pub async fn open<M: MigratorTrait>(host: &Host, service: &'static str, args: &D
     loop {
         let attempt = async {
             let store = Store::connect(&options, &host.clock, &host.ids).await?;
-            store.migrate::<M>().await?;
-            store.schema_is_current::<M>().await?;
+            store.migrate(schema).await?;
+            store.check_schema(schema).await?;
             Ok::<_, Error>(store)
         };
         match attempt.await {

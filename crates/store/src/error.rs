@@ -10,6 +10,8 @@ use waymark_request::mask::MaskError;
 use waymark_request::page::PageError;
 use waymark_request::{FilterError, OrderError};
 
+use crate::SchemaError;
+
 /// What can go wrong between a request and its commit.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -115,9 +117,9 @@ pub enum Error {
     /// A bug of this program, which its caller cannot mend. It is found in the log by an incident id.
     #[error("bug: {0}")]
     Bug(String),
-    /// The schema is not at the version this program needs.
-    #[error("the schema lacks {0}; run the migrations of this version")]
-    Schema(String),
+    /// The database's schema is not one this program can work with.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
@@ -170,6 +172,7 @@ impl Failure for Error {
             Self::Expired { .. } => FailureKind::OutOfRange,
             Self::Damaged { .. } | Self::Bug(_) => FailureKind::Bug,
             Self::Database(error) if is_bug(error) => FailureKind::Bug,
+            Self::Schema(error) if !error.is_passing() => FailureKind::Bug,
             Self::Database(_) | Self::Unconfirmed(_) | Self::Busy(_) | Self::Schema(_) => FailureKind::Unavailable,
         }
     }
@@ -194,6 +197,7 @@ impl Failure for Error {
             Self::Future { .. } => Reason::RevisionInFuture,
             Self::Damaged { .. } | Self::Bug(_) => Reason::Internal,
             Self::Database(error) if is_bug(error) => Reason::Internal,
+            Self::Schema(error) if !error.is_passing() => Reason::Internal,
             Self::Database(_) | Self::Unconfirmed(_) | Self::Busy(_) | Self::Schema(_) => Reason::Unavailable,
         }
     }

@@ -14,7 +14,7 @@ use waymark_request::Call;
 use waymark_request::Causation;
 use waymark_store::{Error, ListQuery, LogFilter, Position, Store, Write};
 use waymark_testkit::sample::{
-    Migrator, Products, call, create, created, created_in, product, store, updated, workspace as ws,
+    Products, SCHEMA, call, create, created, created_in, product, store, updated, workspace as ws,
 };
 use waymark_testkit::{Engine, TestDatabase, host};
 
@@ -446,7 +446,7 @@ async fn a_damaged_row_is_named() {
 async fn migrations_that_start_together_do_not_race() {
     for f in fixtures().await {
         let s = &f.store;
-        let (a, b) = tokio::join!(s.migrate::<Migrator>(), s.migrate::<Migrator>());
+        let (a, b) = tokio::join!(s.migrate(&SCHEMA), s.migrate(&SCHEMA));
         a.unwrap();
         b.unwrap();
     }

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use tempfile::TempDir;
+use waymark_store::Backend;
 
 use crate::postgres::Postgres;
 
@@ -18,6 +19,14 @@ pub enum Engine {
 impl Engine {
     /// Both, for a loop over them.
     pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+
+    /// What the store calls it.
+    pub fn backend(self) -> Backend {
+        match self {
+            Self::Sqlite => Backend::Sqlite,
+            Self::Postgres => Backend::Postgres,
+        }
+    }
 }
 
 /// A database of one test.

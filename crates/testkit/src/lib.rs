@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod sample;
+pub mod schema;
 pub mod wait;
 
 pub use address::free_address;

@@ -4,13 +4,15 @@
 use std::convert::Infallible;
 
 use anyhow::Result;
-use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 use waymark_domain::roadmap::{Product, ProductEvent};
 use waymark_domain::{Change, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::{Actor, Call};
 use waymark_runtime::Host;
-use waymark_store::{Column, Columns, Error, Store, StoreOptions, Table, Write, migrate};
+use waymark_store::schema::foundation;
+use waymark_store::{
+    Column, Columns, Declaration, Error, Migration, Schema, Script, Store, StoreOptions, Table, Write,
+};
 
 use crate::database::{Engine, TestDatabase, database};
 
@@ -28,32 +30,23 @@ impl Table for Products {
     ];
 }
 
-struct Initial;
-
-impl MigrationName for Initial {
-    fn name(&self) -> &'static str {
-        "m1_initial"
-    }
-}
-
-#[sea_orm_migration::async_trait::async_trait]
-impl MigrationTrait for Initial {
-    #[expect(elided_lifetimes_in_paths, reason = "the trait is declared so")]
-    async fn up(&self, manager: &SchemaManager) -> Result<(), sea_orm::DbErr> {
-        migrate::foundation(manager).await?;
-        migrate::table::<Products>(manager).await
-    }
-}
-
 /// The schema of the sample.
-#[derive(Debug)]
-pub struct Migrator;
+pub static SCHEMA: Schema = Schema::new(&[INITIAL], &[Declaration::of::<Products>()]);
 
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Initial)]
-    }
-}
+/// Its one migration, for tests that have others follow.
+pub const INITIAL: Migration = Migration {
+    number: 1,
+    name: "initial",
+    scripts: &[
+        foundation::INITIAL,
+        Script {
+            postgres: include_str!("sample/0001_initial.postgres.sql"),
+            sqlite: include_str!("sample/0001_initial.sqlite.sql"),
+        },
+    ],
+    oldest: 1,
+    backfill: None,
+};
 
 /// A store with the sample's schema, on a database of its own.
 ///
@@ -61,7 +54,7 @@ impl MigratorTrait for Migrator {
 /// When the database cannot be had.
 pub async fn store(engine: Engine, host: &Host) -> Result<(Store, TestDatabase)> {
     let database = database(engine, "sample", async |url| {
-        Store::connect(&StoreOptions::new(url), &host.clock, &host.ids).await?.migrate::<Migrator>().await?;
+        Store::connect(&StoreOptions::new(url), &host.clock, &host.ids).await?.migrate(&SCHEMA).await?;
         Ok(())
     })
     .await?;

@@ -23,7 +23,7 @@ use waymark_store::Store;
 pub use api::Api;
 pub use config::Args;
 pub use consume::{CONSUMES, handle};
-pub use migrations::Migrator;
+pub use migrations::SCHEMA;
 
 /// The service's name, in resource names, events and files.
 pub const NAME: &str = "discovery";
@@ -42,7 +42,7 @@ pub struct Service {
 impl Service {
     /// Opens the database, bringing its schema up to date.
     pub async fn open(host: &Host, database: &DatabaseArgs) -> anyhow::Result<Self> {
-        let store = waymark_events::open::<Migrator>(host, NAME, database).await?;
+        let store = waymark_events::open(host, NAME, &SCHEMA, database).await?;
         Ok(Self { api: Api { store } })
     }
 

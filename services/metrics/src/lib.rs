@@ -11,7 +11,7 @@ pub mod config;
 mod consume;
 mod frictions;
 mod measuring;
-pub mod migrations;
+mod migrations;
 mod store;
 mod telemetry;
 
@@ -37,6 +37,7 @@ pub use api::Api;
 pub use config::{Args, MetricsArgs};
 pub use consume::{CONSUMES, handle};
 pub use measuring::measure_due;
+pub use migrations::SCHEMA;
 
 /// The service's name, in resource names, events and files.
 pub const NAME: &str = "metrics";
@@ -61,7 +62,7 @@ impl Service {
         // Before the database: a location that cannot be used is refused before the schema is migrated.
         let lake =
             Lake::open(&location, options).with_context(|| format!("product events cannot be kept in {location}"))?;
-        let store = waymark_events::open::<migrations::Migrator>(host, NAME, database).await?;
+        let store = waymark_events::open(host, NAME, &SCHEMA, database).await?;
         telemetry::observe(&host.telemetry.meter(), &lake);
         Ok(Self { api: Api { store, lake, intake: args.intake() }, measure_every: args.measure_every })
     }

@@ -1,14 +1,25 @@
-//! The service's schema, step by step. A step that has been released is never changed.
+//! The service's schema, migration by migration, and the tables it declares. A released migration is never changed: what
+//! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
-use sea_orm_migration::prelude::*;
+use waymark_store::schema::foundation;
+use waymark_store::{Declaration, Migration, Schema, Script};
 
-mod m0001_initial;
+use crate::store::{Estimates, Initiatives, Products};
 
-/// All steps in order.
-pub struct Migrator;
-
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_initial::Migration)]
-    }
-}
+/// What the service's database is.
+pub static SCHEMA: Schema = Schema::new(
+    &[Migration {
+        number: 1,
+        name: "initial",
+        scripts: &[
+            foundation::INITIAL,
+            Script {
+                postgres: include_str!("migrations/0001_initial.postgres.sql"),
+                sqlite: include_str!("migrations/0001_initial.sqlite.sql"),
+            },
+        ],
+        oldest: 1,
+        backfill: None,
+    }],
+    &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
+);

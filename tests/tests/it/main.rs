@@ -9,5 +9,6 @@ mod conformance;
 mod faults;
 mod loop_story;
 mod real_data;
+mod schema;
 mod services;
 mod support;

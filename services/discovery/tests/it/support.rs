@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 use waymark_clock::ManualClock;
-use waymark_discovery::{Migrator, Service};
+use waymark_discovery::{SCHEMA, Service};
 use waymark_domain::WorkspaceId;
 use waymark_proto::common::v1::Evidence;
 use waymark_proto::discovery::v1 as pb;
@@ -42,7 +42,7 @@ async fn start(engine: Engine) -> Discovery {
     let migrate = async |url: String| {
         let (host, _) = waymark_testkit::host(1);
         let args = DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
-        let store = waymark_events::open::<Migrator>(&host, "discovery", &args).await?;
+        let store = waymark_events::open(&host, "discovery", &SCHEMA, &args).await?;
         Ok(store.close().await?)
     };
     let database = database(engine, "discovery", migrate).await.unwrap();

@@ -8,7 +8,7 @@ use tonic::{Code, Response, Status};
 use uuid::Uuid;
 use waymark_client::{Channel, Options};
 use waymark_clock::ManualClock;
-use waymark_metrics::migrations::Migrator;
+use waymark_metrics::SCHEMA;
 use waymark_metrics::{MetricsArgs, Service, handle};
 use waymark_proto::convert::timestamp;
 use waymark_proto::events::v1 as log;
@@ -41,7 +41,7 @@ impl World {
         let (host, hand) = host(7);
         let args = |url: String| DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
         let migrate = async |url: String| {
-            waymark_events::open::<Migrator>(&host, "metrics", &args(url)).await?.close().await.map_err(Into::into)
+            waymark_events::open(&host, "metrics", &SCHEMA, &args(url)).await?.close().await.map_err(Into::into)
         };
         let database = database(engine, "metrics", migrate).await.unwrap();
         let folder = tempfile::tempdir().unwrap();

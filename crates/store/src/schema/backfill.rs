@@ -1,0 +1,134 @@
+//! Filling in columns of rows that were there before a migration added them: a column follows from the resource, so it
+//! is derived again from the row's body.
+//!
+//! Rows are taken in batches in order of workspace and id, and the place behind the last one is kept in the database by
+//! the same transaction: a process that is killed has lost the batch at hand, and whoever comes next goes on. Each
+//! batch asks for the lock anew, so replicas that start together take turns, and one that needs no backfill does not
+//! wait for it. The workspaces of a batch are locked as a write locks its own, so neither overwrites the other.
+//!
+//! No event is told: a resource does not change by how it is found.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
+use sea_orm::{ConnectionTrait, Value};
+
+use super::record;
+use crate::repository::{decode, parse};
+use crate::{Error, Store, Table};
+
+/// Rows of a batch. Writers of their workspaces wait for as long as it takes.
+const ROWS: u64 = 200;
+/// How often it tells how far it has come.
+const TELL: Duration = Duration::from_secs(10);
+
+/// What derives the declared columns of a table's rows again.
+#[derive(Debug)]
+pub struct Backfill {
+    /// What it is called in logs and in the database.
+    pub name: &'static str,
+    table: &'static str,
+    /// From workspace, id and body the columns and their values.
+    derive: fn(&str, &str, &str) -> Result<Vec<(&'static str, Value)>, Error>,
+}
+
+impl Backfill {
+    /// Derives all columns that `T` declares.
+    ///
+    /// # Panics
+    /// When compiled, as a schema is a constant: if `T` declares none.
+    pub const fn columns<T: Table>(name: &'static str) -> Self {
+        assert!(!T::COLUMNS.is_empty(), "a table without columns of its own has nothing to fill in");
+        Self { name, table: T::TABLE, derive: derive::<T> }
+    }
+}
+
+fn derive<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Vec<(&'static str, Value)>, Error> {
+    let resource = parse::<T>(workspace, decode::<T>(workspace, id, body)?)?;
+    Ok(T::COLUMNS.iter().map(|column| (column.name, column.value_of(&resource))).collect())
+}
+
+impl Store {
+    /// Sees the backfill of a migration to its end, in turns with other processes.
+    pub(super) async fn fill_in(&self, migration: i64, backfill: &Backfill) -> Result<(), Error> {
+        if record::position(&self.writer, migration).await?.is_none() {
+            return Ok(());
+        }
+        let name = backfill.name;
+        tracing::info!(name, "rows of before are filled in");
+        let (begin, mut told, mut rows) = (Instant::now(), Instant::now(), 0);
+        while let Some(filled) = self.patiently(name, || self.fill_batch(migration, backfill)).await? {
+            rows += filled;
+            if told.elapsed() > TELL {
+                tracing::info!(name, rows, "rows of before are being filled in");
+                told = Instant::now();
+            }
+        }
+        tracing::info!(name, rows, took = ?begin.elapsed(), "rows of before are filled in to the last");
+        Ok(())
+    }
+
+    /// Fills in the next rows and tells how many; none when there are no more.
+    async fn fill_batch(&self, migration: i64, backfill: &Backfill) -> Result<Option<usize>, Error> {
+        let transaction = self.alone().await?;
+        let Some((workspace, id)) = record::position(&transaction, migration).await? else { return Ok(None) };
+        let after = (workspace.as_str(), id.as_str());
+
+        let keys = transaction.query_all(rows(backfill, after).limit(ROWS)).await?;
+        let keys: Vec<(String, String)> = keys
+            .iter()
+            .map(|row| Ok((row.try_get("", "workspace")?, row.try_get("", "id")?)))
+            .collect::<Result<_, Error>>()?;
+        let Some((workspace, id)) = keys.last() else {
+            record::end(&transaction, migration, self.now()).await?;
+            transaction.commit().await?;
+            return Ok(None);
+        };
+        let last = (workspace.as_str(), id.as_str());
+
+        let workspaces: BTreeSet<&str> = keys.iter().map(|(workspace, _)| workspace.as_str()).collect();
+        let mut lock = Query::select();
+        lock.column("id").from("workspaces").and_where(Expr::col("id").is_in(workspaces));
+        transaction.query_all(lock.order_by("id", Order::Asc).lock_exclusive()).await?;
+
+        // Read again, as they may have changed before the lock was had.
+        let mut locked = rows(backfill, after);
+        locked.expr_as(Expr::col("body").cast_as("text"), "text").and_where(key().lte(pair(last)));
+        let locked = transaction.query_all(&locked).await?;
+        for row in &locked {
+            let (workspace, id): (String, String) = (row.try_get("", "workspace")?, row.try_get("", "id")?);
+            let columns = match (backfill.derive)(&workspace, &id, &row.try_get::<String>("", "text")?) {
+                Ok(columns) => columns,
+                // One row that was damaged before must not keep a service from its start.
+                Err(error) => {
+                    tracing::error!(name = backfill.name, %error, "a damaged row is left as it is");
+                    continue;
+                }
+            };
+            let mut update = Query::update();
+            update.table(backfill.table).values(columns.into_iter().map(|(column, value)| (column, value.into())));
+            update.and_where(Expr::col("workspace").eq(workspace)).and_where(Expr::col("id").eq(id));
+            transaction.execute(&update).await?;
+        }
+        record::advance(&transaction, migration, last).await?;
+        transaction.commit().await?;
+        Ok(Some(locked.len()))
+    }
+}
+
+/// The keys of the rows behind one, in order.
+fn rows(backfill: &Backfill, after: (&str, &str)) -> SelectStatement {
+    let mut select = Query::select();
+    select.columns(["workspace", "id"]).from(backfill.table).and_where(key().gt(pair(after)));
+    select.order_by("workspace", Order::Asc).order_by("id", Order::Asc);
+    select
+}
+
+fn key() -> Expr {
+    Expr::tuple([Expr::col("workspace"), Expr::col("id")])
+}
+
+fn pair((workspace, id): (&str, &str)) -> Expr {
+    Expr::tuple([Expr::val(workspace), Expr::val(id)])
+}

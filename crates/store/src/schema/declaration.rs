@@ -1,0 +1,80 @@
+//! What a [`Table`] and its columns are as statements. Migrations do not come from here, or a declaration that changes
+//! would change the past; `make schema` and the tests compare both.
+//!
+//! In text, as sea-query's types are not these ones and it knows no collation of a column.
+
+use sea_orm::DbBackend;
+
+use crate::{ColumnKind, Table};
+
+/// The declared table of a resource.
+#[derive(Debug, Clone, Copy)]
+pub struct Declaration {
+    /// The table's name.
+    pub table: &'static str,
+    columns: fn() -> Vec<Declared>,
+}
+
+struct Declared {
+    name: &'static str,
+    kind: ColumnKind,
+    indexed: bool,
+}
+
+impl Declaration {
+    /// What `T` declares.
+    pub const fn of<T: Table>() -> Self {
+        Self { table: T::TABLE, columns: declared::<T> }
+    }
+
+    /// All columns in order: name and definition.
+    pub fn columns(&self, backend: DbBackend) -> Vec<(&'static str, String)> {
+        let kind = |kind| kind_in(kind, backend);
+        let text = kind(ColumnKind::Text);
+        let json = if backend == DbBackend::Postgres { "json" } else { "text" };
+        let mut columns = vec![
+            ("workspace", format!("{text} NOT NULL")),
+            ("id", format!("{text} NOT NULL")),
+            ("uid", format!("{text} NOT NULL")),
+            ("version", "bigint NOT NULL".to_owned()),
+            ("display_name", format!("{text} NOT NULL")),
+            ("create_time", "bigint NOT NULL".to_owned()),
+            ("update_time", "bigint NOT NULL".to_owned()),
+            ("delete_time", "bigint".to_owned()),
+            ("body", format!("{json} NOT NULL")),
+        ];
+        columns.extend((self.columns)().iter().map(|column| (column.name, kind(column.kind).to_owned())));
+        columns
+    }
+
+    /// The statement that makes the table, without its indexes.
+    pub fn create(&self, backend: DbBackend) -> String {
+        let columns = self.columns(backend).into_iter();
+        let columns: String = columns.map(|(name, definition)| format!("    {name} {definition},\n")).collect();
+        format!("CREATE TABLE {} (\n{columns}    PRIMARY KEY (workspace, id)\n);", self.table)
+    }
+
+    /// Its indexes: the column, and the statement that makes it.
+    pub fn indexes(&self) -> Vec<(&'static str, String)> {
+        let table = self.table;
+        let indexed = (self.columns)().into_iter().filter(|column| column.indexed).map(|column| column.name);
+        indexed.map(|name| (name, format!("CREATE INDEX {table}_{name} ON {table} (workspace, {name}, id);"))).collect()
+    }
+}
+
+fn declared<T: Table>() -> Vec<Declared> {
+    let declared = T::COLUMNS.iter();
+    declared.map(|column| Declared { name: column.name, kind: column.kind(), indexed: column.indexed }).collect()
+}
+
+fn kind_in(kind: ColumnKind, backend: DbBackend) -> &'static str {
+    match (kind, backend) {
+        // Collation C sorts by bytes, as SQLite does, so that pages and orders agree on both.
+        (ColumnKind::Text, DbBackend::Postgres) => "text COLLATE \"C\"",
+        (ColumnKind::Text, _) => "text",
+        (ColumnKind::Integer | ColumnKind::Time, _) => "bigint",
+        (ColumnKind::Number, DbBackend::Postgres) => "double precision",
+        (ColumnKind::Number, _) => "real",
+        (ColumnKind::Boolean, _) => "boolean",
+    }
+}
