@@ -287,9 +287,7 @@ pub(crate) async fn handle(subscription: &Subscription, event: Received) -> Resu
     }
     // A panic is the event's fault as any other failure is, and must not end the consumer.
     let handled = std::panic::AssertUnwindSafe((subscription.handler)(event)).catch_unwind().instrument(span).await;
-    handled.unwrap_or_else(|_| {
-        Err(sea_orm_migration::sea_orm::DbErr::Custom("the handler of the event panicked".into()).into())
-    })
+    handled.unwrap_or_else(|_| Err(Error::bug("the handler of the event panicked")))
 }
 
 /// The types a topic asks for.

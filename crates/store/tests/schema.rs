@@ -218,6 +218,18 @@ async fn a_database_made_from_other_statements_is_refused() {
 }
 
 #[tokio::test]
+async fn migrations_that_start_together_do_not_race() {
+    for engine in Engine::ALL {
+        let (a, database) = start(engine).await;
+        let b = another(&database).await;
+        for done in join_all([a.migrate(&SECOND), b.migrate(&SECOND)]).await {
+            done.unwrap();
+        }
+        b.check_schema(&SECOND).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_migration_that_fails_leaves_nothing() {
     const BROKEN: Migration = Migration {
         scripts: &[Script {

@@ -13,9 +13,7 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_request::Call;
 use waymark_request::Causation;
 use waymark_store::{Error, ListQuery, LogFilter, Position, Store, Write};
-use waymark_testkit::sample::{
-    Products, SCHEMA, call, create, created, created_in, product, store, updated, workspace as ws,
-};
+use waymark_testkit::sample::{Products, call, create, created, created_in, product, store, updated, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host};
 
 struct Fixture {
@@ -439,15 +437,5 @@ async fn a_damaged_row_is_named() {
         let text = error.to_string();
         assert!(text.contains("table products, column body, row acme/a: uid"), "{text}");
         assert_eq!(error.reason(), Reason::Internal);
-    }
-}
-
-#[tokio::test]
-async fn migrations_that_start_together_do_not_race() {
-    for f in fixtures().await {
-        let s = &f.store;
-        let (a, b) = tokio::join!(s.migrate(&SCHEMA), s.migrate(&SCHEMA));
-        a.unwrap();
-        b.unwrap();
     }
 }
