@@ -146,7 +146,7 @@ async fn a_connection_lost_in_the_statement_leaves_nothing_behind() {
     let other = other.begin().await.unwrap();
     other.execute_unprepared("SELECT 1 FROM workspaces FOR UPDATE").await.unwrap();
     let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH "bump"%'";
+                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH _bump_%'";
     let lost = wait_for("the statement to wait", Duration::from_secs(10), async || {
         let terminate = Statement::from_string(DbBackend::Postgres, terminate);
         let row = killer.query_one_raw(terminate).await.unwrap().unwrap();

@@ -1,9 +1,9 @@
 //! One test, both databases: an empty or migrated database of either engine behind its address.
 
 use anyhow::{Context as _, Result};
+use sea_orm::DbBackend as Backend;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use tempfile::TempDir;
-use waymark_store::Backend;
 
 use crate::postgres::Postgres;
 

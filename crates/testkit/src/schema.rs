@@ -7,9 +7,10 @@ mod frozen;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
+use sea_orm::DbBackend as Backend;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, Statement};
 use waymark_store::schema::foundation;
-use waymark_store::{Backend, Declaration, Schema, Store, StoreOptions};
+use waymark_store::{Declaration, Schema, Store, StoreOptions};
 
 use crate::database::{Engine, TestDatabase, database};
 

@@ -15,7 +15,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, Value};
 
 use super::record;
-use crate::repository::{decode, parse};
+use crate::resource::{decode, parse};
 use crate::{Error, Store, Table};
 
 /// Rows of a batch. Writers of their workspaces wait for as long as it takes.
@@ -29,9 +29,12 @@ pub struct Backfill {
     /// What it is called in logs and in the database.
     pub name: &'static str,
     table: &'static str,
-    /// From workspace, id and body the columns and their values.
-    derive: fn(&str, &str, &str) -> Result<Vec<(&'static str, Value)>, Error>,
+    /// From workspace, id and body.
+    derive: fn(&str, &str, &str) -> Result<Derived, Error>,
 }
+
+/// Columns and their values.
+type Derived = Vec<(&'static str, Value)>;
 
 impl Backfill {
     /// Derives all columns that `T` declares.
@@ -44,7 +47,7 @@ impl Backfill {
     }
 }
 
-fn derive<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Vec<(&'static str, Value)>, Error> {
+fn derive<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Derived, Error> {
     let resource = parse::<T>(workspace, decode::<T>(workspace, id, body)?)?;
     Ok(T::COLUMNS.iter().map(|column| (column.name, column.value_of(&resource))).collect())
 }
@@ -71,7 +74,7 @@ impl Store {
 
     /// Fills in the next rows and tells how many; none when there are no more.
     async fn fill_batch(&self, migration: i64, backfill: &Backfill) -> Result<Option<usize>, Error> {
-        let transaction = self.alone().await?;
+        let transaction = self.one_process().await?;
         let Some((workspace, id)) = record::position(&transaction, migration).await? else { return Ok(None) };
         let after = (workspace.as_str(), id.as_str());
 

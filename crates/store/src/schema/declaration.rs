@@ -50,7 +50,8 @@ impl Declaration {
     /// The statement that makes the table, without its indexes.
     pub fn create(&self, backend: DbBackend) -> String {
         let columns = self.columns(backend).into_iter();
-        let columns: String = columns.map(|(name, definition)| format!("    {name} {definition},\n")).collect();
+        let columns =
+            columns.fold(String::new(), |all, (name, definition)| all + &format!("    {name} {definition},\n"));
         format!("CREATE TABLE {} (\n{columns}    PRIMARY KEY (workspace, id)\n);", self.table)
     }
 

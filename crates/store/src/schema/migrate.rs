@@ -67,7 +67,7 @@ impl Store {
     /// Applies the next migration, if another process has not done so meanwhile.
     async fn apply(&self, schema: &Schema) -> Result<(), Error> {
         let begin = Instant::now();
-        let transaction = self.alone().await?;
+        let transaction = self.one_process().await?;
         let applied = record::applied(&transaction).await?;
         let Standing::Behind(migration) = schema.standing(&applied, self.backend())? else { return Ok(()) };
         let taken_over = applied.is_empty() && record::is_of_before(&transaction).await?;
@@ -85,7 +85,7 @@ impl Store {
 
     /// A transaction that no other of its kind runs beside, in any process. Waiting for it has no limit; once it has
     /// begun, a lock of anybody else's is waited for [`LOCK_WAIT`] only.
-    pub(super) async fn alone(&self) -> Result<DatabaseTransaction, Error> {
+    pub(super) async fn one_process(&self) -> Result<DatabaseTransaction, Error> {
         // On SQLite beginning it is the lock.
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
