@@ -1,14 +1,11 @@
 //! Reacting to another service's event: its effects are committed once, together with the note that it was handled.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait as _, InsertStatement, OnConflict, Query};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
-use waymark_request::Call;
-use waymark_request::Causation;
+use waymark_request::{Call, Causation};
 
-use crate::statement::insert;
-use crate::{Error, Store, Write};
+use crate::{Error, Store, Write, inbox};
 
 /// An event as a consumer receives it, whatever carried it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,29 +59,14 @@ impl Store {
         let Some(causation) = &reaction.call.causation else {
             return self.write(&reaction.call, &reaction.workspace, work).await.map(|_| ());
         };
-        let mut handled = Query::select();
-        handled.column("event_id").from("inbox").and_where(Expr::col("consumer").eq(causation.consumer.as_str()));
-        handled.and_where(Expr::col("event_id").eq(causation.event_id.to_string()));
-        if self.query_one(&handled).await?.is_some() {
+        if self.query_one(&inbox::handled(causation)).await?.is_some() {
             return Ok(());
         }
         let written = self.write(&reaction.call, &reaction.workspace, work).await?;
         if written.revision.is_none() {
             // Nothing was changed, hence nothing committed; the note is made by itself.
-            self.execute(&inbox(causation, self.now())).await?;
+            self.execute(&inbox::note(causation, self.now())).await?;
         }
         Ok(())
     }
-}
-
-/// The note that an event was handled. Inside a write, a second handler of the same event waits for the workspace's
-/// lock, then finds the note: the insert counts no row.
-pub(crate) fn inbox(causation: &Causation, now: DateTime<Utc>) -> InsertStatement {
-    let row = [
-        ("consumer", causation.consumer.as_str().into()),
-        ("event_id", causation.event_id.to_string().into()),
-        ("time", now.timestamp_micros().into()),
-    ];
-    let mut insert = insert("inbox", row);
-    insert.on_conflict(OnConflict::new().do_nothing().to_owned()).take()
 }

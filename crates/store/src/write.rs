@@ -14,10 +14,9 @@ use waymark_proto::ResourceMessage;
 use waymark_request::{Call, Written};
 
 use crate::draft::{Draft, Row, sql};
-use crate::reaction::inbox;
 use crate::statement::json_text;
 use crate::turn::Turn;
-use crate::{Error, Store, Table, resource};
+use crate::{Error, Store, Table, inbox, resource};
 
 /// A write at work: a [`Draft`] with an open transaction to read in, which holds the workspace's lock. Everything it
 /// reads is as it will be at commit.
@@ -161,7 +160,7 @@ impl Write {
             return Ok(Done { message, revision, new_revision: None });
         }
         if let Some(causation) = &self.draft.call.causation
-            && self.turn.execute(&inbox(causation, self.draft.now)).await? == 0
+            && self.turn.execute(&inbox::note(causation, self.draft.now)).await? == 0
         {
             // The event was handled before.
             return Ok(Done { message: R::default(), revision: None, new_revision: None });
