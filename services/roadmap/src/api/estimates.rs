@@ -1,4 +1,4 @@
-//! Estimates. Every write of one is announced on its initiative when it moves it in the order.
+//! Estimates. Every write of one is announced on its initiative when it moves it in the ranking.
 
 use tonic::{Request, Response, Status};
 use waymark_domain::roadmap::{Estimate, EstimateEvent};
