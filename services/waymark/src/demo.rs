@@ -6,24 +6,17 @@ mod decide;
 mod discover;
 mod measure;
 mod say;
+mod story;
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, bail};
-use chrono::{DateTime, Utc};
+use anyhow::Result;
 use clap::Args;
-use pbjson_types::Timestamp;
-use tonic::{Code, Response, Status};
-use waymark_client::{Channel, Error};
 use waymark_clock::Clock;
-use waymark_proto::common::v1::Evidence;
+
+use story::{SOLUTION, Story};
 
 use crate::draw::{roadmap, trace, tree};
 use crate::generic::contract::Area;
 use crate::settings::Settings;
-
-/// How long services may take to hear of each other.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Options of `waymark demo`.
 #[derive(Debug, Args)]
@@ -41,29 +34,6 @@ fn lift(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|lift: &f64| (-90.0..=300.0).contains(lift))
         .ok_or_else(|| "give a number from -90 to 300".to_owned())
-}
-
-/// What all chapters share.
-struct Story {
-    parent: String,
-    now: DateTime<Utc>,
-    discovery: Channel,
-    roadmap: Channel,
-    metrics: Channel,
-}
-
-impl Story {
-    fn name(&self, collection: &str, id: &str) -> String {
-        format!("{}/{collection}/{id}", self.parent)
-    }
-
-    fn full_name(&self, service: &str, collection: &str, id: &str) -> String {
-        format!("//{service}.waymark.dev/{}", self.name(collection, id))
-    }
-
-    fn evidence(&self, service: &str, collection: &str, id: &str, note: &str) -> Evidence {
-        Evidence { target: self.full_name(service, collection, id), note: note.to_owned() }
-    }
 }
 
 /// Plays the story, in a workspace of its own unless one is named.
@@ -111,45 +81,9 @@ pub async fn run(options: &Demo, settings: &Settings) -> Result<()> {
     tree::run(&tree::Tree::default(), &settings).await?;
 
     say::chapter(8, "The trace, from what somebody said to what was learned");
-    trace::run(&trace::Trace::of(discover::SOLUTION), &settings).await?;
+    trace::run(&trace::Trace::of(SOLUTION), &settings).await?;
     crate::show(format_args!(
-        "Look around:  waymark events list -w {workspace}   waymark initiatives get {} -w {workspace} -o yaml",
-        discover::SOLUTION
+        "Look around:  waymark events list -w {workspace}   waymark initiatives get {SOLUTION} -w {workspace} -o yaml"
     ));
     Ok(())
-}
-
-fn timestamp(time: DateTime<Utc>) -> Timestamp {
-    // A sub-second count of nanoseconds is below 2^31.
-    Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos() as i32 }
-}
-
-/// The answer of a call.
-fn done<T>(result: Result<Response<T>, Status>) -> Result<T> {
-    Ok(result.map_err(Error::from)?.into_inner())
-}
-
-/// Asks until the answer is there: services hear of each other by events, in their own time.
-async fn until<T, F: Future<Output = Result<Option<T>>>>(what: &str, mut ask: impl FnMut() -> F) -> Result<T> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(answer) = ask().await? {
-            return Ok(answer);
-        }
-        if Instant::now() > end {
-            bail!(
-                "{what} did not happen within {} seconds; `waymark events dead-letters list` may say why",
-                PATIENCE.as_secs()
-            );
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// The answer of a read, nothing when there is nothing yet.
-fn maybe<T>(result: Result<Response<T>, Status>) -> Result<Option<T>> {
-    match result {
-        Err(status) if status.code() == Code::NotFound => Ok(None),
-        other => done(other).map(Some),
-    }
 }

@@ -5,6 +5,7 @@
 //! reported with their line and the reason, and the others are imported.
 
 mod mapping;
+mod options;
 mod record;
 mod report;
 mod send;
@@ -12,13 +13,14 @@ mod source;
 mod state;
 mod time;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use crate::settings::Settings;
+
+pub use options::{EventsArgs, Form};
 
 /// What can be imported.
 #[derive(Debug, Subcommand)]
@@ -34,78 +36,6 @@ pub enum Import {
     /// event=order
     #[command(verbatim_doc_comment)]
     Events(EventsArgs),
-}
-
-/// Options of `waymark import events`.
-#[derive(Debug, Clone, Args)]
-pub struct EventsArgs {
-    /// The file; .gz is unpacked while reading
-    pub file: PathBuf,
-    /// Form of the file; by the ending of its name when not given
-    #[arg(long, value_enum)]
-    pub format: Option<Form>,
-    /// What separates the columns of a CSV file: a character, `tab`, or `whitespace` for any run of spaces and tabs
-    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = record::Delimiter::parse)]
-    pub delimiter: record::Delimiter,
-    /// The first line of the CSV file is a row: columns are named 1, 2, 3 …
-    #[arg(long)]
-    pub no_header: bool,
-    /// Column with the user
-    #[arg(long, value_name = "COLUMN")]
-    pub user: String,
-    /// Column with what was done; or give --value event=NAME
-    #[arg(long, value_name = "COLUMN")]
-    pub event: Option<String>,
-    /// Column with when it was done
-    #[arg(long, value_name = "COLUMN")]
-    pub time: String,
-    /// How times are written: auto (RFC 3339, or date and time), unix, unix-ms, unix-us, or a pattern such as %d.%m.%Y
-    /// %H:%M
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
-    pub time_format: String,
-    /// Time zone of times that state none, such as Europe/Berlin
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    pub time_zone: chrono_tz::Tz,
-    /// Column with an id that is unique among the user's events; made of the row when not given
-    #[arg(long, value_name = "COLUMN")]
-    pub id: Option<String>,
-    /// Column with the device
-    #[arg(long, value_name = "COLUMN")]
-    pub device: Option<String>,
-    /// Column with the session
-    #[arg(long, value_name = "COLUMN")]
-    pub session: Option<String>,
-    /// Column that becomes a property, with another name as NAME=COLUMN; may be repeated. Numbers and true or false are
-    /// recognised
-    #[arg(long, value_name = "[NAME=]COLUMN")]
-    pub property: Vec<String>,
-    /// The same value for all rows: `event=order` and `device=…`, `session=…` stand for a column, any other name is a
-    /// property
-    #[arg(long, value_name = "NAME=TEXT")]
-    pub value: Vec<String>,
-    /// Check every row, import none
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Events sent at once
-    #[arg(long, value_name = "EVENTS", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
-    pub batch: u32,
-    /// Where all rejected rows are written as CSV; the first of them are shown in any case
-    #[arg(long, value_name = "FILE")]
-    pub rejects: Option<PathBuf>,
-    /// Where the import keeps how far it is; beside the file when not given, removed when the import is done
-    #[arg(long, value_name = "FILE")]
-    pub state: Option<PathBuf>,
-}
-
-/// The forms of files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// Rows of columns with a header; also TSV and the like.
-    Csv,
-    /// One JSON object a line.
-    Jsonl,
-    /// Apache Parquet.
-    Parquet,
 }
 
 /// Runs an import. The exit status is 7 when rows were rejected.

@@ -12,19 +12,12 @@ pub mod failure;
 pub mod generic;
 pub mod import;
 pub mod settings;
+mod stdout;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 pub use failure::Usage;
-
-/// Prints a line on standard output. When its reader has gone, as `head` does, there is nobody left to work for: the
-/// program ends.
-pub(crate) fn show(text: std::fmt::Arguments<'_>) {
-    if writeln!(std::io::stdout(), "{text}").is_err() {
-        std::process::exit(0);
-    }
-}
+pub(crate) use stdout::show;
 
 /// Runs the program with the arguments of the process.
 pub fn run() -> ExitCode {

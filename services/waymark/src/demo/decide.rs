@@ -9,8 +9,8 @@ use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 
 use super::behaviour::WINDOW;
-use super::discover::{METRIC, SOLUTION};
-use super::{Story, done, maybe, say, until};
+use super::say;
+use super::story::{METRIC, SOLUTION, Story, done, maybe, until};
 use crate::draw::words;
 use crate::generic::names::short;
 

@@ -7,16 +7,13 @@ use waymark_proto::discovery::v1 as pb;
 use waymark_proto::discovery::v1::opportunity_service_client::OpportunityServiceClient;
 use waymark_proto::discovery::v1::research_service_client::ResearchServiceClient;
 
-use super::{Story, done, say, timestamp, until};
+use super::say;
+use super::story::{METRIC, SOLUTION, Story, done, timestamp, until};
 
 const STUDY: &str = "lost-carts";
 const INSIGHT: &str = "carts-get-lost";
 const OUTCOME: &str = "more-orders";
 const OPPORTUNITY: &str = "lost-carts";
-/// The solution that is built; its initiative has the same id.
-pub const SOLUTION: &str = "saved-carts";
-/// The metric that all is about.
-pub const METRIC: &str = "orders";
 
 /// Who said what.
 const VOICES: [(&str, &str, &str, &str); 3] = [

@@ -8,8 +8,8 @@ use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
 use waymark_proto::metrics::v1::outcome_service_client::OutcomeServiceClient;
 
 use super::behaviour::Behaviour;
-use super::discover::{METRIC, SOLUTION};
-use super::{Story, done, maybe, say, timestamp, until};
+use super::say;
+use super::story::{METRIC, SOLUTION, Story, done, maybe, timestamp, until};
 use crate::draw::words;
 
 /// The metric and what users did until now.

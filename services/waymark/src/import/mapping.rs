@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use waymark_proto::metrics::v1::ProductEvent;
 
-use super::EventsArgs;
+use super::options::EventsArgs;
 use super::record::{Broken, Cells, Record};
 use super::time::TimeReader;
 use crate::Usage;

@@ -11,8 +11,8 @@ use waymark_client::{Channel, Error};
 use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
 use waymark_proto::metrics::v1::{IngestEventsRequest, ProductEvent};
 
-use super::EventsArgs;
 use super::mapping::Mapping;
+use super::options::EventsArgs;
 use super::record::Broken;
 use super::report::Report;
 use super::source::{self, Row};

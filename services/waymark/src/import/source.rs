@@ -12,8 +12,8 @@ use indicatif::ProgressBar;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
+use super::options::{EventsArgs, Form};
 use super::record::{Broken, Cells, Delimiter, Record};
-use super::{EventsArgs, Form};
 use crate::Usage;
 
 /// A row with a quote that is never closed would take the rest of the file with it; after so many lines it is taken for

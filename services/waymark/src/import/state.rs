@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::EventsArgs;
 use super::mapping::content_hash;
+use super::options::EventsArgs;
 
 /// The state file of one import.
 #[derive(Debug)]
