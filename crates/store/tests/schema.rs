@@ -14,7 +14,7 @@ use waymark_store::{
     Backfill, Column, Columns, Declaration, Error, Migration, Schema, SchemaError, Script, Store, StoreOptions, Table,
 };
 use waymark_testkit::sample::{self, INITIAL, SCHEMA as FIRST, call, create, created};
-use waymark_testkit::schema::{catalogue, connect, empty, missing};
+use waymark_testkit::schema::{catalogue, empty, missing};
 use waymark_testkit::{Engine, TestDatabase, host};
 
 /// The second release has a column more.
@@ -110,7 +110,7 @@ async fn create_many<T: Table<Resource = Product, Message = pb::Product>>(store:
 /// What rows are found by.
 async fn rows(database: &TestDatabase) -> Vec<(String, String, Option<String>, Option<String>)> {
     let sql = "SELECT workspace, id, vision, strategy FROM products ORDER BY workspace, id";
-    let rows = query(&connect(database.url()).await.unwrap(), sql).await;
+    let rows = query(&database.connect().await.unwrap(), sql).await;
     rows.iter().map(|row| row.try_get_many_by_index().unwrap()).collect()
 }
 
@@ -259,7 +259,7 @@ async fn a_table_in_use_is_waited_for_and_others_go_on() {
         let (store, database) = start(engine).await;
         store.migrate(&FIRST).await.unwrap();
         create(&store, "a", "").await;
-        let (holder, reader) = (connect(database.url()).await.unwrap(), another(&database).await);
+        let (holder, reader) = (database.connect().await.unwrap(), another(&database).await);
         let held = holder.begin().await.unwrap();
         // A long report on PostgreSQL; on SQLite, where readers hold up nobody, a writer.
         let sql = if engine == Engine::Postgres { "SELECT 1 FROM products" } else { "DELETE FROM leases" };

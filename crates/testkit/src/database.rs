@@ -1,10 +1,10 @@
 //! One test, both databases: an empty or migrated database of either engine behind its address.
 
 use anyhow::{Context as _, Result};
-use sea_orm::DbBackend as Backend;
-use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm::{DatabaseConnection, DbBackend as Backend};
 use tempfile::TempDir;
 
+use crate::connection::connect;
 use crate::postgres::Postgres;
 
 /// The databases a service runs on.
@@ -48,9 +48,7 @@ impl TestDatabase {
     /// # Errors
     /// When the database refuses.
     pub async fn connect(&self) -> Result<DatabaseConnection> {
-        let mut options = ConnectOptions::new(self.url.as_str());
-        options.max_connections(1).sqlx_logging(false);
-        Database::connect(options).await.with_context(|| format!("connecting to {}", self.url))
+        connect(&self.url).await
     }
 }
 

@@ -6,6 +6,7 @@
 //! no service.
 
 pub mod address;
+mod connection;
 pub mod database;
 pub mod host;
 pub mod nats;

@@ -7,9 +7,10 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
-use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use uuid::Uuid;
 
+use crate::connection::connect;
 use crate::process::Process;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/postgres.sh");
@@ -97,7 +98,7 @@ impl Postgres {
         F: Future<Output = Result<()>>,
     {
         let template = format!("template_{}", template.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
-        let admin = self.connect().await?;
+        let admin = connect(&self.url).await?;
         // Released with the connection, also when this process is killed.
         admin.execute_unprepared(&format!("SELECT pg_advisory_lock(hashtext('{template}'))")).await?;
         let exists = format!("SELECT 1 FROM pg_database WHERE datname = '{template}'");
@@ -118,15 +119,9 @@ impl Postgres {
     }
 
     async fn run(&self, statement: &str) -> Result<()> {
-        let admin = self.connect().await?;
+        let admin = connect(&self.url).await?;
         admin.execute_unprepared(statement).await.with_context(|| statement.to_owned())?;
         Ok(admin.close().await?)
-    }
-
-    async fn connect(&self) -> Result<DatabaseConnection> {
-        let mut options = ConnectOptions::new(self.url.as_str());
-        options.max_connections(1).sqlx_logging(false);
-        Database::connect(options).await.with_context(|| format!("connecting to {}", self.url))
     }
 }
 

@@ -7,11 +7,11 @@ mod frozen;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use sea_orm::DbBackend as Backend;
-use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait as _, DbBackend as Backend, Statement};
 use waymark_store::schema::foundation;
 use waymark_store::{Declaration, Schema, Store, StoreOptions};
 
+use crate::connection::connect;
 use crate::database::{Engine, TestDatabase, database};
 
 pub use catalogue::{Catalogue, Part, catalogue};
@@ -71,16 +71,6 @@ pub async fn migrate(schema: &Schema, url: &str) -> Result<()> {
     let migrated = store.migrate(schema).await;
     store.close().await?;
     Ok(migrated?)
-}
-
-/// One connection to the database at `url`.
-///
-/// # Errors
-/// When it cannot be reached.
-pub async fn connect(url: &str) -> Result<DatabaseConnection> {
-    let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false);
-    Ok(Database::connect(options).await?)
 }
 
 /// Runs statements on the database at `url`.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, QueryResult, Statement};
 
+use crate::connection::connect;
+
 /// The parts of a database with their definitions. The record of the schema itself is left out.
 pub type Catalogue = BTreeMap<Part, String>;
 
@@ -34,7 +36,7 @@ impl Part {
 /// # Errors
 /// When it cannot be read.
 pub async fn catalogue(url: &str) -> Result<Catalogue> {
-    let connection = super::connect(url).await?;
+    let connection = connect(url).await?;
     let mut parts = match connection.get_database_backend() {
         DbBackend::Postgres => postgres(&connection).await?,
         _ => sqlite(&connection).await?,
