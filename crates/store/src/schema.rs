@@ -120,6 +120,16 @@ impl Schema {
 }
 
 impl Migration {
+    /// What a database remembers of it once it was applied.
+    fn applied(&self, backend: DbBackend) -> Applied {
+        Applied {
+            number: self.number,
+            name: self.name.to_owned(),
+            checksum: self.checksum(backend),
+            oldest: self.oldest,
+        }
+    }
+
     /// SHA-256 over its statements for a database, in hexadecimal.
     fn checksum(&self, backend: DbBackend) -> String {
         let mut digest = Sha256::new();

@@ -76,7 +76,8 @@ impl Store {
                 transaction.execute_unprepared(script.text(self.backend())).await?;
             }
         }
-        record::remember(&transaction, migration, self.now()).await?;
+        let backfill = migration.backfill.as_ref().map(|backfill| backfill.name);
+        record::remember(&transaction, &migration.applied(self.backend()), backfill, self.now()).await?;
         transaction.commit().await?;
         let (number, name, took) = (migration.number, migration.name, begin.elapsed());
         tracing::info!(number, name, taken_over, ?took, "a migration was applied");

@@ -4,8 +4,6 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
-use super::Migration;
-
 const MIGRATIONS: &str = "schema_migrations";
 const BACKFILLS: &str = "schema_backfills";
 
@@ -57,29 +55,29 @@ pub(super) async fn is_of_before(connection: &impl ConnectionTrait) -> Result<bo
     Ok(connection.query_one(&select).await?.is_some())
 }
 
-/// Remembers a migration, and that its backfill is to begin.
+/// Remembers a migration, and that the backfill it has by this name is to begin.
 pub(super) async fn remember(
     connection: &impl ConnectionTrait,
-    migration: &Migration,
+    migration: &Applied,
+    backfill: Option<&str>,
     time: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     // Inside the lock: two that make a table at the same time fail, whatever IF NOT EXISTS says.
     connection.execute_unprepared(TABLES).await?;
-    let checksum = migration.checksum(connection.get_database_backend());
     let mut insert = Query::insert();
     insert.into_table(MIGRATIONS).columns(["number", "name", "checksum", "oldest", "time"]).values_panic([
         migration.number.into(),
-        migration.name.into(),
-        checksum.into(),
+        migration.name.as_str().into(),
+        migration.checksum.as_str().into(),
         migration.oldest.into(),
         time.timestamp_micros().into(),
     ]);
     connection.execute(&insert).await?;
-    if let Some(backfill) = &migration.backfill {
+    if let Some(name) = backfill {
         let mut insert = Query::insert();
         insert.into_table(BACKFILLS).columns(["migration", "name", "workspace", "id"]).values_panic([
             migration.number.into(),
-            backfill.name.into(),
+            name.into(),
             "".into(),
             "".into(),
         ]);
