@@ -3,16 +3,19 @@
 //!
 //! Nothing here announces a change by itself: what is not in the log did not happen.
 
-mod bus;
-mod consumer;
+mod attempt;
+pub mod bus;
+mod causes;
+pub mod consumer;
 mod envelope;
-mod feed;
+mod instruments;
 mod lease;
 mod relay;
 mod service;
+mod subscription;
 mod watch;
 
 pub use envelope::{stream_name, subject};
-pub use feed::{Handler, Subscription, Topic, Transport, connect, open, start, without_password};
 pub use relay::Relay;
 pub use service::EventsApi;
+pub use subscription::{Handler, Subscription, Topic};

@@ -21,8 +21,8 @@ use waymark_domain::WorkspaceId;
 use waymark_runtime::config::{EventArgs, EventFormat};
 use waymark_store::{Error as StoreError, LogRow, Published, Store, Unpublished};
 
+use crate::causes::chain;
 use crate::envelope;
-use crate::feed::chain;
 use crate::lease::Lease;
 
 use gauges::Gauges;
@@ -319,7 +319,7 @@ impl Relay {
     /// Makes sure the stream exists and tells its last sequence.
     async fn ensure_stream(&mut self) -> Result<u64, RelayError> {
         let config = stream::Config {
-            name: crate::stream_name(self.service),
+            name: envelope::stream_name(self.service),
             description: Some(format!("events of the {} service", self.service)),
             subjects: vec![format!("waymark.{}.>", self.service)],
             storage: StorageType::File,

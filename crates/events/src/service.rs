@@ -20,9 +20,10 @@ use waymark_rpc::{or_status, status};
 use waymark_runtime::Host;
 use waymark_store::{DeadLetter, Error, LogFilter, Store};
 
-use crate::feed::{chain, handle, is_outage};
+use crate::causes::chain;
+use crate::envelope;
+use crate::subscription::Subscription;
 use crate::watch::{CHECKPOINT, End, PATIENCE, Selection, Tail, Watch, event};
-use crate::{Subscription, envelope};
 
 /// Batches that may wait for a reader.
 const BUFFER: usize = 64;
@@ -176,8 +177,8 @@ impl EventsService for EventsApi {
         let (workspace, id) = or_status(identity(&name, "deadLetters"))?;
         let found = or_status(self.store.find_dead_letter(&workspace, id).await)?;
         let mut found = or_status(found.ok_or(Error::NotFound(name)))?;
-        if let Err(error) = handle(&self.subscription, found.event.clone()).await {
-            if is_outage(&error) {
+        if let Err(error) = self.subscription.handle(found.event.clone()).await {
+            if error.is_transient() {
                 return Err(status(&error));
             }
             found.attempts += 1;

@@ -8,17 +8,19 @@ mod roots;
 mod seen;
 
 use waymark_domain::Violations;
+use waymark_events::Topic;
 use waymark_proto::metrics::v1 as metrics;
 use waymark_store::{Error, Received, Store, Write};
 
-use crate::NAME;
+use crate::name::NAME;
 
 const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
 const METRIC_BREACHED: &str = "waymark.metrics.v1.MetricBreached";
 const FRICTION_FOUND: &str = "waymark.metrics.v1.FrictionFound";
 
-/// What the service reacts to: source service and event types.
-pub const CONSUMES: &[(&str, &[&str])] = &[("metrics", &[OUTCOME_MEASURED, METRIC_BREACHED, FRICTION_FOUND])];
+/// What the service listens to.
+pub const CONSUMES: &[Topic] =
+    &[Topic { source: "metrics", types: &[OUTCOME_MEASURED, METRIC_BREACHED, FRICTION_FOUND] }];
 
 /// Reacts to an event. Events of other types are left alone.
 pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {

@@ -8,8 +8,8 @@ use waymark_lake as lake;
 use waymark_request::Call;
 use waymark_store::{Error, Store, Write};
 
-use crate::NAME;
 use crate::analysis::{Arrivals, LakeFailure};
+use crate::name::NAME;
 use crate::store::{Metrics, alerted, live};
 
 /// How long the service waits for a product event from after an interval before it takes silence for the answer.

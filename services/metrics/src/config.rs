@@ -1,36 +1,11 @@
-//! What can be configured, by flags and environment. Values only; nothing here opens or connects anything.
+//! What can be configured beside what every service has. Values only; nothing here opens or connects anything.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use waymark_domain::metrics::IntakePolicy;
+use waymark_runtime::DatabaseArgs;
 use waymark_runtime::config::{duration, positive_duration};
-use waymark_runtime::{DatabaseArgs, EventArgs, ProcessArgs, ServerArgs};
-
-/// Options of the metrics service as a process of its own.
-#[derive(Debug, Clone, clap::Parser)]
-#[command(
-    name = "waymark-metrics",
-    version,
-    about = "Waymark's metrics service: product events, metrics, predictions and outcomes"
-)]
-pub struct Args {
-    /// The process.
-    #[command(flatten)]
-    pub process: ProcessArgs,
-    /// The gRPC server.
-    #[command(flatten)]
-    pub server: ServerArgs,
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseArgs,
-    /// Events in and out.
-    #[command(flatten)]
-    pub events: EventArgs,
-    /// Product events and measuring.
-    #[command(flatten)]
-    pub metrics: MetricsArgs,
-}
 
 /// Options of product events and measuring.
 #[derive(Debug, Clone, clap::Args)]
@@ -89,10 +64,16 @@ mod tests {
 
     use super::*;
 
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        metrics: MetricsArgs,
+    }
+
     #[test]
     fn defaults_parsed_are_the_defaults_in_code() {
-        Args::command().debug_assert();
-        let parsed = Args::parse_from(["waymark-metrics"]).metrics;
+        Line::command().debug_assert();
+        let parsed = Line::parse_from(["waymark-metrics"]).metrics;
         assert_eq!(format!("{parsed:?}"), format!("{:?}", MetricsArgs::default()));
         assert_eq!(parsed.intake(), IntakePolicy::default());
         assert_eq!(parsed.lake(&DatabaseArgs::default()), "./.waymark/lake");

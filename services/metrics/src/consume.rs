@@ -5,19 +5,20 @@ use std::convert::Infallible;
 
 use waymark_domain::metrics::{Prediction, PredictionEvent};
 use waymark_domain::{Change, Name, Violations};
+use waymark_events::Topic;
 use waymark_proto::convert::metrics::{prediction, promise};
 use waymark_proto::roadmap::v1 as roadmap;
 use waymark_store::{Error, Received, Store, Write};
 
-use crate::NAME;
+use crate::name::NAME;
 use crate::store::Predictions;
 
 const COMMITTED: &str = "waymark.roadmap.v1.InitiativeCommitted";
 const SHIPPED: &str = "waymark.roadmap.v1.InitiativeShipped";
 const DECLINED: &str = "waymark.roadmap.v1.InitiativeDeclined";
 
-/// What the service reacts to: source service and event types.
-pub const CONSUMES: &[(&str, &[&str])] = &[("roadmap", &[COMMITTED, SHIPPED, DECLINED])];
+/// What the service listens to.
+pub const CONSUMES: &[Topic] = &[Topic { source: "roadmap", types: &[COMMITTED, SHIPPED, DECLINED] }];
 
 /// Reacts to an event. Events of other types are left alone.
 pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {

@@ -2,11 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use waymark_metrics::Args;
-
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let process = args.process.clone();
-    waymark_runtime::run("waymark-metrics", &process, |host| waymark_metrics::run(host, args))
+    waymark_service::run(&waymark_metrics::SERVICE)
 }

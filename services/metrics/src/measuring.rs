@@ -17,8 +17,8 @@ use waymark_request::{Call, Written};
 use waymark_stats::{Level, pre_post};
 use waymark_store::{Error, Store, Write};
 
-use crate::NAME;
 use crate::analysis::{Arrivals, LakeFailure};
+use crate::name::NAME;
 use crate::store::{Metrics, Outcomes, Predictions, due, live};
 
 /// How long the service waits for product events that reach the end of the window before it measures without them.

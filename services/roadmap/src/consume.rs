@@ -6,24 +6,28 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeOwned;
 use waymark_domain::roadmap::{ActualOutcome, Initiative};
 use waymark_domain::{AnyName, Evidence, FullName, Name, ResourceId, Risk, Violations};
+use waymark_events::Topic;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{common::v1 as common, convert, discovery::v1 as discovery, metrics::v1 as metrics};
 use waymark_rpc::parse;
 use waymark_store::{Error, Received, Store, Write};
 
+use crate::name::NAME;
 use crate::store::{Initiatives, propose};
 
 const SOLUTION_VALIDATED: &str = "waymark.discovery.v1.SolutionValidated";
 const ASSUMPTION_TEST_CONCLUDED: &str = "waymark.discovery.v1.AssumptionTestConcluded";
 const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
 
-/// The events that [`handle`] reacts to, by the service they come from.
-pub const CONSUMES: &[(&str, &[&str])] =
-    &[("discovery", &[SOLUTION_VALIDATED, ASSUMPTION_TEST_CONCLUDED]), ("metrics", &[OUTCOME_MEASURED])];
+/// What the service listens to.
+pub const CONSUMES: &[Topic] = &[
+    Topic { source: "discovery", types: &[SOLUTION_VALIDATED, ASSUMPTION_TEST_CONCLUDED] },
+    Topic { source: "metrics", types: &[OUTCOME_MEASURED] },
+];
 
 /// Reacts to an event of another service; events that are none of [`CONSUMES`] change nothing.
 pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
-    let reaction = event.reaction(crate::NAME);
+    let reaction = event.reaction(NAME);
     match event.event_type.as_str() {
         SOLUTION_VALIDATED => {
             let solution = decode::<discovery::SolutionValidated>(event)?.solution.unwrap_or_default();

@@ -15,13 +15,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use waymark_discovery as discovery;
-use waymark_events::Transport;
-use waymark_metrics as metrics;
-use waymark_metrics::MetricsArgs;
-use waymark_roadmap as roadmap;
+use waymark_discovery::SERVICE as DISCOVERY;
+use waymark_metrics::{MetricsArgs, SERVICE as METRICS};
+use waymark_roadmap::SERVICE as ROADMAP;
 use waymark_runtime::config::{DatabaseArgs, EventArgs, LimitArgs, ProcessArgs, ServerArgs};
-use waymark_runtime::{Host, Running, Server};
+use waymark_runtime::{Host, Running};
+use waymark_service::{Transport, connect, without_password};
 
 use broker::Broker;
 
@@ -117,24 +116,24 @@ async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Runn
     };
     // What is wrong with the options is said before a schema is migrated; the lake's location with metrics, which
     // therefore goes first.
-    for address in [args.discovery_listen, args.roadmap_listen, args.metrics_listen] {
-        Server::new(&host, &server(address), address).check()?;
-    }
+    DISCOVERY.check(&host, &server(args.discovery_listen))?;
+    ROADMAP.check(&host, &server(args.roadmap_listen))?;
+    METRICS.check(&host, &server(args.metrics_listen))?;
     let nats = match &broker {
-        Some(url) => Some(waymark_events::connect(url, &args.events, host.name).await?),
+        Some(url) => Some(connect(url, &args.events, host.name).await?),
         None => None,
     };
     let database = DatabaseArgs { data_dir: args.data_dir.clone(), ..DatabaseArgs::default() };
-    let metrics = metrics::Service::open(&host, &database, &args.metrics).await?;
-    let discovery = discovery::Service::open(&host, &database).await?;
-    let roadmap = roadmap::Service::open(&host, &database).await?;
+    let metrics = METRICS.open(&host, &database, &args.metrics).await?;
+    let discovery = DISCOVERY.open(&host, &database, &()).await?;
+    let roadmap = ROADMAP.open(&host, &database, &()).await?;
 
     let transport = match nats {
         Some(client) => Transport::Nats(client),
         None => Transport::Bus(vec![
-            (discovery::NAME, discovery.store().clone()),
-            (roadmap::NAME, roadmap.store().clone()),
-            (metrics::NAME, metrics.store().clone()),
+            (DISCOVERY.name, discovery.store().clone()),
+            (ROADMAP.name, roadmap.store().clone()),
+            (METRICS.name, metrics.store().clone()),
         ]),
     };
     discovery.start(&host, &args.events, transport.clone());
@@ -184,10 +183,7 @@ The whole loop as a story: {program} demo{flags}
         addresses[2],
         args.process.admin_listen,
         data.display(),
-        broker.map_or(
-            "within this process (no nats-server is configured or on the PATH)",
-            waymark_events::without_password
-        ),
+        broker.map_or("within this process (no nats-server is configured or on the PATH)", without_password),
     )
 }
 
@@ -210,8 +206,8 @@ mod tests {
             assert!(arg.get_env().is_some(), "{} has no variable", arg.get_id());
         }
         let dev = Line::parse_from(["t"]).dev;
-        assert_eq!(dev.discovery_listen, discovery::ADDRESS);
-        assert_eq!(dev.roadmap_listen, roadmap::ADDRESS);
-        assert_eq!(dev.metrics_listen, metrics::ADDRESS);
+        assert_eq!(dev.discovery_listen, DISCOVERY.address);
+        assert_eq!(dev.roadmap_listen, ROADMAP.address);
+        assert_eq!(dev.metrics_listen, METRICS.address);
     }
 }

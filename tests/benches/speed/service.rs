@@ -8,12 +8,12 @@ use sqlx::{PgPool, SqlitePool};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 use waymark_clock::{Clock, Ids};
-use waymark_events::Transport;
 use waymark_proto::common::v1::{Evidence, Range, Risk};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
-use waymark_roadmap::Service;
+use waymark_roadmap::SERVICE;
 use waymark_runtime::{DatabaseArgs, EventArgs, Host, Running, ServerArgs};
+use waymark_service::{Open, Transport};
 use waymark_testkit::{Engine, Postgres};
 
 use crate::bare::Pool;
@@ -28,7 +28,7 @@ pub struct Roadmap {
     /// The process.
     pub host: Host,
     /// The service.
-    pub service: Service,
+    pub service: Open,
     /// The same database, without anything between.
     pub bare: Pool,
     channels: Vec<Channel>,
@@ -51,7 +51,7 @@ impl Roadmap {
             None => None,
         };
         let args = DatabaseArgs { database_url, database_connections: CONNECTIONS, data_dir: data.path().to_owned() };
-        let service = Service::open(&host, &args).await?;
+        let service = SERVICE.open(&host, &args, &()).await?;
         service.start(&host, &EventArgs::default(), Transport::None);
         let listen = Some((Ipv4Addr::LOCALHOST, 0).into());
         let running = service.serve(&host, &ServerArgs { listen, ..ServerArgs::default() }).await?;

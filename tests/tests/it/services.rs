@@ -8,9 +8,9 @@ use anyhow::Result;
 use tempfile::TempDir;
 use waymark_client::{Channel, Options};
 use waymark_clock::ManualClock;
-use waymark_events::Transport;
-use waymark_metrics::MetricsArgs;
+use waymark_metrics::{MetricsArgs, Parts};
 use waymark_runtime::{DatabaseArgs, EventArgs, Host, Running, ServerArgs};
+use waymark_service::{Open, Transport, connect};
 use waymark_store::Store;
 use waymark_testkit::{Engine, NatsServer, Postgres};
 
@@ -38,7 +38,7 @@ pub struct Services {
     /// Where the metrics service listens.
     pub metrics_address: SocketAddr,
     /// The metrics service itself, for what it does by itself from time to time.
-    measuring: waymark_metrics::Service,
+    measuring: Open<Parts, MetricsArgs>,
     host: Host,
     running: Vec<Running>,
     /// The database of each, by the service's name, in the order of `running`.
@@ -59,9 +59,9 @@ impl Services {
         // Predictions are measured and alerts judged when a test says so, not by the real time that has passed.
         let metrics_args = MetricsArgs { measure_every: Duration::from_hours(24), ..MetricsArgs::default() };
         let database = async || database(engine, &data).await;
-        let discovery = waymark_discovery::Service::open(&host, &database().await?).await?;
-        let roadmap = waymark_roadmap::Service::open(&host, &database().await?).await?;
-        let metrics = waymark_metrics::Service::open(&host, &database().await?, &metrics_args).await?;
+        let discovery = waymark_discovery::SERVICE.open(&host, &database().await?, &()).await?;
+        let roadmap = waymark_roadmap::SERVICE.open(&host, &database().await?, &()).await?;
+        let metrics = waymark_metrics::SERVICE.open(&host, &database().await?, &metrics_args).await?;
 
         let stores = [
             (waymark_discovery::NAME, discovery.store().clone()),
@@ -70,7 +70,7 @@ impl Services {
         ];
         let events = EventArgs::default();
         let transport = match &broker {
-            Some(broker) => Transport::Nats(waymark_events::connect(&broker.url(), &events, host.name).await?),
+            Some(broker) => Transport::Nats(connect(&broker.url(), &events, host.name).await?),
             None => Transport::Bus(stores.to_vec()),
         };
         discovery.start(&host, &events, transport.clone());
@@ -127,7 +127,7 @@ impl Services {
 
     /// Judges all alerts now; tells how many metrics breached or recovered.
     pub async fn judge_alerts(&self) -> Result<usize> {
-        Ok(waymark_metrics::judge_alerts(self.measuring.store(), &self.measuring.api.lake).await?)
+        Ok(waymark_metrics::judge_alerts(self.measuring.store(), &self.measuring.parts().lake).await?)
     }
 
     /// Lets the roadmap service forget what happened in a workspace before `revision`.

@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use tonic::Request;
 use waymark_domain::{Failure, FailureKind, Reason};
-use waymark_events::{EventsApi, Subscription, Topic, Transport, connect, start};
+use waymark_events::{EventsApi, Subscription, Topic, bus, consumer};
 use waymark_proto::events::v1 as pb;
 use waymark_proto::events::v1::events_service_server::EventsService as _;
 use waymark_proto::roadmap::v1::ProductCreated;
 use waymark_runtime::Host;
-use waymark_runtime::config::EventArgs;
 use waymark_store::{Error, Store};
 use waymark_testkit::sample::{Products, create, created, product, store, workspace};
 use waymark_testkit::{Engine, NatsServer, host, wait_until};
 
-use crate::nothing;
+use crate::relay;
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -65,11 +64,28 @@ async fn copies(target: &Store) -> usize {
     target.all::<Products>(&workspace()).await.unwrap().len()
 }
 
-async fn exercise(source_host: &Host, source: &Store, target_host: &Host, target: &Store, transport: Transport) {
+/// How the copier hears of the roadmap service.
+enum Way {
+    Nats(NatsServer),
+    Bus,
+}
+
+async fn exercise(source_host: &Host, source: &Store, target_host: &Host, target: &Store, way: Way) {
     let poisoned = Arc::new(AtomicBool::new(true));
     let deliveries = Arc::new(AtomicU32::new(0));
     let subscription = copier(target, Arc::clone(&poisoned), Arc::clone(&deliveries));
-    start(target_host, target, "copier", &EventArgs::default(), &subscription, transport);
+    let (host, store, topic) = (target_host.clone(), target.clone(), subscription.topics[0]);
+    match &way {
+        Way::Nats(nats) => {
+            relay(source_host, source, nats).await;
+            let client = async_nats::connect(nats.url()).await.unwrap();
+            let run = consumer::run(host, store, client, subscription.clone(), topic);
+            target_host.tasks.spawn("copier: consumer", run);
+        }
+        Way::Bus => {
+            target_host.tasks.spawn("copier: bus", bus::run(host, store, source.clone(), subscription.clone(), topic));
+        }
+    }
     wait_until("the count of dead letters begins at 0, so that the first is an increase", LIMIT, async || {
         let metrics = target_host.telemetry.prometheus().unwrap();
         metrics
@@ -114,9 +130,7 @@ async fn over_jetstream() {
         let (source, _a) = store(engine, &source_host).await.unwrap();
         let (target, _b) = store(engine, &target_host).await.unwrap();
         let nats = NatsServer::start().await.unwrap();
-        let client = connect(&nats.url(), &EventArgs::default(), "test").await.unwrap();
-        start(&source_host, &source, "roadmap", &EventArgs::default(), &nothing(), Transport::Nats(client.clone()));
-        exercise(&source_host, &source, &target_host, &target, Transport::Nats(client)).await;
+        exercise(&source_host, &source, &target_host, &target, Way::Nats(nats)).await;
     }
 }
 
@@ -127,6 +141,6 @@ async fn over_the_bus() {
         let (target_host, _) = host(2);
         let (source, _a) = store(engine, &source_host).await.unwrap();
         let (target, _b) = store(engine, &target_host).await.unwrap();
-        exercise(&source_host, &source, &target_host, &target, Transport::Bus(vec![("roadmap", source.clone())])).await;
+        exercise(&source_host, &source, &target_host, &target, Way::Bus).await;
     }
 }

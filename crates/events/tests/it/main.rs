@@ -8,7 +8,18 @@ mod watch;
 
 use std::sync::Arc;
 
-use waymark_events::Subscription;
+use waymark_events::{Relay, Subscription};
+use waymark_runtime::{EventArgs, Host};
+use waymark_store::Store;
+use waymark_testkit::NatsServer;
+
+/// Relays the log of the roadmap service until the host shuts down.
+async fn relay(host: &Host, store: &Store, nats: &NatsServer) {
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let (holder, args) = (host.ids.opaque().to_string(), EventArgs::default());
+    let relay = Relay::new(store.clone(), "roadmap", client, &args, holder, &host.telemetry.meter());
+    host.tasks.spawn("roadmap: relay", relay.run(host.shutdown.drained()));
+}
 
 /// A subscription that handles nothing, for what only reads.
 fn nothing() -> Subscription {

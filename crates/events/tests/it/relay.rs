@@ -8,15 +8,14 @@ use async_nats::jetstream;
 use futures::StreamExt as _;
 use tonic::Request;
 use waymark_domain::WorkspaceId;
-use waymark_events::{EventsApi, Transport, connect, start, stream_name};
+use waymark_events::{EventsApi, stream_name};
 use waymark_proto::events::v1::RepublishEventsRequest;
 use waymark_proto::events::v1::events_service_server::EventsService as _;
-use waymark_runtime::config::EventArgs;
 use waymark_store::{Store, StoreOptions};
 use waymark_testkit::sample::{Products, call, create, created, product, store, workspace};
 use waymark_testkit::{Engine, NatsServer, host, wait_until};
 
-use crate::nothing;
+use crate::{nothing, relay};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -72,8 +71,7 @@ async fn outages_of_the_broker_delay_events_and_lose_none() {
         let (host, _) = host(1);
         let (store, _database) = store(engine, &host).await.unwrap();
         let mut nats = NatsServer::start().await.unwrap();
-        let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
-        start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+        relay(&host, &store, &nats).await;
         let workspaces = ["alpha", "beta", "gamma"];
         for round in 0..3 {
             let writers = workspaces.map(|w| write(&store, w, 15));
@@ -112,8 +110,7 @@ async fn a_lost_broker_is_filled_again_from_the_log() {
     let (host, _) = host(2);
     let (store, _database) = store(Engine::Sqlite, &host).await.unwrap();
     let mut nats = NatsServer::start().await.unwrap();
-    let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
-    start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+    relay(&host, &store, &nats).await;
     for i in 0..10 {
         create(&store, &format!("p{i}"), "").await;
     }
@@ -133,8 +130,7 @@ async fn a_stream_that_was_lost_is_told_of_once() {
     let (host, _) = host(4);
     let (store, _database) = store(Engine::Sqlite, &host).await.unwrap();
     let mut nats = NatsServer::start().await.unwrap();
-    let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
-    start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+    relay(&host, &store, &nats).await;
     let losses = |count: &str| {
         let metrics = host.telemetry.prometheus().unwrap();
         metrics.lines().any(|line| line.starts_with("waymark_relay_losses_total{") && line.ends_with(count))
@@ -163,8 +159,7 @@ async fn a_lease_from_a_clock_that_was_ahead_does_not_stop_the_relay() {
         let other = Store::connect(&StoreOptions::new(database.url()), &ahead.clock, &ahead.ids).await.unwrap();
         assert!(other.hold_lease("relay/roadmap", "dead", Duration::from_secs(10)).await.unwrap());
         let nats = NatsServer::start().await.unwrap();
-        let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
-        start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+        relay(&host, &store, &nats).await;
         write(&store, "alpha", 3).await;
         relayed(&store, &nats, &["alpha"], "the events are published").await;
         host.stop(Vec::new()).await;
@@ -177,8 +172,7 @@ async fn two_relays_and_a_repeated_batch_store_each_event_once() {
     let (store, _database) = store(Engine::Postgres, &host).await.unwrap();
     let nats = NatsServer::start().await.unwrap();
     for _ in 0..2 {
-        let transport = Transport::Nats(connect(&nats.url(), &EventArgs::default(), "test").await.unwrap());
-        start(&host, &store, "roadmap", &EventArgs::default(), &nothing(), transport);
+        relay(&host, &store, &nats).await;
     }
     let ws = |id: &str| WorkspaceId::from_id(id).unwrap();
     write(&store, "alpha", 30).await;

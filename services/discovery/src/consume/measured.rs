@@ -12,7 +12,7 @@ use waymark_proto::metrics::v1 as metrics;
 use waymark_store::{Error, Received, Write};
 
 use super::roots::{cut, link, root};
-use crate::NAME;
+use crate::name::NAME;
 use crate::store::{AssumptionTests, Opportunities, Solutions};
 
 /// What the measurement says, in discovery's terms.

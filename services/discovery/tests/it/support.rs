@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 use waymark_clock::ManualClock;
-use waymark_discovery::{SCHEMA, Service};
+use waymark_discovery::SERVICE;
 use waymark_domain::WorkspaceId;
 use waymark_proto::common::v1::Evidence;
 use waymark_proto::discovery::v1 as pb;
@@ -24,7 +24,7 @@ pub const PARENT: &str = "workspaces/acme";
 pub struct Discovery {
     pub research: ResearchServiceClient<Channel>,
     pub trees: OpportunityServiceClient<Channel>,
-    pub service: Service,
+    pub service: waymark_service::Open,
     pub clock: ManualClock,
     _host: Host,
     _database: TestDatabase,
@@ -42,12 +42,11 @@ async fn start(engine: Engine) -> Discovery {
     let migrate = async |url: String| {
         let (host, _) = waymark_testkit::host(1);
         let args = DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
-        let store = waymark_events::open(&host, "discovery", &SCHEMA, &args).await?;
-        Ok(store.close().await?)
+        Ok(SERVICE.open(&host, &args, &()).await?.store().close().await?)
     };
     let database = database(engine, "discovery", migrate).await.unwrap();
     let args = DatabaseArgs { database_url: Some(database.url().to_owned()), ..DatabaseArgs::default() };
-    let service = Service::open(&host, &args).await.unwrap();
+    let service = SERVICE.open(&host, &args, &()).await.unwrap();
     let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let running = service.serve(&host, &ServerArgs { listen, ..ServerArgs::default() }).await.unwrap();
     let channel = Channel::from_shared(format!("http://{}", running.address())).unwrap().connect().await.unwrap();

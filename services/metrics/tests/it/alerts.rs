@@ -74,7 +74,7 @@ async fn arrive_in(world: &World, workspace: &str, time: DateTime<Utc>) {
 }
 
 async fn judged(world: &World) -> usize {
-    judge_alerts(world.service.store(), &world.service.api.lake).await.unwrap()
+    judge_alerts(world.service.store(), &world.service.parts().lake).await.unwrap()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with a field that may be unset")]

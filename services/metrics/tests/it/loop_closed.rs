@@ -78,7 +78,7 @@ fn measure() -> pb::MeasureOutcomeRequest {
 }
 
 async fn measured_by_itself(world: &World) -> usize {
-    measure_due(world.service.store(), &world.service.api.lake).await.unwrap()
+    measure_due(world.service.store(), &world.service.parts().lake).await.unwrap()
 }
 
 pub async fn a_kept_promise_is_met(mut world: World) {

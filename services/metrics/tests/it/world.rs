@@ -8,8 +8,7 @@ use tonic::{Code, Response, Status};
 use uuid::Uuid;
 use waymark_client::{Channel, Options};
 use waymark_clock::ManualClock;
-use waymark_metrics::SCHEMA;
-use waymark_metrics::{MetricsArgs, Service, handle};
+use waymark_metrics::{MetricsArgs, Parts, SERVICE, handle};
 use waymark_proto::convert::timestamp;
 use waymark_proto::events::v1 as log;
 use waymark_proto::events::v1::events_service_client::EventsServiceClient;
@@ -19,13 +18,14 @@ use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient
 use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
 use waymark_proto::metrics::v1::outcome_service_client::OutcomeServiceClient;
 use waymark_runtime::{DatabaseArgs, Host, Running, ServerArgs};
+use waymark_service::Open;
 use waymark_store::Received;
 use waymark_testkit::{Engine, TestDatabase, database, host};
 
 pub const WORKSPACE: &str = "workspaces/acme";
 
 pub struct World {
-    pub service: Service,
+    pub service: Open<Parts, MetricsArgs>,
     pub hand: ManualClock,
     pub folder: TempDir,
     address: String,
@@ -40,14 +40,15 @@ impl World {
     pub async fn open(engine: Engine) -> Self {
         let (host, hand) = host(7);
         let args = |url: String| DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
-        let migrate = async |url: String| {
-            waymark_events::open(&host, "metrics", &SCHEMA, &args(url)).await?.close().await.map_err(Into::into)
-        };
-        let database = database(engine, "metrics", migrate).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let lake = folder.path().join("lake").display().to_string();
         let metrics = MetricsArgs { lake: Some(lake), ingest_wait: Duration::from_millis(2), ..MetricsArgs::default() };
-        let service = Service::open(&host, &args(database.url().to_owned()), &metrics).await.unwrap();
+        let migrate = async |url: String| {
+            let (host, _) = waymark_testkit::host(1);
+            Ok(SERVICE.open(&host, &args(url), &metrics).await?.store().close().await?)
+        };
+        let database = database(engine, "metrics", migrate).await.unwrap();
+        let service = SERVICE.open(&host, &args(database.url().to_owned()), &metrics).await.unwrap();
         let server = ServerArgs { listen: Some("127.0.0.1:0".parse().unwrap()), ..ServerArgs::default() };
         let running = service.serve(&host, &server).await.unwrap();
         let address = running.address().to_string();

@@ -1,6 +1,7 @@
 //! What the other services announce, and that each announcement takes effect once.
 
 use uuid::Uuid;
+use waymark_events::Topic;
 use waymark_proto::convert::timestamp;
 use waymark_proto::{common::v1 as common, discovery::v1 as discovery, metrics::v1 as metrics, roadmap::v1 as pb};
 use waymark_roadmap::{CONSUMES, handle};
@@ -60,7 +61,7 @@ async fn deliver(f: &Fixture, event: &Received) {
 
 #[test]
 fn every_consumed_event_is_of_the_contract() {
-    for (source, types) in CONSUMES {
+    for Topic { source, types } in CONSUMES {
         for event in *types {
             assert!(
                 event.starts_with(&format!("waymark.{source}.v1.")) && waymark_proto::event::is_event(event),

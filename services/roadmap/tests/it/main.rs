@@ -18,15 +18,16 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
-use waymark_roadmap::{NAME, Service};
+use waymark_roadmap::{NAME, SERVICE};
 use waymark_runtime::{DatabaseArgs, Host, Running, ServerArgs};
+use waymark_service::Open;
 use waymark_testkit::{Engine, TestDatabase, database};
 
 pub(crate) const W: &str = "workspaces/acme";
 
 /// A service on a database of its own.
 pub(crate) struct Fixture {
-    pub(crate) service: Service,
+    pub(crate) service: Open,
     pub(crate) clock: ManualClock,
     channel: Channel,
     host: Host,
@@ -40,11 +41,11 @@ impl Fixture {
         let migrating = host.clone();
         let database = database(engine, NAME, |url| async move {
             let args = DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
-            Ok(Service::open(&migrating, &args).await?.store().close().await?)
+            Ok(SERVICE.open(&migrating, &args, &()).await?.store().close().await?)
         });
         let database = database.await.unwrap();
         let args = DatabaseArgs { database_url: Some(database.url().to_owned()), ..DatabaseArgs::default() };
-        let service = Service::open(&host, &args).await.unwrap();
+        let service = SERVICE.open(&host, &args, &()).await.unwrap();
         let server = ServerArgs { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..ServerArgs::default() };
         let running = service.serve(&host, &server).await.unwrap();
         let channel = Endpoint::from_shared(format!("http://{}", running.address())).unwrap().connect_lazy();

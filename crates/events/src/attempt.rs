@@ -1,0 +1,98 @@
+//! Trying and giving up: an event that fails is tried again after a while, and set aside as a dead letter when it keeps
+//! failing, so that it does not hold up those behind it. An outage is not the event's fault: it only delays.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+use waymark_store::{Received, Store};
+
+use crate::causes::chain;
+use crate::instruments::Instruments;
+use crate::subscription::Subscription;
+
+/// A failing event is tried this often before it becomes a dead letter.
+const ATTEMPTS: u32 = 6;
+
+/// What came of an attempt.
+pub(crate) enum Attempt {
+    /// The event is done with: handled, or set aside.
+    Settled,
+    /// It is to be tried again after this time.
+    Again(Duration),
+}
+
+/// Attempts at the events of one topic, one event after the other.
+pub(crate) struct Attempts {
+    store: Store,
+    subscription: Subscription,
+    instruments: Instruments,
+    /// The event that is tried.
+    event: Uuid,
+    /// How often it was tried in vain.
+    tried: u32,
+    /// How often that was its own fault.
+    failed: u32,
+}
+
+impl Attempts {
+    /// Attempts whose dead letters go to `store`.
+    pub(crate) fn new(store: Store, subscription: Subscription, instruments: Instruments) -> Self {
+        Self { store, subscription, instruments, event: Uuid::nil(), tried: 0, failed: 0 }
+    }
+
+    /// Handles an event once.
+    pub(crate) async fn attempt(&mut self, event: &Received) -> Attempt {
+        self.turn_to(event);
+        let Err(error) = self.subscription.handle(event.clone()).await else { return Attempt::Settled };
+        let outage = error.is_transient();
+        self.tried += 1;
+        self.failed += u32::from(!outage);
+        let error = chain(&error);
+        if !outage && self.failed >= ATTEMPTS {
+            return self.set_aside(event, &error).await;
+        }
+        let (source, workspace, r#type) = (event.source.as_str(), event.workspace.id(), event.event_type.as_str());
+        tracing::warn!(event = %event.event_id, source, workspace, r#type, outage, error, "event not handled; it will be tried again");
+        self.again()
+    }
+
+    /// Sets an event aside that no attempt can help, for `reason`.
+    pub(crate) async fn refuse(&mut self, event: &Received, reason: &str) -> Attempt {
+        self.turn_to(event);
+        (self.tried, self.failed) = (self.tried + 1, 1);
+        self.set_aside(event, reason).await
+    }
+
+    fn turn_to(&mut self, event: &Received) {
+        if self.event != event.event_id {
+            (self.event, self.tried, self.failed) = (event.event_id, 0, 0);
+        }
+    }
+
+    async fn set_aside(&self, event: &Received, reason: &str) -> Attempt {
+        let attempts = i32::try_from(self.failed).unwrap_or(i32::MAX);
+        let (source, workspace, r#type) = (event.source.as_str(), event.workspace.id(), event.event_type.as_str());
+        match self.store.set_aside(event, reason, attempts).await {
+            Ok(()) => {
+                tracing::error!(event = %event.event_id, source, workspace, r#type, error = reason, "event set aside as a dead letter");
+                self.instruments.set_aside();
+                Attempt::Settled
+            }
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(event = %event.event_id, source, workspace, r#type, error, "event not set aside; it will be tried again");
+                self.again()
+            }
+        }
+    }
+
+    /// The wait lengthens with the attempts, no further than a failing event can get.
+    fn again(&self) -> Attempt {
+        Attempt::Again(backoff(self.tried.min(ATTEMPTS)))
+    }
+}
+
+/// The wait before attempt `attempt` (from 1), doubling from 100 ms to 10 s.
+pub(crate) fn backoff(attempt: u32) -> Duration {
+    Duration::from_millis(100 * 2_u64.pow(attempt.saturating_sub(1).min(7))).min(Duration::from_secs(10))
+}

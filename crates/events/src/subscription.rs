@@ -1,0 +1,57 @@
+//! What a service listens to, and how one event reaches its handler, whichever way it came.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tracing::Instrument as _;
+use waymark_runtime::propagation;
+use waymark_store::{Error, Received};
+
+/// What a service does with an event of another. It must use [`waymark_store::Store::react`], so that a repeated
+/// delivery changes nothing.
+pub type Handler = Arc<dyn Fn(Received) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+
+/// The event types of one source that a service listens to.
+#[derive(Debug, Clone, Copy)]
+pub struct Topic {
+    /// The service that announces them.
+    pub source: &'static str,
+    /// Full names of the event messages.
+    pub types: &'static [&'static str],
+}
+
+impl Topic {
+    /// The types asked for, each once.
+    pub(crate) fn wanted(&self) -> BTreeSet<&'static str> {
+        self.types.iter().copied().collect()
+    }
+}
+
+/// What a service listens to.
+#[derive(Clone)]
+pub struct Subscription {
+    /// The service's own name; the durable consumer is called so.
+    pub consumer: &'static str,
+    /// What it listens to.
+    pub topics: Vec<Topic>,
+    /// What it does.
+    pub handler: Handler,
+}
+
+impl Subscription {
+    /// Handles one event in a span that links to the request that caused it.
+    pub(crate) async fn handle(&self, event: Received) -> Result<(), Error> {
+        let trace_id = propagation::trace_id(&tracing::Span::none(), event.traceparent.as_deref());
+        let (r#type, id) = (event.event_type.as_str(), event.event_id);
+        let span = tracing::info_span!("event", consumer = self.consumer, r#type, %id, cause_trace_id = trace_id);
+        if let Some(traceparent) = &event.traceparent {
+            propagation::link(&span, traceparent);
+        }
+        // A panic is the event's fault as any other failure is, and must not end the consumer.
+        let handled = AssertUnwindSafe((self.handler)(event)).catch_unwind().instrument(span).await;
+        handled.unwrap_or_else(|_| Err(Error::bug("the handler of the event panicked")))
+    }
+}

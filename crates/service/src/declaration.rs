@@ -1,0 +1,109 @@
+//! A service as a value, and the steps from it to one that serves.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use waymark_events::{EventsApi, Subscription, Topic};
+use waymark_proto::events::v1::events_service_server::EventsServiceServer;
+use waymark_runtime::edge::MESSAGE_BYTES;
+use waymark_runtime::{DatabaseArgs, EventArgs, Host, Running, Server, ServerArgs};
+use waymark_store::{Error, Received, Schema, Store};
+
+use crate::transport::Transport;
+use crate::{database, housekeeping};
+
+/// What a service does with an event of another.
+pub type Handle = for<'a> fn(&'a Store, &'a Received) -> BoxFuture<'a, Result<(), Error>>;
+
+/// All there is to say about a service. Most have only a database and the options that all services have; one that
+/// works with more says what these `Parts` are and by which `Options` they are opened.
+pub struct Service<Parts: 'static = (), Options: 'static = ()> {
+    /// Its name, in resource names, events and files.
+    pub name: &'static str,
+    /// Its program.
+    pub program: &'static str,
+    /// What it is about, in a line of its program's help.
+    pub about: &'static str,
+    /// Where it listens when nothing else is said.
+    pub address: SocketAddr,
+    /// What its database is.
+    pub schema: &'static Schema,
+    /// The events it listens to.
+    pub consumes: &'static [Topic],
+    /// What it does then. It must use [`Store::react`], so that a repeated delivery changes nothing.
+    pub handle: Handle,
+    /// Opens what it works with beside its database, before that is opened: what cannot be used is refused before a
+    /// schema is migrated.
+    pub parts: fn(&Host, &DatabaseArgs, &Options) -> anyhow::Result<Parts>,
+    /// Adds its RPCs to its server; those of the events service every service has.
+    pub rpcs: fn(Server, &Store, &Parts) -> Server,
+    /// Spawns what it does by itself.
+    pub background: fn(&Host, &Store, &Parts),
+}
+
+impl<Parts, Options> Service<Parts, Options> {
+    /// Whether a server can be started with these options: asked before a schema is migrated for one that never can.
+    pub fn check(&self, host: &Host, args: &ServerArgs) -> anyhow::Result<()> {
+        Ok(Server::new(host, args, self.address).check()?)
+    }
+
+    /// Opens its parts and its database, bringing the schema up to date.
+    pub async fn open(
+        &'static self,
+        host: &Host,
+        database: &DatabaseArgs,
+        options: &Options,
+    ) -> anyhow::Result<Open<Parts, Options>> {
+        let parts = (self.parts)(host, database, options)?;
+        let store = database::open(host, self.name, self.schema, database).await?;
+        Ok(Open { service: self, store, parts })
+    }
+}
+
+/// A service with its data opened.
+pub struct Open<Parts: 'static = (), Options: 'static = ()> {
+    service: &'static Service<Parts, Options>,
+    store: Store,
+    parts: Parts,
+}
+
+impl<Parts, Options> Open<Parts, Options> {
+    /// The service's database.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What it works with beside the database.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Starts what runs in the background: events in and out, housekeeping, and what the service does by itself.
+    pub fn start(&self, host: &Host, events: &EventArgs, transport: Transport) {
+        let name = self.service.name;
+        host.tasks.spawn(format!("{name}: housekeeping"), housekeeping::run(host.clone(), self.store.clone()));
+        transport.start(host, name, &self.store, &self.subscription(), events);
+        (self.service.background)(host, &self.store, &self.parts);
+    }
+
+    /// Serves its RPCs.
+    pub async fn serve(&self, host: &Host, args: &ServerArgs) -> anyhow::Result<Running> {
+        let events = EventsApi::new(host, &self.store, self.subscription());
+        let server = (self.service.rpcs)(Server::new(host, args, self.service.address), &self.store, &self.parts)
+            .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES));
+        Ok(server.start().await?)
+    }
+
+    fn subscription(&self) -> Subscription {
+        let (store, handle) = (self.store.clone(), self.service.handle);
+        Subscription {
+            consumer: self.service.name,
+            topics: self.service.consumes.to_vec(),
+            handler: Arc::new(move |event| {
+                let store = store.clone();
+                Box::pin(async move { handle(&store, &event).await })
+            }),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What the service does by itself: it measures what is due, judges alerts, and keeps the lake in order.
+
+use std::time::Duration;
+
+use waymark_lake::Lake;
+use waymark_runtime::Host;
+use waymark_store::Store;
+
+use crate::alerts::judge_alerts;
+use crate::measuring::measure_due;
+use crate::parts::Parts;
+
+/// Spawns it.
+pub(crate) fn spawn(host: &Host, store: &Store, parts: &Parts) {
+    let Parts { lake, measure_every, .. } = parts;
+    host.tasks.spawn("metrics: measuring", measuring(host.clone(), store.clone(), lake.clone(), *measure_every));
+    host.tasks.spawn("metrics: lake", upkeep(host.clone(), lake.clone()));
+}
+
+/// Looks for predictions that are due and for metrics beyond their thresholds, again and again.
+async fn measuring(host: Host, store: Store, lake: Lake, every: Duration) {
+    loop {
+        tokio::select! {
+            () = host.shutdown.begun() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+        // A pass over many metrics may take long; what it has not committed yet is found again after the next start.
+        tokio::select! {
+            () = host.shutdown.begun() => return,
+            () = pass(&store, &lake) => {}
+        }
+    }
+}
+
+/// Measures and judges once.
+async fn pass(store: &Store, lake: &Lake) {
+    match measure_due(store, lake).await {
+        Ok(0) => {}
+        Ok(measured) => tracing::info!(measured, "due predictions were measured"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for");
+        }
+    }
+    match judge_alerts(store, lake).await {
+        Ok(0) => {}
+        Ok(changed) => tracing::info!(changed, "metrics went beyond their thresholds or came back"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "metrics with alerts could not be looked for");
+        }
+    }
+}
+
+/// Compacts the lake while the process lives; when no call is left lets batches that were accepted be committed.
+async fn upkeep(host: Host, lake: Lake) {
+    tokio::select! {
+        () = host.shutdown.begun() => {}
+        () = lake.maintain() => {}
+    }
+    host.shutdown.drained().await;
+    lake.close().await;
+}
