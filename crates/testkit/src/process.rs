@@ -6,6 +6,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use nix::sys::signal::{Signal, kill};
@@ -13,6 +14,9 @@ use nix::unistd::Pid;
 
 /// The shell says the child's process id, waits for the end of its input, and takes the child along.
 const KEEPER: &str = r#"exec 3<&0; "$@" </dev/null >&2 & echo $!; cat <&3 >/dev/null; kill -KILL $! 2>/dev/null; wait"#;
+
+/// How long a process may take to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A child process and its keeper.
 #[derive(Debug)]
@@ -61,7 +65,14 @@ impl Process {
     /// # Errors
     /// When the child has ended.
     pub fn pause(&self) -> Result<()> {
-        kill(self.pid, Signal::SIGSTOP).context("pausing")
+        kill(self.pid, Signal::SIGSTOP).context("pausing")?;
+        // On a busy machine its threads run on until the one that got the signal has its turn.
+        let end = Instant::now() + PATIENCE;
+        while !is_stopped(self.pid) {
+            anyhow::ensure!(Instant::now() < end, "process {} does not stop", self.pid);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Lets a paused child go on (SIGCONT).
@@ -99,4 +110,14 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether every thread of a process stands still; taken for granted where there is no `/proc` to ask.
+fn is_stopped(pid: Pid) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    threads.flatten().all(|thread| {
+        // The state follows the name, which stands in parentheses and may hold anything.
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['T', 't', 'Z']))
+    })
 }
