@@ -39,6 +39,10 @@ pub const INITIAL: Migration = Migration {
     name: "initial",
     scripts: &[
         foundation::INITIAL,
+        foundation::LOOKS,
+        foundation::RELAY,
+        foundation::CONSUMERS,
+        foundation::INBOX,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
             sqlite: include_str!("sample/0001_initial.sqlite.sql"),

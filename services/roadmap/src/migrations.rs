@@ -8,18 +8,27 @@ use crate::store::{Estimates, Initiatives, Products};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
-    &[Migration {
-        number: 1,
-        name: "initial",
-        scripts: &[
-            foundation::INITIAL,
-            Script {
-                postgres: include_str!("migrations/0001_initial.postgres.sql"),
-                sqlite: include_str!("migrations/0001_initial.sqlite.sql"),
-            },
-        ],
-        oldest: 1,
-        backfill: None,
-    }],
+    &[
+        Migration {
+            number: 1,
+            name: "initial",
+            scripts: &[
+                foundation::INITIAL,
+                Script {
+                    postgres: include_str!("migrations/0001_initial.postgres.sql"),
+                    sqlite: include_str!("migrations/0001_initial.sqlite.sql"),
+                },
+            ],
+            oldest: 1,
+            backfill: None,
+        },
+        Migration {
+            number: 2,
+            name: "many workspaces",
+            scripts: &[foundation::LOOKS, foundation::RELAY, foundation::CONSUMERS, foundation::INBOX],
+            oldest: 1,
+            backfill: None,
+        },
+    ],
     &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
 );

@@ -9,5 +9,29 @@ pub const INITIAL: Script = Script {
     sqlite: include_str!("foundation/0001_initial.sqlite.sql"),
 };
 
+/// How a look finds what was written since the one before, whatever the number of workspaces.
+pub const LOOKS: Script = Script {
+    postgres: include_str!("foundation/0002_looks.postgres.sql"),
+    sqlite: include_str!("foundation/0002_looks.sqlite.sql"),
+};
+
+/// How the relay knows the stream that it publishes to.
+pub const RELAY: Script = Script {
+    postgres: include_str!("foundation/0002_relay.postgres.sql"),
+    sqlite: include_str!("foundation/0002_relay.sqlite.sql"),
+};
+
+/// How consumers work through workspaces side by side.
+pub const CONSUMERS: Script = Script {
+    postgres: include_str!("foundation/0002_consumers.postgres.sql"),
+    sqlite: include_str!("foundation/0002_consumers.sqlite.sql"),
+};
+
+/// How the inbox is trimmed.
+pub const INBOX: Script = Script {
+    postgres: include_str!("foundation/0002_inbox.postgres.sql"),
+    sqlite: include_str!("foundation/0002_inbox.sqlite.sql"),
+};
+
 /// Every script, in order. A service's migrations must take in each.
-pub const ALL: &[Script] = &[INITIAL];
+pub const ALL: &[Script] = &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX];

@@ -1,0 +1,1 @@
+-- (consumers, postgres) Nothing yet.

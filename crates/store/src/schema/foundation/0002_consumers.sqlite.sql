@@ -1,0 +1,1 @@
+-- (consumers, sqlite) Nothing yet.

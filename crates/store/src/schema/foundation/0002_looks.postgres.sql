@@ -1,0 +1,1 @@
+-- (looks, postgres) Nothing yet.

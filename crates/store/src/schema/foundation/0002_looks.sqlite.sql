@@ -1,0 +1,1 @@
+-- (looks, sqlite) Nothing yet.

@@ -1,0 +1,1 @@
+-- (relay, postgres) Nothing yet.
