@@ -17,11 +17,11 @@ const BATCH: u64 = 256;
 
 /// Carries events until shutdown.
 pub async fn run(host: Host, store: Store, source: Store, subscription: Subscription, topic: Topic) {
-    let mut heads = source.heads().subscribe_any();
+    let moved = source.heads().moved();
     let instruments = Instruments::new(&host, &subscription, &topic);
     let mut attempts = Attempts::new(store.clone(), subscription, instruments.clone());
     loop {
-        heads.mark_unchanged();
+        moved.take();
         match round(&host, &store, &source, &topic, &instruments, &mut attempts).await {
             Ok(true) if !host.shutdown.is_begun() => continue,
             Ok(true) => return,
@@ -32,7 +32,7 @@ pub async fn run(host: Host, store: Store, source: Store, subscription: Subscrip
         }
         tokio::select! {
             () = host.shutdown.begun() => return,
-            _ = heads.changed() => {}
+            () = moved.some() => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
     }

@@ -121,7 +121,7 @@ impl Relay {
 
     /// Publishes until `shutdown`, and then what is there, about one batch. Broker and database may come and go.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
-        let mut heads = self.store.heads().subscribe_any();
+        let moved = self.store.heads().moved();
         let mut pause = Duration::ZERO;
         let mut next = None;
         tokio::pin!(shutdown);
@@ -134,7 +134,7 @@ impl Relay {
                     () = tokio::time::sleep(pause) => {}
                 }
             }
-            heads.mark_unchanged();
+            moved.take();
             // At the end what was read ahead is read again, with what was committed since.
             let done = self.round(next.take().filter(|_| !ending)).await;
             if let Err(error) = &done {
@@ -157,7 +157,7 @@ impl Relay {
                 Ok(Round::Idle) => {
                     tokio::select! {
                         () = &mut shutdown => ending = true,
-                        _ = heads.changed() => {}
+                        () = moved.some() => {}
                         () = tokio::time::sleep(Duration::from_secs(1)) => {}
                     }
                     Duration::ZERO

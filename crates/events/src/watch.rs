@@ -182,7 +182,7 @@ impl Watch {
 
     async fn follow(&self, mut position: i64, snapshot: bool, announce: bool) -> Result<Gone, End> {
         let id = self.workspace.id();
-        let mut head = self.store.heads().subscribe(id);
+        let mut head = self.store.heads().subscribe(&self.workspace);
         if snapshot && self.snapshot(position).await?.is_some() {
             return Ok(Gone);
         }

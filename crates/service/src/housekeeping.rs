@@ -20,7 +20,7 @@ pub(crate) async fn run(host: Host, store: Store) {
             () = host.shutdown.begun() => return,
             () = tokio::time::sleep(POLL) => {}
         }
-        if let Err(error) = store.poll_heads().await {
+        if let Err(error) = store.look().await {
             tracing::debug!(%error, "the database does not answer");
         }
         if rounds.is_multiple_of(PURGE) {

@@ -14,6 +14,7 @@ use sea_orm::{
 use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
+use crate::looks::Looks;
 use crate::turn::Turns;
 use crate::{Error, Heads};
 
@@ -56,6 +57,7 @@ pub struct Store {
     clock: Clock,
     pub(crate) ids: Ids,
     heads: Heads,
+    pub(crate) looks: Looks,
     pub(crate) turns: Turns,
     /// What serves turns, and what must be finished though nobody waits for it.
     pub(crate) tasks: TaskTracker,
@@ -132,6 +134,7 @@ impl Store {
             clock: clock.clone(),
             ids: ids.clone(),
             heads: Heads::default(),
+            looks: Looks::default(),
             turns: Turns::default(),
             tasks: TaskTracker::new(),
             patience: options.statement_timeout + SPARE,

@@ -15,6 +15,7 @@ use sea_orm::{
 };
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use waymark_domain::WorkspaceId;
 
 use crate::turn::{Alone, Committed, Ended, Turn, Waiting};
 use crate::{Error, Store};
@@ -27,7 +28,7 @@ const AGE: Duration = Duration::from_millis(50);
 /// The writes that one transaction has.
 #[derive(Default)]
 struct Group {
-    kept: Vec<(String, i64)>,
+    kept: Vec<(WorkspaceId, i64)>,
     tell: Vec<oneshot::Sender<Committed>>,
 }
 

@@ -1,56 +1,133 @@
-//! The newest revision of each workspace, as far as this process knows: what wakes relays, watches and the in-process
-//! bus.
+//! The newest revision of each workspace, as far as this process knows: what wakes watches, and tells relays and the
+//! in-process bus where to look.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::mem::take;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use waymark_domain::WorkspaceId;
 
-/// Newest known revisions. A commit of this process moves them at once; [`Store::poll_heads`](crate::Store::poll_heads)
-/// finds those of other processes.
-#[derive(Clone)]
-pub struct Heads {
-    workspaces: Arc<Mutex<HashMap<String, watch::Sender<i64>>>>,
-    any: watch::Sender<u64>,
+/// Newest known revisions. A commit of this process moves them at once; [`Store::look`](crate::Store::look) finds those
+/// of other processes.
+#[derive(Clone, Default)]
+pub struct Heads(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    revisions: HashMap<WorkspaceId, i64>,
+    watched: HashMap<WorkspaceId, watch::Sender<i64>>,
+    followers: Vec<Weak<Follower>>,
 }
 
-impl Default for Heads {
-    fn default() -> Self {
-        Self { workspaces: Arc::default(), any: watch::Sender::new(0) }
-    }
+#[derive(Default)]
+struct Follower {
+    moved: Mutex<HashMap<WorkspaceId, i64>>,
+    more: Notify,
 }
+
+/// The workspaces that moved since they were last taken, for one that follows all of them: what it costs depends on how
+/// many moved, not on how many there are.
+pub struct Moved(Arc<Follower>);
 
 impl Heads {
     /// A receiver of the workspace's newest revision; 0 until one is known.
-    pub fn subscribe(&self, workspace: &str) -> watch::Receiver<i64> {
-        self.with(workspace, watch::Sender::subscribe)
+    pub fn subscribe(&self, workspace: &WorkspaceId) -> watch::Receiver<i64> {
+        let mut known = lock(&self.0);
+        if let Some(sender) = known.watched.get(workspace) {
+            return sender.subscribe();
+        }
+        known.watched.retain(|_, sender| sender.receiver_count() > 0);
+        let (sender, receiver) = watch::channel(known.revisions.get(workspace).copied().unwrap_or(0));
+        known.watched.insert(workspace.clone(), sender);
+        receiver
     }
 
-    /// A receiver that changes whenever any workspace moves.
-    pub fn subscribe_any(&self) -> watch::Receiver<u64> {
-        self.any.subscribe()
+    /// Follows all workspaces from now on. Who wants to miss nothing compares once with the database afterwards.
+    pub fn moved(&self) -> Moved {
+        let follower = Arc::default();
+        let mut known = lock(&self.0);
+        known.followers.retain(|follower| follower.strong_count() > 0);
+        known.followers.push(Arc::downgrade(&follower));
+        Moved(follower)
     }
 
     /// Tells that `workspace` has reached `revision`; an older revision changes nothing.
-    pub fn observe(&self, workspace: &str, revision: i64) {
-        let moved = self.with(workspace, |sender| {
-            sender.send_if_modified(|known| {
-                let moved = revision > *known;
-                *known = revision.max(*known);
-                moved
-            })
-        });
-        if moved {
-            self.any.send_modify(|n| *n = n.wrapping_add(1));
+    pub(crate) fn observe(&self, workspace: &WorkspaceId, revision: i64) {
+        let mut known = lock(&self.0);
+        match known.revisions.get_mut(workspace) {
+            Some(known) if *known >= revision => return,
+            Some(known) => *known = revision,
+            None => {
+                known.revisions.insert(workspace.clone(), revision);
+            }
+        }
+        if let Some(sender) = known.watched.get(workspace) {
+            sender.send_replace(revision);
+        }
+        for follower in known.followers.iter().filter_map(Weak::upgrade) {
+            lock(&follower.moved).insert(workspace.clone(), revision);
+            follower.more.notify_one();
         }
     }
+}
 
-    fn with<T>(&self, workspace: &str, f: impl FnOnce(&watch::Sender<i64>) -> T) -> T {
-        // A panic while holding the lock leaves a usable map: every step keeps it whole.
-        let mut workspaces = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
-        match workspaces.get(workspace) {
-            Some(sender) => f(sender),
-            None => f(workspaces.entry(workspace.to_owned()).or_insert_with(|| watch::Sender::new(0))),
+impl Moved {
+    /// The workspaces that moved, with their newest revisions.
+    pub fn take(&self) -> HashMap<WorkspaceId, i64> {
+        take(&mut *lock(&self.0.moved))
+    }
+
+    /// Returns when workspaces have moved that were not taken.
+    pub async fn some(&self) {
+        // One permit is kept, and may be of workspaces that were taken meanwhile.
+        while lock(&self.0.moved).is_empty() {
+            self.0.more.notified().await;
         }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic while holding the lock leaves usable maps: every step keeps them whole.
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(id: &str) -> WorkspaceId {
+        WorkspaceId::from_id(id).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_follower_is_told_what_moved_and_only_that() {
+        let heads = Heads::default();
+        heads.observe(&id("before"), 1);
+        let moved = heads.moved();
+        let watched = heads.subscribe(&id("before"));
+        assert_eq!(*watched.borrow(), 1);
+        heads.observe(&id("acme"), 4);
+        heads.observe(&id("acme"), 7);
+        heads.observe(&id("acme"), 6);
+        heads.observe(&id("before"), 1);
+        moved.some().await;
+        assert_eq!(moved.take(), HashMap::from([(id("acme"), 7)]));
+        assert_eq!(moved.take(), HashMap::new());
+        heads.observe(&id("before"), 2);
+        moved.some().await;
+        assert_eq!(moved.take(), HashMap::from([(id("before"), 2)]));
+        assert_eq!(*watched.borrow(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_watches_is_not_kept() {
+        let heads = Heads::default();
+        for n in 0..10 {
+            drop(heads.subscribe(&id(&format!("w{n}"))));
+            drop(heads.moved());
+        }
+        let known = lock(&heads.0);
+        assert_eq!((known.watched.len(), known.followers.len()), (1, 1));
     }
 }

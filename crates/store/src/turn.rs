@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, QueryResult, StatementBuilder};
 use tokio::sync::oneshot;
+use waymark_domain::WorkspaceId;
 
 use crate::Error;
 
@@ -39,7 +40,7 @@ pub(crate) struct Turn {
 pub(crate) struct Ended {
     pub transaction: DatabaseTransaction,
     /// The workspace and the revision that are to be committed; what was done is undone when there are none.
-    pub kept: Option<(String, i64)>,
+    pub kept: Option<(WorkspaceId, i64)>,
     /// Who wants to know what became of the commit; nobody does when the turn was abandoned.
     pub tell: Option<oneshot::Sender<Committed>>,
 }
@@ -85,7 +86,7 @@ impl Turn {
 
     /// Ends the turn: what was done is kept as a revision of a workspace, or undone. Returns when that is committed,
     /// and what the write found, which may be of the writes before it.
-    pub(crate) async fn finish(mut self, kept: Option<(String, i64)>) -> Result<(), Error> {
+    pub(crate) async fn finish(mut self, kept: Option<(WorkspaceId, i64)>) -> Result<(), Error> {
         let (tell, committed) = oneshot::channel();
         self.end(kept, Some(tell));
         match committed.await {
@@ -95,7 +96,7 @@ impl Turn {
         }
     }
 
-    fn end(&mut self, kept: Option<(String, i64)>, tell: Option<oneshot::Sender<Committed>>) {
+    fn end(&mut self, kept: Option<(WorkspaceId, i64)>, tell: Option<oneshot::Sender<Committed>>) {
         if let (Some(transaction), Some(back)) = (self.transaction.take(), self.back.take()) {
             // Nobody takes it when the process ends: it is rolled back then.
             let _ = back.send(Ended { transaction, kept, tell });

@@ -30,15 +30,6 @@ impl Store {
         });
         pairs.collect()
     }
-
-    /// Asks the database for the revisions of all workspaces, so that commits of other processes wake this one's
-    /// readers.
-    pub async fn poll_heads(&self) -> Result<(), Error> {
-        for (workspace, revision) in self.revisions().await? {
-            self.heads().observe(workspace.id(), revision);
-        }
-        Ok(())
-    }
 }
 
 /// The workspace that a row of `table` names.

@@ -62,7 +62,7 @@ impl Store {
         // On the heap, as work holds messages and is moved about before it runs.
         let done = timeout(self.patience, Box::pin(write.run(work))).await.unwrap_or(Err(Error::Busy(self.patience)));
         let kept = done.as_ref().ok().and_then(|written| written.new_revision);
-        write.turn.finish(kept.map(|revision| (workspace.id().to_owned(), revision))).await?;
+        write.turn.finish(kept.map(|revision| (workspace.clone(), revision))).await?;
         match done {
             Ok(done) => Ok(Written { message: done.message, revision: done.revision }),
             Err(error) => self.repeat_or(call, workspace, error).await,
@@ -118,7 +118,7 @@ impl Store {
             Err(_) => return Err(Error::Unconfirmed(None)),
         };
         fail::fail_point!("store-after-commit", |_| std::process::abort());
-        self.heads().observe(workspace.id(), revision);
+        self.heads().observe(workspace, revision);
         Ok(Some(Written { message, revision: Some(revision) }))
     }
 

@@ -45,7 +45,7 @@ impl Store {
                 self.fill_in(migration.number, backfill).await?;
             }
         }
-        self.poll_heads().await
+        self.look().await
     }
 
     /// Whether the database is as this program needs it, backfills included: what readiness asks.

@@ -1,1 +1,1 @@
--- (looks, sqlite) Nothing yet.
+-- Looks at the log go by its row ids, which every table has: nothing to change.
