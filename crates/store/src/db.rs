@@ -9,7 +9,7 @@ use sea_orm::sea_query::{Expr, Query};
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, StatementBuilder,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, StatementBuilder,
 };
 use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
@@ -199,11 +199,8 @@ impl Store {
     }
 
     /// The first row that a statement answers which is a write by itself.
-    pub(crate) async fn query_one_on_writer(
-        &self,
-        statement: &impl StatementBuilder,
-    ) -> Result<Option<QueryResult>, Error> {
-        self.writer.query_one(statement).await.map_err(|e| self.error(e))
+    pub(crate) async fn query_one_on_writer(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
+        self.writer.query_one_raw(statement).await.map_err(|e| self.error(e))
     }
 
     /// All rows that a statement finds, outside of a write.

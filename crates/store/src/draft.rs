@@ -1,6 +1,7 @@
 //! A draft: what a decision puts, as rows that wait to be sent. It has no connection, hence cannot read and never waits;
 //! what it holds becomes statements in `sql` alone.
 
+pub(crate) mod form;
 pub(crate) mod sql;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, QueryResult, StatementBuilder};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, QueryResult, Statement};
 use tokio::sync::oneshot;
 use waymark_domain::WorkspaceId;
 
@@ -62,19 +62,19 @@ impl Turn {
         (Self { transaction: Some(transaction), back: Some(back), failed: false }, ended)
     }
 
-    pub(crate) async fn one(&mut self, statement: &impl StatementBuilder) -> Result<Option<QueryResult>, Error> {
-        let result = self.transaction()?.query_one(statement).await;
+    pub(crate) async fn one(&mut self, statement: Statement) -> Result<Option<QueryResult>, Error> {
+        let result = self.transaction()?.query_one_raw(statement).await;
         self.noting(result)
     }
 
-    pub(crate) async fn all(&mut self, statement: &impl StatementBuilder) -> Result<Vec<QueryResult>, Error> {
-        let result = self.transaction()?.query_all(statement).await;
+    pub(crate) async fn all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, Error> {
+        let result = self.transaction()?.query_all_raw(statement).await;
         self.noting(result)
     }
 
     /// How many rows it changed.
-    pub(crate) async fn execute(&mut self, statement: &impl StatementBuilder) -> Result<u64, Error> {
-        let result = self.transaction()?.execute(statement).await;
+    pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
+        let result = self.transaction()?.execute_raw(statement).await;
         Ok(self.noting(result)?.rows_affected())
     }
 

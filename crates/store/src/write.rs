@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use chrono::DateTime;
 use prost::Message;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement, SubQueryStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use sea_orm::{DbBackend, DbErr, SqlErr};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use waymark_domain::{Change, Name, WorkspaceId};
 use waymark_proto::ResourceMessage;
 use waymark_request::{Call, Written};
 
-use crate::draft::{Draft, Row, sql};
+use crate::draft::{Draft, Row, form, sql};
 use crate::statement::json_text;
 use crate::turn::Turn;
 use crate::{Error, Store, Table, inbox, resource};
@@ -104,10 +104,10 @@ impl Store {
         if let Some(request_id) = call.request_id {
             draft.remember(request_id, &message);
         }
-        let statement = sql::blind(&draft)?;
+        let statement = form::blind(&draft.workspace, draft.now, &mut draft.rows)?;
         fail::fail_point!("store-before-commit", |_| std::process::abort());
         // The driver answers when the server is ready for the next statement, which is after this one's commit.
-        let sent = timeout(self.patience, self.query_one_on_writer(&statement)).await;
+        let sent = timeout(self.patience, self.query_one_on_writer(statement)).await;
         self.waited(asked.elapsed());
         let revision = match sent {
             Ok(Ok(Some(row))) => row.try_get_by_index(0)?,
@@ -160,7 +160,7 @@ impl Write {
             return Ok(Done { message, revision, new_revision: None });
         }
         if let Some(causation) = &self.draft.call.causation
-            && self.turn.execute(&inbox::note(causation, self.draft.now)).await? == 0
+            && self.turn.execute(self.backend.build(&inbox::note(causation, self.draft.now))).await? == 0
         {
             // The event was handled before.
             return Ok(Done { message: R::default(), revision: None, new_revision: None });
@@ -180,8 +180,8 @@ impl Write {
     /// Takes the workspace's lock by bumping its revision; tells what the request was answered before, if it was.
     async fn begin(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let call = &self.draft.call;
-        let bump = sql::bump(&self.draft.workspace, self.draft.now, call.request_id);
-        let row = self.turn.one(&bump).await?.ok_or_else(|| Error::bug("a bump answered nothing"))?;
+        let bump = form::bump(self.backend, &self.draft.workspace, self.draft.now, call.request_id)?;
+        let row = self.turn.one(bump).await?.ok_or_else(|| Error::bug("a bump answered nothing"))?;
         self.revision = row.try_get_by_index(0)?;
         self.draft.now = DateTime::from_timestamp_micros(row.try_get_by_index(1)?).unwrap_or(self.draft.now);
         Ok(if call.request_id.is_some() { row.try_get_by_index(2)? } else { None })
@@ -196,8 +196,9 @@ impl Write {
     /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip
     /// to save.
     async fn flush(&mut self) -> Result<(), Error> {
-        let rows = std::mem::take(&mut self.draft.rows);
+        let mut rows = std::mem::take(&mut self.draft.rows);
         for part in sql::parts(&rows) {
+            let part = &mut rows[part];
             let written = match self.send(part).await {
                 Err(Error::Database(error)) => return Err(conflict(part, error)),
                 other => other?,
@@ -209,19 +210,15 @@ impl Write {
         Ok(())
     }
 
-    async fn send(&mut self, rows: &[Row]) -> Result<u64, Error> {
-        if self.backend == DbBackend::Postgres && !rows.is_empty() {
-            let row = self.turn.one(&sql::together(rows, self.revision)?).await?;
+    async fn send(&mut self, rows: &mut [Row]) -> Result<u64, Error> {
+        if self.backend == DbBackend::Postgres {
+            let row = self.turn.one(form::together(rows, self.revision)?).await?;
             let written: i64 = row.ok_or_else(|| Error::bug("a count answered nothing"))?.try_get_by_index(0)?;
             return Ok(written.unsigned_abs());
         }
         let mut written = 0;
         for row in rows {
-            written += match sql::alone(row, self.backend, self.revision)? {
-                SubQueryStatement::InsertStatement(insert) => self.turn.execute(&insert).await?,
-                SubQueryStatement::UpdateStatement(update) => self.turn.execute(&update).await?,
-                _ => 0,
-            };
+            written += self.turn.execute(form::sent(self.backend, row, self.revision)?).await?;
         }
         Ok(written)
     }
@@ -253,7 +250,7 @@ impl Write {
         select.column("id").and_where(Expr::col("id").eq(name.id().as_str()));
         select.and_where(Expr::col("delete_time").is_null());
         self.flush().await?;
-        Ok(self.turn.one(&select).await?.is_some())
+        Ok(self.turn.one(self.backend.build(&select)).await?.is_some())
     }
 
     /// Whether no resource has this name, not even a deleted one.
@@ -290,7 +287,7 @@ impl Write {
 
     async fn resources<T: Table>(&mut self, select: SelectStatement) -> Result<Vec<T::Resource>, Error> {
         self.flush().await?;
-        let rows = self.turn.all(&select).await?;
+        let rows = self.turn.all(self.backend.build(&select)).await?;
         let mut resources = Vec::with_capacity(rows.len());
         for row in rows {
             let message = self.decode::<T>(row.try_get_by_index(0)?, row.try_get_by_index(1)?)?;
@@ -311,7 +308,7 @@ impl Write {
         let mut select = self.select::<T>();
         select.expr(json_text("body")).and_where(Expr::col("id").eq(name.id().as_str()));
         self.flush().await?;
-        let row = self.turn.one(&select).await?.ok_or_else(|| Error::NotFound(name.to_string()))?;
+        let row = self.turn.one(self.backend.build(&select)).await?.ok_or_else(|| Error::NotFound(name.to_string()))?;
         let message = self.decode::<T>(name.id().as_str().to_owned(), row.try_get_by_index(0)?)?;
         let current = message.standard().etag;
         if !etag.is_empty() && etag != current {
@@ -325,7 +322,7 @@ impl Write {
         let mut select = self.select::<T>();
         select.column("id").and_where(Expr::col("id").is_in(ids.iter().map(String::as_str)));
         self.flush().await?;
-        let rows = self.turn.all(&select).await?;
+        let rows = self.turn.all(self.backend.build(&select)).await?;
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?)
     }
 

@@ -1,7 +1,8 @@
-//! From drafts to SQL: the bump of a workspace, rows sent under its lock, and the blind form, in which the bump, the
-//! rows and the commit are one statement.
+//! From rows to SQL: the bump of a workspace, rows sent under its lock, and the blind form, in which the bump, the rows
+//! and the commit are one statement. Its statements are sent as `form` keeps them.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbBackend;
@@ -16,14 +17,14 @@ use waymark_domain::WorkspaceId;
 use crate::Error;
 use crate::statement::json_value;
 
-use super::{Cell, Draft, Row};
+use super::{Cell, Row};
 
 /// Rows sent in one statement at most; databases limit the values of one.
 const TOGETHER: usize = 64;
 
 /// Where the revision comes from.
 #[derive(Clone, Copy)]
-enum Revision {
+pub(super) enum Revision {
     /// It was made under the lock.
     Known(i64),
     /// The statement makes it, as `bump`.
@@ -33,7 +34,7 @@ enum Revision {
 /// The bump of a workspace's revision under its lock, which it takes. It answers the revision, the time of the write
 /// (clocks of replicas differ and step back, the times of a workspace do not) and what the request, if it has an id, was
 /// answered before.
-pub(crate) fn bump(workspace: &WorkspaceId, now: DateTime<Utc>, request_id: Option<Uuid>) -> InsertStatement {
+pub(super) fn bump(workspace: &WorkspaceId, now: DateTime<Utc>, request_id: Option<Uuid>) -> InsertStatement {
     let mut answers = vec![Expr::col("revision"), Expr::col("last_time")];
     if let Some(request_id) = request_id {
         let mut answer = Query::select();
@@ -67,52 +68,51 @@ fn bumped() -> OnConflict {
 
 /// All of a blind write. It answers the revision, or nothing when the workspace's time is ahead of the draft's: then it
 /// has changed nothing.
-pub(crate) fn blind(draft: &Draft) -> Result<WithQuery, Error> {
+pub(super) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, rows: &[Row]) -> Result<WithQuery, Error> {
     let mut conflict = bumped();
     conflict.action_and_where(Expr::col(("workspaces", "last_time")).lte(Expr::col(("excluded", "last_time"))));
-    let mut bump = bumping(&draft.workspace, draft.now, conflict);
+    let mut bump = bumping(workspace, now, conflict);
     bump.returning_col("revision");
     let mut with = WithClause::new();
     with.cte(table("bump".to_owned(), bump.into()));
-    for (i, row) in draft.rows.iter().enumerate() {
+    for (i, row) in rows.iter().enumerate() {
         with.cte(table(format!("row{i}"), sent(row, DbBackend::Postgres, Revision::Bumped)?));
     }
     Ok(with.query(Query::select().column("revision").from("bump").take()))
 }
 
-/// Rows to be sent under the lock, in parts that fit into one statement each: no row twice in one.
-pub(crate) fn parts(rows: &[Row]) -> Vec<&[Row]> {
+/// How rows are parted that are sent under the lock, so that each part fits into one statement: no row twice in one.
+pub(crate) fn parts(rows: &[Row]) -> Vec<Range<usize>> {
     let (mut parts, mut begin, mut seen) = (Vec::new(), 0, HashSet::new());
     for (i, row) in rows.iter().enumerate() {
         if !seen.insert((row.table, row.id.as_str())) || i - begin == TOGETHER {
-            parts.push(&rows[begin..i]);
+            parts.push(begin..i);
             begin = i;
             seen = HashSet::from([(row.table, row.id.as_str())]);
         }
     }
-    parts.push(&rows[begin..]);
+    if begin < rows.len() {
+        parts.push(begin..rows.len());
+    }
     parts
 }
 
 /// Rows as one statement, which answers how many were written: on PostgreSQL, where it saves round trips.
-pub(crate) fn together(rows: &[Row], revision: i64) -> Result<WithQuery, Error> {
+pub(super) fn together(rows: &[Row], revision: i64) -> Result<WithQuery, Error> {
     let mut with = WithClause::new();
-    let mut written = Expr::val(0_i64);
+    let mut counts = Vec::with_capacity(rows.len());
     for (i, row) in rows.iter().enumerate() {
         let name = format!("row{i}");
         let count = Query::select().expr(Func::count(Expr::col(Asterisk))).from(name.clone()).take();
-        written = written.add(Expr::SubQuery(None, Box::new(count.into())));
+        counts.push(Expr::SubQuery(None, Box::new(count.into())));
         with.cte(table(name, sent(row, DbBackend::Postgres, Revision::Known(revision))?));
     }
+    let written = counts.into_iter().reduce(Expr::add).ok_or_else(|| Error::bug("nothing is sent together"))?;
     Ok(with.query(Query::select().expr(written).take()))
 }
 
-/// One row as a statement of its own.
-pub(crate) fn alone(row: &Row, backend: DbBackend, revision: i64) -> Result<SubQueryStatement, Error> {
-    sent(row, backend, Revision::Known(revision))
-}
-
-fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<SubQueryStatement, Error> {
+/// The statement that inserts or updates one row.
+pub(super) fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<SubQueryStatement, Error> {
     let cells = row.cells.iter().map(|(column, cell)| (*column, expression(cell, backend, revision)));
     let Some(replaced) = row.replaces else {
         let (columns, values): (Vec<_>, Vec<_>) = cells.unzip();
@@ -170,8 +170,9 @@ mod tests {
     #[test]
     fn a_part_has_no_row_twice_and_not_too_many() {
         let many: Vec<Row> = (0..TOGETHER * 2 + 3).map(|i| row("products", i)).collect();
-        assert_eq!(parts(&many).iter().map(|part| part.len()).collect::<Vec<_>>(), [TOGETHER, TOGETHER, 3]);
+        assert_eq!(parts(&many), [0..TOGETHER, TOGETHER..2 * TOGETHER, 2 * TOGETHER..2 * TOGETHER + 3]);
         let twice = [row("products", 1), row("log", 1), row("products", 2), row("products", 1), row("products", 2)];
-        assert_eq!(parts(&twice).iter().map(|part| part.len()).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(parts(&twice), [0..3, 3..5]);
+        assert_eq!(parts(&[]), []);
     }
 }
