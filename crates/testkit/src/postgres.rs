@@ -73,6 +73,11 @@ impl Postgres {
         self.process.as_mut()
     }
 
+    /// The server's process; none when it is the run's.
+    pub fn pid(&self) -> Option<i32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// The address of the database `name` on this server.
     pub fn url_of(&self, name: &str) -> String {
         self.url.replacen("/postgres?", &format!("/{name}?"), 1)

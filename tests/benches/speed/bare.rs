@@ -49,6 +49,15 @@ impl Pool {
         Ok(Self::Sqlite { reader: pool(connections).connect_with(options).await?, writer })
     }
 
+    /// Runs a statement that writes.
+    pub async fn execute(&self, statement: &str) -> Result<(), sqlx::Error> {
+        let statement = sqlx::AssertSqlSafe(statement);
+        match self {
+            Self::Sqlite { writer, .. } => sqlx::raw_sql(statement).execute(writer).await.map(|_| ()),
+            Self::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(|_| ()),
+        }
+    }
+
     /// The body of one initiative, by key.
     pub async fn select(&self, workspace: &str, id: &str) -> Result<String, sqlx::Error> {
         match self {

@@ -1,12 +1,13 @@
 //! How fast the mechanisms are, beside the bare peers they are made of, on both databases. `make bench` runs it.
 //!
 //! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL
-//! syncs to disk. Names of sections (`reads`, `writes`, `events`, `dev`) after `--` run only those. The exit status is
+//! syncs to disk. Names of sections (`reads`, `writes`, `events`, `idle`, `dev`) after `--` run only those. The exit status is
 //! 1 when a target is missed.
 
 mod bare;
 mod dev;
 mod events;
+mod idle;
 mod load;
 mod reads;
 mod report;
@@ -41,6 +42,9 @@ fn main() -> Result<ExitCode> {
                 events::run(&roadmap, &mut report).await?;
             }
             roadmap.stop().await;
+        }
+        for engine in Engine::ALL.into_iter().filter(|_| runs("idle")) {
+            idle::run(engine, &mut report).await?;
         }
         if runs("dev") {
             dev::run(&mut report).await?;

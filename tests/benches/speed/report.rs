@@ -82,6 +82,16 @@ impl Report {
         }
     }
 
+    /// A share of one core.
+    pub fn share(&mut self, what: &'static str, share: f64) {
+        self.add(what, format!("{:.2} % of a core", share * 100.0), None);
+    }
+
+    /// How much of something there is beside the same under other conditions; `most` at most.
+    pub fn at_most(&mut self, what: &'static str, ratio: f64, most: f64) {
+        self.add(what, format!("{ratio:.2} of it"), Some((format!("at most {most:.1}"), ratio <= most)));
+    }
+
     /// Memory, which must stay below `most`.
     pub fn memory(&mut self, what: &'static str, mib: f64, most: Option<f64>) {
         self.add(what, format!("{mib:.0} MiB"), most.map(|most| (format!("less than {most:.0} MiB"), mib < most)));

@@ -23,7 +23,7 @@ pub const CONNECTIONS: u32 = 16;
 /// Connections that calls are spread over.
 const CHANNELS: usize = 4;
 
-/// The service, running without a broker.
+/// The service, running.
 pub struct Roadmap {
     /// The process.
     pub host: Host,
@@ -33,13 +33,20 @@ pub struct Roadmap {
     pub bare: Pool,
     channels: Vec<Channel>,
     running: Running,
-    _postgres: Option<Postgres>,
+    postgres: Option<Postgres>,
     _data: TempDir,
 }
 
 impl Roadmap {
-    /// Starts it on an empty database.
+    /// Starts it on an empty database, without a broker.
     pub async fn start(engine: Engine) -> Result<Self> {
+        let roadmap = Self::open(engine).await?;
+        roadmap.service.start(&roadmap.host, &EventArgs::default(), Transport::None);
+        Ok(roadmap)
+    }
+
+    /// Serves it on an empty database; what it does in the background is not started.
+    pub async fn open(engine: Engine) -> Result<Self> {
         let host = Host::local(Clock::system(), Ids::system())?;
         let data = tempfile::tempdir()?;
         let postgres = match engine {
@@ -52,12 +59,11 @@ impl Roadmap {
         };
         let args = DatabaseArgs { database_url, database_connections: CONNECTIONS, data_dir: data.path().to_owned() };
         let service = SERVICE.open(&host, &args, &()).await?;
-        service.start(&host, &EventArgs::default(), Transport::None);
         let listen = Some((Ipv4Addr::LOCALHOST, 0).into());
         let running = service.serve(&host, &ServerArgs { listen, ..ServerArgs::default() }).await?;
         let bare = Pool::connect(&args.url(waymark_roadmap::NAME), CONNECTIONS).await?;
         let channels = channels(running.address())?;
-        Ok(Self { host, service, bare, channels, running, _postgres: postgres, _data: data })
+        Ok(Self { host, service, bare, channels, running, postgres, _data: data })
     }
 
     /// The connection that worker number `worker` uses.
@@ -68,6 +74,11 @@ impl Roadmap {
     /// A client for worker number `worker`.
     pub fn client(&self, worker: usize) -> RoadmapServiceClient<Channel> {
         RoadmapServiceClient::new(self.channel(worker))
+    }
+
+    /// The process of the database server, if there is one.
+    pub fn server(&self) -> Option<i32> {
+        self.postgres.as_ref().and_then(Postgres::pid)
     }
 
     /// What the database calls itself.

@@ -1,0 +1,90 @@
+//! What a replica costs while nothing happens, with few workspaces and with many: the processor time of its process and
+//! of the database server's. Whatever grows with the number of workspaces shows here.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use waymark_runtime::EventArgs;
+use waymark_service::{Transport, connect};
+use waymark_testkit::{Engine, NatsServer};
+
+use crate::bare::Pool;
+use crate::report::Report;
+use crate::service::Roadmap;
+
+const FEW: u64 = 100;
+const MANY: u64 = 100_000;
+/// What it does once after its start, as a relay that compares all, is over by then.
+const SETTLED: Duration = Duration::from_secs(10);
+const OBSERVED: Duration = Duration::from_secs(30);
+
+/// Measures one engine, with a relay to a real broker.
+pub async fn run(engine: Engine, report: &mut Report) -> Result<()> {
+    report.section(match engine {
+        Engine::Sqlite => "SQLite, idle",
+        Engine::Postgres => "PostgreSQL, idle",
+    });
+    let few = cost(engine, FEW).await?;
+    let many = cost(engine, MANY).await?;
+    report.share("processor, idle with 100 workspaces", few);
+    report.share("processor, idle with 100,000 workspaces", many);
+    report.at_most("the second beside the first", many / few, 1.5);
+    Ok(())
+}
+
+/// The share of one core that an idle replica takes.
+async fn cost(engine: Engine, workspaces: u64) -> Result<f64> {
+    let roadmap = Roadmap::open(engine).await?;
+    fill(&roadmap.bare, workspaces).await?;
+    let broker = NatsServer::start().await?;
+    let events = EventArgs::default();
+    let transport = Transport::Nats(connect(&broker.url(), &events, roadmap.host.name).await?);
+    roadmap.service.start(&roadmap.host, &events, transport);
+    tokio::time::sleep(SETTLED).await;
+    let before = ticks(&roadmap)?;
+    tokio::time::sleep(OBSERVED).await;
+    let spent = ticks(&roadmap)? - before;
+    roadmap.stop().await;
+    Ok(spent as f64 / TICKS / OBSERVED.as_secs_f64())
+}
+
+/// Workspaces of one event each, long published.
+async fn fill(pool: &Pool, workspaces: u64) -> Result<()> {
+    let numbers = format!(
+        "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {workspaces}), \
+         workspace (id) AS (SELECT 'w' || n FROM number)"
+    );
+    for insert in [
+        "INSERT INTO workspaces (id, revision) {} SELECT id, 1 FROM workspace",
+        "INSERT INTO relay_cursors (workspace, revision) {} SELECT id, 1 FROM workspace",
+        "INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data)
+         {} SELECT id, 1, 0, id, 'waymark.roadmap.v1.ProductCreated', 'products', 'p', 1, 'users/ada', '{\"a\":1}'
+         FROM workspace",
+        "ANALYZE",
+    ] {
+        pool.execute(&insert.replace("{}", &numbers)).await?;
+    }
+    Ok(())
+}
+
+/// The kernel's clock ticks in a second, the same on every Linux.
+const TICKS: f64 = 100.0;
+
+/// Processor time so far, in ticks: of this process, and of the database server with its children.
+fn ticks(roadmap: &Roadmap) -> Result<u64> {
+    let (own, server) = (i32::try_from(std::process::id())?, roadmap.server());
+    let mut sum = 0;
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        // One that has ended meanwhile is none of ours.
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let field = |at: usize| fields.get(at).context("the kernel tells it");
+        let parent: i32 = field(1)?.parse()?;
+        if pid == own || server.is_some_and(|server| [pid, parent].contains(&server)) {
+            // User and system time.
+            sum += field(11)?.parse::<u64>()? + field(12)?.parse::<u64>()?;
+        }
+    }
+    Ok(sum)
+}
