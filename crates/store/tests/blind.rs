@@ -37,7 +37,7 @@ async fn make(store: &Store, call: Call, id: String) -> Result<Written<pb::Produ
 
 #[tokio::test]
 async fn replicas_whose_clocks_differ_leave_no_gap_and_no_time_runs_back() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (replicas, _database) = replicas(engine).await;
         let mut answered = Vec::new();
         for round in 0..30 {
@@ -73,7 +73,7 @@ async fn replicas_whose_clocks_differ_leave_no_gap_and_no_time_runs_back() {
 
 #[tokio::test]
 async fn a_request_that_reaches_two_replicas_is_done_once() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (replicas, _database) = replicas(engine).await;
         for round in 0..20_i64 {
             let once = Call { request_id: Some(Uuid::from_u128(round as u128 + 1)), digest: [1; 32], ..call() };
@@ -90,7 +90,7 @@ async fn a_request_that_reaches_two_replicas_is_done_once() {
 
 #[tokio::test]
 async fn work_is_done_again_only_where_the_workspace_has_a_later_time() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (replicas, database) = replicas(engine).await;
         let s = &replicas[0];
         let runs = Cell::new(0);
@@ -120,7 +120,7 @@ async fn work_is_done_again_only_where_the_workspace_has_a_later_time() {
 
 #[tokio::test]
 async fn what_exists_is_not_created_again() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (replicas, _database) = replicas(engine).await;
         let s = &replicas[0];
         create(s, "there", "").await;

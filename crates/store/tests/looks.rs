@@ -50,7 +50,7 @@ fn taken(moved: &Moved) -> HashMap<String, i64> {
 
 #[tokio::test]
 async fn a_look_finds_what_another_process_committed() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let ([first, second], _database) = replicas(engine, 1_000).await;
         let moved = second.heads().moved();
         let watched = second.heads().subscribe(&WorkspaceId::from_id("z1").unwrap());
@@ -92,7 +92,7 @@ async fn what_commits_late_is_found_though_younger_transactions_were_seen() {
 
 #[tokio::test]
 async fn what_looks_miss_the_walk_finds() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let ([_, second], database) = replicas(engine, 200).await;
         let moved = second.heads().moved();
         // As after a failover: a revision of which no look saw the log.

@@ -120,7 +120,7 @@ async fn query(connection: &DatabaseConnection, sql: &str) -> Vec<sea_orm::Query
 
 #[tokio::test]
 async fn migrations_lead_to_what_is_declared() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         for schema in [&FIRST, &SECOND, &THIRD] {
             assert_eq!(missing(engine, schema).await.unwrap(), [""; 0], "{engine:?}, schema {}", schema.number());
         }
@@ -129,7 +129,7 @@ async fn migrations_lead_to_what_is_declared() {
 
 #[tokio::test]
 async fn an_upgrade_killed_half_way_goes_on_and_equals_a_fresh_database() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (store, database) = start(engine).await;
         store.migrate(&FIRST).await.unwrap();
         create_many::<sample::Products>(&store, 450).await;
@@ -159,7 +159,7 @@ async fn an_upgrade_killed_half_way_goes_on_and_equals_a_fresh_database() {
 
 #[tokio::test]
 async fn an_older_program_starts_where_the_schema_allows_it() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (newer, database) = start(engine).await;
         newer.migrate(&SECOND).await.unwrap();
         let older = another(&database).await;
@@ -176,7 +176,7 @@ async fn an_older_program_starts_where_the_schema_allows_it() {
 
 #[tokio::test]
 async fn an_older_program_is_refused_where_the_schema_does_not_allow_it() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (newer, database) = start(engine).await;
         newer.migrate(&THIRD).await.unwrap();
         let older = another(&database).await;
@@ -194,7 +194,7 @@ async fn an_older_program_is_refused_where_the_schema_does_not_allow_it() {
 
 #[tokio::test]
 async fn a_newer_program_is_not_ready_on_an_older_schema() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (store, _database) = start(engine).await;
         let behind =
             |error, number| matches!(error, Error::Schema(SchemaError::Behind { number: n, .. }) if n == number);
@@ -208,7 +208,7 @@ async fn a_newer_program_is_not_ready_on_an_older_schema() {
 async fn a_database_made_from_other_statements_is_refused() {
     const OTHER: Migration = Migration { scripts: &[Script { postgres: "SELECT 1", sqlite: "SELECT 1" }], ..INITIAL };
     static CHANGED: Schema = Schema::new(&[OTHER], &[]);
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (store, _database) = start(engine).await;
         store.migrate(&FIRST).await.unwrap();
         for refused in [store.migrate(&CHANGED).await, store.check_schema(&CHANGED).await] {
@@ -220,7 +220,7 @@ async fn a_database_made_from_other_statements_is_refused() {
 
 #[tokio::test]
 async fn migrations_that_start_together_do_not_race() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (a, database) = start(engine).await;
         let b = another(&database).await;
         for done in join_all([a.migrate(&SECOND), b.migrate(&SECOND)]).await {
@@ -241,7 +241,7 @@ async fn a_migration_that_fails_leaves_nothing() {
         ..strategy_added::<Wider>()
     };
     static SCHEMA: Schema = Schema::new(&[INITIAL, BROKEN], &[]);
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (store, database) = start(engine).await;
         store.migrate(&FIRST).await.unwrap();
         let before = catalogue(database.url()).await.unwrap();
@@ -255,7 +255,7 @@ async fn a_migration_that_fails_leaves_nothing() {
 #[tokio::test]
 async fn a_table_in_use_is_waited_for_and_others_go_on() {
     const HOLD: Duration = Duration::from_millis(5_500);
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (store, database) = start(engine).await;
         store.migrate(&FIRST).await.unwrap();
         create(&store, "a", "").await;

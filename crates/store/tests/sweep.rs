@@ -21,7 +21,7 @@ async fn names(store: &Store, filter: &str, limit: u32) -> Vec<String> {
 
 #[tokio::test]
 async fn a_sweep_finds_what_is_live_in_every_workspace_and_nothing_twice() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(7);
         let (s, _database) = store(engine, &host).await.unwrap();
         for (workspace, id, vision) in [

@@ -48,7 +48,7 @@ async fn abandon_after<F: Future>(patience: Duration, future: F) -> Option<F::Ou
 
 #[tokio::test]
 async fn writes_that_share_a_transaction_fail_each_for_itself() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (s, _database) = open(engine).await;
         let make = |call: Call, id: String| {
             let s = s.clone();
@@ -83,7 +83,7 @@ async fn writes_that_share_a_transaction_fail_each_for_itself() {
 
 #[tokio::test]
 async fn an_abandoned_write_takes_nobody_along() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (s, _database) = open(engine).await;
         for round in 0..20 {
             let writes = (0..16_u64).map(|n| {
@@ -140,7 +140,7 @@ async fn nobody_is_answered_before_the_commit_they_share() {
 
 #[tokio::test]
 async fn a_write_that_goes_on_after_a_failed_statement_is_refused() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (s, _database) = open(engine).await;
         create(&s, "taken", "").await;
         let (call, acme) = (call(), ws());

@@ -17,14 +17,43 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Both, for a loop over them.
+    /// Both.
     pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+
+    /// Each in turn, for the loop of a test, which tells on which it failed.
+    pub fn each() -> Engines {
+        Engines { rest: Self::ALL.into_iter(), at: None }
+    }
 
     /// What the store calls it.
     pub fn backend(self) -> Backend {
         match self {
             Self::Sqlite => Backend::Sqlite,
             Self::Postgres => Backend::Postgres,
+        }
+    }
+}
+
+/// The loop of a test over the engines.
+#[derive(Debug)]
+pub struct Engines {
+    rest: std::array::IntoIter<Engine, 2>,
+    at: Option<Engine>,
+}
+
+impl Iterator for Engines {
+    type Item = Engine;
+
+    fn next(&mut self) -> Option<Engine> {
+        self.at = self.rest.next();
+        self.at
+    }
+}
+
+impl Drop for Engines {
+    fn drop(&mut self) {
+        if let (Some(engine), true) = (self.at, std::thread::panicking()) {
+            eprintln!("failed on {engine:?}");
         }
     }
 }

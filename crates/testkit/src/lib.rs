@@ -15,6 +15,7 @@ pub mod process;
 pub mod proxy;
 pub mod sample;
 pub mod schema;
+pub mod served;
 pub mod wait;
 
 pub use address::free_address;
@@ -23,4 +24,5 @@ pub use host::{NOW, host};
 pub use nats::NatsServer;
 pub use postgres::Postgres;
 pub use proxy::FaultProxy;
+pub use served::Served;
 pub use wait::{wait_for, wait_until};

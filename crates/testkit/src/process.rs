@@ -101,8 +101,7 @@ impl Process {
     /// Whether the child has ended by itself.
     pub fn has_ended(&self) -> bool {
         // The keeper does not reap its child before its own end, so a child that ended is a zombie: state Z.
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid));
-        stat.map_or(true, |stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+        state(self.pid).is_none_or(|state| state == 'Z')
     }
 }
 
@@ -112,12 +111,27 @@ impl Drop for Process {
     }
 }
 
+/// The state of a process by its letter; none when there is no such process.
+fn state(pid: Pid) -> Option<char> {
+    if Path::new("/proc/self/stat").exists() {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        return state_in(&stat);
+    }
+    // Not everywhere: small systems with a /proc have no ps.
+    let said = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().ok()?;
+    String::from_utf8_lossy(&said.stdout).trim_start().chars().next()
+}
+
+/// The state in a line of `/proc`: it follows the name, which stands in parentheses and may hold anything.
+fn state_in(stat: &str) -> Option<char> {
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
 /// Whether every thread of a process stands still; taken for granted where there is no `/proc` to ask.
 fn is_stopped(pid: Pid) -> bool {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return true };
     threads.flatten().all(|thread| {
-        // The state follows the name, which stands in parentheses and may hold anything.
         let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['T', 't', 'Z']))
+        state_in(&stat).is_none_or(|state| ['T', 't', 'Z'].contains(&state))
     })
 }

@@ -38,7 +38,7 @@ static DECLARATIONS: [Declaration; 2] = [Declaration::of::<Products>(), Declarat
 #[tokio::test]
 async fn what_is_missing_is_printed_and_leads_there() {
     static BEFORE: Schema = Schema::new(&[INITIAL], &DECLARATIONS);
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let statements = missing(engine, &BEFORE).await.unwrap();
         for wanted in [
             "DROP INDEX products_vision;",
@@ -68,7 +68,7 @@ async fn what_is_no_longer_declared_and_what_is_not_taken_in_is_told() {
     const WORKSPACES: &str = "CREATE TABLE workspaces (id text PRIMARY KEY, revision bigint NOT NULL)";
     const ALONE: Migration = Migration { scripts: &[Script { postgres: WORKSPACES, sqlite: WORKSPACES }], ..INITIAL };
     static WITHOUT_FOUNDATION: Schema = Schema::new(&[ALONE], &[]);
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         assert_eq!(missing(engine, &SCHEMA).await.unwrap(), [""; 0], "{engine:?}");
         assert_eq!(missing(engine, &NONE).await.unwrap(), ["DROP TABLE products;"], "{engine:?}");
         let told = missing(engine, &WITHOUT_FOUNDATION).await.unwrap();

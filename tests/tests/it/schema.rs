@@ -73,7 +73,7 @@ fn assert_frozen(folder: &PathBuf, scripts: &[Script]) {
 #[tokio::test]
 async fn migrations_lead_to_what_is_declared() {
     for (service, schema) in SCHEMAS {
-        for engine in Engine::ALL {
+        for engine in Engine::each() {
             let missing = missing(engine, schema).await.unwrap();
             assert!(
                 missing.is_empty(),
@@ -89,7 +89,7 @@ async fn migrations_lead_to_what_is_declared() {
 async fn a_database_of_before_is_taken_over_as_it_is() {
     for (service, schema) in SCHEMAS {
         let (_, before) = SERVICES_BEFORE.into_iter().find(|(name, _)| *name == service).unwrap();
-        for engine in Engine::ALL {
+        for engine in Engine::each() {
             let (old, fresh) = (empty(engine).await.unwrap(), empty(engine).await.unwrap());
             let backend = engine.backend();
             for statements in [FOUNDATION_BEFORE.text(backend), before.text(backend), RECORD_BEFORE] {

@@ -53,7 +53,7 @@ async fn a_breach_opens_an_opportunity_once_and_the_next_one_adds_to_it() {
     on_both(async |mut d: Discovery| {
         let root = d.outcome("orders").await;
         for _delivery in 0..3 {
-            handle(d.service.store(), &breached(1, 0, 12.0)).await.unwrap();
+            handle(d.served.store(), &breached(1, 0, 12.0)).await.unwrap();
         }
         assert_eq!(verbs(&d).await, ["OutcomeCreated", "OpportunityCreated"]);
         let opened = opportunities(&mut d).await.remove(0);
@@ -63,7 +63,7 @@ async fn a_breach_opens_an_opportunity_once_and_the_next_one_adds_to_it() {
         assert_eq!(opened.evidence, std::slice::from_ref(&first));
 
         for _delivery in 0..2 {
-            handle(d.service.store(), &breached(2, 7, 0.0)).await.unwrap();
+            handle(d.served.store(), &breached(2, 7, 0.0)).await.unwrap();
         }
         let [told]: [pb::Opportunity; 1] = opportunities(&mut d).await.try_into().unwrap();
         assert_eq!(told.name, opened.name);
@@ -77,7 +77,7 @@ async fn a_breach_opens_an_opportunity_once_and_the_next_one_adds_to_it() {
 async fn a_breach_of_a_metric_that_no_outcome_is_bound_to_makes_one() {
     on_both(async |mut d: Discovery| {
         d.outcome("other").await;
-        handle(d.service.store(), &breached(1, 0, 12.0)).await.unwrap();
+        handle(d.served.store(), &breached(1, 0, 12.0)).await.unwrap();
         let list = pb::ListOutcomesRequest {
             parent: PARENT.into(),
             filter: format!("metric = \"{}\"", metric("orders")),
@@ -102,7 +102,7 @@ async fn an_opportunity_that_rests_on_the_metric_is_told_unless_it_was_given_up(
         let update = pb::UpdateOpportunityRequest { opportunity: Some(resting.clone()), ..Default::default() };
         d.trees.update_opportunity(update).await.unwrap();
 
-        handle(d.service.store(), &breached(1, 0, 12.0)).await.unwrap();
+        handle(d.served.store(), &breached(1, 0, 12.0)).await.unwrap();
         let get = pb::GetOpportunityRequest { name: resting.name.clone() };
         let told = d.trees.get_opportunity(get).await.unwrap().into_inner();
         assert_eq!(told.evidence, [seen("fell after the redesign"), seen("\"Orders\" was 12 on 2026-11-23, below 20")]);
@@ -111,7 +111,7 @@ async fn an_opportunity_that_rests_on_the_metric_is_told_unless_it_was_given_up(
         let prune =
             pb::PruneNodeRequest { name: resting.name.clone(), reason: "too small".into(), ..Default::default() };
         d.trees.prune_node(prune).await.unwrap();
-        handle(d.service.store(), &breached(2, 7, 11.0)).await.unwrap();
+        handle(d.served.store(), &breached(2, 7, 11.0)).await.unwrap();
         let all = opportunities(&mut d).await;
         assert_eq!(all.len(), 3);
         assert_eq!(all.iter().filter(|o| o.evidence == [seen("\"Orders\" was 11 on 2026-11-30, below 20")]).count(), 1);
@@ -124,14 +124,14 @@ async fn a_breach_without_its_numbers_is_an_error_and_changes_nothing() {
     on_both(async |d: Discovery| {
         let event = breached(1, 0, 12.0);
         let broken = Received { data: "{\"metric\": 3}".into(), ..event.clone() };
-        let error = handle(d.service.store(), &broken).await.unwrap_err();
+        let error = handle(d.served.store(), &broken).await.unwrap_err();
         assert!(error.to_string().contains("MetricBreached"), "{error}");
         let mut message: metrics::MetricBreached = serde_json::from_str(&event.data).unwrap();
         if let Some(metric) = &mut message.metric {
             metric.breach = None;
         }
         let without = Received { data: serde_json::to_string(&message).unwrap(), ..event };
-        let error = handle(d.service.store(), &without).await.unwrap_err();
+        let error = handle(d.served.store(), &without).await.unwrap_err();
         assert!(error.to_string().contains("metric.breach"), "{error}");
         assert!(!error.is_transient());
         assert_eq!(d.events().await, []);

@@ -42,7 +42,7 @@ async fn a_measurement_is_learned_where_it_came_from_exactly_once() {
         let evidence = vec![link("opportunities/a"), link("solutions/s"), link("solutions/gone"), link("insights/i")];
         let event = measured(1, Verdict::Missed, "It did not move", evidence.clone());
         for _delivery in 0..3 {
-            handle(d.service.store(), &event).await.unwrap();
+            handle(d.served.store(), &event).await.unwrap();
         }
         for (id, learnings) in [("a", 1), ("b", 1), ("c", 0)] {
             assert_eq!(opportunity(&mut d, id).await.learnings.len(), learnings, "{id}");
@@ -57,7 +57,7 @@ async fn a_measurement_is_learned_where_it_came_from_exactly_once() {
         assert_eq!(learned[0].0, learned[1].0);
 
         // Another measurement of the same outcome replaces the first; the tree shows it.
-        handle(d.service.store(), &measured(2, Verdict::Met, "It did after all", evidence)).await.unwrap();
+        handle(d.served.store(), &measured(2, Verdict::Met, "It did after all", evidence)).await.unwrap();
         let tree = d.tree("root").await;
         let Some(Node::Opportunity(a)) = &tree.children[0].node else { panic!("{tree:?}") };
         assert_eq!(a.learnings.iter().map(|l| l.summary.as_str()).collect::<Vec<_>>(), ["It did after all"]);
@@ -68,11 +68,11 @@ async fn a_measurement_is_learned_where_it_came_from_exactly_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_miss_that_came_from_nowhere_opens_an_opportunity() {
     on_both(async |mut d: Discovery| {
-        handle(d.service.store(), &measured(1, Verdict::Met, "It moved", vec![])).await.unwrap();
-        handle(d.service.store(), &measured(2, Verdict::CantTell, "Nobody can tell", vec![])).await.unwrap();
+        handle(d.served.store(), &measured(1, Verdict::Met, "It moved", vec![])).await.unwrap();
+        handle(d.served.store(), &measured(2, Verdict::CantTell, "Nobody can tell", vec![])).await.unwrap();
         assert_eq!(d.events().await, []);
-        handle(d.service.store(), &measured(3, Verdict::Missed, "It did not move", vec![])).await.unwrap();
-        handle(d.service.store(), &measured(4, Verdict::Missed, "It still does not", vec![])).await.unwrap();
+        handle(d.served.store(), &measured(3, Verdict::Missed, "It did not move", vec![])).await.unwrap();
+        handle(d.served.store(), &measured(4, Verdict::Missed, "It still does not", vec![])).await.unwrap();
         let verbs: Vec<String> = d.events().await.into_iter().map(|(_, event)| event).collect();
         assert_eq!(verbs, ["OutcomeCreated", "OpportunityCreated", "OpportunityLearned", "OpportunityLearned"]);
         let list = pb::ListOutcomesRequest {
@@ -96,11 +96,11 @@ async fn what_cannot_be_read_is_an_error_and_changes_nothing() {
     on_both(async |d: Discovery| {
         let event = measured(1, Verdict::Missed, "m", vec![]);
         let broken = Received { data: "{\"outcome\": 3}".into(), ..event.clone() };
-        let error = handle(d.service.store(), &broken).await.unwrap_err();
+        let error = handle(d.served.store(), &broken).await.unwrap_err();
         assert!(error.to_string().contains("OutcomeMeasured"), "{error}");
         assert!(!error.is_transient());
         let other = Received { event_type: "waymark.metrics.v1.MetricCreated".into(), ..event };
-        handle(d.service.store(), &other).await.unwrap();
+        handle(d.served.store(), &other).await.unwrap();
         assert_eq!(d.events().await, []);
     })
     .await;

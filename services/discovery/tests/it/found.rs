@@ -70,7 +70,7 @@ const BETTER: &str =
 async fn a_friction_opens_an_opportunity_once_and_the_next_finding_adds_to_it() {
     on_both(async |mut d: Discovery| {
         for _delivery in 0..3 {
-            handle(d.service.store(), &found(1, "activation", 248)).await.unwrap();
+            handle(d.served.store(), &found(1, "activation", 248)).await.unwrap();
         }
         assert_eq!(verbs(&d).await, ["OutcomeCreated", "OpportunityCreated"]);
         let [root]: [pb::Outcome; 1] = roots(&mut d).await.try_into().unwrap();
@@ -85,13 +85,13 @@ async fn a_friction_opens_an_opportunity_once_and_the_next_finding_adds_to_it() 
 
         // By now most are lost elsewhere on the path.
         for _delivery in 0..2 {
-            handle(d.service.store(), &found(2, "activation", 1000)).await.unwrap();
+            handle(d.served.store(), &found(2, "activation", 1000)).await.unwrap();
         }
         let [told]: [pb::Opportunity; 1] = opportunities(&mut d).await.try_into().unwrap();
         assert_eq!(told.evidence, [seen("activation", WORST), seen("activation", BETTER)]);
         assert_eq!(verbs(&d).await, ["OutcomeCreated", "OpportunityCreated", "OpportunityUpdated"]);
         // The same numbers once more say nothing new.
-        handle(d.service.store(), &found(3, "activation", 1000)).await.unwrap();
+        handle(d.served.store(), &found(3, "activation", 1000)).await.unwrap();
         assert_eq!(verbs(&d).await.len(), 3);
     })
     .await;
@@ -100,13 +100,13 @@ async fn a_friction_opens_an_opportunity_once_and_the_next_finding_adds_to_it() 
 #[tokio::test(flavor = "multi_thread")]
 async fn frictions_of_one_path_share_a_root_whatever_people_call_it() {
     on_both(async |mut d: Discovery| {
-        handle(d.service.store(), &found(1, "activation", 248)).await.unwrap();
+        handle(d.served.store(), &found(1, "activation", 248)).await.unwrap();
         let [root]: [pb::Outcome; 1] = roots(&mut d).await.try_into().unwrap();
         let renamed = pb::Outcome { display_name: "Activation".into(), etag: String::new(), ..root.clone() };
         let update = pb::UpdateOutcomeRequest { outcome: Some(renamed), ..Default::default() };
         d.trees.update_outcome(update).await.unwrap();
 
-        handle(d.service.store(), &found(2, "activation-two-weeks", 248)).await.unwrap();
+        handle(d.served.store(), &found(2, "activation-two-weeks", 248)).await.unwrap();
         let opened = opportunities(&mut d).await;
         assert_eq!(opened.iter().map(|o| o.parent_node.as_str()).collect::<Vec<_>>(), [root.name.as_str(); 2]);
 
@@ -114,7 +114,7 @@ async fn frictions_of_one_path_share_a_root_whatever_people_call_it() {
         let first = opened.into_iter().find(|o| o.evidence == [seen("activation", WORST)]).unwrap();
         let prune = pb::PruneNodeRequest { name: first.name, reason: "too small".into(), ..Default::default() };
         d.trees.prune_node(prune).await.unwrap();
-        handle(d.service.store(), &found(3, "activation", 1000)).await.unwrap();
+        handle(d.served.store(), &found(3, "activation", 1000)).await.unwrap();
         let all = opportunities(&mut d).await;
         assert_eq!((all.len(), all.iter().filter(|o| o.evidence == [seen("activation", BETTER)]).count()), (3, 1));
         assert_eq!(roots(&mut d).await.len(), 1);
@@ -127,19 +127,19 @@ async fn a_friction_without_losses_is_an_error_and_changes_nothing() {
     on_both(async |d: Discovery| {
         let event = found(1, "activation", 248);
         let broken = Received { data: "{\"friction\": 3}".into(), ..event.clone() };
-        let error = handle(d.service.store(), &broken).await.unwrap_err();
+        let error = handle(d.served.store(), &broken).await.unwrap_err();
         assert!(error.to_string().contains("FrictionFound"), "{error}");
         let mut message: metrics::FrictionFound = serde_json::from_str(&event.data).unwrap();
         for step in message.friction.iter_mut().flat_map(|friction| &mut friction.steps) {
             step.users = 100;
         }
         let without = Received { data: serde_json::to_string(&message).unwrap(), ..event.clone() };
-        let error = handle(d.service.store(), &without).await.unwrap_err();
+        let error = handle(d.served.store(), &without).await.unwrap_err();
         assert!(error.to_string().contains("friction.steps"), "{error}");
         assert!(!error.is_transient());
         // What was looked for and not found is nobody's business here.
         let sought = Received { event_type: "waymark.metrics.v1.FrictionSought".into(), ..event };
-        handle(d.service.store(), &sought).await.unwrap();
+        handle(d.served.store(), &sought).await.unwrap();
         assert_eq!(d.events().await, []);
     })
     .await;

@@ -1,8 +1,6 @@
 //! A server of its own for each test and database, and the resources tests begin with.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
@@ -13,10 +11,8 @@ use waymark_proto::common::v1::Evidence;
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::discovery::v1::opportunity_service_client::OpportunityServiceClient;
 use waymark_proto::discovery::v1::research_service_client::ResearchServiceClient;
-use waymark_runtime::Host;
-use waymark_runtime::config::{DatabaseArgs, ServerArgs};
 use waymark_store::Received;
-use waymark_testkit::{Engine, NOW, TestDatabase, database, host};
+use waymark_testkit::{Engine, NOW, Served, host};
 
 pub const PARENT: &str = "workspaces/acme";
 
@@ -24,52 +20,32 @@ pub const PARENT: &str = "workspaces/acme";
 pub struct Discovery {
     pub research: ResearchServiceClient<Channel>,
     pub trees: OpportunityServiceClient<Channel>,
-    pub service: waymark_service::Open,
+    pub served: Served,
     pub clock: ManualClock,
-    _host: Host,
-    _database: TestDatabase,
 }
 
 /// Runs a test on both databases.
 pub async fn on_both(test: impl AsyncFn(Discovery)) {
-    for engine in Engine::ALL {
-        test(start(engine).await).await;
-    }
-}
-
-async fn start(engine: Engine) -> Discovery {
-    let (host, clock) = host(7);
-    let migrate = async |url: String| {
-        let (host, _) = waymark_testkit::host(1);
-        let args = DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
-        Ok(SERVICE.open(&host, &args, &()).await?.store().close().await?)
-    };
-    let database = database(engine, "discovery", migrate).await.unwrap();
-    let args = DatabaseArgs { database_url: Some(database.url().to_owned()), ..DatabaseArgs::default() };
-    let service = SERVICE.open(&host, &args, &()).await.unwrap();
-    let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let running = service.serve(&host, &ServerArgs { listen, ..ServerArgs::default() }).await.unwrap();
-    let channel = Channel::from_shared(format!("http://{}", running.address())).unwrap().connect().await.unwrap();
-    Discovery {
-        research: ResearchServiceClient::new(channel.clone()),
-        trees: OpportunityServiceClient::new(channel),
-        service,
-        clock,
-        _host: host,
-        _database: database,
+    for engine in Engine::each() {
+        let (host, clock) = host(7);
+        let served = Served::start(engine, &host, &SERVICE, &()).await.unwrap();
+        let channel = Endpoint::from_shared(format!("http://{}", served.address())).unwrap().connect_lazy();
+        let research = ResearchServiceClient::new(channel.clone());
+        let trees = OpportunityServiceClient::new(channel);
+        test(Discovery { research, trees, served, clock }).await;
     }
 }
 
 impl Discovery {
     /// Names of all events so far, oldest first, with their revisions.
     pub async fn events(&self) -> Vec<(i64, String)> {
-        let rows = self.service.store().read_log("acme", 0, 1_000).await.unwrap();
+        let rows = self.served.store().read_log("acme", 0, 1_000).await.unwrap();
         rows.into_iter().map(|r| (r.revision, r.event_type.rsplit('.').next().unwrap_or_default().to_owned())).collect()
     }
 
     /// The workspace's revision.
     pub async fn revision(&self) -> i64 {
-        self.service.store().revision(&WorkspaceId::from_id("acme").unwrap()).await.unwrap()
+        self.served.store().revision(&WorkspaceId::from_id("acme").unwrap()).await.unwrap()
     }
 
     pub async fn study(&mut self, id: &str) -> pb::Study {

@@ -7,6 +7,7 @@ use waymark_metrics::judge_alerts;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
 
+use crate::on_both;
 use crate::world::{WORKSPACE, World, at, event, refusal};
 
 /// Fewer than `threshold` a day, by UTC, is a breach.
@@ -74,7 +75,7 @@ async fn arrive_in(world: &World, workspace: &str, time: DateTime<Utc>) {
 }
 
 async fn judged(world: &World) -> usize {
-    judge_alerts(world.service.store(), &world.service.parts().lake).await.unwrap()
+    judge_alerts(world.served.store(), &world.served.service.parts().lake).await.unwrap()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with a field that may be unset")]
@@ -82,175 +83,209 @@ fn breach(start: &str, end: &str, value: f64) -> Option<pb::MetricBreach> {
     Some(pb::MetricBreach { start_time: Some(timestamp(at(start))), end_time: Some(timestamp(at(end))), value })
 }
 
-pub async fn a_breach_is_announced_once_and_so_is_its_end(world: World) {
-    created(&world, Some(below(20.0))).await;
-    order(&world, at("2026-03-01T12:00:00Z"), 12).await;
-    arrive(&world, world.now()).await;
-    assert_eq!((listed(&world, "alerted = true").await, listed(&world, "breached = true").await), (1, 0));
-    assert_eq!(judged(&world).await, 1);
-    for _again in 0..3 {
-        assert_eq!(judged(&world).await, 0, "once");
-    }
-    let found = breach("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", 12.0);
-    assert_eq!(metric(&world).await.breach, found);
-    assert_eq!((listed(&world, "breached = true").await, listed(&world, "breached = false").await), (1, 0));
-
-    world.advance(TimeDelta::days(1));
-    order(&world, at("2026-03-02T12:00:00Z"), 19).await;
-    arrive(&world, world.now()).await;
-    assert_eq!(judged(&world).await, 0, "it goes on");
-    assert_eq!(metric(&world).await.breach, found);
-
-    world.advance(TimeDelta::days(1));
-    order(&world, at("2026-03-03T12:00:00Z"), 20).await;
-    arrive(&world, world.now()).await;
-    assert_eq!(judged(&world).await, 1);
-    assert_eq!(judged(&world).await, 0);
-    assert_eq!(metric(&world).await.breach, None);
-    assert_eq!(listed(&world, "breached = true").await, 0);
-    assert_eq!(world.announced().await, ["MetricCreated", "MetricBreached", "MetricRecovered"]);
-}
-
-pub async fn nothing_is_judged_before_its_events_have_arrived(world: World) {
-    created(&world, Some(below(20.0))).await;
-    assert_eq!(judged(&world).await, 0, "nobody is silent who has never spoken");
-    order(&world, at("2026-02-28T12:00:00Z"), 30).await;
-    order(&world, at("2026-03-01T12:00:00Z"), 12).await;
-    assert_eq!(judged(&world).await, 0, "more may come of yesterday, and the day before it was well");
-    world.advance(at("2026-03-02T23:59:59Z") - world.now());
-    assert_eq!(judged(&world).await, 0);
-    world.advance(TimeDelta::seconds(1));
-    assert_eq!(judged(&world).await, 1, "after a day nobody waits any longer");
-    assert_eq!(metric(&world).await.breach, breach("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", 12.0));
-
-    order(&world, at("2026-03-02T12:00:00Z"), 25).await;
-    assert_eq!(judged(&world).await, 0, "a good day, but it may not be all of it");
-    arrive(&world, at("2026-03-03T00:00:00Z")).await;
-    assert_eq!(judged(&world).await, 1, "the first moment after it will do");
-    assert_eq!(metric(&world).await.breach, None);
-
-    world.advance(TimeDelta::days(2));
-    assert_eq!(judged(&world).await, 1, "silence is judged too");
-    assert_eq!(metric(&world).await.breach, breach("2026-03-03T00:00:00Z", "2026-03-04T00:00:00Z", 0.0));
-}
-
-pub async fn an_interval_is_one_of_the_alerts_calendar(world: World) {
-    // Berlin is an hour ahead of UTC: its March begins at 23:00 UTC on the last of February, a Saturday.
-    order(&world, at("2026-02-28T23:00:00Z"), 5).await;
-    order(&world, at("2026-03-01T23:00:00Z"), 7).await;
-    let given = |condition: pb::AlertCondition, threshold, interval: pb::TrendInterval| pb::MetricAlert {
-        threshold: Some(threshold),
-        condition: condition.into(),
-        interval: interval.into(),
-        time_zone: "Europe/Berlin".into(),
-    };
-    created(&world, None).await;
-    assert_eq!(judged(&world).await, 0, "nobody watches");
-    let cases = [
-        (
-            pb::AlertCondition::Above,
-            4.0,
-            pb::TrendInterval::Day,
-            breach("2026-02-28T23:00:00Z", "2026-03-01T23:00:00Z", 5.0),
-        ),
-        (
-            pb::AlertCondition::Above,
-            4.0,
-            pb::TrendInterval::Week,
-            breach("2026-02-22T23:00:00Z", "2026-03-01T23:00:00Z", 5.0),
-        ),
-        (
-            pb::AlertCondition::Below,
-            1.0,
-            pb::TrendInterval::Month,
-            breach("2026-01-31T23:00:00Z", "2026-02-28T23:00:00Z", 0.0),
-        ),
-    ];
-    for (condition, threshold, interval, found) in cases {
-        assert_eq!(alert(&world, Some(given(condition, threshold, interval))).await.breach, None);
-        assert_eq!(judged(&world).await, 1, "{interval:?}");
-        assert_eq!(metric(&world).await.breach, found);
-    }
-    alert(&world, Some(given(pb::AlertCondition::Above, 5.0, pb::TrendInterval::Day))).await;
-    assert_eq!(judged(&world).await, 0, "the threshold itself is within");
-}
-
-pub async fn another_alert_is_another_question(world: World) {
-    let given = breach("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 1.0);
-    let mut request = create(WORKSPACE, "orders", Some(below(20.0)));
-    request.metric.as_mut().unwrap().breach = given;
-    let metric = world.metrics().create_metric(request).await.unwrap().into_inner();
-    assert_eq!(metric.breach, None, "only the service says so");
-    order(&world, at("2026-03-01T12:00:00Z"), 12).await;
-    arrive(&world, world.now()).await;
-    assert_eq!(judged(&world).await, 1);
-
-    let kept =
-        changed(&world, "description", pb::Metric { description: "Placed, not paid".into(), ..Default::default() })
-            .await;
-    assert_eq!(kept.breach.map(|breach| breach.value), Some(12.0));
-    let kept = changed(&world, "breach", pb::Metric { breach: given, ..Default::default() }).await;
-    assert_eq!(kept.breach.map(|breach| breach.value), Some(12.0), "only the service says so");
-
-    assert_eq!(alert(&world, Some(below(10.0))).await.breach, None);
-    assert_eq!(judged(&world).await, 0);
-    let nearer =
-        changed(&world, "alert.threshold", pb::Metric { alert: Some(below(15.0)), ..Default::default() }).await;
-    assert_eq!(nearer.alert.unwrap().condition(), pb::AlertCondition::Below);
-    assert_eq!(judged(&world).await, 1);
-    let unwatched = alert(&world, None).await;
-    assert_eq!((unwatched.alert, unwatched.breach), (None, None));
-    assert_eq!((judged(&world).await, listed(&world, "alerted = true").await), (0, 0));
-    let announced = world.announced().await;
-    assert_eq!(announced.iter().filter(|event| *event == "MetricBreached").count(), 2);
-    assert!(!announced.contains(&"MetricRecovered".to_owned()), "what somebody changed is no recovery: {announced:?}");
-}
-
-pub async fn all_that_is_wrong_with_an_alert_is_said_at_once(world: World) {
-    let wrong =
-        pb::MetricAlert { threshold: Some(f64::INFINITY), time_zone: "Mars/Olympus".into(), ..Default::default() };
-    let (code, reason, fields) = refusal(world.metrics().create_metric(create(WORKSPACE, "orders", Some(wrong))).await);
-    assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
-    assert_eq!(fields, ["metric.alert.threshold", "metric.alert.condition", "metric.alert.time_zone"]);
-    // Nobody can tell a threshold that was left out from a zero that was meant.
-    let without = pb::MetricAlert { threshold: None, ..below(20.0) };
-    let (code, _, fields) = refusal(world.metrics().create_metric(create(WORKSPACE, "orders", Some(without))).await);
-    assert_eq!((code, fields), (Code::InvalidArgument, vec!["metric.alert.threshold".to_owned()]));
-    assert_eq!(created(&world, Some(below(0.0))).await.alert.unwrap().threshold, Some(0.0));
-}
-
-pub async fn every_metric_is_judged_however_many_there_are(world: World) {
-    // More than are read from the database at a time, one of them deleted, and one in a workspace that comes after
-    // theirs.
-    let requests = (0..102).map(|number| create(WORKSPACE, &format!("orders-{number}"), Some(below(1.0)))).collect();
-    let batch = pb::BatchCreateMetricsRequest { parent: WORKSPACE.into(), requests, ..Default::default() };
-    world.metrics().batch_create_metrics(batch).await.unwrap();
-    let delete = pb::DeleteMetricRequest { name: format!("{WORKSPACE}/metrics/orders-7"), ..Default::default() };
-    world.metrics().delete_metric(delete).await.unwrap();
-    world.metrics().create_metric(create("workspaces/beta", "orders", Some(below(1.0)))).await.unwrap();
-    for workspace in [WORKSPACE, "workspaces/beta"] {
-        arrive_in(&world, workspace, world.now()).await;
-    }
-    assert_eq!(judged(&world).await, 102);
-    assert_eq!(judged(&world).await, 0);
-}
-
-pub async fn a_metric_that_cannot_be_judged_does_not_hold_up_the_others(world: World) {
-    created(&world, Some(below(20.0))).await;
-    world.metrics().create_metric(create("workspaces/beta", "orders", Some(below(20.0)))).await.unwrap();
-    order(&world, at("2026-03-01T12:00:00Z"), 12).await;
-    arrive(&world, world.now()).await;
-    arrive_in(&world, "workspaces/beta", world.now()).await;
-    // Files that are gone stand in for storage that has lost them.
-    let mut lost = 0;
-    for file in std::fs::read_dir(world.folder.path().join("lake/acme/events")).unwrap() {
-        let path = file.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "parquet") {
-            std::fs::remove_file(path).unwrap();
-            lost += 1;
+#[tokio::test]
+async fn a_breach_is_announced_once_and_so_is_its_end() {
+    on_both(async |world| {
+        created(&world, Some(below(20.0))).await;
+        order(&world, at("2026-03-01T12:00:00Z"), 12).await;
+        arrive(&world, world.now()).await;
+        assert_eq!((listed(&world, "alerted = true").await, listed(&world, "breached = true").await), (1, 0));
+        assert_eq!(judged(&world).await, 1);
+        for _again in 0..3 {
+            assert_eq!(judged(&world).await, 0, "once");
         }
-    }
-    assert!(lost > 0);
-    assert_eq!(judged(&world).await, 1, "the other workspace's");
-    assert_eq!(metric(&world).await.breach, None);
+        let found = breach("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", 12.0);
+        assert_eq!(metric(&world).await.breach, found);
+        assert_eq!((listed(&world, "breached = true").await, listed(&world, "breached = false").await), (1, 0));
+
+        world.advance(TimeDelta::days(1));
+        order(&world, at("2026-03-02T12:00:00Z"), 19).await;
+        arrive(&world, world.now()).await;
+        assert_eq!(judged(&world).await, 0, "it goes on");
+        assert_eq!(metric(&world).await.breach, found);
+
+        world.advance(TimeDelta::days(1));
+        order(&world, at("2026-03-03T12:00:00Z"), 20).await;
+        arrive(&world, world.now()).await;
+        assert_eq!(judged(&world).await, 1);
+        assert_eq!(judged(&world).await, 0);
+        assert_eq!(metric(&world).await.breach, None);
+        assert_eq!(listed(&world, "breached = true").await, 0);
+        assert_eq!(world.announced().await, ["MetricCreated", "MetricBreached", "MetricRecovered"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_judged_before_its_events_have_arrived() {
+    on_both(async |world| {
+        created(&world, Some(below(20.0))).await;
+        assert_eq!(judged(&world).await, 0, "nobody is silent who has never spoken");
+        order(&world, at("2026-02-28T12:00:00Z"), 30).await;
+        order(&world, at("2026-03-01T12:00:00Z"), 12).await;
+        assert_eq!(judged(&world).await, 0, "more may come of yesterday, and the day before it was well");
+        world.advance(at("2026-03-02T23:59:59Z") - world.now());
+        assert_eq!(judged(&world).await, 0);
+        world.advance(TimeDelta::seconds(1));
+        assert_eq!(judged(&world).await, 1, "after a day nobody waits any longer");
+        assert_eq!(metric(&world).await.breach, breach("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", 12.0));
+
+        order(&world, at("2026-03-02T12:00:00Z"), 25).await;
+        assert_eq!(judged(&world).await, 0, "a good day, but it may not be all of it");
+        arrive(&world, at("2026-03-03T00:00:00Z")).await;
+        assert_eq!(judged(&world).await, 1, "the first moment after it will do");
+        assert_eq!(metric(&world).await.breach, None);
+
+        world.advance(TimeDelta::days(2));
+        assert_eq!(judged(&world).await, 1, "silence is judged too");
+        assert_eq!(metric(&world).await.breach, breach("2026-03-03T00:00:00Z", "2026-03-04T00:00:00Z", 0.0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_interval_is_one_of_the_alerts_calendar() {
+    on_both(async |world| {
+        // Berlin is an hour ahead of UTC: its March begins at 23:00 UTC on the last of February, a Saturday.
+        order(&world, at("2026-02-28T23:00:00Z"), 5).await;
+        order(&world, at("2026-03-01T23:00:00Z"), 7).await;
+        let given = |condition: pb::AlertCondition, threshold, interval: pb::TrendInterval| pb::MetricAlert {
+            threshold: Some(threshold),
+            condition: condition.into(),
+            interval: interval.into(),
+            time_zone: "Europe/Berlin".into(),
+        };
+        created(&world, None).await;
+        assert_eq!(judged(&world).await, 0, "nobody watches");
+        let cases = [
+            (
+                pb::AlertCondition::Above,
+                4.0,
+                pb::TrendInterval::Day,
+                breach("2026-02-28T23:00:00Z", "2026-03-01T23:00:00Z", 5.0),
+            ),
+            (
+                pb::AlertCondition::Above,
+                4.0,
+                pb::TrendInterval::Week,
+                breach("2026-02-22T23:00:00Z", "2026-03-01T23:00:00Z", 5.0),
+            ),
+            (
+                pb::AlertCondition::Below,
+                1.0,
+                pb::TrendInterval::Month,
+                breach("2026-01-31T23:00:00Z", "2026-02-28T23:00:00Z", 0.0),
+            ),
+        ];
+        for (condition, threshold, interval, found) in cases {
+            assert_eq!(alert(&world, Some(given(condition, threshold, interval))).await.breach, None);
+            assert_eq!(judged(&world).await, 1, "{interval:?}");
+            assert_eq!(metric(&world).await.breach, found);
+        }
+        alert(&world, Some(given(pb::AlertCondition::Above, 5.0, pb::TrendInterval::Day))).await;
+        assert_eq!(judged(&world).await, 0, "the threshold itself is within");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_alert_is_another_question() {
+    on_both(async |world| {
+        let given = breach("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 1.0);
+        let mut request = create(WORKSPACE, "orders", Some(below(20.0)));
+        request.metric.as_mut().unwrap().breach = given;
+        let metric = world.metrics().create_metric(request).await.unwrap().into_inner();
+        assert_eq!(metric.breach, None, "only the service says so");
+        order(&world, at("2026-03-01T12:00:00Z"), 12).await;
+        arrive(&world, world.now()).await;
+        assert_eq!(judged(&world).await, 1);
+
+        let kept =
+            changed(&world, "description", pb::Metric { description: "Placed, not paid".into(), ..Default::default() })
+                .await;
+        assert_eq!(kept.breach.map(|breach| breach.value), Some(12.0));
+        let kept = changed(&world, "breach", pb::Metric { breach: given, ..Default::default() }).await;
+        assert_eq!(kept.breach.map(|breach| breach.value), Some(12.0), "only the service says so");
+
+        assert_eq!(alert(&world, Some(below(10.0))).await.breach, None);
+        assert_eq!(judged(&world).await, 0);
+        let nearer =
+            changed(&world, "alert.threshold", pb::Metric { alert: Some(below(15.0)), ..Default::default() }).await;
+        assert_eq!(nearer.alert.unwrap().condition(), pb::AlertCondition::Below);
+        assert_eq!(judged(&world).await, 1);
+        let unwatched = alert(&world, None).await;
+        assert_eq!((unwatched.alert, unwatched.breach), (None, None));
+        assert_eq!((judged(&world).await, listed(&world, "alerted = true").await), (0, 0));
+        let announced = world.announced().await;
+        assert_eq!(announced.iter().filter(|event| *event == "MetricBreached").count(), 2);
+        assert!(
+            !announced.contains(&"MetricRecovered".to_owned()),
+            "what somebody changed is no recovery: {announced:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_an_alert_is_said_at_once() {
+    on_both(async |world| {
+        let wrong =
+            pb::MetricAlert { threshold: Some(f64::INFINITY), time_zone: "Mars/Olympus".into(), ..Default::default() };
+        let (code, reason, fields) =
+            refusal(world.metrics().create_metric(create(WORKSPACE, "orders", Some(wrong))).await);
+        assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
+        assert_eq!(fields, ["metric.alert.threshold", "metric.alert.condition", "metric.alert.time_zone"]);
+        // Nobody can tell a threshold that was left out from a zero that was meant.
+        let without = pb::MetricAlert { threshold: None, ..below(20.0) };
+        let (code, _, fields) =
+            refusal(world.metrics().create_metric(create(WORKSPACE, "orders", Some(without))).await);
+        assert_eq!((code, fields), (Code::InvalidArgument, vec!["metric.alert.threshold".to_owned()]));
+        assert_eq!(created(&world, Some(below(0.0))).await.alert.unwrap().threshold, Some(0.0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_metric_is_judged_however_many_there_are() {
+    on_both(async |world| {
+        // More than are read from the database at a time, one of them deleted, and one in a workspace that comes after
+        // theirs.
+        let requests =
+            (0..102).map(|number| create(WORKSPACE, &format!("orders-{number}"), Some(below(1.0)))).collect();
+        let batch = pb::BatchCreateMetricsRequest { parent: WORKSPACE.into(), requests, ..Default::default() };
+        world.metrics().batch_create_metrics(batch).await.unwrap();
+        let delete = pb::DeleteMetricRequest { name: format!("{WORKSPACE}/metrics/orders-7"), ..Default::default() };
+        world.metrics().delete_metric(delete).await.unwrap();
+        world.metrics().create_metric(create("workspaces/beta", "orders", Some(below(1.0)))).await.unwrap();
+        for workspace in [WORKSPACE, "workspaces/beta"] {
+            arrive_in(&world, workspace, world.now()).await;
+        }
+        assert_eq!(judged(&world).await, 102);
+        assert_eq!(judged(&world).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_metric_that_cannot_be_judged_does_not_hold_up_the_others() {
+    on_both(async |world| {
+        created(&world, Some(below(20.0))).await;
+        world.metrics().create_metric(create("workspaces/beta", "orders", Some(below(20.0)))).await.unwrap();
+        order(&world, at("2026-03-01T12:00:00Z"), 12).await;
+        arrive(&world, world.now()).await;
+        arrive_in(&world, "workspaces/beta", world.now()).await;
+        // Files that are gone stand in for storage that has lost them.
+        let mut lost = 0;
+        for file in std::fs::read_dir(world.folder.path().join("lake/acme/events")).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "parquet") {
+                std::fs::remove_file(path).unwrap();
+                lost += 1;
+            }
+        }
+        assert!(lost > 0);
+        assert_eq!(judged(&world).await, 1, "the other workspace's");
+        assert_eq!(metric(&world).await.breach, None);
+    })
+    .await;
 }

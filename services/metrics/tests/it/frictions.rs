@@ -8,6 +8,7 @@ use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
 use waymark_proto::metrics::v1::analysis_service_client::AnalysisServiceClient;
 
+use crate::on_both;
 use crate::world::{WORKSPACE, World, at, event, refusal};
 
 fn step(event: &str) -> pb::FrictionStep {
@@ -89,180 +90,211 @@ async fn sign_ups(world: &World) {
     }
 }
 
-pub async fn what_was_planted_is_found(world: World) {
-    sign_ups(&world).await;
-    let friction = found(&world, "", activation()).await;
-    assert_eq!(users(&friction), [(200, 0), (180, 20), (92, 88)]);
-    assert_eq!((friction.worst_step, friction.entries_left_out), (2, 3));
-    assert_eq!((friction.window_days, friction.min_users), (7, 30), "the defaults are said");
-    assert_eq!(friction.display_name, "From signed_up to report_created");
-    let share = friction.lost_share.unwrap();
-    // Wilson's interval of 88 in 180.
-    assert_eq!(share.likely, 88.0 / 180.0);
-    assert!((share.low - 0.4168).abs() < 1e-4 && (share.high - 0.5613).abs() < 1e-4, "{share:?}");
-    let correlates: Vec<_> =
-        friction.correlates.iter().map(|c| (c.property.as_str(), c.value.as_str(), c.users, c.lost)).collect();
-    assert_eq!(correlates, [("plan", "free", 100, 80), ("plan", "team", 80, 8)], "luck explains nothing");
-    let [free, team] = [0, 1].map(|index| friction.correlates[index].difference.unwrap());
-    // Newcombe's interval of 80 in 100 against 8 in 80, at 97.5 %: two were found among four values.
-    assert!(
-        (free.likely - 0.7).abs() < 1e-9 && (free.low - 0.5562).abs() < 1e-4 && (free.high - 0.7913).abs() < 1e-4,
-        "{free:?}"
-    );
-    assert_eq!((team.low, team.high), (-free.high, -free.low));
-    assert_eq!(friction.correlates[0].lost_share, 0.8);
-    assert!(friction.watermark.is_some());
+#[tokio::test]
+async fn what_was_planted_is_found() {
+    on_both(async |world| {
+        sign_ups(&world).await;
+        let friction = found(&world, "", activation()).await;
+        assert_eq!(users(&friction), [(200, 0), (180, 20), (92, 88)]);
+        assert_eq!((friction.worst_step, friction.entries_left_out), (2, 3));
+        assert_eq!((friction.window_days, friction.min_users), (7, 30), "the defaults are said");
+        assert_eq!(friction.display_name, "From signed_up to report_created");
+        let share = friction.lost_share.unwrap();
+        // Wilson's interval of 88 in 180.
+        assert_eq!(share.likely, 88.0 / 180.0);
+        assert!((share.low - 0.4168).abs() < 1e-4 && (share.high - 0.5613).abs() < 1e-4, "{share:?}");
+        let correlates: Vec<_> =
+            friction.correlates.iter().map(|c| (c.property.as_str(), c.value.as_str(), c.users, c.lost)).collect();
+        assert_eq!(correlates, [("plan", "free", 100, 80), ("plan", "team", 80, 8)], "luck explains nothing");
+        let [free, team] = [0, 1].map(|index| friction.correlates[index].difference.unwrap());
+        // Newcombe's interval of 80 in 100 against 8 in 80, at 97.5 %: two were found among four values.
+        assert!(
+            (free.likely - 0.7).abs() < 1e-9 && (free.low - 0.5562).abs() < 1e-4 && (free.high - 0.7913).abs() < 1e-4,
+            "{free:?}"
+        );
+        assert_eq!((team.low, team.high), (-free.high, -free.low));
+        assert_eq!(friction.correlates[0].lost_share, 0.8);
+        assert!(friction.watermark.is_some());
 
-    // Both sides need users: 80 are on the other plan.
-    assert_eq!(found(&world, "", pb::Friction { min_users: 80, ..activation() }).await.correlates.len(), 2);
-    assert_eq!(found(&world, "", pb::Friction { min_users: 81, ..activation() }).await.correlates, []);
-    // A filter makes it another path, and so does a shorter window; properties of the first step are looked at when
-    // users leave at the second.
-    let mut filtered = activation();
-    filtered.steps[1].filters = vec![pb::PropertyFilter {
-        property: "plan".into(),
-        operator: pb::PropertyOperator::Equal.into(),
-        values: vec![Value::from("team".to_owned())],
-    }];
-    let filtered = found(&world, "", filtered).await;
-    assert_eq!((users(&filtered), filtered.worst_step), (vec![(200, 0), (80, 120), (72, 8)], 1));
-    assert_eq!(filtered.correlates, [], "nobody has a plan before inviting, and luck explains nothing");
-    let hurried = found(&world, "", pb::Friction { window_days: 6, ..activation() }).await;
-    assert_eq!(users(&hurried), [(202, 0), (180, 22), (0, 180)], "two windows more are over");
-    assert_eq!(listed(&world, "").await.len(), 3);
+        // Both sides need users: 80 are on the other plan.
+        assert_eq!(found(&world, "", pb::Friction { min_users: 80, ..activation() }).await.correlates.len(), 2);
+        assert_eq!(found(&world, "", pb::Friction { min_users: 81, ..activation() }).await.correlates, []);
+        // A filter makes it another path, and so does a shorter window; properties of the first step are looked at when
+        // users leave at the second.
+        let mut filtered = activation();
+        filtered.steps[1].filters = vec![pb::PropertyFilter {
+            property: "plan".into(),
+            operator: pb::PropertyOperator::Equal.into(),
+            values: vec![Value::from("team".to_owned())],
+        }];
+        let filtered = found(&world, "", filtered).await;
+        assert_eq!((users(&filtered), filtered.worst_step), (vec![(200, 0), (80, 120), (72, 8)], 1));
+        assert_eq!(filtered.correlates, [], "nobody has a plan before inviting, and luck explains nothing");
+        let hurried = found(&world, "", pb::Friction { window_days: 6, ..activation() }).await;
+        assert_eq!(users(&hurried), [(202, 0), (180, 22), (0, 180)], "two windows more are over");
+        assert_eq!(listed(&world, "").await.len(), 3);
+    })
+    .await;
 }
 
-pub async fn who_may_still_get_there_is_not_lost(world: World) {
-    sign_ups(&world).await;
-    let left_out = async || found(&world, "", activation()).await.entries_left_out;
-    assert_eq!(left_out().await, 3, "the window's last moment is part of it");
-    world.advance(TimeDelta::microseconds(1));
-    assert_eq!(left_out().await, 2);
-    world.advance(TimeDelta::days(6));
-    let all = found(&world, "", activation()).await;
-    assert_eq!((all.entries_left_out, users(&all)[0]), (0, (203, 0)));
+#[tokio::test]
+async fn who_may_still_get_there_is_not_lost() {
+    on_both(async |world| {
+        sign_ups(&world).await;
+        let left_out = async || found(&world, "", activation()).await.entries_left_out;
+        assert_eq!(left_out().await, 3, "the window's last moment is part of it");
+        world.advance(TimeDelta::microseconds(1));
+        assert_eq!(left_out().await, 2);
+        world.advance(TimeDelta::days(6));
+        let all = found(&world, "", activation()).await;
+        assert_eq!((all.entries_left_out, users(&all)[0]), (0, (203, 0)));
+    })
+    .await;
 }
 
-pub async fn the_same_question_finds_the_same_friction(world: World) {
-    sign_ups(&world).await;
-    let first = found(&world, "", activation()).await;
-    world.advance(TimeDelta::days(7));
-    let again = found(&world, "", activation()).await;
-    assert_eq!((&again.name, &again.uid, again.create_time), (&first.name, &first.uid, first.create_time));
-    assert_eq!((first.etag.as_str(), again.etag.as_str(), users(&again)[0].0), ("1", "2", 203));
-    let named = pb::Friction { display_name: "Activation".into(), etag: "2".into(), ..activation() };
-    assert_eq!(found(&world, "", named.clone()).await.etag, "3");
-    let april = Some(timestamp(at("2026-04-01T00:00:00Z")));
-    let later = found(&world, "", pb::Friction { end_time: april, ..activation() }).await;
-    assert_eq!(
-        (later.name.as_str(), later.display_name.as_str(), later.end_time),
-        (first.name.as_str(), "Activation", april)
-    );
-    let (code, reason, _) = refusal(ask(&world, asking("", named)).await);
-    assert_eq!((code, reason.as_str()), (Code::Aborted, "ETAG_MISMATCH"));
+#[tokio::test]
+async fn the_same_question_finds_the_same_friction() {
+    on_both(async |world| {
+        sign_ups(&world).await;
+        let first = found(&world, "", activation()).await;
+        world.advance(TimeDelta::days(7));
+        let again = found(&world, "", activation()).await;
+        assert_eq!((&again.name, &again.uid, again.create_time), (&first.name, &first.uid, first.create_time));
+        assert_eq!((first.etag.as_str(), again.etag.as_str(), users(&again)[0].0), ("1", "2", 203));
+        let named = pb::Friction { display_name: "Activation".into(), etag: "2".into(), ..activation() };
+        assert_eq!(found(&world, "", named.clone()).await.etag, "3");
+        let april = Some(timestamp(at("2026-04-01T00:00:00Z")));
+        let later = found(&world, "", pb::Friction { end_time: april, ..activation() }).await;
+        assert_eq!(
+            (later.name.as_str(), later.display_name.as_str(), later.end_time),
+            (first.name.as_str(), "Activation", april)
+        );
+        let (code, reason, _) = refusal(ask(&world, asking("", named)).await);
+        assert_eq!((code, reason.as_str()), (Code::Aborted, "ETAG_MISMATCH"));
 
-    // Under an id of one's own, which then is that question's.
-    let own = found(&world, "activation", activation()).await;
-    assert_eq!((own.name.as_str(), own.etag.as_str()), ("workspaces/acme/frictions/activation", "1"));
-    assert_eq!(found(&world, "activation", activation()).await.etag, "2");
-    let (code, reason, _) =
-        refusal(ask(&world, asking("activation", pb::Friction { window_days: 8, ..activation() })).await);
-    assert_eq!((code, reason.as_str()), (Code::AlreadyExists, "RESOURCE_EXISTS"));
+        // Under an id of one's own, which then is that question's.
+        let own = found(&world, "activation", activation()).await;
+        assert_eq!((own.name.as_str(), own.etag.as_str()), ("workspaces/acme/frictions/activation", "1"));
+        assert_eq!(found(&world, "activation", activation()).await.etag, "2");
+        let (code, reason, _) =
+            refusal(ask(&world, asking("activation", pb::Friction { window_days: 8, ..activation() })).await);
+        assert_eq!((code, reason.as_str()), (Code::AlreadyExists, "RESOURCE_EXISTS"));
 
-    // Deleted, and back when it is asked again.
-    let delete = pb::DeleteFrictionRequest { name: own.name.clone(), etag: "2".into(), ..Default::default() };
-    assert!(world.analysis().delete_friction(delete).await.unwrap().into_inner().delete_time.is_some());
-    assert_eq!(listed(&world, "").await.len(), 1);
-    let back = found(&world, "activation", activation()).await;
-    assert_eq!((back.delete_time, back.uid, back.etag.as_str()), (None, own.uid, "4"));
-    let get = pb::GetFrictionRequest { name: own.name };
-    assert_eq!(world.analysis().get_friction(get).await.unwrap().into_inner().etag, "4");
-    let goal =
-        r#"entry = "signed_up" AND goal = "report_created" AND window_days = 7 AND lost > 80 AND lost_share < 0.5"#;
-    assert_eq!((listed(&world, goal).await.len(), listed(&world, "lost < 80").await.len()), (2, 0));
+        // Deleted, and back when it is asked again.
+        let delete = pb::DeleteFrictionRequest { name: own.name.clone(), etag: "2".into(), ..Default::default() };
+        assert!(world.analysis().delete_friction(delete).await.unwrap().into_inner().delete_time.is_some());
+        assert_eq!(listed(&world, "").await.len(), 1);
+        let back = found(&world, "activation", activation()).await;
+        assert_eq!((back.delete_time, back.uid, back.etag.as_str()), (None, own.uid, "4"));
+        let get = pb::GetFrictionRequest { name: own.name };
+        assert_eq!(world.analysis().get_friction(get).await.unwrap().into_inner().etag, "4");
+        let goal =
+            r#"entry = "signed_up" AND goal = "report_created" AND window_days = 7 AND lost > 80 AND lost_share < 0.5"#;
+        assert_eq!((listed(&world, goal).await.len(), listed(&world, "lost < 80").await.len()), (2, 0));
 
-    let found = ["FrictionFound"; 6].into_iter().chain(["FrictionDeleted", "FrictionFound"]);
-    assert_eq!(world.announced().await, found.collect::<Vec<_>>());
+        let found = ["FrictionFound"; 6].into_iter().chain(["FrictionDeleted", "FrictionFound"]);
+        assert_eq!(world.announced().await, found.collect::<Vec<_>>());
+    })
+    .await;
 }
 
-pub async fn little_is_kept_but_not_announced(world: World) {
-    let nobody = found(&world, "", activation()).await;
-    assert_eq!(
-        (users(&nobody), nobody.worst_step, nobody.lost_share, nobody.watermark),
-        (vec![(0, 0); 3], 0, None, None)
-    );
-    sign_ups(&world).await;
-    let few = found(&world, "", pb::Friction { min_users: 201, ..activation() }).await;
-    assert_eq!((few.worst_step, users(&few)[2]), (2, (92, 88)), "the numbers are there");
-    assert_eq!(few.name, nobody.name);
-    let team =
-        pb::PropertyFilter { property: "plan".into(), operator: pb::PropertyOperator::Present.into(), values: vec![] };
-    let mut smooth = pb::Friction { steps: vec![step("invited"), step("report_created")], ..activation() };
-    smooth.steps[0].filters = vec![team];
-    smooth.end_time = Some(timestamp(at("2026-02-01T10:00:00Z")));
-    smooth.min_users = 1;
-    let smooth = found(&world, "", smooth).await;
-    assert_eq!((users(&smooth), smooth.worst_step, smooth.lost_share), (vec![(5, 0), (5, 0)], 0, None));
-    assert_eq!(world.announced().await, ["FrictionSought"; 3]);
+#[tokio::test]
+async fn little_is_kept_but_not_announced() {
+    on_both(async |world| {
+        let nobody = found(&world, "", activation()).await;
+        assert_eq!(
+            (users(&nobody), nobody.worst_step, nobody.lost_share, nobody.watermark),
+            (vec![(0, 0); 3], 0, None, None)
+        );
+        sign_ups(&world).await;
+        let few = found(&world, "", pb::Friction { min_users: 201, ..activation() }).await;
+        assert_eq!((few.worst_step, users(&few)[2]), (2, (92, 88)), "the numbers are there");
+        assert_eq!(few.name, nobody.name);
+        let team = pb::PropertyFilter {
+            property: "plan".into(),
+            operator: pb::PropertyOperator::Present.into(),
+            values: vec![],
+        };
+        let mut smooth = pb::Friction { steps: vec![step("invited"), step("report_created")], ..activation() };
+        smooth.steps[0].filters = vec![team];
+        smooth.end_time = Some(timestamp(at("2026-02-01T10:00:00Z")));
+        smooth.min_users = 1;
+        let smooth = found(&world, "", smooth).await;
+        assert_eq!((users(&smooth), smooth.worst_step, smooth.lost_share), (vec![(5, 0), (5, 0)], 0, None));
+        assert_eq!(world.announced().await, ["FrictionSought"; 3]);
+    })
+    .await;
 }
 
-pub async fn all_that_is_wrong_with_a_question_is_said_at_once(world: World) {
-    let wrong = pb::Friction {
-        display_name: "x".repeat(201),
-        steps: vec![pb::FrictionStep { filters: vec![pb::PropertyFilter::default()], ..step("") }],
-        window_days: 91,
-        end_time: Some(timestamp(at("2028-02-01T00:00:00Z"))),
-        properties: vec!["plan".into(); 2],
-        min_users: -1,
-        ..activation()
-    };
-    let request = pb::FindFrictionRequest { parent: "acme".into(), ..asking("Activation!", wrong) };
-    let (code, reason, fields) = refusal(ask(&world, request).await);
-    assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
-    let expected = [
-        "parent",
-        "friction_id",
-        "friction.display_name",
-        "friction.steps[0].filters[0].operator",
-        "friction.steps[0].event",
-        "friction.window_days",
-        "friction.steps",
-        "friction.end_time",
-        "friction.properties",
-        "friction.min_users",
-    ];
-    assert_eq!(fields, expected);
-    let nothing = pb::FindFrictionRequest { friction: None, ..asking("", activation()) };
-    assert_eq!(refusal(ask(&world, nothing).await).2, ["friction"]);
-    assert_eq!(world.announced().await, Vec::<String>::new());
+#[tokio::test]
+async fn all_that_is_wrong_with_a_question_is_said_at_once() {
+    on_both(async |world| {
+        let wrong = pb::Friction {
+            display_name: "x".repeat(201),
+            steps: vec![pb::FrictionStep { filters: vec![pb::PropertyFilter::default()], ..step("") }],
+            window_days: 91,
+            end_time: Some(timestamp(at("2028-02-01T00:00:00Z"))),
+            properties: vec!["plan".into(); 2],
+            min_users: -1,
+            ..activation()
+        };
+        let request = pb::FindFrictionRequest { parent: "acme".into(), ..asking("Activation!", wrong) };
+        let (code, reason, fields) = refusal(ask(&world, request).await);
+        assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
+        let expected = [
+            "parent",
+            "friction_id",
+            "friction.display_name",
+            "friction.steps[0].filters[0].operator",
+            "friction.steps[0].event",
+            "friction.window_days",
+            "friction.steps",
+            "friction.end_time",
+            "friction.properties",
+            "friction.min_users",
+        ];
+        assert_eq!(fields, expected);
+        let nothing = pb::FindFrictionRequest { friction: None, ..asking("", activation()) };
+        assert_eq!(refusal(ask(&world, nothing).await).2, ["friction"]);
+        assert_eq!(world.announced().await, Vec::<String>::new());
+    })
+    .await;
 }
 
-pub async fn a_property_that_tells_everybody_apart_is_refused(world: World) {
-    let entry = at("2026-02-01T00:00:00Z");
-    let one = |number: i32| done(&format!("user-{number}"), "signed_up", entry, &[("id", &number.to_string())]);
-    world.ingest((0..10_001).map(one).collect()).await;
-    let (code, _, fields) =
-        refusal(ask(&world, asking("", pb::Friction { properties: vec!["id".into()], ..activation() })).await);
-    assert_eq!((code, fields), (Code::InvalidArgument, vec!["friction.properties".to_owned()]));
-    assert_eq!(users(&found(&world, "", activation()).await)[1], (0, 10_001));
+#[tokio::test]
+async fn a_property_that_tells_everybody_apart_is_refused() {
+    on_both(async |world| {
+        let entry = at("2026-02-01T00:00:00Z");
+        let one = |number: i32| done(&format!("user-{number}"), "signed_up", entry, &[("id", &number.to_string())]);
+        world.ingest((0..10_001).map(one).collect()).await;
+        let (code, _, fields) =
+            refusal(ask(&world, asking("", pb::Friction { properties: vec!["id".into()], ..activation() })).await);
+        assert_eq!((code, fields), (Code::InvalidArgument, vec!["friction.properties".to_owned()]));
+        assert_eq!(users(&found(&world, "", activation()).await)[1], (0, 10_001));
+    })
+    .await;
 }
 
-pub async fn a_repeated_request_has_the_first_answer(world: World) {
-    let request = pb::FindFrictionRequest {
-        request_id: "8d2f0a5e-0000-4000-8000-000000000001".into(),
-        ..asking("", activation())
-    };
-    let checked = pb::FindFrictionRequest { validate_only: true, ..asking("", activation()) };
-    assert_eq!(users(&ask(&world, checked).await.unwrap().into_inner()).len(), 3);
-    assert_eq!(listed(&world, "").await, Vec::<String>::new(), "a check keeps nothing");
-    let first = ask(&world, request.clone()).await.unwrap();
-    assert_eq!(first.metadata().get("waymark-revision").unwrap(), "1");
-    let first = first.into_inner();
-    sign_ups(&world).await;
-    assert_eq!(ask(&world, request).await.unwrap().into_inner(), first);
-    assert_eq!(world.announced().await, ["FrictionSought"]);
+#[tokio::test]
+async fn a_repeated_request_has_the_first_answer() {
+    on_both(async |world| {
+        let request = pb::FindFrictionRequest {
+            request_id: "8d2f0a5e-0000-4000-8000-000000000001".into(),
+            ..asking("", activation())
+        };
+        let checked = pb::FindFrictionRequest { validate_only: true, ..asking("", activation()) };
+        assert_eq!(users(&ask(&world, checked).await.unwrap().into_inner()).len(), 3);
+        assert_eq!(listed(&world, "").await, Vec::<String>::new(), "a check keeps nothing");
+        let first = ask(&world, request.clone()).await.unwrap();
+        assert_eq!(first.metadata().get("waymark-revision").unwrap(), "1");
+        let first = first.into_inner();
+        sign_ups(&world).await;
+        assert_eq!(ask(&world, request).await.unwrap().into_inner(), first);
+        assert_eq!(world.announced().await, ["FrictionSought"]);
 
-    let mut viewer = AnalysisServiceClient::new(world.channel_as("viewer"));
-    assert_eq!(refusal(viewer.find_friction(asking("", activation())).await).0, Code::PermissionDenied);
-    assert!(viewer.get_friction(pb::GetFrictionRequest { name: first.name }).await.is_ok());
+        let mut viewer = AnalysisServiceClient::new(world.channel_as("viewer"));
+        assert_eq!(refusal(viewer.find_friction(asking("", activation())).await).0, Code::PermissionDenied);
+        assert!(viewer.get_friction(pb::GetFrictionRequest { name: first.name }).await.is_ok());
+    })
+    .await;
 }

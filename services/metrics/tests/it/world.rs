@@ -17,42 +17,26 @@ use waymark_proto::metrics::v1::analysis_service_client::AnalysisServiceClient;
 use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
 use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
 use waymark_proto::metrics::v1::outcome_service_client::OutcomeServiceClient;
-use waymark_runtime::{DatabaseArgs, Host, Running, ServerArgs};
-use waymark_service::Open;
 use waymark_store::Received;
-use waymark_testkit::{Engine, TestDatabase, database, host};
+use waymark_testkit::{Engine, Served, host};
 
 pub const WORKSPACE: &str = "workspaces/acme";
 
 pub struct World {
-    pub service: Open<Parts, MetricsArgs>,
+    pub served: Served<Parts, MetricsArgs>,
     pub hand: ManualClock,
     pub folder: TempDir,
-    address: String,
     deliveries: u64,
-    // Kept for as long as the world: dropping them ends the server or removes the database.
-    _host: Host,
-    _running: Running,
-    _database: TestDatabase,
 }
 
 impl World {
     pub async fn open(engine: Engine) -> Self {
         let (host, hand) = host(7);
-        let args = |url: String| DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
         let folder = tempfile::tempdir().unwrap();
         let lake = folder.path().join("lake").display().to_string();
-        let metrics = MetricsArgs { lake: Some(lake), ingest_wait: Duration::from_millis(2), ..MetricsArgs::default() };
-        let migrate = async |url: String| {
-            let (host, _) = waymark_testkit::host(1);
-            Ok(SERVICE.open(&host, &args(url), &metrics).await?.store().close().await?)
-        };
-        let database = database(engine, "metrics", migrate).await.unwrap();
-        let service = SERVICE.open(&host, &args(database.url().to_owned()), &metrics).await.unwrap();
-        let server = ServerArgs { listen: Some("127.0.0.1:0".parse().unwrap()), ..ServerArgs::default() };
-        let running = service.serve(&host, &server).await.unwrap();
-        let address = running.address().to_string();
-        Self { service, hand, folder, address, deliveries: 0, _host: host, _running: running, _database: database }
+        let args = MetricsArgs { lake: Some(lake), ingest_wait: Duration::from_millis(2), ..MetricsArgs::default() };
+        let served = Served::start(engine, &host, &SERVICE, &args).await.unwrap();
+        Self { served, hand, folder, deliveries: 0 }
     }
 
     pub fn channel_as(&self, role: &str) -> Channel {
@@ -62,7 +46,7 @@ impl World {
             attempts: 1,
             ..Options::default()
         };
-        Channel::new(&self.address, options).unwrap()
+        Channel::new(&self.served.address().to_string(), options).unwrap()
     }
 
     fn channel(&self) -> Channel {
@@ -135,14 +119,14 @@ impl World {
     /// Delivers an event of the roadmap, twice: the second delivery must change nothing.
     pub async fn deliver<M: serde::Serialize>(&mut self, verb: &str, message: &M) {
         let event = self.received(verb, message);
-        handle(self.service.store(), &event).await.unwrap();
+        handle(self.served.store(), &event).await.unwrap();
         let before = self.announced().await.len();
-        handle(self.service.store(), &event).await.unwrap();
+        handle(self.served.store(), &event).await.unwrap();
         assert_eq!(self.announced().await.len(), before, "a second delivery has no effect");
     }
 
     pub fn now(&self) -> DateTime<Utc> {
-        self.service.store().now()
+        self.served.store().now()
     }
 
     pub fn advance(&self, by: TimeDelta) {

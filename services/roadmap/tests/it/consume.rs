@@ -56,7 +56,7 @@ fn concluded(number: u128, verdict: discovery::TestVerdict) -> Received {
 }
 
 async fn deliver(f: &Fixture, event: &Received) {
-    handle(f.service.store(), event).await.unwrap();
+    handle(f.served.store(), event).await.unwrap();
 }
 
 #[test]
@@ -173,9 +173,9 @@ async fn what_was_measured_stands_beside_what_was_expected() {
 async fn a_damaged_event_is_refused_and_changes_nothing() {
     on_both(async |f| {
         let damaged = Received { data: "{\"solution\": 7}".into(), ..validated(1, Vec::new()) };
-        assert!(handle(f.service.store(), &damaged).await.is_err());
+        assert!(handle(f.served.store(), &damaged).await.is_err());
         let unnamed = discovery::SolutionValidated { solution: None, change: None };
-        assert!(handle(f.service.store(), &received(2, "discovery", "SolutionValidated", &unnamed)).await.is_err());
+        assert!(handle(f.served.store(), &received(2, "discovery", "SolutionValidated", &unnamed)).await.is_err());
         assert!(f.log().await.is_empty());
     })
     .await;

@@ -7,8 +7,6 @@ mod estimates;
 mod lifecycle;
 mod plan;
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
@@ -18,45 +16,30 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
-use waymark_roadmap::{NAME, SERVICE};
-use waymark_runtime::{DatabaseArgs, Host, Running, ServerArgs};
-use waymark_service::Open;
-use waymark_testkit::{Engine, TestDatabase, database};
+use waymark_roadmap::SERVICE;
+use waymark_testkit::{Engine, Served, host};
 
 pub(crate) const W: &str = "workspaces/acme";
 
 /// A service on a database of its own.
 pub(crate) struct Fixture {
-    pub(crate) service: Open,
+    pub(crate) served: Served,
     pub(crate) clock: ManualClock,
     channel: Channel,
-    host: Host,
-    running: Running,
-    _database: TestDatabase,
 }
 
 impl Fixture {
     pub(crate) async fn start(engine: Engine) -> Self {
-        let (host, clock) = waymark_testkit::host(7);
-        let migrating = host.clone();
-        let database = database(engine, NAME, |url| async move {
-            let args = DatabaseArgs { database_url: Some(url), ..DatabaseArgs::default() };
-            Ok(SERVICE.open(&migrating, &args, &()).await?.store().close().await?)
-        });
-        let database = database.await.unwrap();
-        let args = DatabaseArgs { database_url: Some(database.url().to_owned()), ..DatabaseArgs::default() };
-        let service = SERVICE.open(&host, &args, &()).await.unwrap();
-        let server = ServerArgs { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..ServerArgs::default() };
-        let running = service.serve(&host, &server).await.unwrap();
-        let channel = Endpoint::from_shared(format!("http://{}", running.address())).unwrap().connect_lazy();
-        Self { service, clock, channel, host, running, _database: database }
+        let (host, clock) = host(7);
+        let served = Served::start(engine, &host, &SERVICE, &()).await.unwrap();
+        let channel = Endpoint::from_shared(format!("http://{}", served.address())).unwrap().connect_lazy();
+        Self { served, clock, channel }
     }
 
     pub(crate) async fn stop(self) {
-        let Self { host, running, service, channel, .. } = self;
+        let Self { served, channel, .. } = self;
         drop(channel);
-        host.stop(vec![running]).await;
-        service.store().close().await.unwrap();
+        served.stop().await.unwrap();
     }
 
     pub(crate) fn strategy(&self) -> StrategyServiceClient<Channel> {
@@ -97,7 +80,7 @@ impl Fixture {
 
     /// Types of all events so far, without the package, with the resource's id.
     pub(crate) async fn log(&self) -> Vec<String> {
-        let rows = self.service.store().read_log("acme", 0, 1_000).await.unwrap();
+        let rows = self.served.store().read_log("acme", 0, 1_000).await.unwrap();
         rows.iter().map(|row| format!("{} {}", row.event_type.rsplit('.').next().unwrap(), row.resource_id)).collect()
     }
 }
@@ -135,7 +118,7 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, S
 
 /// Runs a scenario on both databases.
 pub(crate) async fn on_both(scenario: impl AsyncFn(&Fixture)) {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let fixture = Fixture::start(engine).await;
         scenario(&fixture).await;
         fixture.stop().await;

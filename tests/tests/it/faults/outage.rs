@@ -93,6 +93,7 @@ impl Server {
     }
 }
 
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux mounts a small file system for one process")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_events_and_loses_none_that_were_acknowledged() {
     let Some(mut small) = SmallDisk::start().await else {

@@ -1,0 +1,70 @@
+//! A service as it runs in a test: on a database of its own, at a time that stands still, served on a free port. What it
+//! does in the background is started by tests that want it ([`Open::start`]).
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Result;
+use waymark_runtime::{DatabaseArgs, Host, Running, ServerArgs};
+use waymark_service::{Open, Service};
+use waymark_store::Store;
+
+use crate::database::{Engine, TestDatabase, database};
+
+/// A service that serves, until it is dropped or stopped.
+pub struct Served<Parts: 'static = (), Options: 'static = ()> {
+    /// The service.
+    pub service: Open<Parts, Options>,
+    /// Its server.
+    pub running: Running,
+    host: Host,
+    _database: TestDatabase,
+}
+
+impl<Parts, Options> Served<Parts, Options> {
+    /// Starts it on `engine`, as part of the process `host`.
+    ///
+    /// # Errors
+    /// When there is no database to be had, or the service does not start.
+    pub async fn start(
+        engine: Engine,
+        host: &Host,
+        service: &'static Service<Parts, Options>,
+        options: &Options,
+    ) -> Result<Self> {
+        let args = |url: &str| DatabaseArgs {
+            database_url: Some(url.to_owned()),
+            database_connections: 4,
+            ..DatabaseArgs::default()
+        };
+        let database = database(engine, service.name, async |url| {
+            // Of another process, as the parts of this one may be opened once only.
+            let (migrating, _) = crate::host(1);
+            Ok(service.open(&migrating, &args(&url), options).await?.store().close().await?)
+        })
+        .await?;
+        let service = service.open(host, &args(database.url()), options).await?;
+        let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let running = service.serve(host, &ServerArgs { listen, ..ServerArgs::default() }).await?;
+        Ok(Self { service, running, host: host.clone(), _database: database })
+    }
+
+    /// Its database.
+    pub fn store(&self) -> &Store {
+        self.service.store()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// Drains it and closes its database.
+    ///
+    /// # Errors
+    /// When the database does not let go.
+    pub async fn stop(self) -> Result<()> {
+        let Self { service, running, host, .. } = self;
+        host.stop(vec![running]).await;
+        Ok(service.store().close().await?)
+    }
+}
