@@ -173,6 +173,6 @@ mod tests {
         assert_eq!(parts(&many), [0..TOGETHER, TOGETHER..2 * TOGETHER, 2 * TOGETHER..2 * TOGETHER + 3]);
         let twice = [row("products", 1), row("log", 1), row("products", 2), row("products", 1), row("products", 2)];
         assert_eq!(parts(&twice), [0..3, 3..5]);
-        assert_eq!(parts(&[]), []);
+        assert!(parts(&[]).is_empty());
     }
 }
