@@ -1,7 +1,7 @@
 //! One test, both databases: an empty or migrated database of either engine behind its address.
 
 use anyhow::{Context as _, Result};
-use sea_orm::{DatabaseConnection, DbBackend as Backend};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend as Backend};
 use tempfile::TempDir;
 
 use crate::connection::connect;
@@ -78,6 +78,18 @@ impl TestDatabase {
     /// When the database refuses.
     pub async fn connect(&self) -> Result<DatabaseConnection> {
         connect(&self.url).await
+    }
+
+    /// Runs statements that no product path does, one after the other.
+    ///
+    /// # Errors
+    /// When the database refuses one.
+    pub async fn execute(&self, statements: &[&str]) -> Result<()> {
+        let connection = self.connect().await?;
+        for statement in statements {
+            connection.execute_unprepared(statement).await.with_context(|| format!("running {statement}"))?;
+        }
+        Ok(())
     }
 }
 

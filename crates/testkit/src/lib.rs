@@ -21,7 +21,7 @@ pub mod wait;
 pub use address::free_address;
 pub use database::{Engine, TestDatabase, database};
 pub use host::{NOW, host};
-pub use nats::NatsServer;
+pub use nats::{NatsBackup, NatsServer};
 pub use postgres::Postgres;
 pub use proxy::FaultProxy;
 pub use served::Served;

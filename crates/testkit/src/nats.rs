@@ -1,4 +1,5 @@
-//! A private nats-server with JetStream, that can be killed, paused, restarted and wiped.
+//! A private nats-server with JetStream, that can be killed, paused, restarted, wiped, and put back to
+//! what it was.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub struct NatsServer {
     store: TempDir,
     process: Option<Process>,
 }
+
+/// What a nats-server had stored.
+#[derive(Debug)]
+pub struct NatsBackup(TempDir);
 
 impl NatsServer {
     /// Starts one on a free port.
@@ -92,9 +97,47 @@ impl NatsServer {
         self.restart().await
     }
 
+    /// Kills it, copies what it had stored, and starts it again.
+    ///
+    /// # Errors
+    /// When the copy fails or it does not answer.
+    pub async fn back_up(&mut self) -> Result<NatsBackup> {
+        self.kill();
+        let backup = tempfile::tempdir()?;
+        copy(self.store.path(), backup.path())?;
+        self.restart().await?;
+        Ok(NatsBackup(backup))
+    }
+
+    /// Kills it, puts back what it had stored at the time of the backup, and starts it again.
+    ///
+    /// # Errors
+    /// When the copy fails or it does not answer.
+    pub async fn restore(&mut self, backup: &NatsBackup) -> Result<()> {
+        self.kill();
+        self.store = tempfile::tempdir()?;
+        copy(backup.0.path(), self.store.path())?;
+        self.restart().await
+    }
+
     fn running(&self) -> Result<&Process> {
         self.process.as_ref().context("the nats-server was killed and not restarted")
     }
+}
+
+/// Copies what is in a folder, with its folders.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir(&target)?;
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
 }
 
 /// The nats-server to run: the one the environment names, one on the path, or the one `make tools` installs.
