@@ -4,28 +4,36 @@
 //! Messages of a batch are in flight together, each with the stream sequence it must follow. If one is lost, those
 //! behind it are refused rather than stored out of order, and the relay starts again from the lost one; what was stored
 //! already is recognised by its message id. Nothing is dropped while the broker is away: the log is the queue.
+//!
+//! Marks keep checkpoints of the stream (`waymark_store::Checkpoints`). Before the relay publishes, whenever the stream
+//! may have changed, and every few seconds, it compares the stream with the newest of them; one that lost messages is
+//! filled again from the log (`rewind.rs`).
 
 mod gauges;
+mod rewind;
+mod stream;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{self, StorageType};
 use async_nats::jetstream::{self, Context};
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use opentelemetry::metrics::Meter;
+use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_runtime::config::{EventArgs, EventFormat};
-use waymark_store::{Error as StoreError, LogRow, Published, Store, Unpublished};
+use waymark_store::{Checkpoint, Checkpoints, Error as StoreError, LogRow, Published, Store, Unpublished};
 
 use crate::causes::chain;
 use crate::envelope;
 use crate::lease::Lease;
 
 use gauges::Gauges;
+use stream::Stream;
 
 /// Messages in flight at most, about.
 const BATCH: usize = 2_048;
@@ -35,6 +43,8 @@ const BATCH_BYTES: usize = 8 << 20;
 const WORKSPACES: u64 = 512;
 /// Rounds without progress before the relay pauses.
 const ROUNDS: usize = 5;
+/// How often the stream is compared with its checkpoints while nothing unexpected happens.
+const COMPARE: Duration = Duration::from_secs(3);
 /// JetStream remembers message ids this long; within it a repeated publish stores nothing.
 const DUPLICATES: Duration = Duration::from_hours(1);
 
@@ -60,10 +70,12 @@ pub struct Relay {
     lease: Lease,
     /// The stream's last sequence; unknown after anything unexpected.
     sequence: Option<u64>,
+    /// What the stream is compared with.
+    known: Option<Checkpoints>,
+    /// When that was done, and the how manieth connection that was.
+    compared: Option<(Instant, u64)>,
     /// The last message was a repeat; more may follow.
     probing: bool,
-    /// The stream was found lost, and this was said.
-    lost: bool,
     gauges: Gauges,
 }
 
@@ -71,16 +83,32 @@ pub struct Relay {
 struct Batch {
     rows: Vec<LogRow>,
     /// The cursors they follow.
-    cursors: BTreeMap<WorkspaceId, i64>,
+    cursors: BTreeMap<WorkspaceId, Cursor>,
     /// Revisions committed but not published, in all workspaces.
     depth: i64,
 }
 
 /// Workspaces with events to publish, and the cursors these follow.
 struct Behind {
-    workspaces: Vec<(WorkspaceId, i64)>,
+    workspaces: Vec<(WorkspaceId, Cursor)>,
     /// Revisions committed but not published, in all workspaces.
     depth: i64,
+}
+
+impl Behind {
+    /// The workspace furthest behind, and its cursor.
+    fn first(&self) -> Option<(&WorkspaceId, i64)> {
+        self.workspaces.first().map(|(workspace, cursor)| (workspace, cursor.published))
+    }
+}
+
+/// How far a workspace is published.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cursor {
+    /// The last revision that is published.
+    published: i64,
+    /// The newest revision that ever was.
+    reached: i64,
 }
 
 /// What came of a round.
@@ -113,8 +141,9 @@ impl Relay {
             replicas: args.nats_replicas,
             lease: Lease::new(format!("relay/{service}"), holder),
             sequence: None,
+            known: None,
+            compared: None,
             probing: false,
-            lost: false,
             gauges,
         }
     }
@@ -172,19 +201,25 @@ impl Relay {
 
     /// Publishes one batch: `batch`, or what the log has.
     async fn round(&mut self, batch: Option<Batch>) -> Result<Round, RelayError> {
-        let batch = match (batch, self.lease.since()) {
-            (Some(batch), Some(_)) => batch,
-            (_, since) => {
-                let mut behind = behind(&self.store, &BTreeMap::new()).await?;
-                self.gauges.waiting(behind.depth, behind.workspaces.first(), self.store.now());
-                // Nobody reads events but who may publish them.
-                if behind.depth == 0 || !self.lease.hold(&self.store).await? {
-                    return Ok(Round::Idle);
-                }
-                if since.is_none() {
-                    // The cursors were read before the lease was taken: they may be those of the holder before.
-                    behind = self::behind(&self.store, &BTreeMap::new()).await?;
-                }
+        let held = self.lease.since().is_some();
+        // Nobody reads events but who may publish them.
+        if !self.lease.hold(&self.store).await? {
+            let behind = behind(&self.store, &BTreeMap::new()).await?;
+            self.gauges.waiting(behind.depth, behind.first(), self.store.now());
+            return Ok(Round::Idle);
+        }
+        // What is known may be what was before another held the lease.
+        if !held {
+            self.sequence = None;
+        }
+        if self.place().await?.is_none() {
+            return Ok(Round::Published(None));
+        }
+        let batch = match batch.filter(|_| held) {
+            Some(batch) => batch,
+            None => {
+                let behind = behind(&self.store, &BTreeMap::new()).await?;
+                self.gauges.waiting(behind.depth, behind.first(), self.store.now());
                 read(&self.store, behind).await?
             }
         };
@@ -197,7 +232,7 @@ impl Relay {
         // The next batch, if there is one, is read while the broker stores this one.
         let ends: BTreeMap<_, _> = batch.rows.iter().map(|row| (row.workspace.clone(), row.revision)).collect();
         let revisions: i64 =
-            ends.iter().map(|(workspace, end)| end - batch.cursors.get(workspace).copied().unwrap_or(0)).sum();
+            ends.iter().map(|(workspace, end)| end - batch.cursors.get(workspace).map_or(0, |c| c.published)).sum();
         let store = self.store.clone();
         let following = async {
             if batch.depth <= revisions {
@@ -207,55 +242,51 @@ impl Relay {
                 .await
                 .map(|batch| Some(batch).filter(|batch| !batch.rows.is_empty()))
         };
-        let (published, following) = tokio::join!(self.publish(&batch.rows), following);
-        let (count, failure) = match published {
-            Ok(()) => (batch.rows.len(), None),
-            Err((count, error)) => (count, Some(error)),
-        };
-        fail::fail_point!("relay-before-mark", |_| std::process::abort());
-        let moved =
-            self.mark(&batch.cursors, batch.rows.get(..count).unwrap_or_default(), batch.rows.get(count)).await?;
-        match failure {
-            Some(error) => Err(error),
-            // Somebody else set a cursor, as a republish does: what was read from the old one is void.
-            None if !moved => Ok(Round::Published(None)),
-            None => Ok(Round::Published(following?)),
+        match tokio::join!(self.publish(batch.rows, batch.cursors), following) {
+            (Err(error), _) => Err(error),
+            (Ok(false), _) => Ok(Round::Published(None)),
+            (Ok(true), following) => Ok(Round::Published(following?)),
         }
     }
 
-    /// Publishes rows in order; on failure says how many of the first are stored.
-    async fn publish(&mut self, rows: &[LogRow]) -> Result<(), (usize, RelayError)> {
-        let mut done = 0;
+    /// Publishes rows in order, and marks them. False when not all are, and what was read ahead is void: another set a
+    /// cursor, as a republish does, or the stream lost messages.
+    async fn publish(
+        &mut self,
+        rows: Vec<LogRow>,
+        mut cursors: BTreeMap<WorkspaceId, Cursor>,
+    ) -> Result<bool, RelayError> {
+        let mut rest = rows.as_slice();
         let mut stuck = 0;
-        while done < rows.len() {
-            let before = done;
-            match self.lease.hold(&self.store).await {
-                Ok(true) => {}
-                Ok(false) => return Err((done, RelayError::Broker("another relay has taken over".into()))),
-                Err(error) => return Err((done, error.into())),
+        while !rest.is_empty() {
+            if !self.lease.hold(&self.store).await? {
+                return Err(RelayError::Broker("another relay has taken over".into()));
             }
-            match self.attempt(&rows[done..]).await {
-                Ok(count) => done += count,
-                Err((count, error)) => return Err((done + count, error)),
+            let Some(place) = self.place().await? else { return Ok(false) };
+            let (stored, newest, failure) = self.attempt(place, rest).await;
+            fail::fail_point!("relay-before-mark", |_| std::process::abort());
+            let (done, left) = rest.split_at(stored);
+            let marked = self.mark(&mut cursors, done, left.first(), newest).await?;
+            if let Some(failure) = failure {
+                return Err(failure);
             }
-            stuck = if done == before { stuck + 1 } else { 0 };
+            if !marked {
+                self.sequence = None;
+                return Ok(false);
+            }
+            stuck = if stored == 0 { stuck + 1 } else { 0 };
             if stuck >= ROUNDS {
-                return Err((
-                    done,
-                    RelayError::Broker("another publisher writes to the stream at the same time".into()),
-                ));
+                return Err(RelayError::Broker("another publisher writes to the stream at the same time".into()));
             }
+            rest = left;
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Sends all rows, counts how many of the first are stored. A refused or repeated message ends the count: those
-    /// behind it were sent for another place in the stream.
-    async fn attempt(&mut self, rows: &[LogRow]) -> Result<usize, (usize, RelayError)> {
-        let start = match self.sequence {
-            Some(sequence) => sequence,
-            None => self.ensure_stream().await.map_err(|e| (0, e))?,
-        };
+    /// Sends all rows, from the place `start` in the stream on. Tells how many of the first are stored, the newest
+    /// message of them that the stream has, and what failed. A refused or repeated message ends the count: those behind
+    /// it were sent for another place.
+    async fn attempt(&mut self, start: u64, rows: &[LogRow]) -> (usize, Option<Checkpoint>, Option<RelayError>) {
         self.sequence = None;
         let limit = self.client.max_payload();
         let mut acks = FuturesOrdered::new();
@@ -277,25 +308,23 @@ impl Relay {
                 message = message.expected_last_message_id(previous);
             }
             let ack = self.context.send_publish(envelope::subject(self.service, row), message).await;
-            let ack = ack.map_err(|e| (0, RelayError::Broker(e.to_string())))?;
-            acks.push_back(ack.into_future());
+            match ack {
+                Ok(ack) => acks.push_back(ack.into_future()),
+                Err(error) => return (0, None, Some(RelayError::Broker(error.to_string()))),
+            }
         }
         fail::fail_point!("relay-before-ack", |_| std::process::abort());
-        let mut stored = 0;
-        let mut last = start;
-        let mut moved = false;
-        while let Some(ack) = acks.next().await {
+        let (mut stored, mut moved, mut failure) = (0, false, None);
+        let mut newest: Option<(u64, Uuid)> = None;
+        for row in rows {
+            let Some(ack) = acks.next().await else { break };
             match ack {
-                Ok(ack) if ack.duplicate => {
-                    // Stored by an earlier attempt; it took no new place.
-                    moved = true;
-                    self.probing = true;
-                    stored += 1;
-                }
                 Ok(ack) => {
-                    last = ack.sequence;
-                    self.probing = false;
+                    // A repeat was stored by an earlier attempt; it took no new place.
+                    moved |= ack.duplicate;
+                    self.probing = ack.duplicate;
                     stored += 1;
+                    newest = newest.max(Some((ack.sequence, row.event_id)));
                 }
                 Err(error)
                     if matches!(
@@ -306,71 +335,81 @@ impl Relay {
                     moved = true;
                     break;
                 }
-                Err(error) => return Err((stored, RelayError::Broker(error.to_string()))),
-            }
-        }
-        // The rest answers too, mostly with refusals; none may be in flight when the next attempt is sent.
-        while acks.next().await.is_some() {}
-        self.sequence = (!moved).then_some(last);
-        self.gauges.acknowledged(stored, self.store.now());
-        Ok(stored)
-    }
-
-    /// Makes sure the stream exists and tells its last sequence.
-    async fn ensure_stream(&mut self) -> Result<u64, RelayError> {
-        let config = stream::Config {
-            name: envelope::stream_name(self.service),
-            description: Some(format!("events of the {} service", self.service)),
-            subjects: vec![format!("waymark.{}.>", self.service)],
-            storage: StorageType::File,
-            num_replicas: self.replicas,
-            duplicate_window: DUPLICATES,
-            allow_direct: true,
-            ..stream::Config::default()
-        };
-        let broker = |e: String| RelayError::Broker(e);
-        let stream = self.context.get_or_create_stream(&config).await.map_err(|e| broker(e.to_string()))?;
-        let info = stream.get_info().await.map_err(|e| broker(e.to_string()))?;
-        if info.config.num_replicas != self.replicas {
-            // The number was changed after the stream was made.
-            match self.context.update_stream(&config).await {
-                Ok(_) => {
-                    tracing::info!(stream = config.name, replicas = self.replicas, "the stream's copies were changed");
+                Err(error) => {
+                    failure = Some(RelayError::Broker(error.to_string()));
+                    break;
                 }
-                Err(error) => tracing::warn!(stream = config.name, %error, "the stream keeps its number of copies"),
             }
         }
-        let lost = info.state.last_sequence == 0 && self.store.has_published().await?;
-        if lost && !std::mem::replace(&mut self.lost, lost) {
-            self.gauges.lost();
-            let cure = format!("waymark events republish --service {} -w WORKSPACE", self.service);
-            tracing::error!(
-                stream = config.name,
-                cure,
-                "the stream is empty though events were published: NATS lost its store; publish them again, for each workspace"
-            );
+        if failure.is_none() {
+            // The rest answers too, mostly with refusals; none may be in flight when the next attempt is sent.
+            while acks.next().await.is_some() {}
+            self.sequence = newest.filter(|_| !moved).map(|(sequence, _)| sequence);
         }
-        self.lost = lost;
-        Ok(info.state.last_sequence)
+        self.gauges.acknowledged(stored, self.store.now());
+        (stored, newest.map(|(sequence, id)| Checkpoint::new(sequence, id.to_string())), failure)
     }
 
-    /// Remembers what is published, unless the cursor was moved meanwhile, as by a republish. `next` is the first row
-    /// that is not published: its revision is not done. False when a cursor was moved.
+    /// The stream's last sequence, which the next message must follow. When the stream may have changed, and every few
+    /// seconds, it is compared with its checkpoints; `None` when it had lost messages, and cursors were moved back.
+    async fn place(&mut self) -> Result<Option<u64>, RelayError> {
+        let connects = self.client.statistics().connects.load(Ordering::Relaxed);
+        if let (Some(sequence), Some((at, of))) = (self.sequence, self.compared)
+            && at.elapsed() < COMPARE
+            && of == connects
+        {
+            return Ok(Some(sequence));
+        }
+        self.sequence = None;
+        let stream = Stream::open(&self.context, self.service, self.replicas).await?;
+        let name = envelope::stream_name(self.service);
+        let known = loop {
+            let Some(known) = self.store.checkpoints(&name).await? else {
+                self.store.take_stream(&name, stream.create_time, None).await?;
+                continue;
+            };
+            if self.has_lost(&stream, &known).await? {
+                self.rewind(&stream, known).await?;
+                return Ok(None);
+            }
+            if !known.checkpoints.is_empty() || (stream.last == 0 && known.create_time == stream.create_time) {
+                break known;
+            }
+            self.store.take_stream(&name, stream.create_time, stream.newest().await?.as_ref()).await?;
+        };
+        self.known = Some(known);
+        self.compared = Some((Instant::now(), connects));
+        self.sequence = Some(stream.last);
+        Ok(self.sequence)
+    }
+
+    /// Remembers what is published, unless a cursor was moved meanwhile, as by a republish. `next` is the first row that
+    /// is not published: its revision is not done. False when something is to be read again.
     async fn mark(
-        &self,
-        before: &BTreeMap<WorkspaceId, i64>,
+        &mut self,
+        cursors: &mut BTreeMap<WorkspaceId, Cursor>,
         rows: &[LogRow],
         next: Option<&LogRow>,
-    ) -> Result<bool, StoreError> {
-        let mut published = BTreeMap::new();
+        newest: Option<Checkpoint>,
+    ) -> Result<bool, RelayError> {
+        let Some(known) = &mut self.known else { return Ok(false) };
+        let (mut published, mut again) = (BTreeMap::new(), 0);
         for row in rows {
+            let Cursor { published: before, reached } = cursors.get(&row.workspace).copied().unwrap_or_default();
+            again += u64::from(row.revision <= reached);
+            let reached = reached.max(row.revision);
             let whole = next.is_none_or(|n| n.workspace != row.workspace || n.revision != row.revision);
             if whole {
-                let before = before.get(&row.workspace).copied().unwrap_or(0);
-                published.insert(row.workspace.clone(), Published { before, revision: row.revision });
+                published.insert(row.workspace.clone(), Published { before, reached, revision: row.revision });
             }
         }
-        self.store.mark_published(&published).await
+        self.gauges.republished(again);
+        let newest = newest.filter(|newest| newest.sequence > known.newest());
+        let marked = self.store.mark_published(known, newest, &published).await?;
+        for (workspace, published) in published {
+            cursors.insert(workspace, Cursor { published: published.revision, reached: published.reached });
+        }
+        Ok(marked)
     }
 }
 
@@ -378,11 +417,11 @@ impl Relay {
 async fn behind(store: &Store, ahead: &BTreeMap<WorkspaceId, i64>) -> Result<Behind, StoreError> {
     let (unpublished, waiting) = store.unpublished(WORKSPACES).await?;
     let (mut workspaces, mut in_flight) = (Vec::new(), 0);
-    for Unpublished { workspace, published, revision } in unpublished {
+    for Unpublished { workspace, published, reached, revision } in unpublished {
         let after = ahead.get(&workspace).copied().unwrap_or(0).max(published);
         in_flight += after - published;
         if revision > after {
-            workspaces.push((workspace, after));
+            workspaces.push((workspace, Cursor { published: after, reached: reached.max(after) }));
         }
     }
     Ok(Behind { workspaces, depth: waiting - in_flight })
@@ -394,11 +433,11 @@ async fn read(store: &Store, behind: Behind) -> Result<Batch, StoreError> {
     // Each of these workspaces gets its share, so that a busy one cannot starve them.
     let share = (BATCH / workspaces.len().max(1)).max(1);
     let (mut cursors, mut rows, mut bytes) = (BTreeMap::new(), Vec::new(), 0);
-    for (workspace, after) in workspaces {
-        let found = store.read_log(workspace.id(), after, share as u64).await?;
+    for (workspace, cursor) in workspaces {
+        let found = store.read_log(workspace.id(), cursor.published, share as u64).await?;
         bytes += found.iter().map(|row| row.data.len()).sum::<usize>();
         rows.extend(found);
-        cursors.insert(workspace, after);
+        cursors.insert(workspace, cursor);
         if rows.len() >= BATCH || bytes >= BATCH_BYTES {
             break;
         }

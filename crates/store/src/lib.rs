@@ -9,6 +9,7 @@
 //! This crate knows tables and columns, never what the resources mean. Nothing outside of it has a connection.
 
 mod batch;
+mod checkpoints;
 mod consuming;
 mod db;
 mod dead_letter;
@@ -25,6 +26,7 @@ mod looks;
 mod publishing;
 mod reaction;
 mod resource;
+mod rewinding;
 pub mod schema;
 mod standard;
 mod statement;
@@ -35,6 +37,7 @@ mod workspaces;
 mod write;
 
 pub use batch::{Batch, BatchRows};
+pub use checkpoints::{Checkpoint, Checkpoints};
 pub use db::{Store, StoreOptions};
 pub use dead_letter::DeadLetter;
 pub use draft::Draft;
@@ -46,6 +49,7 @@ pub use log::{LogFilter, LogRow};
 pub use publishing::{Published, Unpublished};
 pub use reaction::{Reaction, Received};
 pub use resource::resource;
+pub use rewinding::Ahead;
 pub use schema::{Backfill, Declaration, Migration, Schema, SchemaError, Script};
 pub use table::{Column, ColumnKind, Columns, Table};
 pub use write::Write;

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, Func, OnConflict, Order, Query, WindowStatement};
+use sea_orm::sea_query::{
+    CaseStatement, Expr, ExprTrait as _, Func, IntoColumnRef, OnConflict, Order, Query, WindowStatement,
+};
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use waymark_domain::WorkspaceId;
 
+use crate::checkpoints::{Checkpoint, Checkpoints, advance, remember};
 use crate::workspaces::workspace_of;
 use crate::{Error, Position, Store};
 
@@ -15,6 +19,8 @@ pub struct Unpublished {
     pub workspace: WorkspaceId,
     /// The last revision that is published.
     pub published: i64,
+    /// The newest revision that was ever published.
+    pub reached: i64,
     /// The last revision there is.
     pub revision: i64,
 }
@@ -24,6 +30,8 @@ pub struct Unpublished {
 pub struct Published {
     /// The last revision that was published before.
     pub before: i64,
+    /// The newest revision that was ever published, by now.
+    pub reached: i64,
     /// The last revision that is published now.
     pub revision: i64,
 }
@@ -32,11 +40,12 @@ impl Store {
     /// Workspaces with events to publish, `limit` of them at most, those first that are at the lowest revision; and how
     /// many revisions wait in all workspaces.
     pub async fn unpublished(&self, limit: u64) -> Result<(Vec<Unpublished>, i64), Error> {
-        let published = || Expr::from(Func::coalesce([Expr::col(("relay_cursors", "revision")), Expr::val(0_i64)]));
+        let published = || or_zero(("relay_cursors", "revision"));
         let revision = || Expr::col(("workspaces", "revision"));
         let behind = Query::select()
             .column(("workspaces", "id"))
             .expr_as(published(), "published")
+            .expr_as(or_zero(("relay_cursors", "reached")), "reached")
             .column(("workspaces", "revision"))
             .expr_window_as(revision().sub(published()).sum(), WindowStatement::new(), "waiting")
             .from("workspaces")
@@ -46,7 +55,7 @@ impl Store {
         let rows = self
             .query_all(
                 Query::select()
-                    .columns(["id", "published", "revision"])
+                    .columns(["id", "published", "reached", "revision"])
                     // PostgreSQL adds bigints up to a numeric.
                     .expr(Expr::col("waiting").cast_as("bigint"))
                     .from_subquery(behind, "behind")
@@ -55,34 +64,62 @@ impl Store {
                     .limit(limit),
             )
             .await?;
-        let waiting = rows.first().map(|row| row.try_get_by_index(3)).transpose()?.unwrap_or(0);
+        let waiting = rows.first().map(|row| row.try_get_by_index(4)).transpose()?.unwrap_or(0);
         let workspaces = rows.iter().map(|row| {
             Ok(Unpublished {
                 workspace: workspace_of("workspaces", row.try_get_by_index(0)?)?,
                 published: row.try_get_by_index(1)?,
-                revision: row.try_get_by_index(2)?,
+                reached: row.try_get_by_index(2)?,
+                revision: row.try_get_by_index(3)?,
             })
         });
         Ok((workspaces.collect::<Result<_, Error>>()?, waiting))
     }
 
-    /// Remembers what is published, except where that was set meanwhile, as by [`Store::republish`]; false when it was.
-    pub async fn mark_published(&self, published: &BTreeMap<WorkspaceId, Published>) -> Result<bool, Error> {
-        if published.is_empty() {
+    /// Remembers what is published, and the newest message of it that the stream has taken, if that is new. False when
+    /// something is to be read again: cursors that were set meanwhile, as by [`Store::republish`], are left as they are,
+    /// and nothing is remembered when another relay has marked or rewound since `known` was read.
+    pub async fn mark_published(
+        &self,
+        known: &mut Checkpoints,
+        newest: Option<Checkpoint>,
+        published: &BTreeMap<WorkspaceId, Published>,
+    ) -> Result<bool, Error> {
+        if newest.is_none() && published.is_empty() {
             return Ok(true);
         }
-        let mut insert = Query::insert();
-        insert.into_table("relay_cursors").columns(["workspace", "revision"]);
-        let mut before = CaseStatement::new();
-        for (workspace, published) in published {
-            insert.values_panic([workspace.id().into(), published.revision.into()]);
-            before = before.case(Expr::col(("relay_cursors", "workspace")).eq(workspace.id()), published.before);
+        let transaction = self.writer.begin().await?;
+        if !advance(&transaction, known, None).await? {
+            transaction.rollback().await?;
+            return Ok(false);
         }
-        let unmoved = Expr::col(("relay_cursors", "revision")).eq(before);
-        insert.on_conflict(
-            OnConflict::column("workspace").update_column("revision").action_and_where(unmoved).to_owned(),
-        );
-        Ok(self.execute(&insert).await? == published.len() as u64)
+        if let Some(newest) = newest {
+            remember(&transaction, known, newest).await?;
+        }
+        let mut moved = 0;
+        if !published.is_empty() {
+            let mut insert = Query::insert();
+            insert.into_table("relay_cursors").columns(["workspace", "revision", "sequence", "reached"]);
+            let mut before = CaseStatement::new();
+            for (workspace, published) in published {
+                let sequence = known.newest() as i64;
+                insert.values_panic([
+                    workspace.id().into(),
+                    published.revision.into(),
+                    sequence.into(),
+                    published.reached.into(),
+                ]);
+                before = before.case(Expr::col(("relay_cursors", "workspace")).eq(workspace.id()), published.before);
+            }
+            let unmoved = Expr::col(("relay_cursors", "revision")).eq(before);
+            let mut update = OnConflict::column("workspace");
+            update.update_columns(["revision", "sequence", "reached"]).value("rewound", false);
+            insert.on_conflict(update.action_and_where(unmoved).to_owned());
+            moved = transaction.execute(&insert).await?.rows_affected();
+        }
+        transaction.commit().await?;
+        known.advanced();
+        Ok(moved == published.len() as u64)
     }
 
     /// Whether anything was ever published.
@@ -96,7 +133,7 @@ impl Store {
     pub async fn republish(&self, workspace: &WorkspaceId, from: i64) -> Result<i64, Error> {
         self.resolve(workspace, Position::Revision(from)).await?;
         let mut rewind = Query::update();
-        rewind.table("relay_cursors").value("revision", from - 1);
+        rewind.table("relay_cursors").value("revision", from - 1).value("rewound", true);
         rewind.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::col("revision").gte(from));
         self.execute(&rewind).await?;
         let mut select = Query::select();
@@ -104,4 +141,9 @@ impl Store {
         select.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::col("revision").gte(from));
         Ok(self.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
     }
+}
+
+/// A column of a row that may not be there.
+fn or_zero(column: impl IntoColumnRef) -> Expr {
+    Func::coalesce([Expr::col(column), Expr::val(0_i64)]).into()
 }

@@ -13,6 +13,7 @@ pub(super) struct Gauges {
     ack_age: Gauge<f64>,
     published: Counter<u64>,
     losses: Counter<u64>,
+    republished: Counter<u64>,
     last_ack: DateTime<Utc>,
     /// The workspace that is furthest behind, its cursor, and since when it stands there.
     stands: Option<(WorkspaceId, i64, DateTime<Utc>)>,
@@ -42,13 +43,18 @@ impl Gauges {
                 .build(),
             losses: meter
                 .u64_counter("waymark.relay.losses")
-                .with_description("Streams found empty though events were published")
+                .with_description("Times the stream was found to lack events that it had taken")
+                .build(),
+            republished: meter
+                .u64_counter("waymark.relay.republished")
+                .with_description("Events published again, after a loss or because an operator asked for it")
                 .build(),
             last_ack: now,
             stands: None,
         };
         // A series that is born at 1 never increased.
         gauges.losses.add(0, &gauges.service);
+        gauges.republished.add(0, &gauges.service);
         gauges
     }
 
@@ -60,18 +66,23 @@ impl Gauges {
         self.published.add(events as u64, &self.service);
     }
 
-    /// The stream is gone.
+    /// Of those that were acknowledged, so many had been published before.
+    pub(super) fn republished(&self, events: u64) {
+        self.republished.add(events, &self.service);
+    }
+
+    /// The stream lost events.
     pub(super) fn lost(&self) {
         self.losses.add(1, &self.service);
     }
 
     /// What a replica sees that does not relay, or not yet: `first` is the workspace furthest behind. If the one that
     /// relays is dead or stuck, its cursor does not move.
-    pub(super) fn waiting(&mut self, depth: i64, first: Option<&(WorkspaceId, i64)>, now: DateTime<Utc>) {
+    pub(super) fn waiting(&mut self, depth: i64, first: Option<(&WorkspaceId, i64)>, now: DateTime<Utc>) {
         let before = self.stands.take();
         self.stands = first.map(|(workspace, cursor)| match before {
-            Some((same, at, since)) if same == *workspace && at == *cursor => (same, at, since),
-            _ => (workspace.clone(), *cursor, now),
+            Some((same, at, since)) if same == *workspace && at == cursor => (same, at, since),
+            _ => (workspace.clone(), cursor, now),
         });
         self.depth.record(depth.unsigned_abs(), &self.service);
         if depth == 0 {
@@ -108,11 +119,12 @@ mod tests {
             line.rsplit_once(' ').unwrap().1.to_owned()
         };
         let mut gauges = Gauges::new("roadmap", &telemetry.meter(), start);
-        let at = |cursor| (WorkspaceId::from_id("acme").unwrap(), cursor);
-        gauges.waiting(3, Some(&at(7)), start);
-        gauges.waiting(5, Some(&at(7)), start + TimeDelta::seconds(90));
+        let acme = WorkspaceId::from_id("acme").unwrap();
+        let at = |cursor| Some((&acme, cursor));
+        gauges.waiting(3, at(7), start);
+        gauges.waiting(5, at(7), start + TimeDelta::seconds(90));
         assert_eq!(ack_age(), "90");
-        gauges.waiting(4, Some(&at(8)), start + TimeDelta::seconds(91));
+        gauges.waiting(4, at(8), start + TimeDelta::seconds(91));
         assert_eq!(ack_age(), "0");
         gauges.waiting(0, None, start + TimeDelta::seconds(300));
         assert_eq!(ack_age(), "0");

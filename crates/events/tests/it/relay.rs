@@ -12,14 +12,15 @@ use waymark_events::{EventsApi, stream_name};
 use waymark_proto::events::v1::RepublishEventsRequest;
 use waymark_proto::events::v1::events_service_server::EventsService as _;
 use waymark_store::{Store, StoreOptions};
-use waymark_testkit::sample::{Products, call, create, created, product, store, workspace};
+use waymark_testkit::sample::{Products, call, created, product, store};
 use waymark_testkit::{Engine, NatsServer, host, wait_until};
 
 use crate::{nothing, relay};
 
-const LIMIT: Duration = Duration::from_mins(1);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
-async fn published(nats: &NatsServer, service: &str) -> Vec<(String, i64, String)> {
+/// Workspace, revision and id of all events in the stream, in its order.
+pub(crate) async fn published(nats: &NatsServer, service: &str) -> Vec<(String, i64, String)> {
     let client = async_nats::connect(nats.url()).await.unwrap();
     let context = jetstream::new(client);
     let Ok(stream) = context.get_stream(stream_name(service)).await else { return Vec::new() };
@@ -38,14 +39,14 @@ async fn published(nats: &NatsServer, service: &str) -> Vec<(String, i64, String
         .collect()
 }
 
-async fn write(store: &Store, workspace: &str, count: usize) {
+pub(crate) async fn write(store: &Store, workspace: &str, count: usize) {
     for _ in 0..count {
         let parent = format!("workspaces/{workspace}");
         store.create_blind::<Products, _>(&call(), &parent, "", Some(product("p", "")), created).await.unwrap();
     }
 }
 
-async fn relayed(store: &Store, nats: &NatsServer, workspaces: &[&str], what: &str) {
+pub(crate) async fn relayed(store: &Store, nats: &NatsServer, workspaces: &[&str], what: &str) {
     wait_until(what, LIMIT, async || {
         let Ok(Ok(rows)) = tokio::time::timeout(Duration::from_secs(5), check(store, nats, workspaces)).await else {
             return false;
@@ -103,50 +104,6 @@ async fn outages_of_the_broker_delay_events_and_lose_none() {
         assert_eq!(ids.len(), 135);
         host.stop(Vec::new()).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_broker_is_filled_again_from_the_log() {
-    let (host, _) = host(2);
-    let (store, _database) = store(Engine::Sqlite, &host).await.unwrap();
-    let mut nats = NatsServer::start().await.unwrap();
-    relay(&host, &store, &nats).await;
-    for i in 0..10 {
-        create(&store, &format!("p{i}"), "").await;
-    }
-    relayed(&store, &nats, &["acme"], "the events are published").await;
-    let before = published(&nats, "roadmap").await;
-    nats.wipe().await.unwrap();
-    let api = EventsApi::new(&host, &store, nothing());
-    let request = RepublishEventsRequest { parent: workspace().to_string(), from_revision: 1 };
-    assert_eq!(api.republish_events(Request::new(request)).await.unwrap().into_inner().events, 10);
-    relayed(&store, &nats, &["acme"], "the events are published again").await;
-    assert_eq!(published(&nats, "roadmap").await, before, "the same events, with the same ids");
-    host.stop(Vec::new()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_was_lost_is_told_of_once() {
-    let (host, _) = host(4);
-    let (store, _database) = store(Engine::Sqlite, &host).await.unwrap();
-    let mut nats = NatsServer::start().await.unwrap();
-    relay(&host, &store, &nats).await;
-    let losses = |count: &str| {
-        let metrics = host.telemetry.prometheus().unwrap();
-        metrics.lines().any(|line| line.starts_with("waymark_relay_losses_total{") && line.ends_with(count))
-    };
-    write(&store, "acme", 3).await;
-    relayed(&store, &nats, &["acme"], "the events are published").await;
-    assert!(losses(" 0"), "a stream that is new is not lost");
-    nats.wipe().await.unwrap();
-    write(&store, "acme", 1).await;
-    wait_until("the loss is counted", LIMIT, async || losses(" 1")).await;
-    let api = EventsApi::new(&host, &store, nothing());
-    let request = RepublishEventsRequest { parent: workspace().to_string(), from_revision: 1 };
-    api.republish_events(Request::new(request)).await.unwrap();
-    relayed(&store, &nats, &["acme"], "the events are published again").await;
-    assert!(losses(" 1"));
-    host.stop(Vec::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
