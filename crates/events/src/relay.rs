@@ -9,6 +9,7 @@
 //! may have changed, and every few seconds, it compares the stream with the newest of them; one that lost messages is
 //! filled again from the log (`rewind.rs`).
 
+mod backlog;
 mod gauges;
 mod rewind;
 mod stream;
@@ -24,23 +25,17 @@ use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use opentelemetry::metrics::Meter;
 use uuid::Uuid;
-use waymark_domain::WorkspaceId;
 use waymark_runtime::config::{EventArgs, EventFormat};
-use waymark_store::{Checkpoint, Checkpoints, Error as StoreError, LogRow, Published, Store, Unpublished};
+use waymark_store::{Checkpoint, Checkpoints, Error as StoreError, LogRow, Published, Store};
 
 use crate::causes::chain;
 use crate::envelope;
 use crate::lease::Lease;
 
+use backlog::{Backlog, Batch};
 use gauges::Gauges;
 use stream::Stream;
 
-/// Messages in flight at most, about.
-const BATCH: usize = 2_048;
-/// Bytes of events in one batch, about.
-const BATCH_BYTES: usize = 8 << 20;
-/// Workspaces that one batch takes events from.
-const WORKSPACES: u64 = 512;
 /// Rounds without progress before the relay pauses.
 const ROUNDS: usize = 5;
 /// How often the stream is compared with its checkpoints while nothing unexpected happens.
@@ -68,53 +63,24 @@ pub struct Relay {
     format: EventFormat,
     replicas: usize,
     lease: Lease,
+    backlog: Backlog,
+    /// The batch that is next, if it was read already.
+    next: Option<Batch>,
     /// The stream's last sequence; unknown after anything unexpected.
     sequence: Option<u64>,
     /// What the stream is compared with.
     known: Option<Checkpoints>,
-    /// When that was done, and the how manieth connection that was.
+    /// When that was done, and the count of connections then.
     compared: Option<(Instant, u64)>,
     /// The last message was a repeat; more may follow.
     probing: bool,
     gauges: Gauges,
 }
 
-/// Rows to publish, oldest first within each workspace.
-struct Batch {
-    rows: Vec<LogRow>,
-    /// The cursors they follow.
-    cursors: BTreeMap<WorkspaceId, Cursor>,
-    /// Revisions committed but not published, in all workspaces.
-    depth: i64,
-}
-
-/// Workspaces with events to publish, and the cursors these follow.
-struct Behind {
-    workspaces: Vec<(WorkspaceId, Cursor)>,
-    /// Revisions committed but not published, in all workspaces.
-    depth: i64,
-}
-
-impl Behind {
-    /// The workspace furthest behind, and its cursor.
-    fn first(&self) -> Option<(&WorkspaceId, i64)> {
-        self.workspaces.first().map(|(workspace, cursor)| (workspace, cursor.published))
-    }
-}
-
-/// How far a workspace is published.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cursor {
-    /// The last revision that is published.
-    published: i64,
-    /// The newest revision that ever was.
-    reached: i64,
-}
-
 /// What came of a round.
 enum Round {
-    /// There was something to do; the batch that follows, if it was read already.
-    Published(Option<Batch>),
+    /// There was something to do.
+    Busy,
     /// Nothing to do, or another relay does it.
     Idle,
 }
@@ -132,6 +98,7 @@ impl Relay {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(Duration::from_secs(5));
         let gauges = Gauges::new(service, meter, store.now());
+        let backlog = Backlog::new(&store);
         Self {
             store,
             service,
@@ -140,6 +107,8 @@ impl Relay {
             format: args.event_format,
             replicas: args.nats_replicas,
             lease: Lease::new(format!("relay/{service}"), holder),
+            backlog,
+            next: None,
             sequence: None,
             known: None,
             compared: None,
@@ -150,9 +119,7 @@ impl Relay {
 
     /// Publishes until `shutdown`, and then what is there, about one batch. Broker and database may come and go.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
-        let moved = self.store.heads().moved();
         let mut pause = Duration::ZERO;
-        let mut next = None;
         tokio::pin!(shutdown);
         let mut ending = false;
         loop {
@@ -163,12 +130,15 @@ impl Relay {
                     () = tokio::time::sleep(pause) => {}
                 }
             }
-            moved.take();
-            // At the end what was read ahead is read again, with what was committed since.
-            let done = self.round(next.take().filter(|_| !ending)).await;
+            if ending {
+                // What was read ahead is read again, with what was committed since.
+                self.give_back();
+            }
+            let done = self.round().await;
             if let Err(error) = &done {
                 tracing::warn!(service = self.service, error = %chain(error), "the relay pauses; events stay in the log");
                 self.sequence = None;
+                self.give_back();
                 // Another replica may reach the broker.
                 if let Err(error) = self.lease.release(&self.store).await {
                     tracing::debug!(error = %chain(&error), "the relay's lease runs out by itself");
@@ -179,14 +149,11 @@ impl Relay {
             }
             pause = match done {
                 // More may have come while publishing: look again at once.
-                Ok(Round::Published(following)) => {
-                    next = following;
-                    Duration::ZERO
-                }
+                Ok(Round::Busy) => Duration::ZERO,
                 Ok(Round::Idle) => {
                     tokio::select! {
                         () = &mut shutdown => ending = true,
-                        () = moved.some() => {}
+                        () = self.backlog.moved() => {}
                         () = tokio::time::sleep(Duration::from_secs(1)) => {}
                     }
                     Duration::ZERO
@@ -199,64 +166,66 @@ impl Relay {
         }
     }
 
-    /// Publishes one batch: `batch`, or what the log has.
-    async fn round(&mut self, batch: Option<Batch>) -> Result<Round, RelayError> {
+    /// Publishes one batch: the one that was read ahead, or what the log has.
+    async fn round(&mut self) -> Result<Round, RelayError> {
         let held = self.lease.since().is_some();
-        // Nobody reads events but who may publish them.
         if !self.lease.hold(&self.store).await? {
-            let behind = behind(&self.store, &BTreeMap::new()).await?;
-            self.gauges.waiting(behind.depth, behind.first(), self.store.now());
+            self.give_back();
+            self.backlog.forget();
+            self.gauges.idle();
             return Ok(Round::Idle);
         }
-        // What is known may be what was before another held the lease.
         if !held {
+            // Another may have published since.
             self.sequence = None;
+            self.give_back();
         }
-        if self.place().await?.is_none() {
-            return Ok(Round::Published(None));
+        if !self.backlog.update(&self.store).await? {
+            self.give_back();
         }
-        let batch = match batch.filter(|_| held) {
-            Some(batch) => batch,
-            None => {
-                let behind = behind(&self.store, &BTreeMap::new()).await?;
-                self.gauges.waiting(behind.depth, behind.first(), self.store.now());
-                read(&self.store, behind).await?
-            }
+        let batch = if let Some(batch) = self.next.take() {
+            batch
+        } else {
+            let batch = Batch::read(&self.store, self.backlog.plan()).await?;
+            self.backlog.take(&batch);
+            batch
         };
-        if batch.rows.is_empty() {
-            return Ok(Round::Idle);
-        }
-        if let Some(oldest) = batch.rows.iter().map(|row| row.time).min() {
-            self.gauges.relaying(batch.depth, oldest, self.store.now());
-        }
-        // The next batch, if there is one, is read while the broker stores this one.
-        let ends: BTreeMap<_, _> = batch.rows.iter().map(|row| (row.workspace.clone(), row.revision)).collect();
-        let revisions: i64 =
-            ends.iter().map(|(workspace, end)| end - batch.cursors.get(workspace).map_or(0, |c| c.published)).sum();
-        let store = self.store.clone();
-        let following = async {
-            if batch.depth <= revisions {
-                return Ok(None);
+        let Some(oldest) = batch.rows.iter().map(|row| row.time).min() else {
+            self.gauges.idle();
+            if self.place().await?.is_some() {
+                return Ok(Round::Idle);
             }
-            read(&store, behind(&store, &ends).await?)
-                .await
-                .map(|batch| Some(batch).filter(|batch| !batch.rows.is_empty()))
+            self.backlog.doubt(&batch);
+            return Ok(Round::Busy);
         };
-        match tokio::join!(self.publish(batch.rows, batch.cursors), following) {
-            (Err(error), _) => Err(error),
-            (Ok(false), _) => Ok(Round::Published(None)),
-            (Ok(true), following) => Ok(Round::Published(following?)),
+        self.gauges.relaying(self.backlog.depth(), oldest, self.store.now());
+        // The next batch is read while the broker stores this one.
+        let (store, plan) = (self.store.clone(), self.backlog.plan());
+        match tokio::join!(self.publish(&batch.rows), Batch::read(&store, plan)) {
+            (Err(error), _) => return Err(error),
+            (Ok(true), following) => {
+                let following = following?;
+                self.backlog.take(&following);
+                self.next = Some(following).filter(|following| !following.rows.is_empty());
+            }
+            (Ok(false), _) => {
+                self.give_back();
+                self.backlog.doubt(&batch);
+            }
         }
+        Ok(Round::Busy)
+    }
+
+    /// What was read and is not marked will be read again.
+    fn give_back(&mut self) {
+        self.next = None;
+        self.backlog.give_back();
     }
 
     /// Publishes rows in order, and marks them. False when not all are, and what was read ahead is void: another set a
     /// cursor, as a republish does, or the stream lost messages.
-    async fn publish(
-        &mut self,
-        rows: Vec<LogRow>,
-        mut cursors: BTreeMap<WorkspaceId, Cursor>,
-    ) -> Result<bool, RelayError> {
-        let mut rest = rows.as_slice();
+    async fn publish(&mut self, rows: &[LogRow]) -> Result<bool, RelayError> {
+        let mut rest = rows;
         let mut stuck = 0;
         while !rest.is_empty() {
             if !self.lease.hold(&self.store).await? {
@@ -266,7 +235,7 @@ impl Relay {
             let (stored, newest, failure) = self.attempt(place, rest).await;
             fail::fail_point!("relay-before-mark", |_| std::process::abort());
             let (done, left) = rest.split_at(stored);
-            let marked = self.mark(&mut cursors, done, left.first(), newest).await?;
+            let marked = self.mark(done, left.first(), newest).await?;
             if let Some(failure) = failure {
                 return Err(failure);
             }
@@ -383,11 +352,10 @@ impl Relay {
         Ok(self.sequence)
     }
 
-    /// Remembers what is published, unless a cursor was moved meanwhile, as by a republish. `next` is the first row that
-    /// is not published: its revision is not done. False when something is to be read again.
+    /// Remembers what is published, unless a cursor was moved meanwhile, as by a republish. `next` is the first row not
+    /// published: its revision is not done. False when something is to be read again.
     async fn mark(
         &mut self,
-        cursors: &mut BTreeMap<WorkspaceId, Cursor>,
         rows: &[LogRow],
         next: Option<&LogRow>,
         newest: Option<Checkpoint>,
@@ -395,52 +363,23 @@ impl Relay {
         let Some(known) = &mut self.known else { return Ok(false) };
         let (mut published, mut again) = (BTreeMap::new(), 0);
         for row in rows {
-            let Cursor { published: before, reached } = cursors.get(&row.workspace).copied().unwrap_or_default();
-            again += u64::from(row.revision <= reached);
-            let reached = reached.max(row.revision);
+            let Some(cursor) = self.backlog.cursor(&row.workspace) else { continue };
+            again += u64::from(row.revision <= cursor.reached);
             let whole = next.is_none_or(|n| n.workspace != row.workspace || n.revision != row.revision);
             if whole {
-                published.insert(row.workspace.clone(), Published { before, reached, revision: row.revision });
+                let reached = cursor.reached.max(row.revision);
+                let done = Published { before: cursor.published, reached, revision: row.revision };
+                published.insert(row.workspace.clone(), done);
             }
         }
         self.gauges.republished(again);
         let newest = newest.filter(|newest| newest.sequence > known.newest());
         let marked = self.store.mark_published(known, newest, &published).await?;
-        for (workspace, published) in published {
-            cursors.insert(workspace, Cursor { published: published.revision, reached: published.reached });
+        if marked {
+            for (workspace, done) in &published {
+                self.backlog.mark(workspace, done.revision);
+            }
         }
         Ok(marked)
     }
-}
-
-/// What is behind the cursors; behind `ahead` in the workspaces it names.
-async fn behind(store: &Store, ahead: &BTreeMap<WorkspaceId, i64>) -> Result<Behind, StoreError> {
-    let (unpublished, waiting) = store.unpublished(WORKSPACES).await?;
-    let (mut workspaces, mut in_flight) = (Vec::new(), 0);
-    for Unpublished { workspace, published, reached, revision } in unpublished {
-        let after = ahead.get(&workspace).copied().unwrap_or(0).max(published);
-        in_flight += after - published;
-        if revision > after {
-            workspaces.push((workspace, Cursor { published: after, reached: reached.max(after) }));
-        }
-    }
-    Ok(Behind { workspaces, depth: waiting - in_flight })
-}
-
-/// About one batch of the log.
-async fn read(store: &Store, behind: Behind) -> Result<Batch, StoreError> {
-    let Behind { workspaces, depth } = behind;
-    // Each of these workspaces gets its share, so that a busy one cannot starve them.
-    let share = (BATCH / workspaces.len().max(1)).max(1);
-    let (mut cursors, mut rows, mut bytes) = (BTreeMap::new(), Vec::new(), 0);
-    for (workspace, cursor) in workspaces {
-        let found = store.read_log(workspace.id(), cursor.published, share as u64).await?;
-        bytes += found.iter().map(|row| row.data.len()).sum::<usize>();
-        rows.extend(found);
-        cursors.insert(workspace, cursor);
-        if rows.len() >= BATCH || bytes >= BATCH_BYTES {
-            break;
-        }
-    }
-    Ok(Batch { rows, cursors, depth })
 }

@@ -46,7 +46,7 @@ pub use heads::{Heads, Moved};
 pub use history::Position;
 pub use list::{ListQuery, Page};
 pub use log::{LogFilter, LogRow};
-pub use publishing::{Published, Unpublished};
+pub use publishing::{Cursor, Published};
 pub use reaction::{Reaction, Received};
 pub use resource::resource;
 pub use rewinding::Ahead;

@@ -1,9 +1,9 @@
-//! How far the relay has published the log of each workspace.
+//! How far the relay has published the log of each workspace. Nothing here reads all of them in one statement.
 
 use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{
-    CaseStatement, Expr, ExprTrait as _, Func, IntoColumnRef, OnConflict, Order, Query, WindowStatement,
+    CaseStatement, Expr, ExprTrait as _, Func, JoinType, OnConflict, Order, Query, SelectStatement,
 };
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use waymark_domain::WorkspaceId;
@@ -12,9 +12,9 @@ use crate::checkpoints::{Checkpoint, Checkpoints, advance, remember};
 use crate::workspaces::workspace_of;
 use crate::{Error, Position, Store};
 
-/// A workspace that has events to publish.
+/// How far a workspace is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unpublished {
+pub struct Cursor {
     /// The workspace.
     pub workspace: WorkspaceId,
     /// The last revision that is published.
@@ -37,48 +37,57 @@ pub struct Published {
 }
 
 impl Store {
-    /// Workspaces with events to publish, `limit` of them at most, those first that are at the lowest revision; and how
-    /// many revisions wait in all workspaces.
-    pub async fn unpublished(&self, limit: u64) -> Result<(Vec<Unpublished>, i64), Error> {
-        let published = || or_zero(("relay_cursors", "revision"));
-        let revision = || Expr::col(("workspaces", "revision"));
-        let behind = Query::select()
-            .column(("workspaces", "id"))
-            .expr_as(published(), "published")
-            .expr_as(or_zero(("relay_cursors", "reached")), "reached")
-            .column(("workspaces", "revision"))
-            .expr_window_as(revision().sub(published()).sum(), WindowStatement::new(), "waiting")
-            .from("workspaces")
-            .left_join("relay_cursors", Expr::col(("relay_cursors", "workspace")).equals(("workspaces", "id")))
-            .and_where(revision().gt(published()))
-            .take();
-        let rows = self
-            .query_all(
-                Query::select()
-                    .columns(["id", "published", "reached", "revision"])
-                    // PostgreSQL adds bigints up to a numeric.
-                    .expr(Expr::col("waiting").cast_as("bigint"))
-                    .from_subquery(behind, "behind")
-                    .order_by("published", Order::Asc)
-                    .order_by("id", Order::Asc)
-                    .limit(limit),
-            )
-            .await?;
-        let waiting = rows.first().map(|row| row.try_get_by_index(4)).transpose()?.unwrap_or(0);
-        let workspaces = rows.iter().map(|row| {
-            Ok(Unpublished {
+    /// The cursors of workspaces, all in the order of their ids: those after `after`, `limit` at most.
+    pub async fn cursors_after(&self, after: Option<&WorkspaceId>, limit: u64) -> Result<Vec<Cursor>, Error> {
+        let mut select = Query::select();
+        select.from("workspaces").join(JoinType::LeftJoin, "relay_cursors", of_workspace());
+        self.cursors(in_order(&mut select, after, limit)).await
+    }
+
+    /// The cursors of these workspaces, where there are any.
+    pub async fn cursors_of(&self, workspaces: &[WorkspaceId]) -> Result<Vec<Cursor>, Error> {
+        let mut select = Query::select();
+        select.from("workspaces").join(JoinType::LeftJoin, "relay_cursors", of_workspace());
+        select.and_where(Expr::col(("workspaces", "id")).is_in(workspaces.iter().map(WorkspaceId::id)));
+        self.cursors(&mut select).await
+    }
+
+    /// The cursors that were moved back and not marked since, in the order of their workspaces: those after `after`,
+    /// `limit` at most.
+    pub async fn cursors_rewound(&self, after: Option<&WorkspaceId>, limit: u64) -> Result<Vec<Cursor>, Error> {
+        let mut select = Query::select();
+        select.from("relay_cursors").join(JoinType::InnerJoin, "workspaces", of_workspace());
+        select.and_where(Expr::col(("relay_cursors", "rewound")));
+        self.cursors(in_order(&mut select, after, limit)).await
+    }
+
+    /// A cursor that was moved back is where it should be.
+    pub async fn settle(&self, cursor: &Cursor) -> Result<(), Error> {
+        let mut settle = Query::update();
+        settle.table("relay_cursors").value("rewound", false);
+        settle.and_where(Expr::col("workspace").eq(cursor.workspace.id()));
+        settle.and_where(Expr::col("revision").eq(cursor.published));
+        self.execute(&settle).await.map(|_| ())
+    }
+
+    async fn cursors(&self, select: &mut SelectStatement) -> Result<Vec<Cursor>, Error> {
+        let or_zero = |column| Func::coalesce([Expr::col(("relay_cursors", column)), Expr::val(0_i64)]);
+        select.column(("workspaces", "id")).expr(or_zero("revision")).expr(or_zero("reached"));
+        let rows = self.query_all(select.column(("workspaces", "revision"))).await?;
+        let cursors = rows.iter().map(|row| {
+            Ok(Cursor {
                 workspace: workspace_of("workspaces", row.try_get_by_index(0)?)?,
                 published: row.try_get_by_index(1)?,
                 reached: row.try_get_by_index(2)?,
                 revision: row.try_get_by_index(3)?,
             })
         });
-        Ok((workspaces.collect::<Result<_, Error>>()?, waiting))
+        cursors.collect()
     }
 
     /// Remembers what is published, and the newest message of it that the stream has taken, if that is new. False when
-    /// something is to be read again: cursors that were set meanwhile, as by [`Store::republish`], are left as they are,
-    /// and nothing is remembered when another relay has marked or rewound since `known` was read.
+    /// something is to be read again: cursors that were set meanwhile, as by [`Store::republish`], stay as they are, and
+    /// nothing is remembered when another relay has marked or rewound since `known` was read.
     pub async fn mark_published(
         &self,
         known: &mut Checkpoints,
@@ -143,7 +152,14 @@ impl Store {
     }
 }
 
-/// A column of a row that may not be there.
-fn or_zero(column: impl IntoColumnRef) -> Expr {
-    Func::coalesce([Expr::col(column), Expr::val(0_i64)]).into()
+fn of_workspace() -> Expr {
+    Expr::col(("relay_cursors", "workspace")).equals(("workspaces", "id"))
+}
+
+/// A page in the order of ids.
+fn in_order<'a>(select: &'a mut SelectStatement, after: Option<&WorkspaceId>, limit: u64) -> &'a mut SelectStatement {
+    if let Some(after) = after {
+        select.and_where(Expr::col(("workspaces", "id")).gt(after.id()));
+    }
+    select.order_by(("workspaces", "id"), Order::Asc).limit(limit)
 }

@@ -1,7 +1,7 @@
 //! One test, both databases: an empty or migrated database of either engine behind its address.
 
 use anyhow::{Context as _, Result};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend as Backend};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend as Backend, Statement};
 use tempfile::TempDir;
 
 use crate::connection::connect;
@@ -78,6 +78,17 @@ impl TestDatabase {
     /// When the database refuses.
     pub async fn connect(&self) -> Result<DatabaseConnection> {
         connect(&self.url).await
+    }
+
+    /// The number that a question finds which no product path asks.
+    ///
+    /// # Errors
+    /// When the database refuses it, or it finds none.
+    pub async fn number(&self, question: &str) -> Result<i64> {
+        let connection = self.connect().await?;
+        let statement = Statement::from_string(connection.get_database_backend(), question);
+        let row = connection.query_one_raw(statement).await?.with_context(|| format!("{question} finds nothing"))?;
+        Ok(row.try_get_by_index(0)?)
     }
 
     /// Runs statements that no product path does, one after the other.

@@ -4,7 +4,6 @@
 use chrono::{DateTime, Utc};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Meter};
-use waymark_domain::WorkspaceId;
 
 pub(super) struct Gauges {
     service: [KeyValue; 1],
@@ -15,8 +14,6 @@ pub(super) struct Gauges {
     losses: Counter<u64>,
     republished: Counter<u64>,
     last_ack: DateTime<Utc>,
-    /// The workspace that is furthest behind, its cursor, and since when it stands there.
-    stands: Option<(WorkspaceId, i64, DateTime<Utc>)>,
 }
 
 impl Gauges {
@@ -50,7 +47,6 @@ impl Gauges {
                 .with_description("Events published again, after a loss or because an operator asked for it")
                 .build(),
             last_ack: now,
-            stands: None,
         };
         // A series that is born at 1 never increased.
         gauges.losses.add(0, &gauges.service);
@@ -76,24 +72,16 @@ impl Gauges {
         self.losses.add(1, &self.service);
     }
 
-    /// What a replica sees that does not relay, or not yet: `first` is the workspace furthest behind. If the one that
-    /// relays is dead or stuck, its cursor does not move.
-    pub(super) fn waiting(&mut self, depth: i64, first: Option<(&WorkspaceId, i64)>, now: DateTime<Utc>) {
-        let before = self.stands.take();
-        self.stands = first.map(|(workspace, cursor)| match before {
-            Some((same, at, since)) if same == *workspace && at == cursor => (same, at, since),
-            _ => (workspace.clone(), cursor, now),
-        });
-        self.depth.record(depth.unsigned_abs(), &self.service);
-        if depth == 0 {
-            self.age.record(0.0, &self.service);
-        }
-        self.ack_age.record(self.stands.as_ref().map_or(0.0, |(.., since)| seconds(*since, now)), &self.service);
+    /// Nothing waits, or another replica relays and tells.
+    pub(super) fn idle(&self) {
+        self.depth.record(0, &self.service);
+        self.age.record(0.0, &self.service);
+        self.ack_age.record(0.0, &self.service);
     }
 
-    /// What the one that relays sees; `oldest` is the time of the oldest event it has in hand.
-    pub(super) fn relaying(&self, depth: i64, oldest: DateTime<Utc>, now: DateTime<Utc>) {
-        self.depth.record(depth.unsigned_abs(), &self.service);
+    /// So many revisions wait; `oldest` is the time of the oldest event it has in hand.
+    pub(super) fn relaying(&self, depth: u64, oldest: DateTime<Utc>, now: DateTime<Utc>) {
+        self.depth.record(depth, &self.service);
         self.age.record(seconds(oldest, now), &self.service);
         self.ack_age.record(seconds(oldest.max(self.last_ack), now), &self.service);
     }
@@ -111,22 +99,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relay_that_stands_shows_on_a_replica_that_does_not_relay() {
+    fn what_waits_is_told_until_another_relays() {
         let (telemetry, start) = (Telemetry::local().unwrap(), DateTime::UNIX_EPOCH);
-        let ack_age = || {
+        let told = |name: &str| {
             let text = telemetry.prometheus().unwrap();
-            let line = text.lines().find(|line| line.starts_with("waymark_relay_ack_age_seconds{")).unwrap().to_owned();
+            let line = text.lines().find(|line| line.starts_with(&format!("{name}{{"))).unwrap().to_owned();
             line.rsplit_once(' ').unwrap().1.to_owned()
         };
         let mut gauges = Gauges::new("roadmap", &telemetry.meter(), start);
-        let acme = WorkspaceId::from_id("acme").unwrap();
-        let at = |cursor| Some((&acme, cursor));
-        gauges.waiting(3, at(7), start);
-        gauges.waiting(5, at(7), start + TimeDelta::seconds(90));
-        assert_eq!(ack_age(), "90");
-        gauges.waiting(4, at(8), start + TimeDelta::seconds(91));
-        assert_eq!(ack_age(), "0");
-        gauges.waiting(0, None, start + TimeDelta::seconds(300));
-        assert_eq!(ack_age(), "0");
+        let now = start + TimeDelta::seconds(90);
+        gauges.relaying(3, start, now);
+        assert_eq!((told("waymark_outbox_depth"), told("waymark_relay_ack_age_seconds")), ("3".into(), "90".into()));
+        gauges.acknowledged(1, now);
+        gauges.relaying(2, start, now);
+        assert_eq!(
+            (told("waymark_outbox_age_seconds"), told("waymark_relay_ack_age_seconds")),
+            ("90".into(), "0".into())
+        );
+        gauges.idle();
+        assert_eq!((told("waymark_outbox_depth"), told("waymark_outbox_age_seconds")), ("0".into(), "0".into()));
     }
 }

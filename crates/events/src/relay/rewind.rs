@@ -2,8 +2,8 @@
 //! filled again from the log: the relay comes back to the newest checkpoint that the stream confirms, moves the cursors
 //! of what was published behind it to what the stream holds up to there, and publishes on.
 //!
-//! The database says that a rewind is under way until it is done, so one that is interrupted is gone through again. Each
-//! step only moves cursors back to where the stream is.
+//! The database says that a rewind is under way until it is done, so one that is interrupted is gone through again:
+//! each step only moves cursors back to where the stream is.
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use waymark_store::{Ahead, Checkpoint, Checkpoints};

@@ -132,3 +132,38 @@ async fn found(request: RawMessageBuilder<WithHeaders>) -> Result<Option<StreamM
         Err(error) => Err(RelayError::Broker(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_nats::jetstream;
+    use waymark_testkit::NatsServer;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_last_message_before_another_is_found() {
+        let nats = NatsServer::start().await.unwrap();
+        let context = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+        Stream::open(&context, "test", 1).await.unwrap();
+        // A busy workspace, one with a few messages far apart, one whose messages are all late, one with none.
+        let of = |sequence: u64| match sequence {
+            3 | 4 | 11 | 29 => "rare",
+            30.. => "late",
+            _ => "busy",
+        };
+        for sequence in 1..=40 {
+            let subject = format!("waymark.test.{}.products.p{sequence}.created", of(sequence));
+            context.publish(subject, "".into()).await.unwrap().await.unwrap();
+        }
+        let stream = Stream::open(&context, "test", 1).await.unwrap();
+        assert_eq!(stream.last, 40);
+        for workspace in ["busy", "rare", "late", "none"] {
+            let id = WorkspaceId::from_id(workspace).unwrap();
+            for end in 1..=41 {
+                let found = stream.last_of(&id, end).await.unwrap().map(|held| held.sequence);
+                let last = (1..=end.min(40)).rev().find(|sequence| of(*sequence) == workspace);
+                assert_eq!(found, last, "{workspace} up to {end}");
+            }
+        }
+    }
+}

@@ -60,7 +60,7 @@ async fn nine_of_alpha(host: &Host, store: &Store, nats: &mut NatsServer) -> Nat
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_tail_is_noticed_by_the_relay_that_runs() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(11);
         let (store, _database) = store(engine, &host).await.unwrap();
         let mut nats = NatsServer::start().await.unwrap();
@@ -81,7 +81,7 @@ async fn a_lost_tail_is_noticed_by_the_relay_that_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_tail_is_noticed_by_a_relay_that_starts() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (before, _) = host(12);
         let (store, _database) = store(engine, &before).await.unwrap();
         let mut nats = NatsServer::start().await.unwrap();
@@ -101,7 +101,7 @@ async fn a_lost_tail_is_noticed_by_a_relay_that_starts() {
 /// The tail is lost, and a program that keeps no checkpoints goes on before one that does.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_published_behind_a_lost_tail_is_published_again() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (before, _) = host(14);
         let (store, database) = store(engine, &before).await.unwrap();
         let mut nats = NatsServer::start().await.unwrap();
@@ -188,7 +188,7 @@ async fn a_loss_after_a_late_notice_finds_what_is_missing_before_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_was_made_anew_is_filled_again() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(19);
         let (store, _database) = store(engine, &host).await.unwrap();
         let mut nats = NatsServer::start().await.unwrap();
@@ -233,7 +233,7 @@ async fn a_stream_that_was_lost_before_it_was_known_is_filled_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rewind_that_was_interrupted_is_finished() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (before, _) = host(22);
         let (store, _database) = store(engine, &before).await.unwrap();
         let mut nats = NatsServer::start().await.unwrap();

@@ -13,7 +13,7 @@ use waymark_proto::events::v1::RepublishEventsRequest;
 use waymark_proto::events::v1::events_service_server::EventsService as _;
 use waymark_store::{Store, StoreOptions};
 use waymark_testkit::sample::{Products, call, created, product, store};
-use waymark_testkit::{Engine, NatsServer, host, wait_until};
+use waymark_testkit::{Engine, NatsServer, TestDatabase, host, wait_until};
 
 use crate::{nothing, relay};
 
@@ -68,7 +68,7 @@ async fn check(store: &Store, nats: &NatsServer, workspaces: &[&str]) -> Result<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outages_of_the_broker_delay_events_and_lose_none() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(1);
         let (store, _database) = store(engine, &host).await.unwrap();
         let mut nats = NatsServer::start().await.unwrap();
@@ -108,7 +108,7 @@ async fn outages_of_the_broker_delay_events_and_lose_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_from_a_clock_that_was_ahead_does_not_stop_the_relay() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(5);
         let (store, database) = store(engine, &host).await.unwrap();
         let (ahead, hand) = waymark_testkit::host(6);
@@ -143,4 +143,76 @@ async fn two_relays_and_a_repeated_batch_store_each_event_once() {
     let revisions: Vec<i64> = published(&nats, "roadmap").await.into_iter().map(|(_, revision, _)| revision).collect();
     assert_eq!(revisions, (1..=40).collect::<Vec<_>>());
     host.stop(Vec::new()).await;
+}
+
+/// Rows of cursors and workspaces that PostgreSQL has read for others than this test.
+async fn read(database: &TestDatabase) -> i64 {
+    // What a connection has read is told at the latest when it ends.
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    wait_until("the connections end", LIMIT, async || database.number(others).await.unwrap() == 0).await;
+    let read = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables
+                WHERE relname IN ('workspaces', 'relay_cursors')";
+    database.number(read).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_relay_reads_does_not_depend_on_how_many_workspaces_there_are() {
+    const WORKSPACES: i64 = 5_000;
+    const ROUNDS: i64 = 20;
+    let (host, _) = host(7);
+    let (store, database) = store(Engine::Postgres, &host).await.unwrap();
+    let nats = NatsServer::start().await.unwrap();
+    relay(&host, &store, &nats).await;
+    write(&store, "alpha", 1).await;
+    relayed(&store, &nats, &["alpha"], "the first event is published").await;
+    host.stop(Vec::new()).await;
+    store.close().await.unwrap();
+    database
+        .execute(&[
+            &format!(
+                "INSERT INTO workspaces (id, revision) SELECT 'w' || n, 1 FROM generate_series(1, {WORKSPACES}) n"
+            ),
+            "INSERT INTO relay_cursors (workspace, revision, sequence, reached)
+             SELECT id, 1, 1, 1 FROM workspaces WHERE id <> 'alpha'",
+            "VACUUM ANALYZE",
+        ])
+        .await
+        .unwrap();
+    let before = read(&database).await;
+
+    let (host, _) = waymark_testkit::host(8);
+    let store = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await.unwrap();
+    relay(&host, &store, &nats).await;
+    for _ in 0..ROUNDS {
+        write(&store, "alpha", 1).await;
+        relayed(&store, &nats, &["alpha"], "an event is published").await;
+    }
+    host.stop(Vec::new()).await;
+    store.close().await.unwrap();
+    let read = read(&database).await - before;
+    // All are compared once, when it begins; from then on a round reads what has moved.
+    let (once, each) = (4 * WORKSPACES, 100);
+    assert!(read <= once + ROUNDS * each, "{read} rows in {ROUNDS} rounds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_republish_is_noticed_though_nothing_moves() {
+    for engine in Engine::each() {
+        let (host, _) = host(9);
+        let (store, database) = store(engine, &host).await.unwrap();
+        let nats = NatsServer::start().await.unwrap();
+        relay(&host, &store, &nats).await;
+        write(&store, "alpha", 6).await;
+        relayed(&store, &nats, &["alpha"], "the events are published").await;
+        let other = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await.unwrap();
+        assert_eq!(other.republish(&WorkspaceId::from_id("alpha").unwrap(), 2).await.unwrap(), 5);
+        wait_until("the events are published again", LIMIT, async || {
+            let metrics = host.telemetry.prometheus().unwrap();
+            metrics.lines().any(|line| line.starts_with("waymark_relay_republished_total{") && line.ends_with(" 5"))
+        })
+        .await;
+        let rewound = "SELECT count(*) FROM relay_cursors WHERE rewound";
+        wait_until("the mark is taken off", LIMIT, async || database.number(rewound).await.unwrap() == 0).await;
+        host.stop(Vec::new()).await;
+    }
 }
