@@ -1,4 +1,4 @@
-//! How far this service has read the logs of others in the same process.
+//! How far this service has read the logs of others in the same process. For streams it is `stream_position.rs`.
 
 use std::collections::HashMap;
 
@@ -20,6 +20,14 @@ impl Store {
             Ok((workspace, row.try_get_by_index(1)?))
         });
         pairs.collect()
+    }
+
+    /// The last revision of one workspace of the service `source` whose events this service has handled; 0 before any.
+    pub async fn consumed_of(&self, source: &str, workspace: &WorkspaceId) -> Result<i64, Error> {
+        let mut select = Query::select();
+        select.column("revision").from("bus_cursors").and_where(Expr::col("source").eq(source));
+        select.and_where(Expr::col("workspace").eq(workspace.id()));
+        Ok(self.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
     }
 
     /// Remembers that this service has handled the events of `workspace` up to `revision`.
