@@ -1,6 +1,7 @@
 //! Trying and giving up: an event that fails is tried again after a while, and set aside as a dead letter when it keeps
-//! failing, so that it does not hold up those behind it. An outage is not the event's fault: it only delays.
+//! failing, so that it does not hold up those behind it for ever. An outage is not the event's fault: it only delays.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -8,7 +9,7 @@ use waymark_store::{Received, Store};
 
 use crate::causes::chain;
 use crate::instruments::Instruments;
-use crate::subscription::Subscription;
+use crate::subscription::{Subscription, Topic};
 
 /// A failing event is tried this often before it becomes a dead letter.
 const ATTEMPTS: u32 = 6;
@@ -21,11 +22,17 @@ pub(crate) enum Attempt {
     Again(Duration),
 }
 
-/// Attempts at the events of one topic, one event after the other.
+/// What the events of one topic come to.
+pub(crate) struct Intake {
+    pub(crate) store: Store,
+    pub(crate) subscription: Subscription,
+    pub(crate) topic: Topic,
+    pub(crate) instruments: Instruments,
+}
+
+/// Attempts at the events of one workspace, one event after the other.
 pub(crate) struct Attempts {
-    store: Store,
-    subscription: Subscription,
-    instruments: Instruments,
+    intake: Arc<Intake>,
     /// The event that is tried.
     event: Uuid,
     /// How often it was tried in vain.
@@ -35,15 +42,20 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Attempts whose dead letters go to `store`.
-    pub(crate) fn new(store: Store, subscription: Subscription, instruments: Instruments) -> Self {
-        Self { store, subscription, instruments, event: Uuid::nil(), tried: 0, failed: 0 }
+    /// Attempts whose effects and dead letters go to the intake's store.
+    pub(crate) fn new(intake: &Arc<Intake>) -> Self {
+        Self { intake: Arc::clone(intake), event: Uuid::nil(), tried: 0, failed: 0 }
+    }
+
+    /// Whether the event at hand failed before.
+    pub(crate) fn in_vain(&self) -> bool {
+        self.tried > 0
     }
 
     /// Handles an event once.
     pub(crate) async fn attempt(&mut self, event: &Received) -> Attempt {
         self.turn_to(event);
-        let Err(error) = self.subscription.handle(event.clone()).await else { return Attempt::Settled };
+        let Err(error) = self.intake.subscription.handle(event.clone()).await else { return Attempt::Settled };
         let outage = error.is_transient();
         self.tried += 1;
         self.failed += u32::from(!outage);
@@ -72,10 +84,10 @@ impl Attempts {
     async fn set_aside(&self, event: &Received, reason: &str) -> Attempt {
         let attempts = i32::try_from(self.failed).unwrap_or(i32::MAX);
         let (source, workspace, r#type) = (event.source.as_str(), event.workspace.id(), event.event_type.as_str());
-        match self.store.set_aside(event, reason, attempts).await {
+        match self.intake.store.set_aside(event, reason, attempts).await {
             Ok(()) => {
                 tracing::error!(event = %event.event_id, source, workspace, r#type, error = reason, "event set aside as a dead letter");
-                self.instruments.set_aside();
+                self.intake.instruments.set_aside();
                 Attempt::Settled
             }
             Err(error) => {

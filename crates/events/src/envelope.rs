@@ -47,6 +47,11 @@ pub(crate) fn subject_filter(service: &str, event_type: &str) -> Option<String> 
     event::subject(event_type).map(|(collection, verb)| format!("waymark.{service}.*.{collection}.*.{verb}"))
 }
 
+/// The workspace of a subject.
+pub(crate) fn workspace_of(subject: &str) -> Option<waymark_domain::WorkspaceId> {
+    waymark_domain::WorkspaceId::from_id(subject.split('.').nth(2)?).ok()
+}
+
 /// The contract's form of a log row.
 pub(crate) fn to_proto(row: &LogRow) -> Result<pb::Event, EnvelopeError> {
     let value = event::to_bytes(&row.event_type, &row.data)?;
@@ -255,6 +260,7 @@ mod tests {
             assert_eq!(received, to_received("roadmap", sent.clone()));
         }
         assert_eq!(subject("roadmap", &sent), "waymark.roadmap.acme.products.p.created");
+        assert_eq!(workspace_of(&subject("roadmap", &sent)), Some(sent.workspace.clone()));
         assert_eq!(subject_filter("roadmap", &sent.event_type).unwrap(), "waymark.roadmap.*.products.*.created");
     }
 

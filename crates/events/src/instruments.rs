@@ -11,6 +11,7 @@ use crate::subscription::{Subscription, Topic};
 pub(crate) struct Instruments {
     lag: Gauge<u64>,
     dead_letters: Counter<u64>,
+    rewinds: Counter<u64>,
     labels: [KeyValue; 2],
 }
 
@@ -21,9 +22,17 @@ impl Instruments {
         let waiting = "Events that wait for this consumer; within one process, revisions";
         let dead_letters =
             meter.u64_counter("waymark.dead_letters").with_description("Events set aside as dead letters").build();
-        // A series that is born at 1 never increased, so no alert would tell of the first dead letter.
+        let rewinds = meter
+            .u64_counter("waymark.consumer.rewinds")
+            .with_description(
+                "Times that a stream was no longer the one that was read, and a part of it was read again",
+            )
+            .build();
+        // A series that is born at 1 never increased, so no alert would tell of the first.
         dead_letters.add(0, &labels);
-        Self { lag: meter.u64_gauge("waymark.consumer.lag").with_description(waiting).build(), dead_letters, labels }
+        rewinds.add(0, &labels);
+        let lag = meter.u64_gauge("waymark.consumer.lag").with_description(waiting).build();
+        Self { lag, dead_letters, rewinds, labels }
     }
 
     /// So much waits.
@@ -34,5 +43,10 @@ impl Instruments {
     /// An event became a dead letter.
     pub(crate) fn set_aside(&self) {
         self.dead_letters.add(1, &self.labels);
+    }
+
+    /// The stream lost messages that were read, and is read again from before them.
+    pub(crate) fn rewound(&self) {
+        self.rewinds.add(1, &self.labels);
     }
 }

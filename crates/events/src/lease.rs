@@ -1,8 +1,8 @@
-//! Who may relay.
+//! Who may relay, and who may consume.
 //!
-//! The lease only keeps two relays from working at once. Even if clocks lie and two hold it, no event is stored out of
+//! A lease only keeps two from working at once. Even if clocks lie and two relays hold it, no event is stored out of
 //! order, as each is published for one place in the stream, nor twice, as the broker knows the message ids of the last
-//! hour.
+//! hour. Two consumers repeat what the inbox knows.
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,11 @@ impl Lease {
     /// The lease `name` for `holder`, who is told from others by it.
     pub(crate) fn new(name: String, holder: String) -> Self {
         Self { name, holder, since: None }
+    }
+
+    /// Who wants it.
+    pub(crate) fn holder(&self) -> &str {
+        &self.holder
     }
 
     /// When the lease was last taken or renewed, while it surely holds.

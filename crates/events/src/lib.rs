@@ -10,6 +10,7 @@ pub mod consumer;
 mod envelope;
 mod instruments;
 mod lease;
+mod places;
 mod relay;
 mod service;
 mod subscription;

@@ -33,7 +33,7 @@ impl Topic {
 /// What a service listens to.
 #[derive(Clone)]
 pub struct Subscription {
-    /// The service's own name; the durable consumer is called so.
+    /// The service's own name; its positions, lease and inbox are kept under it.
     pub consumer: &'static str,
     /// What it listens to.
     pub topics: Vec<Topic>,

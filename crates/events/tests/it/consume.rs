@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, thiserror::Error)]
 #[error("poison")]
-struct Poison;
+pub struct Poison;
 impl Failure for Poison {
     fn kind(&self) -> FailureKind {
         FailureKind::Refused

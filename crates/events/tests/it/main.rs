@@ -5,7 +5,10 @@
 mod consume;
 mod loss;
 mod relay;
+mod rewind;
+mod side_by_side;
 mod watch;
+mod world;
 
 use std::sync::Arc;
 

@@ -1,0 +1,374 @@
+//! One session of a consumer: from the position that is saved, workspaces side by side, each in order, until something
+//! goes wrong or the process ends. What is not saved by then is read again, and the inbox knows it.
+//!
+//! An event that fails parks its workspace: it is then read apart, with its own wait between attempts, while the others
+//! flow on, and flows with them again when it has caught up. One task decides that, which also knows what it has left
+//! to the parked workspace. If not even the parking can be saved, the database is away, which is everybody's: the
+//! event is then tried again in its place.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::Instrument as _;
+use waymark_domain::WorkspaceId;
+use waymark_runtime::Host;
+use waymark_store::{Error as StoreError, StreamPosition, StreamReader};
+
+use super::lanes::{Lanes, Next, Owing};
+use super::stream::{Delivery, EventStream, Message, Reading};
+use crate::attempt::{Attempt, Attempts, Intake, backoff};
+use crate::causes::chain;
+use crate::envelope;
+use crate::lease::Lease;
+use crate::places::Places;
+
+/// How often the position is saved and the lease looked at.
+const SAVE: Duration = Duration::from_secs(1);
+/// How often the broker is asked how many events wait, and whether the stream is still the same.
+const LOOK: Duration = Duration::from_secs(5);
+/// Workspaces parked at most. So many that fail at once are an outage.
+const PARKED: usize = 1_024;
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("saving how far the stream was read")]
+    Store(#[from] StoreError),
+    #[error("reading from JetStream: {0}")]
+    Broker(String),
+    #[error("another replica has taken over")]
+    TakenOver,
+    #[error("the stream is no longer the one that was read")]
+    Lost,
+}
+
+/// What the tasks of a session share.
+struct Session {
+    intake: Arc<Intake>,
+    reader: StreamReader,
+    stream: EventStream,
+    places: Places,
+    parking: Arc<Semaphore>,
+}
+
+/// A parked workspace, and how far it is.
+struct Parked {
+    workspace: WorkspaceId,
+    /// The sequence behind the last message that is settled.
+    next: u64,
+    attempts: Attempts,
+    /// Its share of [`PARKED`].
+    _permit: OwnedSemaphorePermit,
+}
+
+/// With what a task of a session is done.
+enum Done {
+    /// With what is at hand in the workspace.
+    AtHand(WorkspaceId),
+    /// With parking the workspace at the message at hand; it is read on after this time.
+    Parked(Parked, Duration),
+    /// With what was left to the parked workspace.
+    CaughtUp(Parked),
+    /// With nothing, as the session ends.
+    Ended,
+    /// With nothing, as another replica has taken over.
+    TakenOver,
+}
+
+/// Reads and handles until the process ends.
+pub(super) async fn run(
+    host: &Host,
+    client: &async_nats::Client,
+    intake: &Arc<Intake>,
+    lease: &mut Lease,
+) -> Result<(), Ended> {
+    let topic = intake.topic;
+    let stream = EventStream::open(client, topic).await.map_err(Ended::Broker)?;
+    let reader = intake.store.take_over(intake.subscription.consumer, topic.source, lease.holder()).await?;
+    let reading = begin(intake, &stream, &reader).await?;
+    let (position, parked) = reader.load().await?;
+    let mut lanes = Lanes::new(position, &parked);
+    let places = Places::new(host.shutdown.token().child_token());
+    let parking = Arc::new(Semaphore::new(PARKED));
+    let session = Arc::new(Session { intake: Arc::clone(intake), reader, stream, places, parking });
+    let mut tasks = JoinSet::new();
+    for parked in parked {
+        let (session, owing) = (Arc::clone(&session), lanes.owing(&parked.workspace));
+        tasks.spawn(async move { session.resume(parked.workspace, parked.sequence, owing).await }.in_current_span());
+    }
+    let ended = session.read(host, lease, reading, &mut lanes, &mut tasks).await;
+    session.places.end();
+    while let Some(done) = tasks.join_next().await {
+        if let Done::AtHand(workspace) = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
+            // The next of its workspace is left to the next session.
+            let _ = lanes.done(&workspace);
+        }
+    }
+    if !matches!(ended, Err(Ended::TakenOver)) {
+        session.reader.advance(lanes.position()).await?;
+    }
+    ended
+}
+
+/// Where reading goes on; the position is saved that it goes on from.
+async fn begin(intake: &Intake, stream: &EventStream, reader: &StreamReader) -> Result<Reading, Ended> {
+    let (mut position, _) = reader.load().await?;
+    if position == StreamPosition::START {
+        position = stream.acknowledged(&intake.subscription).await.map_err(Ended::Broker)?;
+        if !reader.advance(position).await? {
+            return Err(Ended::TakenOver);
+        }
+    }
+    if !stream.is_lost(position).await.map_err(Ended::Broker)? {
+        return stream.read_after(position).await.map_err(Ended::Broker);
+    }
+    let (back, reading) = stream.read_since(position).await.map_err(Ended::Broker)?;
+    if !reader.rewind(back).await? {
+        return Err(Ended::TakenOver);
+    }
+    let (source, was, sequence) = (intake.topic.source, position.sequence, back.sequence);
+    tracing::warn!(
+        source,
+        was,
+        sequence,
+        "the stream has lost messages that were read; it is read again from where it may be new"
+    );
+    intake.instruments.rewound();
+    Ok(reading)
+}
+
+impl Session {
+    /// Hands out what is read, and decides what follows from what was done.
+    async fn read(
+        self: &Arc<Self>,
+        host: &Host,
+        lease: &mut Lease,
+        mut reading: Reading,
+        lanes: &mut Lanes,
+        tasks: &mut JoinSet<Done>,
+    ) -> Result<(), Ended> {
+        let (mut save, mut look, mut saved) = (interval(SAVE), interval(LOOK), lanes.position());
+        save.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = host.shutdown.begun() => return Ok(()),
+                delivery = reading.next(), if lanes.has_room() => match delivery.map_err(Ended::Broker)? {
+                    Delivery::Message(message) => self.begin(lanes.receive(message), tasks),
+                    Delivery::Foreign(position, subject) => {
+                        tracing::error!(subject, "not an event; dropped");
+                        lanes.pass(position);
+                    }
+                },
+                Some(done) = tasks.join_next() => {
+                    let done = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+                    self.follow(done, lanes, tasks)?;
+                }
+                _ = save.tick() => {
+                    match lease.hold(&self.intake.store).await {
+                        Ok(true) => {}
+                        Ok(false) => return Err(Ended::TakenOver),
+                        // Nobody else can have it either; and what this one saves is refused if somebody has.
+                        Err(error) => tracing::debug!(error = %chain(&error), "the consumer's lease is not renewed"),
+                    }
+                    if saved != lanes.position() {
+                        match self.reader.advance(lanes.position()).await {
+                            Ok(true) => saved = lanes.position(),
+                            Ok(false) => return Err(Ended::TakenOver),
+                            Err(error) => tracing::warn!(error = %chain(&error), "the position is not saved; trying again"),
+                        }
+                    }
+                }
+                // Also while nothing is read.
+                _ = look.tick() => tokio::select! {
+                    () = host.shutdown.begun() => return Ok(()),
+                    looked = self.look(&mut reading, lanes) => looked?,
+                },
+            }
+        }
+    }
+
+    /// Looks at the stream from outside. A broker that does not answer is for the reading to find out.
+    async fn look(&self, reading: &mut Reading, lanes: &Lanes) -> Result<(), Ended> {
+        if self.stream.is_lost(lanes.position()).await.unwrap_or(false) {
+            return Err(Ended::Lost);
+        }
+        if let Some(waiting) = reading.waiting().await.map_err(Ended::Broker)? {
+            self.intake.instruments.waiting(waiting + lanes.waiting());
+        }
+        Ok(())
+    }
+
+    fn begin(self: &Arc<Self>, next: Option<Next>, tasks: &mut JoinSet<Done>) {
+        let session = Arc::clone(self);
+        match next {
+            Some(Next::Try(message)) => {
+                tasks.spawn(async move { session.attempt(message).await }.in_current_span());
+            }
+            Some(Next::Park(workspace, at)) => {
+                tasks.spawn(async move { session.make_room(workspace, at).await }.in_current_span());
+            }
+            None => {}
+        }
+    }
+
+    fn follow(self: &Arc<Self>, done: Done, lanes: &mut Lanes, tasks: &mut JoinSet<Done>) -> Result<(), Ended> {
+        let session = Arc::clone(self);
+        match done {
+            Done::AtHand(workspace) => self.begin(lanes.done(&workspace), tasks),
+            Done::Parked(parked, pause) => {
+                let owing = lanes.parked(&parked.workspace);
+                tasks.spawn(async move { session.catch_up(parked, owing, pause).await }.in_current_span());
+            }
+            Done::CaughtUp(parked) => {
+                let owing = lanes.caught_up(&parked.workspace, parked.next);
+                tasks.spawn(async move { session.catch_up(parked, owing, Duration::ZERO).await }.in_current_span());
+            }
+            Done::Ended => {}
+            Done::TakenOver => return Err(Ended::TakenOver),
+        }
+        Ok(())
+    }
+
+    /// Handles a message in its turn; parks its workspace when that fails.
+    async fn attempt(&self, message: Message) -> Done {
+        let mut attempts = Attempts::new(&self.intake);
+        loop {
+            let Some(place) = self.places.take().await else { return Done::Ended };
+            let attempt = attempts.receive(&message).await;
+            drop(place);
+            let Attempt::Again(pause) = attempt else { return Done::AtHand(message.workspace) };
+            if let Ok(permit) = Arc::clone(&self.parking).try_acquire_owned() {
+                let (workspace, next) = (message.workspace.clone(), message.position.sequence);
+                let parked = Parked { workspace, next, attempts, _permit: permit };
+                attempts = match self.park(parked).await {
+                    Ok(Some(parked)) => return Done::Parked(parked, pause),
+                    Ok(None) => return Done::TakenOver,
+                    Err(Parked { attempts, .. }) => attempts,
+                };
+            }
+            if !self.places.pause(pause).await {
+                return Done::Ended;
+            }
+        }
+    }
+
+    /// Parks a workspace whose messages are too many to be kept, from `next` on.
+    async fn make_room(&self, workspace: WorkspaceId, next: u64) -> Done {
+        let Ok(permit) = Arc::clone(&self.parking).acquire_owned().await else { return Done::Ended };
+        let mut parked = Parked { workspace, next, attempts: Attempts::new(&self.intake), _permit: permit };
+        let mut failures = 0;
+        loop {
+            parked = match self.park(parked).await {
+                Ok(Some(parked)) => return Done::Parked(parked, Duration::ZERO),
+                Ok(None) => return Done::TakenOver,
+                Err(parked) => parked,
+            };
+            failures += 1;
+            if !self.places.pause(backoff(failures)).await {
+                return Done::Ended;
+            }
+        }
+    }
+
+    /// Saves that a workspace is parked; `None` when another has taken over, the same back when it cannot be saved.
+    async fn park(&self, parked: Parked) -> Result<Option<Parked>, Parked> {
+        match self.reader.park(&parked.workspace, parked.next).await {
+            Ok(true) => Ok(Some(parked)),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                let (workspace, error) = (parked.workspace.id(), chain(&error));
+                tracing::debug!(workspace, error, "the workspace is not parked; trying again");
+                Err(parked)
+            }
+        }
+    }
+
+    /// Goes on with a workspace that an earlier session has parked.
+    async fn resume(&self, workspace: WorkspaceId, next: u64, owing: Option<Owing>) -> Done {
+        let Ok(permit) = Arc::clone(&self.parking).acquire_owned().await else { return Done::Ended };
+        let parked = Parked { workspace, next, attempts: Attempts::new(&self.intake), _permit: permit };
+        self.catch_up(parked, owing, Duration::ZERO).await
+    }
+
+    /// Reads what was left to a parked workspace, and no more; with nothing left it is parked no longer.
+    async fn catch_up(&self, mut parked: Parked, owing: Option<Owing>, mut pause: Duration) -> Done {
+        let Some(Owing { until, owed }) = owing else {
+            if let Err(error) = self.reader.unpark(&parked.workspace).await {
+                let (workspace, error) = (parked.workspace.id(), chain(&error));
+                tracing::debug!(workspace, error, "the workspace counts as parked at the next start");
+            }
+            return Done::AtHand(parked.workspace);
+        };
+        let (mut failures, mut saved) = (0, Instant::now());
+        while parked.next <= until {
+            if !self.places.pause(pause).await {
+                return Done::Ended;
+            }
+            let Some(place) = self.places.take().await else { return Done::Ended };
+            let message = match self.rest(&parked, until).await {
+                Ok(message) => message,
+                Err(error) => {
+                    let workspace = parked.workspace.id();
+                    tracing::debug!(workspace, error, "the parked workspace is not read; trying again");
+                    failures += 1;
+                    pause = backoff(failures);
+                    continue;
+                }
+            };
+            failures = 0;
+            let Some(message) = message else {
+                parked.next = until + 1;
+                break;
+            };
+            if let Attempt::Again(again) = parked.attempts.receive(&message).await {
+                pause = again;
+                continue;
+            }
+            drop(place);
+            (pause, parked.next) = (Duration::ZERO, message.position.sequence + 1);
+            let _ = owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |owed| owed.checked_sub(1));
+            // What was set aside is not in the inbox, and an operator may have dealt with it before the next start.
+            if parked.attempts.in_vain() || saved.elapsed() >= SAVE {
+                match self.reader.park(&parked.workspace, parked.next).await {
+                    Ok(true) => saved = Instant::now(),
+                    Ok(false) => return Done::TakenOver,
+                    Err(error) => {
+                        tracing::debug!(error = %chain(&error), "how far the workspace is will be saved later");
+                    }
+                }
+            }
+        }
+        Done::CaughtUp(parked)
+    }
+
+    /// The next message of what was left to a parked workspace; `None` when there is no more.
+    async fn rest(&self, parked: &Parked, until: u64) -> Result<Option<Message>, String> {
+        let message = self.stream.next_of(&parked.workspace, parked.next).await?;
+        // What the stream came past and does not have was removed from it.
+        if message.is_none() && !self.stream.reaches(until).await? {
+            return Err("the broker does not have it yet".into());
+        }
+        Ok(message.filter(|message| message.position.sequence <= until))
+    }
+}
+
+impl Attempts {
+    /// Handles a message once.
+    async fn receive(&mut self, message: &Message) -> Attempt {
+        match envelope::from_nats(&message.headers, &message.payload) {
+            Ok((event, None)) => self.attempt(&event).await,
+            Ok((event, Some(fault))) => self.refuse(&event, &fault.to_string()).await,
+            Err(error) => {
+                // Not an event of Waymark: it cannot be kept as one either, only reported.
+                let (workspace, sequence) = (message.workspace.id(), message.position.sequence);
+                tracing::error!(workspace, sequence, %error, "not an event; dropped");
+                Attempt::Settled
+            }
+        }
+    }
+}

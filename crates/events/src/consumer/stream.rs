@@ -1,0 +1,214 @@
+//! What a consumer asks of JetStream: the messages behind a position, in order; those of one workspace; and whether the
+//! stream is still the one that was read. It keeps nothing there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::datetime::{self, DateTime as Timestamp};
+use async_nats::jetstream::consumer::pull::{self, Config};
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy};
+use async_nats::jetstream::context::ConsumerInfoErrorKind::{NotFound, StreamNotFound};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{RawMessageError, RawMessageErrorKind, Stream};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
+use waymark_domain::WorkspaceId;
+use waymark_store::StreamPosition;
+
+use crate::envelope::{self, stream_name};
+use crate::subscription::{Subscription, Topic};
+
+/// How long an answer of the broker is waited for.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Messages asked for at once.
+const BATCH: usize = 256;
+/// How often the broker says that it is there when nothing is to be delivered; twice as long a silence is a fault.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long the broker keeps a consumer that asks for nothing.
+const INACTIVE: Duration = Duration::from_mins(1);
+/// How far the clocks of brokers may be apart.
+const SKEW: Duration = Duration::from_hours(24);
+
+/// The stream of a topic's events.
+#[derive(Clone)]
+pub(super) struct EventStream {
+    stream: Stream,
+    topic: Topic,
+}
+
+/// A message of a workspace.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) workspace: WorkspaceId,
+    pub(super) position: StreamPosition,
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Bytes,
+}
+
+/// What reading on brings.
+pub(super) enum Delivery {
+    /// A message of a workspace.
+    Message(Message),
+    /// A message of no workspace, under this subject.
+    Foreign(StreamPosition, String),
+}
+
+/// The messages of the wanted types behind a position.
+pub(super) struct Reading {
+    consumer: Consumer<Config>,
+    messages: pull::Stream,
+    /// How many messages came.
+    received: u64,
+}
+
+impl EventStream {
+    /// The stream, which its service has made.
+    pub(super) async fn open(client: &async_nats::Client, topic: Topic) -> Result<Self, String> {
+        let mut context = async_nats::jetstream::new(client.clone());
+        context.set_timeout(ANSWER);
+        let stream = context.get_stream(stream_name(topic.source)).await.map_err(|e| e.to_string())?;
+        Ok(Self { stream, topic })
+    }
+
+    /// Up to where the durable consumer of the subscription has acknowledged everything. Programs that kept their
+    /// position there, which still do on a database that is shared with them, have one.
+    pub(super) async fn acknowledged(&self, subscription: &Subscription) -> Result<StreamPosition, String> {
+        let sequence = match self.stream.consumer_info(subscription.consumer).await {
+            Ok(info) => info.ack_floor.stream_sequence,
+            Err(error) if error.kind() == NotFound => return Ok(StreamPosition::START),
+            Err(error) => return Err(error.to_string()),
+        };
+        Ok(self.position(sequence).await?.unwrap_or(StreamPosition { sequence, ..StreamPosition::START }))
+    }
+
+    /// Whether the stream is not the one that was read up to `position`, as after its store was lost or put back to an
+    /// older copy: its message there is another, or it does not reach so far. A message that is no longer kept is no
+    /// loss.
+    pub(super) async fn is_lost(&self, position: StreamPosition) -> Result<bool, String> {
+        if position.sequence == 0 {
+            return Ok(false);
+        }
+        if let Some(found) = self.position(position.sequence).await? {
+            return Ok(found != position);
+        }
+        Ok(!self.reaches(position.sequence).await?)
+    }
+
+    /// Reads on behind `position`.
+    pub(super) async fn read_after(&self, position: StreamPosition) -> Result<Reading, String> {
+        self.read(DeliverPolicy::ByStartSequence { start_sequence: position.sequence + 1 }).await
+    }
+
+    /// Reads what may have been stored since the message at `position` was, in a stream that is no longer the one it
+    /// was in; and the position this begins behind. What is new was stored later, whatever its sequence.
+    pub(super) async fn read_since(&self, position: StreamPosition) -> Result<(StreamPosition, Reading), String> {
+        let start_time = timestamp(position.time - SKEW)?;
+        let reading = self.read(DeliverPolicy::ByStartTime { start_time }).await?;
+        // A new consumer says that all before its start was delivered.
+        let sequence = reading.consumer.cached_info().delivered.stream_sequence;
+        let before = self.position(sequence).await?.unwrap_or(StreamPosition { sequence, ..position });
+        Ok((before, reading))
+    }
+
+    /// The first message of a workspace at `sequence` or behind it that is of a wanted type.
+    pub(super) async fn next_of(&self, workspace: &WorkspaceId, sequence: u64) -> Result<Option<Message>, String> {
+        let subject = format!("waymark.{}.{}.>", self.topic.source, workspace.id());
+        let wanted = self.topic.wanted();
+        let mut from = sequence;
+        // The leader is asked, not a replica that may lag.
+        while let Some(found) = found(self.stream.get_first_raw_message_by_subject(&subject, from).await)? {
+            if is_wanted(&found.headers, &wanted) {
+                let position = StreamPosition { sequence: found.sequence, time: time(found.time)? };
+                let (workspace, payload) = (workspace.clone(), found.payload);
+                return Ok(Some(Message { workspace, position, headers: found.headers, payload }));
+            }
+            from = found.sequence + 1;
+        }
+        Ok(None)
+    }
+
+    /// Whether the stream has come as far as `sequence`.
+    pub(super) async fn reaches(&self, sequence: u64) -> Result<bool, String> {
+        let info = self.stream.get_info().await.map_err(|e| e.to_string())?;
+        Ok(info.state.last_sequence >= sequence)
+    }
+
+    /// The position of a message; `None` when the stream does not have it.
+    async fn position(&self, sequence: u64) -> Result<Option<StreamPosition>, String> {
+        if sequence == 0 {
+            return Ok(None);
+        }
+        let found = found(self.stream.get_raw_message(sequence).await)?;
+        found.map(|message| Ok(StreamPosition { sequence, time: time(message.time)? })).transpose()
+    }
+
+    async fn read(&self, deliver_policy: DeliverPolicy) -> Result<Reading, String> {
+        let types = self.topic.wanted();
+        let config = Config {
+            deliver_policy,
+            // The position is kept by the one who reads: in the order of each workspace, beside the effects.
+            ack_policy: AckPolicy::None,
+            filter_subjects: types.into_iter().filter_map(|t| envelope::subject_filter(self.topic.source, t)).collect(),
+            inactive_threshold: INACTIVE,
+            num_replicas: 1,
+            memory_storage: true,
+            ..Config::default()
+        };
+        let consumer = self.stream.create_consumer(config).await.map_err(|e| e.to_string())?;
+        let messages = consumer.stream().max_messages_per_batch(BATCH).heartbeat(HEARTBEAT).messages().await;
+        Ok(Reading { consumer, messages: messages.map_err(|e| e.to_string())?, received: 0 })
+    }
+}
+
+impl Reading {
+    /// The next message, when there is one.
+    pub(super) async fn next(&mut self) -> Result<Delivery, String> {
+        let message = self.messages.next().await.ok_or("the subscription ended")?.map_err(|e| e.to_string())?;
+        let info = message.info().map_err(|e| e.to_string())?;
+        // What is not acknowledged is not delivered again.
+        self.received += 1;
+        if info.consumer_sequence != self.received {
+            return Err("messages were lost on their way".into());
+        }
+        let position = StreamPosition { sequence: info.stream_sequence, time: time(info.published)? };
+        let Some(workspace) = envelope::workspace_of(&message.subject) else {
+            return Ok(Delivery::Foreign(position, message.subject.to_string()));
+        };
+        let (headers, payload) = (message.message.headers.unwrap_or_default(), message.message.payload);
+        Ok(Delivery::Message(Message { workspace, position, headers, payload }))
+    }
+
+    /// How many messages are still to come; `None` when the broker does not answer, an error when it no longer knows
+    /// who reads, as after it lost its store.
+    pub(super) async fn waiting(&mut self) -> Result<Option<u64>, String> {
+        let received = self.received;
+        match self.consumer.info().await {
+            Ok(info) => Ok(Some(info.num_pending + info.delivered.consumer_sequence.saturating_sub(received))),
+            Err(error) if matches!(error.kind(), NotFound | StreamNotFound) => Err(error.to_string()),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<StreamMessage>, String> {
+    match answer {
+        Ok(message) => Ok(Some(message)),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn is_wanted(headers: &HeaderMap, wanted: &BTreeSet<&'static str>) -> bool {
+    headers.get("ce-type").is_none_or(|found| wanted.contains(found.as_str()))
+}
+
+fn time(time: Timestamp) -> Result<DateTime<Utc>, String> {
+    let micros = i64::try_from(time.unix_timestamp_nanos() / 1_000).ok();
+    micros.and_then(DateTime::from_timestamp_micros).ok_or_else(|| format!("the broker's time {time} is out of range"))
+}
+
+fn timestamp(time: DateTime<Utc>) -> Result<Timestamp, String> {
+    datetime::from_nanos(i128::from(time.timestamp_micros()) * 1_000).map_err(|e| e.to_string())
+}
