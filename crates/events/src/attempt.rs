@@ -84,7 +84,7 @@ impl Attempts {
     async fn set_aside(&self, event: &Received, reason: &str) -> Attempt {
         let attempts = i32::try_from(self.failed).unwrap_or(i32::MAX);
         let (source, workspace, r#type) = (event.source.as_str(), event.workspace.id(), event.event_type.as_str());
-        match self.intake.store.set_aside(event, reason, attempts).await {
+        match self.intake.store.set_aside(self.intake.subscription.consumer, event, reason, attempts).await {
             Ok(()) => {
                 tracing::error!(event = %event.event_id, source, workspace, r#type, error = reason, "event set aside as a dead letter");
                 self.intake.instruments.set_aside();

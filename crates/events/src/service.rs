@@ -182,7 +182,8 @@ impl EventsService for EventsApi {
                 return Err(status(&error));
             }
             found.attempts += 1;
-            or_status(self.store.set_aside(&found.event, &chain(&error), found.attempts).await)?;
+            let consumer = self.subscription.consumer;
+            or_status(self.store.set_aside(consumer, &found.event, &chain(&error), found.attempts).await)?;
             return Err(status(&StillFailing(error.to_string())));
         }
         or_status(self.store.forget_dead_letter(&workspace, id).await)?;

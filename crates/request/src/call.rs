@@ -1,6 +1,7 @@
 //! One call: who makes it, what makes it repeatable, and what it brought about.
 
 use uuid::Uuid;
+use waymark_domain::WorkspaceId;
 
 use crate::Actor;
 
@@ -26,7 +27,15 @@ pub struct Call {
 pub struct Causation {
     /// Who reacts, such as `metrics`: a consumer handles an event once.
     pub consumer: String,
-    /// The event.
+    /// The service that announced the event, such as `roadmap`.
+    pub source: String,
+    /// The event's workspace.
+    pub workspace: WorkspaceId,
+    /// Its revision in the source's workspace.
+    pub revision: i64,
+    /// Full name of its message.
+    pub event_type: String,
+    /// Its id.
     pub event_id: Uuid,
 }
 

@@ -11,7 +11,7 @@ use waymark_request::{PageToken, page};
 
 use crate::statement::{columns, insert, json_text, json_value};
 use crate::workspaces::workspace_of;
-use crate::{Error, Page, Received, Store};
+use crate::{Error, Page, Received, Store, inbox};
 
 /// The order of their lists.
 const ORDER: [&str; 2] = ["time", "event_id"];
@@ -30,21 +30,25 @@ pub struct DeadLetter {
 }
 
 impl Store {
-    /// Sets an event aside. Doing it twice keeps the later reason.
-    pub async fn set_aside(&self, event: &Received, error: &str, attempts: i32) -> Result<(), Error> {
+    /// Sets an event aside that `consumer` could not handle. Doing it twice keeps the later reason.
+    ///
+    /// The dead letter knows whether the event was handled all the same, as may be when it came again: then a redrive
+    /// finds that nothing is left to do. Otherwise the redrive runs the handler, whatever was handled since.
+    pub async fn set_aside(&self, consumer: &str, event: &Received, error: &str, attempts: i32) -> Result<(), Error> {
         let json = json!({
             "source": event.source, "revision": event.revision, "type": event.event_type, "subject": event.subject,
             "time": event.time.timestamp_micros(), "actor": event.actor, "traceparent": event.traceparent,
             "data": event.data,
         });
         let row = [
-            ("workspace", event.workspace.id().into()),
+            ("workspace", Expr::val(event.workspace.id())),
             ("event_id", event.event_id.to_string().into()),
             ("source", event.source.as_str().into()),
             ("event", json_value(self.backend(), json.to_string())),
             ("error", error.replace('\0', "").into()),
             ("attempts", attempts.into()),
             ("time", self.now().timestamp_micros().into()),
+            ("handled", inbox::known(&event.causation(consumer), self.backend())),
         ];
         let mut insert = insert("dead_letters", row);
         insert.on_conflict(

@@ -44,8 +44,20 @@ impl Received {
     pub fn reaction(&self, consumer: &str) -> Reaction {
         let mut call = Call::internal(consumer);
         call.traceparent.clone_from(&self.traceparent);
-        call.causation = Some(Causation { consumer: consumer.to_owned(), event_id: self.event_id });
+        call.causation = Some(self.causation(consumer));
         Reaction { workspace: self.workspace.clone(), call }
+    }
+
+    /// This event as the cause of what `consumer` does.
+    pub(crate) fn causation(&self, consumer: &str) -> Causation {
+        Causation {
+            consumer: consumer.to_owned(),
+            source: self.source.clone(),
+            workspace: self.workspace.clone(),
+            revision: self.revision,
+            event_type: self.event_type.clone(),
+            event_id: self.event_id,
+        }
     }
 }
 
@@ -59,13 +71,13 @@ impl Store {
         let Some(causation) = &reaction.call.causation else {
             return self.write(&reaction.call, &reaction.workspace, work).await.map(|_| ());
         };
-        if self.query_one(&inbox::handled(causation)).await?.is_some() {
+        if self.query_one(&inbox::find_handled(causation, self.backend())).await?.is_some() {
             return Ok(());
         }
         let written = self.write(&reaction.call, &reaction.workspace, work).await?;
         if written.revision.is_none() {
             // Nothing was changed, hence nothing committed; the note is made by itself.
-            self.execute(&inbox::note(causation, self.now())).await?;
+            self.execute(&inbox::note(causation, self.backend(), self.now())?).await?;
         }
         Ok(())
     }

@@ -160,7 +160,7 @@ impl Write {
             return Ok(Done { message, revision, new_revision: None });
         }
         if let Some(causation) = &self.draft.call.causation
-            && self.turn.execute(self.backend.build(&inbox::note(causation, self.draft.now))).await? == 0
+            && self.turn.execute(self.backend.build(&inbox::note(causation, self.backend, self.draft.now)?)).await? == 0
         {
             // The event was handled before.
             return Ok(Done { message: R::default(), revision: None, new_revision: None });

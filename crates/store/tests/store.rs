@@ -412,8 +412,15 @@ async fn concurrent_writers_lose_nothing_and_leave_no_gap() {
 async fn an_event_is_reacted_to_once() {
     for f in fixtures().await {
         let s = &f.store;
-        let call =
-            Call { causation: Some(Causation { consumer: "roadmap".into(), event_id: Uuid::from_u128(9) }), ..call() };
+        let causation = Causation {
+            consumer: "roadmap".into(),
+            source: "discovery".into(),
+            workspace: ws(),
+            revision: 7,
+            event_type: "waymark.discovery.v1.SolutionValidated".into(),
+            event_id: Uuid::from_u128(9),
+        };
+        let call = Call { causation: Some(causation), ..call() };
         for _ in 0..3 {
             s.write(&call, &ws(), async |write| write.create::<Products, _>("", product("A", ""), created))
                 .await

@@ -66,7 +66,7 @@ async fn a_stream_put_back_to_an_older_copy_is_read_again_from_there() {
         write(&world, "a", 5..10).await;
         world.wait_for("a", &names("p", 0..10)).await;
         world.end(tasks).await;
-        world.nats.as_mut().unwrap().put_back(backup).await.unwrap();
+        world.nats.as_mut().unwrap().restore(&backup).await.unwrap();
         // Where events of the one workspace were, there are now some of the other, and beyond.
         write(&world, "b", 0..9).await;
         published(&world, 14).await;
