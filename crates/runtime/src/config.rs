@@ -4,14 +4,17 @@
 //! Values only; nothing here opens or connects anything. Every option has a default with which the process runs on a
 //! laptop.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Our own lines at info; of libraries only what somebody should look into.
 const QUIET: &str = "info,async_nats=error,buoyant_kernel=warn,object_store=warn,opentelemetry_sdk=warn,sqlx=warn";
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser};
+use waymark_domain::WorkspaceId;
 
 /// Options of a process, whichever services run in it.
 #[derive(Debug, Clone, clap::Args)]
@@ -146,6 +149,11 @@ pub struct DatabaseArgs {
     /// Folder for SQLite files and product events; made when it is absent
     #[arg(long, env = "WAYMARK_DATA_DIR", value_name = "FOLDER", default_value = "./.waymark")]
     pub data_dir: PathBuf,
+    /// How long history is kept, such as 365d: of what is older, the state of then stays, and who asks for more is told
+    /// that it is gone. What has yet to be published or read by another service is kept in any case. Workspaces may
+    /// differ: 365d,acme=forever
+    #[arg(long, env = "WAYMARK_KEEP_LOG", value_name = "DURATION[,WORKSPACE=DURATION]", default_value = "forever")]
+    pub keep_log: KeepLog,
 }
 
 impl DatabaseArgs {
@@ -160,7 +168,50 @@ impl DatabaseArgs {
 
 impl Default for DatabaseArgs {
     fn default() -> Self {
-        Self { database_url: None, database_connections: 16, data_dir: PathBuf::from("./.waymark") }
+        Self {
+            database_url: None,
+            database_connections: 16,
+            data_dir: PathBuf::from("./.waymark"),
+            keep_log: KeepLog::default(),
+        }
+    }
+}
+
+/// How long a service keeps the history of its workspaces. By default for ever.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeepLog {
+    /// That of all workspaces but those that differ; `None` for ever.
+    pub all: Option<Duration>,
+    /// Workspaces that differ.
+    pub of: BTreeMap<WorkspaceId, Option<Duration>>,
+}
+
+impl KeepLog {
+    /// How long it is kept of one workspace; `None` for ever.
+    pub fn of(&self, workspace: &WorkspaceId) -> Option<Duration> {
+        *self.of.get(workspace).unwrap_or(&self.all)
+    }
+}
+
+impl FromStr for KeepLog {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = |text: &str| if text == "forever" { Ok(None) } else { positive_duration(text).map(Some) };
+        let mut parts = text.split(',');
+        let all = parts.next().unwrap_or_default();
+        let mut keep =
+            Self { all: time(all).map_err(|wrong| format!("{wrong}; or write forever"))?, ..Self::default() };
+        for part in parts {
+            let (id, kept) = part
+                .split_once('=')
+                .ok_or_else(|| format!("{part:?} says of no workspace how long; write it as acme=365d"))?;
+            let workspace = WorkspaceId::from_id(id).map_err(|wrong| wrong.to_string())?;
+            if keep.of.insert(workspace, time(kept)?).is_some() {
+                return Err(format!("the workspace {id} is named twice"));
+            }
+        }
+        Ok(keep)
     }
 }
 
@@ -199,12 +250,12 @@ pub enum EventFormat {
     Json,
 }
 
-/// Reads a duration such as `250ms`, `30s`, `5m` or `1h`.
+/// Reads a duration such as `250ms`, `30s`, `5m`, `1h` or `90d`.
 ///
 /// # Errors
 /// A sentence that says what a duration looks like.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let refused = || format!("{text:?} is not a duration; write a whole number and ms, s, m or h, such as 30s");
+    let refused = || format!("{text:?} is not a duration; write a whole number and ms, s, m, h or d, such as 30s");
     let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(refused)?;
     let number: u64 = text[..digits].parse().map_err(|_| refused())?;
     let millis = match &text[digits..] {
@@ -212,6 +263,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return Err(refused()),
     };
     number.checked_mul(millis).map(Duration::from_millis).ok_or_else(refused)
@@ -316,8 +368,23 @@ mod tests {
     fn durations() {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
+        assert_eq!(duration("3d"), Ok(Duration::from_hours(72)));
         for wrong in ["", "5", "s", "1.5s", "-1s", "5 s", "99999999999999999999s", "18446744073709551615h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn history_is_kept_as_long_as_is_said_of_a_workspace() {
+        let kept = |text: &str, id: &str| {
+            text.parse::<KeepLog>().map(|keep| keep.of(&WorkspaceId::from_id(id).unwrap_or_else(|e| panic!("{e}"))))
+        };
+        let days = |days: u64| Ok(Some(Duration::from_hours(24 * days)));
+        assert_eq!((kept("forever", "acme"), kept("90d", "acme")), (Ok(None), days(90)));
+        assert_eq!((kept("90d,acme=365d", "acme"), kept("90d,acme=365d", "shop")), (days(365), days(90)));
+        assert_eq!((kept("90d,acme=forever", "acme"), kept("forever,acme=1d", "shop")), (Ok(None), Ok(None)));
+        for wrong in ["", "90", "0s", "90d,", "90d,30d", "90d,acme=", "90d,acme=0d", "90d,Acme=1d", "1d,a=1d,a=2d"] {
+            assert!(wrong.parse::<KeepLog>().is_err(), "{wrong}");
         }
     }
 }

@@ -18,7 +18,7 @@ mod shutdown;
 mod tasks;
 mod telemetry;
 
-pub use config::{DatabaseArgs, EventArgs, LimitArgs, ProcessArgs, ServerArgs, TelemetryArgs};
+pub use config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TelemetryArgs};
 pub use host::Host;
 pub use process::run;
 pub use readiness::{Latch, Readiness};

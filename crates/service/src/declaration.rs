@@ -7,10 +7,11 @@ use futures::future::BoxFuture;
 use waymark_events::{EventsApi, Subscription, Topic};
 use waymark_proto::events::v1::events_service_server::EventsServiceServer;
 use waymark_runtime::edge::MESSAGE_BYTES;
-use waymark_runtime::{DatabaseArgs, EventArgs, Host, Running, Server, ServerArgs};
+use waymark_runtime::{DatabaseArgs, EventArgs, Host, KeepLog, Running, Server, ServerArgs};
 use waymark_store::{Error, Received, Schema, Store};
 
-use crate::transport::Transport;
+use crate::transport::{Peer, Transport};
+use crate::trimming::Trimming;
 use crate::{database, housekeeping};
 
 /// What a service does with an event of another.
@@ -57,7 +58,7 @@ impl<Parts, Options> Service<Parts, Options> {
     ) -> anyhow::Result<Open<Parts, Options>> {
         let parts = (self.parts)(host, database, options)?;
         let store = database::open(host, self.name, self.schema, database).await?;
-        Ok(Open { service: self, store, parts })
+        Ok(Open { service: self, store, keep_log: database.keep_log.clone(), parts })
     }
 }
 
@@ -65,6 +66,7 @@ impl<Parts, Options> Service<Parts, Options> {
 pub struct Open<Parts: 'static = (), Options: 'static = ()> {
     service: &'static Service<Parts, Options>,
     store: Store,
+    keep_log: KeepLog,
     parts: Parts,
 }
 
@@ -79,10 +81,17 @@ impl<Parts, Options> Open<Parts, Options> {
         &self.parts
     }
 
+    /// What the others in its process need of it, for [`Transport::Bus`].
+    pub fn peer(&self) -> Peer {
+        Peer { name: self.service.name, store: self.store.clone(), consumes: self.service.consumes }
+    }
+
     /// Starts what runs in the background: events in and out, housekeeping, and what the service does by itself.
     pub fn start(&self, host: &Host, events: &EventArgs, transport: Transport) {
         let name = self.service.name;
         host.tasks.spawn(format!("{name}: housekeeping"), housekeeping::run(host.clone(), self.store.clone()));
+        let trimming = Trimming::new(host, &self.store, self.keep_log.clone(), transport.readers(name));
+        host.tasks.spawn(format!("{name}: trimming"), trimming.run());
         transport.start(host, name, &self.store, &self.subscription(), events);
         (self.service.background)(host, &self.store, &self.parts);
     }

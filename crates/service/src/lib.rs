@@ -11,9 +11,10 @@ mod housekeeping;
 mod nats;
 mod process;
 mod transport;
+mod trimming;
 
 pub use address::without_password;
 pub use declaration::{Handle, Open, Service};
 pub use nats::connect;
 pub use process::run;
-pub use transport::Transport;
+pub use transport::{Peer, Transport};

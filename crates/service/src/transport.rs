@@ -1,8 +1,8 @@
 //! How events get from service to service: what reads a service's log for the others, and what brings theirs to it.
 
-use waymark_events::{Relay, Subscription, bus, consumer};
+use waymark_events::{Relay, Subscription, Topic, bus, consumer};
 use waymark_runtime::{EventArgs, Host};
-use waymark_store::Store;
+use waymark_store::{LogReaders, Store};
 
 use crate::address::without_password;
 use crate::nats;
@@ -13,9 +13,17 @@ pub enum Transport {
     /// Over JetStream.
     Nats(async_nats::Client),
     /// In one process, from the other services' logs.
-    Bus(Vec<(&'static str, Store)>),
+    Bus(Vec<Peer>),
     /// Not at all: events stay in the log, for Watch.
     None,
+}
+
+/// A service as those in its process know it.
+#[derive(Clone)]
+pub struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) store: Store,
+    pub(crate) consumes: &'static [Topic],
 }
 
 impl Transport {
@@ -29,6 +37,18 @@ impl Transport {
         };
         tracing::info!(nats = without_password(url), "events go to other services");
         Ok(Self::Nats(nats::connect(url, args, host.name).await?))
+    }
+
+    /// Who reads the log of `service`.
+    pub(crate) fn readers(&self, service: &'static str) -> LogReaders {
+        let bus = match self {
+            Self::Bus(peers) => {
+                let reads = |peer: &&Peer| peer.consumes.iter().any(|topic| topic.source == service);
+                peers.iter().filter(reads).map(|peer| peer.store.clone()).collect()
+            }
+            Self::Nats(_) | Self::None => Vec::new(),
+        };
+        LogReaders { relay: matches!(self, Self::Nats(_)), bus, source: service }
     }
 
     /// Starts what carries the events of `service` out, and what it subscribes to in.
@@ -53,9 +73,9 @@ impl Transport {
                     tasks.spawn(format!("{service}: consumer of {}", topic.source), run);
                 }
             }
-            Self::Bus(sources) => {
+            Self::Bus(peers) => {
                 for &topic in &subscription.topics {
-                    if let Some((_, source)) = sources.iter().find(|(name, _)| *name == topic.source) {
+                    if let Some(Peer { store: source, .. }) = peers.iter().find(|peer| peer.name == topic.source) {
                         let run = bus::run(host.clone(), store.clone(), source.clone(), subscription.clone(), topic);
                         tasks.spawn(format!("{service}: bus from {}", topic.source), run);
                     }
@@ -63,5 +83,31 @@ impl Transport {
             }
             Self::None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waymark_testkit::{Engine, host, sample};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_is_read_by_a_relay_or_by_those_in_the_process_who_listen() {
+        const ROADMAP: &[Topic] = &[Topic { source: "roadmap", types: &[] }];
+        let (host, _) = host(7);
+        let (store, _database) = sample::store(Engine::Sqlite, &host).await.unwrap();
+        let peer = |name, consumes| Peer { name, store: store.clone(), consumes };
+        let bus = Transport::Bus(vec![peer("discovery", &[]), peer("roadmap", &[]), peer("metrics", ROADMAP)]);
+        let readers = |transport: &Transport, service| {
+            let readers = transport.readers(service);
+            assert_eq!(readers.source, service);
+            (readers.relay, readers.bus.len())
+        };
+        assert_eq!((readers(&bus, "roadmap"), readers(&bus, "discovery")), ((false, 1), (false, 0)));
+        assert_eq!(readers(&Transport::None, "roadmap"), (false, 0));
+        let nats = waymark_testkit::NatsServer::start().await.unwrap();
+        let client = async_nats::connect(nats.url()).await.unwrap();
+        assert_eq!(readers(&Transport::Nats(client), "roadmap"), (true, 0));
     }
 }

@@ -64,6 +64,8 @@ impl Store {
         let mut select = latest(workspace.id(), revision);
         select.and_where(Expr::col("collection").eq(T::Message::COLLECTION)).order_by("resource_id", Order::Asc);
         let rows = self.events(&select).await?;
+        // Had the log been trimmed beyond meanwhile, resources would be missing.
+        self.resolve(workspace, Position::Revision(revision)).await?;
         let messages: Result<Vec<_>, _> = rows.iter().map(resource_of::<T::Message>).collect();
         Ok((revision, messages?.into_iter().filter(|m| m.standard().delete_time.is_none()).collect()))
     }

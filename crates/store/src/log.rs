@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, WindowStatement};
-use sea_orm::{ConnectionTrait as _, QueryResult, StatementBuilder, TransactionTrait as _};
+use sea_orm::{QueryResult, StatementBuilder};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_request::{Filter, PageToken, page};
@@ -151,42 +151,6 @@ impl Store {
             _ => String::new(),
         };
         Ok(Page { items, next_page_token })
-    }
-
-    /// Forgets history before `revision`, unless the relay has yet to publish some of it, except the last event of each
-    /// resource, so that every later state stays readable.
-    pub async fn trim_log(&self, workspace: &WorkspaceId, revision: i64) -> Result<u64, Error> {
-        // What a relay has begun to publish it must be able to finish.
-        let unpublished = Query::select()
-            .column("revision")
-            .from("relay_cursors")
-            .and_where(Expr::col(("relay_cursors", "workspace")).equals(("workspaces", "id")))
-            .and_where(Expr::col(("relay_cursors", "revision")).lt(revision - 1))
-            .take();
-        let mut advance = Query::update();
-        advance.table("workspaces").value("earliest_revision", revision);
-        advance.and_where(Expr::col("id").eq(workspace.id()));
-        advance.and_where(Expr::col("earliest_revision").lt(revision));
-        advance.and_where(Expr::col("revision").gte(revision));
-        advance.and_where(Expr::not_exists(unpublished));
-        let mut forget = Query::delete();
-        forget.from_table("log").and_where(Expr::col("workspace").eq(workspace.id()));
-        forget.and_where(Expr::col("revision").lt(revision)).and_where(Expr::exists(later(revision)));
-
-        let transaction = self.writer.begin().await?;
-        if transaction.execute(&advance).await?.rows_affected() == 0 {
-            transaction.rollback().await?;
-            return Ok(0);
-        }
-        let deleted = transaction.execute(&forget).await?.rows_affected();
-        transaction.commit().await?;
-        Ok(deleted)
-    }
-
-    /// Forgets answers of requests made before `before`.
-    pub async fn purge_requests(&self, before: DateTime<Utc>) -> Result<u64, Error> {
-        let old = Expr::col("time").lt(before.timestamp_micros());
-        self.execute(Query::delete().from_table("requests").and_where(old)).await
     }
 
     /// The events that a statement made from [`events`] finds.

@@ -12,7 +12,7 @@ use waymark_domain::{Change, Failure, Reason};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::Call;
 use waymark_request::Causation;
-use waymark_store::{Error, ListQuery, LogFilter, Position, Store, Write};
+use waymark_store::{Error, ListQuery, LogFilter, LogReaders, Position, Store, Write};
 use waymark_testkit::sample::{Products, call, create, created, created_in, product, store, updated, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host};
 
@@ -350,7 +350,7 @@ async fn the_past_can_be_read_until_it_is_trimmed() {
             visions(Position::Time(s.now() + chrono::Duration::hours(1))).await.unwrap_err().reason(),
             Reason::InvalidField
         );
-        assert_eq!(s.trim_log(&ws(), 3).await.unwrap(), 1);
+        assert_eq!(s.trim_log(&ws(), 3, &LogReaders::default()).await.unwrap(), Some(1));
         assert_eq!(visions(Position::Revision(3)).await.unwrap(), ["two", ""]);
         assert!(matches!(visions(Position::Revision(2)).await, Err(Error::Expired { earliest: 3, .. })));
         let page =

@@ -18,7 +18,7 @@ use clap::builder::BoolishValueParser;
 use waymark_discovery::SERVICE as DISCOVERY;
 use waymark_metrics::{MetricsArgs, SERVICE as METRICS};
 use waymark_roadmap::SERVICE as ROADMAP;
-use waymark_runtime::config::{DatabaseArgs, EventArgs, LimitArgs, ProcessArgs, ServerArgs};
+use waymark_runtime::config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs};
 use waymark_runtime::{Host, Running};
 use waymark_service::{Transport, connect, without_password};
 
@@ -40,6 +40,10 @@ pub struct Dev {
     /// start
     #[arg(long, env = "WAYMARK_DATA_DIR", value_name = "FOLDER", default_value = "./.waymark")]
     data_dir: std::path::PathBuf,
+    /// How long history is kept, such as 365d: of what is older, the state of then stays. Workspaces may differ:
+    /// 365d,acme=forever
+    #[arg(long, env = "WAYMARK_KEEP_LOG", value_name = "DURATION[,WORKSPACE=DURATION]", default_value = "forever")]
+    keep_log: KeepLog,
     /// Allow the development authenticator, which believes whatever a caller says of itself, on an address other hosts
     /// can reach
     #[arg(long, env = "WAYMARK_INSECURE", value_parser = BoolishValueParser::new())]
@@ -123,18 +127,15 @@ async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Runn
         Some(url) => Some(connect(url, &args.events, host.name).await?),
         None => None,
     };
-    let database = DatabaseArgs { data_dir: args.data_dir.clone(), ..DatabaseArgs::default() };
+    let (data_dir, keep_log) = (args.data_dir.clone(), args.keep_log.clone());
+    let database = DatabaseArgs { data_dir, keep_log, ..DatabaseArgs::default() };
     let metrics = METRICS.open(&host, &database, &args.metrics).await?;
     let discovery = DISCOVERY.open(&host, &database, &()).await?;
     let roadmap = ROADMAP.open(&host, &database, &()).await?;
 
     let transport = match nats {
         Some(client) => Transport::Nats(client),
-        None => Transport::Bus(vec![
-            (DISCOVERY.name, discovery.store().clone()),
-            (ROADMAP.name, roadmap.store().clone()),
-            (METRICS.name, metrics.store().clone()),
-        ]),
+        None => Transport::Bus(vec![discovery.peer(), roadmap.peer(), metrics.peer()]),
     };
     discovery.start(&host, &args.events, transport.clone());
     roadmap.start(&host, &args.events, transport.clone());

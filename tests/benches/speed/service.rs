@@ -57,7 +57,12 @@ impl Roadmap {
             Some(postgres) => Some(postgres.empty().await?),
             None => None,
         };
-        let args = DatabaseArgs { database_url, database_connections: CONNECTIONS, data_dir: data.path().to_owned() };
+        let args = DatabaseArgs {
+            database_url,
+            database_connections: CONNECTIONS,
+            data_dir: data.path().to_owned(),
+            ..DatabaseArgs::default()
+        };
         let service = SERVICE.open(&host, &args, &()).await?;
         let listen = Some((Ipv4Addr::LOCALHOST, 0).into());
         let running = service.serve(&host, &ServerArgs { listen, ..ServerArgs::default() }).await?;

@@ -9,6 +9,7 @@ mod conformance;
 mod faults;
 mod loop_story;
 mod real_data;
+mod retention;
 mod schema;
 mod services;
 mod support;

@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use waymark_client::{Channel, Options};
 use waymark_clock::ManualClock;
 use waymark_metrics::{MetricsArgs, Parts};
-use waymark_runtime::{DatabaseArgs, EventArgs, Host, Running, ServerArgs};
+use waymark_runtime::{DatabaseArgs, EventArgs, Host, KeepLog, Running, ServerArgs};
 use waymark_service::{Open, Transport, connect};
-use waymark_store::Store;
+use waymark_store::{LogReaders, Store};
 use waymark_testkit::{Engine, NatsServer, Postgres};
 
 use crate::support::Wire;
@@ -43,6 +43,8 @@ pub struct Services {
     running: Vec<Running>,
     /// The database of each, by the service's name, in the order of `running`.
     stores: [(&'static str, Store); 3],
+    /// Where it is, likewise.
+    databases: [DatabaseArgs; 3],
     _data: TempDir,
     _broker: Option<NatsServer>,
 }
@@ -50,6 +52,11 @@ pub struct Services {
 impl Services {
     /// Starts them on empty databases.
     pub async fn start(engine: Engine, wires: Wires) -> Result<Self> {
+        Self::start_keeping(engine, wires, KeepLog::default()).await
+    }
+
+    /// Starts them so that they keep history for a time.
+    pub async fn start_keeping(engine: Engine, wires: Wires, keep_log: KeepLog) -> Result<Self> {
         let (host, clock) = waymark_testkit::host(1);
         let data = tempfile::tempdir()?;
         let broker = match wires {
@@ -58,10 +65,11 @@ impl Services {
         };
         // Predictions are measured and alerts judged when a test says so, not by the real time that has passed.
         let metrics_args = MetricsArgs { measure_every: Duration::from_hours(24), ..MetricsArgs::default() };
-        let database = async || database(engine, &data).await;
-        let discovery = waymark_discovery::SERVICE.open(&host, &database().await?, &()).await?;
-        let roadmap = waymark_roadmap::SERVICE.open(&host, &database().await?, &()).await?;
-        let metrics = waymark_metrics::SERVICE.open(&host, &database().await?, &metrics_args).await?;
+        let database = async || database(engine, &data, &keep_log).await;
+        let databases = [database().await?, database().await?, database().await?];
+        let discovery = waymark_discovery::SERVICE.open(&host, &databases[0], &()).await?;
+        let roadmap = waymark_roadmap::SERVICE.open(&host, &databases[1], &()).await?;
+        let metrics = waymark_metrics::SERVICE.open(&host, &databases[2], &metrics_args).await?;
 
         let stores = [
             (waymark_discovery::NAME, discovery.store().clone()),
@@ -71,7 +79,7 @@ impl Services {
         let events = EventArgs::default();
         let transport = match &broker {
             Some(broker) => Transport::Nats(connect(&broker.url(), &events, host.name).await?),
-            None => Transport::Bus(stores.to_vec()),
+            None => Transport::Bus(vec![discovery.peer(), roadmap.peer(), metrics.peer()]),
         };
         discovery.start(&host, &events, transport.clone());
         roadmap.start(&host, &events, transport.clone());
@@ -103,6 +111,7 @@ impl Services {
             host,
             running,
             stores,
+            databases,
             _data: data,
             _broker: broker,
         })
@@ -116,6 +125,12 @@ impl Services {
     /// Where each service listens, by name.
     pub fn addresses(&self) -> [(&'static str, SocketAddr); 3] {
         std::array::from_fn(|i| (self.stores[i].0, self.running[i].address()))
+    }
+
+    /// The address of a service's database.
+    pub fn database(&self, service: &str) -> String {
+        let index = self.stores.iter().position(|(name, _)| *name == service).unwrap();
+        self.databases[index].url(service)
     }
 
     /// Bare connections to those that serve the method at `path`: one, or three for what every service has.
@@ -132,7 +147,8 @@ impl Services {
 
     /// Lets the roadmap service forget what happened in a workspace before `revision`.
     pub async fn forget_roadmap(&self, workspace: &str, revision: i64) {
-        self.stores[1].1.trim_log(&workspace.parse().unwrap(), revision).await.unwrap();
+        let (workspace, none) = (workspace.parse().unwrap(), LogReaders::default());
+        self.stores[1].1.trim_log(&workspace, revision, &none).await.unwrap();
     }
 
     /// Drains them.
@@ -142,10 +158,11 @@ impl Services {
 }
 
 /// An empty database, and the folder where product events go beside it.
-async fn database(engine: Engine, data: &TempDir) -> Result<DatabaseArgs> {
+async fn database(engine: Engine, data: &TempDir, keep_log: &KeepLog) -> Result<DatabaseArgs> {
     let database_url = match engine {
         Engine::Sqlite => None,
         Engine::Postgres => Some(Postgres::shared()?.empty().await?),
     };
-    Ok(DatabaseArgs { database_url, database_connections: 4, data_dir: data.path().to_owned() })
+    let data_dir = data.path().to_owned();
+    Ok(DatabaseArgs { database_url, database_connections: 4, data_dir, keep_log: keep_log.clone() })
 }

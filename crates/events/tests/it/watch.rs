@@ -11,7 +11,7 @@ use waymark_proto::events::v1::events_service_server::EventsService;
 use waymark_proto::events::v1::watch_events_request::Start;
 use waymark_proto::roadmap::v1::BatchCreateProductsResponse;
 use waymark_runtime::Host;
-use waymark_store::Store;
+use waymark_store::{LogReaders, Store};
 use waymark_testkit::sample::{Products, call, create, created_in, product, store, update, workspace};
 use waymark_testkit::{Engine, TestDatabase, host};
 
@@ -183,7 +183,7 @@ async fn positions_that_cannot_be_had_are_refused_with_those_that_can() {
         (code, reason.as_str(), metadata["revision"].as_str()),
         (Code::InvalidArgument, "REVISION_IN_FUTURE", "10")
     );
-    f.store.trim_log(&workspace(), 5).await.unwrap();
+    f.store.trim_log(&workspace(), 5, &LogReaders::default()).await.unwrap();
     let (code, reason, metadata) = refused(watch(&f, Some(Start::AfterRevision(3))).await);
     assert_eq!(
         (code, reason.as_str(), metadata["earliest_revision"].as_str()),

@@ -1,0 +1,93 @@
+//! How the databases do what is done over and over, however much there is: by an index, never by reading a table.
+
+use chrono::DateTime;
+use sea_orm::sea_query::Query;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement, StatementBuilder};
+use uuid::Uuid;
+use waymark_domain::WorkspaceId;
+use waymark_request::Causation;
+use waymark_testkit::{Engine, host, sample};
+
+use crate::{inbox, retention};
+
+/// Many rows of what grows, of which a few are old.
+const ROWS: &str = "
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    INSERT INTO requests (workspace, request_id, revision, time, answer)
+    SELECT 'w' || (i % 200), 'r' || i, i, i, 'x' FROM n;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    INSERT INTO inbox (consumer, event_id, time, source, workspace, type, revision)
+    SELECT 'c', 'e' || i, i, 's', 'w' || (i % 200), 't', i FROM n;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    INSERT INTO inbox_floors (consumer, source, workspace, type, first_revision, first_events, last_revision, last_events)
+    SELECT 'c', 's', 'w' || i, 't', 1, 'a', 2, 'b' FROM n;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    INSERT INTO dead_letters (workspace, event_id, source, event, error, attempts, time)
+    SELECT 'w' || (i % 200), 'e' || i, 's', '{}', 'e', 1, 1 FROM n;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data)
+    SELECT 'w' || (i % 2), i, 0, 'e' || i, 't', 'c', 'r' || (i % 3000), i, 'a', '{}' FROM n;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    INSERT INTO workspaces (id, revision) SELECT 'w' || i, 20000 FROM n;
+    ANALYZE";
+
+/// The steps of the plan of a statement, line by line.
+async fn plan(connection: &DatabaseConnection, statement: &impl StatementBuilder) -> Vec<String> {
+    let backend = connection.get_database_backend();
+    let (explain, column) = if backend == DbBackend::Postgres { ("EXPLAIN", 0) } else { ("EXPLAIN QUERY PLAN", 3) };
+    let explain = Statement::from_string(backend, format!("{explain} {}", backend.build(statement)));
+    let rows = connection.query_all_raw(explain).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(column).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_is_done_over_and_over_goes_by_an_index() {
+    for engine in Engine::ALL {
+        let (host, _) = host(7);
+        let (_, database) = sample::store(engine, &host).await.unwrap();
+        let connection = database.connect().await.unwrap();
+        connection.execute_unprepared(ROWS).await.unwrap();
+        if engine == Engine::Postgres {
+            // Of tables as small as these it would rather read all.
+            connection.execute_unprepared("SET enable_seqscan = off").await.unwrap();
+        }
+        let backend = engine.backend();
+        let workspace = WorkspaceId::from_id("w1").unwrap();
+        let old = DateTime::from_timestamp_micros(100).unwrap();
+        let event = Causation {
+            consumer: "c".into(),
+            source: "s".into(),
+            workspace: workspace.clone(),
+            revision: 7,
+            event_type: "t".into(),
+            event_id: Uuid::nil(),
+        };
+        let events: Vec<String> = (0..500).map(|i| format!("e{i}")).collect();
+        let unread = inbox::known(&event, backend);
+        for (plan, index) in [
+            (plan(&connection, &retention::old_requests(old, 1_000)).await, "requests_time"),
+            (plan(&connection, &retention::last_before(&workspace, old)).await, "log_time"),
+            (plan(&connection, &retention::step_end(&workspace, 9_000, 19_000)).await, "log_pkey"),
+            (plan(&connection, &retention::superseded(&workspace, 9_000, 9_400)).await, "log_resource"),
+            (plan(&connection, &retention::advance(&workspace, 9_000, 9_400)).await, "workspaces_pkey"),
+            (plan(&connection, &retention::forget(&workspace, &events)).await, "log_event"),
+            (plan(&connection, &inbox::old(old, 500)).await, "inbox_time"),
+            (plan(&connection, &inbox::forget("c", &events)).await, "inbox_pkey"),
+            (plan(&connection, &inbox::find_handled(&event, backend)).await, "inbox_floors_pkey"),
+            (plan(&connection, &inbox::note(&event, backend, old).unwrap()).await, "inbox_floors_pkey"),
+            (plan(&connection, Query::select().expr(unread)).await, "inbox_floors_pkey"),
+        ] {
+            let text = plan.join("\n");
+            let whole = |line: &&String| {
+                line.contains("Seq Scan") || (line.starts_with("SCAN ") && *line != "SCAN CONSTANT ROW")
+            };
+            assert_eq!(plan.iter().find(whole), None, "{engine:?} reads a table for {index}:\n{text}");
+            // SQLite calls the index of a primary key after its table.
+            let name = match (backend, index.strip_suffix("_pkey")) {
+                (DbBackend::Sqlite, Some(table)) => format!("sqlite_autoindex_{table}_1"),
+                _ => index.to_owned(),
+            };
+            assert!(text.contains(&name), "{engine:?} does not use {name}:\n{text}");
+        }
+    }
+}
