@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use waymark_domain::Name;
-use waymark_domain::metrics::{Alert, Metric, Period, WeekStart};
+use waymark_domain::metrics::{Alert, Metric, Period, Watch, WeekStart};
 use waymark_lake as lake;
 use waymark_request::Call;
 use waymark_store::{Error, Store, Write};
@@ -53,11 +53,11 @@ async fn judge_one(
     name: &Name<Metric>,
 ) -> Result<bool, Error> {
     let metric = live::<Metrics>(store, name).await?;
-    let Some(alert) = metric.alert else { return Ok(false) };
+    let Some(Watch { alert, breach }) = metric.watch else { return Ok(false) };
     // Nobody is silent who has never spoken.
     let Some(latest) = arrivals.latest(name.workspace()).await? else { return Ok(false) };
     let period = judgeable(&alert, latest, store.now())?;
-    if metric.breach.is_some_and(|breach| period.end() <= breach.period().end()) {
+    if breach.is_some_and(|breach| period.end() <= breach.period().end()) {
         // Announced: no answer of the lake could change anything.
         return Ok(false);
     }

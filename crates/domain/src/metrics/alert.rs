@@ -6,6 +6,15 @@ use chrono_tz::Tz;
 
 use super::Interval;
 
+/// How a metric is watched. A breach is always one of this alert.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Watch {
+    /// The threshold it is watched against.
+    pub alert: Alert,
+    /// The interval that was found beyond the threshold, until one is found within.
+    pub breach: Option<Breach>,
+}
+
 /// A threshold that a metric is watched against, interval by interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Alert {
@@ -76,6 +85,13 @@ impl AlertCondition {
             Self::Below => "below",
             Self::Above => "above",
         }
+    }
+}
+
+impl Watch {
+    /// From now on: nothing is found yet.
+    pub fn new(alert: Alert) -> Self {
+        Self { alert, breach: None }
     }
 }
 

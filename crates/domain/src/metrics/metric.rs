@@ -3,7 +3,7 @@
 
 use strum::{Display, IntoStaticStr, VariantNames};
 
-use super::{Alert, Breach, Measure, Prediction};
+use super::{Measure, Prediction, Watch};
 use crate::{Change, Failure, FailureKind, Meta, Name, Reason, Resource};
 
 /// A number that says how the product does.
@@ -21,10 +21,8 @@ pub struct Metric {
     pub direction: MetricDirection,
     /// Where in the user's journey it measures.
     pub stage: Option<MetricStage>,
-    /// The threshold it is watched against.
-    pub alert: Option<Alert>,
-    /// The interval that was found beyond the threshold, until one is found within.
-    pub breach: Option<Breach>,
+    /// How it is watched, if it is.
+    pub watch: Option<Watch>,
 }
 
 /// Which way is good.
@@ -101,8 +99,11 @@ impl Metric {
         if (&self.measure, self.direction) != (&new.measure, new.direction) {
             self.unused(predictions)?;
         }
-        if (self.alert, &self.measure) != (new.alert, &new.measure) {
-            new.breach = None;
+        let asked = self.watch.map(|watch| (watch.alert, &self.measure));
+        if let Some(watch) = &mut new.watch
+            && asked != Some((watch.alert, &new.measure))
+        {
+            *watch = Watch::new(watch.alert);
         }
         Ok(Change::new(new, MetricEvent::Updated))
     }
@@ -142,7 +143,7 @@ pub(crate) mod tests {
     use chrono_tz::Tz;
 
     use super::super::prediction::tests::at;
-    use super::super::{AlertCondition, Interval, MeasureKind, Period, Threshold};
+    use super::super::{Alert, AlertCondition, Breach, Interval, MeasureKind, Period, Threshold};
     use super::*;
 
     pub(crate) fn metric() -> Metric {
@@ -163,8 +164,7 @@ pub(crate) mod tests {
             unit: String::new(),
             direction: MetricDirection::Increase,
             stage: None,
-            alert: None,
-            breach: None,
+            watch: None,
         }
     }
 
@@ -173,18 +173,20 @@ pub(crate) mod tests {
         let threshold = Threshold::new(20.0).unwrap();
         let alert = Alert { threshold, condition: AlertCondition::Below, interval: Interval::Day, zone: Tz::UTC };
         let day = Period::new(at("2026-01-04T00:00:00Z"), at("2026-01-05T00:00:00Z")).unwrap();
-        let breached = Metric { alert: Some(alert), breach: Breach::new(day, 12.0).ok(), ..metric() };
+        let watch = Watch { alert, breach: Breach::new(day, 12.0).ok() };
+        let breached = Metric { watch: Some(watch), ..metric() };
         let updated = |new: Metric| {
             let change = breached.redefine(new, &[]).unwrap();
             assert_eq!(change.events(), [MetricEvent::Updated], "what somebody changed is no recovery");
             change.into_parts().0
         };
         let described = Metric { description: "More".into(), ..breached.clone() };
-        assert_eq!(updated(described).breach, breached.breach);
-        assert_eq!(updated(Metric { alert: None, ..breached.clone() }).breach, None);
+        assert_eq!(updated(described).watch, Some(watch));
+        assert_eq!(updated(Metric { watch: None, ..breached.clone() }).watch, None);
         let weekly = Alert { interval: Interval::Week, ..alert };
-        assert_eq!(updated(Metric { alert: Some(weekly), ..breached.clone() }).breach, None);
+        let of_weeks = Watch { alert: weekly, ..watch };
+        assert_eq!(updated(Metric { watch: Some(of_weeks), ..breached.clone() }).watch, Some(Watch::new(weekly)));
         let measure = Measure::new(MeasureKind::UniqueUsers, vec!["signed_up".into()], vec![]).unwrap();
-        assert_eq!(updated(Metric { measure, ..breached.clone() }).breach, None);
+        assert_eq!(updated(Metric { measure, ..breached.clone() }).watch, Some(Watch::new(alert)));
     }
 }

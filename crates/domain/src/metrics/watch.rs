@@ -1,7 +1,7 @@
 //! Watching a metric: the rule that judges a complete interval against the metric's alert, and what it is called. Never
 //! measures; the numbers are arguments.
 
-use super::{Breach, Interval, Metric, MetricEvent, Period};
+use super::{Breach, Interval, Metric, MetricEvent, Period, Watch};
 use crate::Change;
 
 impl Metric {
@@ -9,26 +9,28 @@ impl Metric {
     /// finite number, the breach it would announce is announced already, or the interval is not later than the one that
     /// the breach was found in.
     pub fn judge(self, period: Period, value: f64) -> Option<Change<Self>> {
-        let alert = self.alert?;
+        let Watch { alert, breach } = self.watch?;
         let found = Breach::new(period, value).ok()?;
-        match (self.breach, alert.is_beyond(value)) {
-            (Some(known), _) if period.end() <= known.period().end() => None,
-            (None, true) => Some(Change::new(Self { breach: Some(found), ..self }, MetricEvent::Breached)),
-            (Some(_), false) => Some(Change::new(Self { breach: None, ..self }, MetricEvent::Recovered)),
-            (Some(_), true) | (None, false) => None,
-        }
+        let (breach, event) = match (breach, alert.is_beyond(value)) {
+            (Some(known), _) if period.end() <= known.period().end() => return None,
+            (None, true) => (Some(found), MetricEvent::Breached),
+            (Some(_), false) => (None, MetricEvent::Recovered),
+            (Some(_), true) | (None, false) => return None,
+        };
+        Some(Change::new(Self { watch: Some(Watch { alert, breach }), ..self }, event))
     }
 
     /// What the alert calls a breach, in words: `below 20 EUR`. `None` when nobody watches.
     pub fn limit(&self) -> Option<String> {
-        let alert = self.alert?;
+        let alert = self.watch?.alert;
         Some(format!("{} {}", alert.condition.word(), self.amount(alert.threshold.value())))
     }
 
     /// The breach in one line of fewer than 400 characters: `"Orders" was 12 EUR on 2026-11-23, below 20 EUR`. `None`
     /// while there is none.
     pub fn alarm(&self) -> Option<String> {
-        let (alert, breach, limit) = (self.alert?, self.breach?, self.limit()?);
+        let Watch { alert, breach } = self.watch?;
+        let (breach, limit) = (breach?, self.limit()?);
         let start = breach.period().start().with_timezone(&alert.zone);
         let when = match alert.interval {
             Interval::Day => start.format("on %Y-%m-%d"),
@@ -68,7 +70,11 @@ mod tests {
     }
 
     fn watched(condition: AlertCondition) -> Metric {
-        Metric { alert: Some(alert(condition)), ..metric() }
+        Metric { watch: Some(Watch::new(alert(condition))), ..metric() }
+    }
+
+    fn breach(metric: &Metric) -> Option<Breach> {
+        metric.watch.and_then(|watch| watch.breach)
     }
 
     /// A day, counted from 1 January 2026.
@@ -89,7 +95,7 @@ mod tests {
         let metric = watched(AlertCondition::Below);
         assert_eq!(metric.clone().judge(day(0), 20.0), None, "the threshold itself is within");
         let (breached, event) = judged(metric, 1, 12.0);
-        assert_eq!((event, breached.breach), (MetricEvent::Breached, Breach::new(day(1), 12.0).ok()));
+        assert_eq!((event, breach(&breached)), (MetricEvent::Breached, Breach::new(day(1), 12.0).ok()));
         assert_eq!(breached.clone().judge(day(2), 5.0), None, "it goes on");
         assert_eq!(
             breached.clone().judge(day(1), 25.0),
@@ -98,7 +104,7 @@ mod tests {
         );
         assert_eq!(breached.clone().judge(day(0), 25.0), None, "nor does an interval before it");
         let (recovered, event) = judged(breached, 3, 20.0);
-        assert_eq!((event, recovered.breach), (MetricEvent::Recovered, None));
+        assert_eq!((event, breach(&recovered)), (MetricEvent::Recovered, None));
         assert_eq!(judged(recovered, 4, 19.9).1, MetricEvent::Breached);
     }
 
@@ -128,13 +134,14 @@ mod tests {
         assert_eq!(breached.alarm().as_deref(), Some("\"Signups\" was 12 on 2026-01-01, below 20"));
         let zone = Tz::America__New_York;
         let weekly = Alert { interval: Interval::Week, zone, ..alert(AlertCondition::Above) };
-        let sum = Metric { alert: Some(weekly), unit: "EUR".into(), ..metric() };
+        let sum = Metric { watch: Some(Watch::new(weekly)), unit: "EUR".into(), ..metric() };
         let (breached, _) = judged(sum, 0, 0.1 + 0.2 + 20.0);
         assert_eq!(
             breached.alarm().as_deref(),
             Some("\"Signups\" was 20.3 EUR in the week of 2025-12-31, above 20 EUR")
         );
-        let monthly = Metric { alert: Some(Alert { interval: Interval::Month, ..weekly }), ..breached };
+        let alert = Alert { interval: Interval::Month, ..weekly };
+        let monthly = Metric { watch: breached.watch.map(|watch| Watch { alert, ..watch }), ..breached };
         assert!(monthly.alarm().unwrap().contains(" in 2025-12, "));
         assert_eq!(metric().alarm(), None);
         assert_eq!(watched(AlertCondition::Below).alarm(), None);
@@ -145,7 +152,7 @@ mod tests {
         let threshold = Threshold::new(f64::MIN).unwrap();
         let alert = Alert { threshold, interval: Interval::Week, ..alert(AlertCondition::Above) };
         let breach = Breach::new(day(0), f64::MIN_POSITIVE).ok();
-        let mut long = Metric { alert: Some(alert), breach, unit: "€".repeat(30), ..metric() };
+        let mut long = Metric { watch: Some(Watch { alert, breach }), unit: "€".repeat(30), ..metric() };
         long.meta.display_name = "é".repeat(200);
         assert!(long.alarm().unwrap().chars().count() < 400);
         assert_eq!([number(0.0), number(-12.5), number(1e300), number(0.001)], ["0", "-12.5", "1e300", "0.001"]);
@@ -166,13 +173,13 @@ mod tests {
                     metric = change.into_parts().0;
                 }
                 if days > 0 {
-                    prop_assert_eq!(metric.breach.is_some(), value < 20.0);
+                    prop_assert_eq!(breach(&metric).is_some(), value < 20.0);
                 }
             }
             for (index, event) in announced.iter().enumerate() {
                 prop_assert_eq!(*event, if index % 2 == 0 { MetricEvent::Breached } else { MetricEvent::Recovered });
             }
-            prop_assert_eq!(metric.breach.is_some(), announced.len() % 2 == 1);
+            prop_assert_eq!(breach(&metric).is_some(), announced.len() % 2 == 1);
         }
     }
 }

@@ -23,8 +23,8 @@ impl Table for Metrics {
         }),
         Column::text("direction", |metric| Some(metric.direction.to_string())),
         Column::text("stage", |metric| metric.stage.map(|stage| stage.to_string())),
-        Column::boolean("alerted", |metric| Some(metric.alert.is_some())),
-        Column::boolean("breached", |metric| Some(metric.breach.is_some())),
+        Column::boolean("alerted", |metric| Some(metric.watch.is_some())),
+        Column::boolean("breached", |metric| Some(metric.watch.is_some_and(|watch| watch.breach.is_some()))),
     ];
 }
 

@@ -1,7 +1,7 @@
 //! Metrics and their alerts.
 
 use waymark_domain::metrics::{
-    Alert, AlertCondition, Breach, Metric, MetricDirection, MetricStage, Period, Threshold, zone,
+    Alert, AlertCondition, Breach, Metric, MetricDirection, MetricStage, Period, Threshold, Watch, zone,
 };
 use waymark_domain::{Violations, text};
 
@@ -33,9 +33,11 @@ impl TryFrom<pb::Metric> for Metric {
         let measure = measure(&mut violations, kind, message.events, message.property, message.filters);
         let alert = message.alert.and_then(|alert| violations.nested("alert", Alert::try_from(alert)));
         let breach = message.breach.and_then(|breach| violations.nested("breach", Breach::try_from(breach)));
+        // Where an update takes the alert away, its breach goes too.
+        let watch = alert.map(|alert| Watch { alert, breach });
         match (meta, description, unit, measure) {
             (Some(meta), Some(description), Some(unit), Some(measure)) if violations.is_empty() => {
-                Ok(Self { meta, description, measure, unit, direction, stage, alert, breach })
+                Ok(Self { meta, description, measure, unit, direction, stage, watch })
             }
             _ => Err(violations),
         }
@@ -66,8 +68,8 @@ impl From<&Metric> for pb::Metric {
             unit: metric.unit.clone(),
             direction: direction.into(),
             stage: stage.into(),
-            alert: metric.alert.as_ref().map(Into::into),
-            breach: metric.breach.as_ref().map(Into::into),
+            alert: metric.watch.as_ref().map(|watch| (&watch.alert).into()),
+            breach: metric.watch.as_ref().and_then(|watch| watch.breach.as_ref()).map(Into::into),
             ..Self::default()
         };
         set_meta(&mut message, &metric.meta);
@@ -209,8 +211,9 @@ pub(super) mod tests {
             filters in prop::collection::vec(filter(), 0..4),
             (kind, direction, stage) in (1..=3_i32, 1..=2_i32, 0..=5_i32),
             unit in "[a-zA-Z%€]{0,10}",
-            (alert, breach) in (prop::option::of(alert()), prop::option::of(breach())),
+            watch in prop::option::of((alert(), prop::option::of(breach()))),
         ) {
+            let (alert, breach) = watch.map_or((None, None), |(alert, breach)| (Some(alert), breach));
             let property = if kind == 3 { "amount".to_owned() } else { String::new() };
             let message = pb::Metric { kind, direction, stage, property, filters, unit, alert, breach, ..message() };
             let metric = Metric::try_from(message.clone()).unwrap();
@@ -232,7 +235,11 @@ pub(super) mod tests {
         let mut row = serde_json::to_value(message()).unwrap();
         assert!(row.get("alert").is_none() && row.get("breach").is_none(), "{row}");
         let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row.clone()).unwrap()).unwrap();
-        assert_eq!((metric.alert, metric.breach), (None, None));
+        assert_eq!(metric.watch, None);
+        row["breach"] = serde_json::json!({ "startTime": "2026-03-01T00:00:00Z", "endTime": "2026-03-02T00:00:00Z" });
+        let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row.clone()).unwrap()).unwrap();
+        assert_eq!(pb::Metric::from(&metric).breach, None, "a breach is one of an alert");
+        row.as_object_mut().unwrap().remove("breach");
         row["alert"] =
             serde_json::json!({ "threshold": 20.0, "condition": "ALERT_CONDITION_BELOW", "timeZone": "Europe/Berlin" });
         let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row).unwrap()).unwrap();
