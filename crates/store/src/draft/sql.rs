@@ -61,7 +61,7 @@ fn bumping(workspace: &WorkspaceId, now: DateTime<Utc>, conflict: OnConflict) ->
 fn bumped() -> OnConflict {
     let last_time = [Expr::col(("workspaces", "last_time")), Expr::col(("excluded", "last_time"))];
     OnConflict::column("id")
-        .value("revision", Expr::col(("workspaces", "revision")).add(1))
+        .value("revision", Expr::col(("workspaces", "revision")).add(1_i64))
         .value("last_time", Func::greatest(last_time))
         .to_owned()
 }
