@@ -42,7 +42,7 @@ async fn plan(connection: &DatabaseConnection, statement: &impl StatementBuilder
 
 #[tokio::test]
 async fn what_is_done_over_and_over_goes_by_an_index() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(7);
         let (_, database) = sample::store(engine, &host).await.unwrap();
         let connection = database.connect().await.unwrap();

@@ -26,14 +26,10 @@ struct Consumer {
     database: TestDatabase,
 }
 
-async fn consumers() -> Vec<Consumer> {
-    let mut consumers = Vec::new();
-    for engine in Engine::ALL {
-        let (host, clock) = host(7);
-        let (store, database) = store(engine, &host).await.unwrap();
-        consumers.push(Consumer { store, clock, database });
-    }
-    consumers
+async fn consumer(engine: Engine) -> Consumer {
+    let (host, clock) = host(7);
+    let (store, database) = store(engine, &host).await.unwrap();
+    Consumer { store, clock, database }
 }
 
 /// The event `id` of discovery's `workspaces/acme`.
@@ -99,7 +95,8 @@ impl Consumer {
 
 #[tokio::test]
 async fn a_stream_that_is_replayed_after_the_fold_changes_nothing() {
-    for c in consumers().await {
+    for engine in Engine::each() {
+        let c = consumer(engine).await;
         let stream: Vec<_> = (1..=9).map(|n| event(n, [VALIDATED, CONCLUDED][n as usize % 2], n as i64 / 2)).collect();
         for event in &stream {
             assert!(c.takes(event).await);
@@ -142,7 +139,8 @@ fn causation(event: &Received) -> Causation {
 
 #[tokio::test]
 async fn a_floor_counts_only_what_was_handled() {
-    for c in consumers().await {
+    for engine in Engine::each() {
+        let c = consumer(engine).await;
         for (id, revision) in [(10, 10), (15, 15), (20, 20)] {
             assert!(c.takes(&event(id, VALIDATED, revision)).await);
         }
@@ -177,7 +175,8 @@ async fn a_floor_counts_only_what_was_handled() {
 
 #[tokio::test]
 async fn the_events_of_one_revision_may_be_folded_apart() {
-    for c in consumers().await {
+    for engine in Engine::each() {
+        let c = consumer(engine).await;
         let events = [1, 2, 3, 4].map(|id| event(id, VALIDATED, 5));
         assert!(c.takes(&events[0]).await);
         assert_eq!(c.fold().await, 1);
@@ -192,7 +191,8 @@ async fn the_events_of_one_revision_may_be_folded_apart() {
 
 #[tokio::test]
 async fn a_dead_letter_is_handled_when_it_is_retried_after_the_fold() {
-    for c in consumers().await {
+    for engine in Engine::each() {
+        let c = consumer(engine).await;
         let bad = event(2, VALIDATED, 2);
         assert!(c.takes(&event(1, VALIDATED, 1)).await);
         c.set_aside(&bad).await;
@@ -212,7 +212,8 @@ async fn a_dead_letter_is_handled_when_it_is_retried_after_the_fold() {
 
 #[tokio::test]
 async fn a_dead_letter_that_was_handled_all_the_same_is_not_handled_again() {
-    for c in consumers().await {
+    for engine in Engine::each() {
+        let c = consumer(engine).await;
         let (noted, folded) = (event(1, VALIDATED, 1), event(2, VALIDATED, 2));
         assert!(c.takes(&folded).await);
         assert_eq!(c.fold().await, 1);
@@ -228,7 +229,8 @@ async fn a_dead_letter_that_was_handled_all_the_same_is_not_handled_again() {
 
 #[tokio::test]
 async fn a_discarded_dead_letter_below_the_floor_is_settled() {
-    for c in consumers().await {
+    for engine in Engine::each() {
+        let c = consumer(engine).await;
         assert!(c.takes(&event(1, VALIDATED, 1)).await);
         let bad = event(2, VALIDATED, 2);
         c.set_aside(&bad).await;
@@ -241,7 +243,8 @@ async fn a_discarded_dead_letter_below_the_floor_is_settled() {
 
 #[tokio::test]
 async fn notes_of_before_are_kept() {
-    for c in consumers().await {
+    for engine in Engine::each() {
+        let c = consumer(engine).await;
         let known = event(1, VALIDATED, 1);
         let note = format!("INSERT INTO inbox (consumer, event_id, time) VALUES ('roadmap', '{}', 1)", known.event_id);
         execute(c.database.url(), &note).await.unwrap();
@@ -252,7 +255,8 @@ async fn notes_of_before_are_kept() {
 
 #[tokio::test]
 async fn two_that_fold_at_once_do_no_harm() {
-    for c in consumers().await {
+    for engine in Engine::each() {
+        let c = consumer(engine).await;
         let stream: Vec<_> = (1..=40).map(|n| event(n, VALIDATED, n as i64)).collect();
         for event in &stream {
             assert!(c.takes(event).await);

@@ -34,7 +34,7 @@ async fn earliest(store: &Store) -> i64 {
 
 #[tokio::test]
 async fn answers_are_forgotten_after_their_time_in_parts() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, clock) = host(7);
         let (s, _database) = store(engine, &host).await.unwrap();
         let ask = async |id: u128| {
@@ -99,7 +99,7 @@ async fn rows(database: &TestDatabase) -> Rows {
 
 #[tokio::test]
 async fn a_log_is_trimmed_step_by_step_and_keeps_the_last_event_of_each_resource() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(7);
         let (s, database) = store(engine, &host).await.unwrap();
         fill(&database, 1_200).await;
@@ -128,7 +128,7 @@ async fn a_log_is_trimmed_step_by_step_and_keeps_the_last_event_of_each_resource
 
 #[tokio::test]
 async fn what_somebody_has_yet_to_read_is_kept() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(7);
         let (s, database) = store(engine, &host).await.unwrap();
         let (reader, _readers) = store(Engine::Sqlite, &host).await.unwrap();
@@ -158,7 +158,7 @@ async fn what_somebody_has_yet_to_read_is_kept() {
 
 #[tokio::test]
 async fn a_log_is_trimmed_by_age() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, clock) = host(7);
         let (s, _database) = store(engine, &host).await.unwrap();
         let mut times = Vec::new();
@@ -186,7 +186,7 @@ async fn a_log_is_trimmed_by_age() {
 
 #[tokio::test]
 async fn workspaces_are_walked_through_in_order() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(7);
         let (s, database) = store(engine, &host).await.unwrap();
         let all = "INSERT INTO workspaces (id, revision) VALUES ('b', 1), ('a-1', 1), ('a', 1), ('c', 1)";
@@ -205,7 +205,7 @@ async fn workspaces_are_walked_through_in_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_state_that_is_read_while_its_log_is_trimmed_is_whole_or_gone() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (host, _) = host(7);
         let (s, _database) = store(engine, &host).await.unwrap();
         create(&s, "a", "1").await;

@@ -21,21 +21,18 @@ struct Fixture {
     database: TestDatabase,
 }
 
-/// A store on each engine, under the real clock, since history is also read by time.
-async fn fixtures() -> Vec<Fixture> {
-    let mut fixtures = Vec::new();
-    for engine in Engine::ALL {
-        let (mut host, _) = host(7);
-        host.clock = Clock::system();
-        let (store, database) = store(engine, &host).await.unwrap();
-        fixtures.push(Fixture { store, database });
-    }
-    fixtures
+/// A store under the real clock, since history is also read by time.
+async fn fixture(engine: Engine) -> Fixture {
+    let (mut host, _) = host(7);
+    host.clock = Clock::system();
+    let (store, database) = store(engine, &host).await.unwrap();
+    Fixture { store, database }
 }
 
 #[tokio::test]
 async fn state_and_log_commit_together_and_etags_guard() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         let p = create(s, "alpha", "v").await;
         assert_eq!((p.name.as_str(), p.etag.as_str()), ("workspaces/acme/products/alpha", "1"));
@@ -61,7 +58,8 @@ async fn state_and_log_commit_together_and_etags_guard() {
 
 #[tokio::test]
 async fn refusals_say_what_is_wrong() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         create(s, "alpha", "").await;
         let again = s
@@ -108,7 +106,8 @@ async fn refusals_say_what_is_wrong() {
 
 #[tokio::test]
 async fn a_repeated_request_gets_the_first_answer() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         let repeat = Call { request_id: Some(Uuid::from_u128(7)), digest: [1; 32], ..call() };
         let make = |c: Call| async move {
@@ -152,7 +151,8 @@ async fn a_repeated_request_gets_the_first_answer() {
 
 #[tokio::test]
 async fn validate_only_changes_nothing() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         let dry = Call { validate_only: true, ..call() };
         let w =
@@ -170,7 +170,8 @@ async fn validate_only_changes_nothing() {
 
 #[tokio::test]
 async fn deletion_is_soft_and_can_be_taken_back() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         let p = create(s, "a", "").await;
         let delete = async |_: &mut Write, p: Product| Ok(Change::new(p, ProductEvent::Deleted));
@@ -190,7 +191,8 @@ async fn deletion_is_soft_and_can_be_taken_back() {
 
 #[tokio::test]
 async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         for i in 0..23 {
             create(s, &format!("p{i:02}"), ["", "x", "y", "é"][i % 4]).await;
@@ -253,7 +255,8 @@ async fn pages_are_complete_in_any_order_with_nulls_and_ties() {
 
 #[tokio::test]
 async fn a_page_ends_before_it_is_too_large_for_a_message() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         let rows = (0..300)
             .map(|i| (format!("p{i:03}"), Some(pb::Product { strategy: "s".repeat(10_000), ..product("P", "") })));
@@ -290,7 +293,8 @@ async fn a_page_ends_before_it_is_too_large_for_a_message() {
 
 #[tokio::test]
 async fn a_batch_is_all_or_nothing_unless_partial() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         create(s, "a", "").await;
         let rows = || {
@@ -329,7 +333,8 @@ async fn a_batch_is_all_or_nothing_unless_partial() {
 
 #[tokio::test]
 async fn the_past_can_be_read_until_it_is_trimmed() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         let p = create(s, "a", "one").await;
         create(s, "b", "").await;
@@ -369,7 +374,8 @@ async fn the_past_can_be_read_until_it_is_trimmed() {
 
 #[tokio::test]
 async fn concurrent_writers_lose_nothing_and_leave_no_gap() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = f.store.clone();
         let p = create(&s, "a", "0").await;
         let tasks: Vec<_> = (0..8)
@@ -410,7 +416,8 @@ async fn concurrent_writers_lose_nothing_and_leave_no_gap() {
 
 #[tokio::test]
 async fn an_event_is_reacted_to_once() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         let causation = Causation {
             consumer: "roadmap".into(),
@@ -434,7 +441,8 @@ async fn an_event_is_reacted_to_once() {
 
 #[tokio::test]
 async fn a_damaged_row_is_named() {
-    for f in fixtures().await {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
         let s = &f.store;
         let p = create(s, "a", "").await;
         let damage = "UPDATE products SET body = '{\"name\": \"workspaces/acme/products/a\", \"uid\": \"x\"}'";

@@ -17,7 +17,7 @@ pub struct Served<Parts: 'static = (), Options: 'static = ()> {
     /// Its server.
     pub running: Running,
     host: Host,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl<Parts, Options> Served<Parts, Options> {
@@ -31,11 +31,22 @@ impl<Parts, Options> Served<Parts, Options> {
         service: &'static Service<Parts, Options>,
         options: &Options,
     ) -> Result<Self> {
-        let args = |url: &str| DatabaseArgs {
-            database_url: Some(url.to_owned()),
-            database_connections: 4,
-            ..DatabaseArgs::default()
-        };
+        Self::start_with(engine, host, service, options, &DatabaseArgs::default()).await
+    }
+
+    /// The same, with what `database` says, except where the database is.
+    ///
+    /// # Errors
+    /// As for [`Served::start`].
+    pub async fn start_with(
+        engine: Engine,
+        host: &Host,
+        service: &'static Service<Parts, Options>,
+        options: &Options,
+        args: &DatabaseArgs,
+    ) -> Result<Self> {
+        let args =
+            |url: &str| DatabaseArgs { database_url: Some(url.to_owned()), database_connections: 4, ..args.clone() };
         let database = database(engine, service.name, async |url| {
             // Of another process, as the parts of this one may be opened once only.
             let (migrating, _) = crate::host(1);
@@ -45,12 +56,17 @@ impl<Parts, Options> Served<Parts, Options> {
         let service = service.open(host, &args(database.url()), options).await?;
         let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let running = service.serve(host, &ServerArgs { listen, ..ServerArgs::default() }).await?;
-        Ok(Self { service, running, host: host.clone(), _database: database })
+        Ok(Self { service, running, host: host.clone(), database })
     }
 
     /// Its database.
     pub fn store(&self) -> &Store {
         self.service.store()
+    }
+
+    /// The address of its database.
+    pub fn database(&self) -> &str {
+        self.database.url()
     }
 
     /// Where it listens.

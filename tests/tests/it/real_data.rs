@@ -112,7 +112,7 @@ async fn imported_twice(file: &Path, arguments: &[&str], expected: &Count, years
 /// `waymark import events`, as typed.
 async fn import(services: &Services, file: &Path, arguments: &[&str]) -> Result<()> {
     let state = tempfile::tempdir()?;
-    let (file, address) = (file.display().to_string(), services.metrics_address.to_string());
+    let (file, address) = (file.display().to_string(), services.addresses()[2].1.to_string());
     let state_file = state.path().join("state").display().to_string();
     let fixed = [
         "waymark",

@@ -86,7 +86,7 @@ async fn answers_and_notes_of_handled_events_do_not_grow_for_ever() {
         };
         client.decline_initiative(decline).await.unwrap();
         let rows = async |service: &str, table: &str| {
-            text(&services.database(service), &format!("SELECT CAST(count(*) AS text) FROM {table}")).await.unwrap()
+            text(services.database(service), &format!("SELECT CAST(count(*) AS text) FROM {table}")).await.unwrap()
         };
         wait_until("metrics has heard of it", LIMIT, async || rows("metrics", "inbox").await == "1").await;
         assert_ne!(rows("roadmap", "requests").await, "0", "{engine:?}");

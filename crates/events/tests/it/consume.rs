@@ -124,7 +124,7 @@ async fn exercise(source_host: &Host, source: &Store, target_host: &Host, target
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_jetstream() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (source_host, _) = host(1);
         let (target_host, _) = host(2);
         let (source, _a) = store(engine, &source_host).await.unwrap();
@@ -136,7 +136,7 @@ async fn over_jetstream() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_the_bus() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let (source_host, _) = host(1);
         let (target_host, _) = host(2);
         let (source, _a) = store(engine, &source_host).await.unwrap();

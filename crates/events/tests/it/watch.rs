@@ -65,7 +65,7 @@ async fn batch(store: &Store, count: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_position_resumes_to_the_same_history_and_goes_on() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let f = fixture(engine).await;
         for i in 0..8 {
             create(&f.store, &format!("p{i}"), "").await;
@@ -104,7 +104,7 @@ async fn every_position_resumes_to_the_same_history_and_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn now_earliest_snapshot_and_filters() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let f = fixture(engine).await;
         create(&f.store, "a", "").await;
         create(&f.store, "b", "").await;
@@ -134,7 +134,7 @@ async fn now_earliest_snapshot_and_filters() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_comes_in_parts_of_which_the_last_has_the_revision() {
-    for engine in Engine::ALL {
+    for engine in Engine::each() {
         let f = fixture(engine).await;
         // No checkpoint is due while this test lasts.
         let api =
