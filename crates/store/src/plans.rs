@@ -63,6 +63,8 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             event_id: Uuid::nil(),
         };
         let events: Vec<String> = (0..500).map(|i| format!("e{i}")).collect();
+        // Of a log as small as this a batch is so large a part that PostgreSQL would rather go by the workspace.
+        let few = &events[..20];
         let unread = inbox::known(&event, backend);
         for (plan, index) in [
             (plan(&connection, &retention::old_requests(old, 1_000)).await, "requests_time"),
@@ -70,7 +72,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             (plan(&connection, &retention::step_end(&workspace, 9_000, 19_000)).await, "log_pkey"),
             (plan(&connection, &retention::superseded(&workspace, 9_000, 9_400)).await, "log_resource"),
             (plan(&connection, &retention::advance(&workspace, 9_000, 9_400)).await, "workspaces_pkey"),
-            (plan(&connection, &retention::forget(&workspace, &events)).await, "log_event"),
+            (plan(&connection, &retention::forget(&workspace, few)).await, "log_event"),
             (plan(&connection, &inbox::old(old, 500)).await, "inbox_time"),
             (plan(&connection, &inbox::forget("c", &events)).await, "inbox_pkey"),
             (plan(&connection, &inbox::find_handled(&event, backend)).await, "inbox_floors_pkey"),

@@ -65,8 +65,9 @@ async fn what_is_missing_is_printed_and_leads_there() {
 async fn what_is_no_longer_declared_and_what_is_not_taken_in_is_told() {
     static NONE: Schema = Schema::new(&[INITIAL], &[]);
     // No more than a store must have to look at it.
-    const WORKSPACES: &str = "CREATE TABLE workspaces (id text PRIMARY KEY, revision bigint NOT NULL)";
-    const ALONE: Migration = Migration { scripts: &[Script { postgres: WORKSPACES, sqlite: WORKSPACES }], ..INITIAL };
+    const LEAST: &str = "CREATE TABLE workspaces (id text PRIMARY KEY, revision bigint NOT NULL);
+                         CREATE TABLE log (workspace text NOT NULL, revision bigint NOT NULL);";
+    const ALONE: Migration = Migration { scripts: &[Script { postgres: LEAST, sqlite: LEAST }], ..INITIAL };
     static WITHOUT_FOUNDATION: Schema = Schema::new(&[ALONE], &[]);
     for engine in Engine::each() {
         assert_eq!(missing(engine, &SCHEMA).await.unwrap(), [""; 0], "{engine:?}");
