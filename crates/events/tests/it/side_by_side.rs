@@ -227,7 +227,7 @@ async fn one_is_busy(world: World) {
         })
     });
     // More than a consumer has in hand.
-    for _ in 0..6 {
+    for _ in 0..5 {
         world.fill("busy").await;
     }
     let tasks = world.listen(handler).await;
@@ -237,8 +237,8 @@ async fn one_is_busy(world: World) {
     world.write("idle", "p").await;
     wait_until("the other one is handled", LIMIT, async || count("idle") == 1).await;
     assert_eq!(count("busy"), 1);
-    gate.add_permits(3_000);
-    wait_until("the busy one is done", LIMIT, async || count("busy") == 3_000).await;
+    gate.add_permits(2_500);
+    wait_until("the busy one is done", LIMIT, async || count("busy") == 2_500).await;
     let logged = world.source.read_log("busy", 0, 10_000).await.unwrap();
     let logged: Vec<_> = logged.into_iter().map(|row| ("busy".to_owned(), row.revision, row.subject())).collect();
     handled.lock().unwrap().retain(|(workspace, ..)| workspace == "busy");
@@ -312,15 +312,15 @@ async fn what_a_broken_connection_swallows_is_read_again() {
     let (host, store) = (world.target_host.clone(), world.target.clone());
     let tasks = world.listen_by(Some(client.clone()), host, store, handler);
     let direct = jetstream::new(async_nats::connect(world.nats.as_ref().unwrap().url()).await.unwrap());
-    for round in 0..4 {
+    for round in 0..3 {
         // What the broker sends now is on its way when the connection breaks.
         if round > 0 {
             proxy.stall();
         }
-        for workspace in names("w", 0..4) {
+        for workspace in names("w", 0..2) {
             world.fill(&workspace).await;
         }
-        let all = (round + 1) * 2_000;
+        let all = (round + 1) * 1_000;
         wait_until("the events are published", LIMIT, async || match direct.get_stream(stream_name("roadmap")).await {
             Ok(stream) => stream.cached_info().state.messages == all,
             Err(_) => false,
