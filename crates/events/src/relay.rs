@@ -10,6 +10,7 @@
 //! filled again from the log (`rewind.rs`).
 
 mod backlog;
+mod error;
 mod gauges;
 mod rewind;
 mod stream;
@@ -26,13 +27,14 @@ use futures::stream::FuturesOrdered;
 use opentelemetry::metrics::Meter;
 use uuid::Uuid;
 use waymark_runtime::config::{EventArgs, EventFormat};
-use waymark_store::{Checkpoint, Checkpoints, Error as StoreError, LogRow, Published, Store};
+use waymark_store::{Checkpoint, Checkpoints, LogRow, Published, Store};
 
 use crate::causes::chain;
 use crate::envelope;
 use crate::lease::Lease;
 
 use backlog::{Backlog, Batch};
+use error::RelayError;
 use gauges::Gauges;
 use stream::Stream;
 
@@ -40,19 +42,6 @@ use stream::Stream;
 const ROUNDS: usize = 5;
 /// How often the stream is compared with its checkpoints while nothing unexpected happens.
 const COMPARE: Duration = Duration::from_secs(3);
-/// JetStream remembers message ids this long; within it a repeated publish stores nothing.
-const DUPLICATES: Duration = Duration::from_hours(1);
-
-/// Why a round of relaying ended early; the next round resumes where it stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum RelayError {
-    /// The database.
-    #[error("reading the log")]
-    Store(#[from] StoreError),
-    /// The broker.
-    #[error("publishing to JetStream: {0}")]
-    Broker(String),
-}
 
 /// Publishes one service's log.
 pub struct Relay {

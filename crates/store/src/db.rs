@@ -14,7 +14,7 @@ use sea_orm::{
 use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
-use crate::looks::Looks;
+use crate::place::Looks;
 use crate::turn::Turns;
 use crate::{Error, Heads};
 

@@ -23,6 +23,7 @@ mod lease;
 mod list;
 mod log;
 mod looks;
+mod place;
 #[cfg(test)]
 mod plans;
 mod publishing;

@@ -8,38 +8,16 @@
 //! Neither order outlives everything (a failover to a copy that lacks commits, VACUUM on SQLite), so each look also
 //! reads the heads of a few workspaces, and in time of all.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Order, Query, SelectStatement};
 use waymark_domain::WorkspaceId;
 
+use crate::place::{Place, Seen};
 use crate::workspaces::workspace_of;
 use crate::{Error, Store};
 
 /// Workspaces whose heads a look reads, moved or not.
 const WALK: u64 = 64;
-
-/// How far a process has looked.
-#[derive(Clone, Default)]
-pub(crate) struct Looks(Arc<Mutex<Seen>>);
-
-#[derive(Clone, Default)]
-struct Seen {
-    /// None before the first look.
-    place: Option<Place>,
-    /// The last workspace that the walk through all has come by.
-    walked: String,
-}
-
-/// A place in the order in which rows of the log turn up.
-#[derive(Clone, Default)]
-struct Place {
-    /// Everything from this transaction (on SQLite: row) on is still to come.
-    next: i64,
-    /// Earlier transactions that are under way.
-    open: Vec<i64>,
-}
 
 impl Store {
     /// Finds what was committed since the last look, so that commits of other processes wake this one's readers; the
@@ -97,36 +75,5 @@ impl Store {
             last = Some(workspace);
         }
         Ok(last)
-    }
-}
-
-impl Looks {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        // Nothing panics while it is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Place {
-    /// Of a `pg_snapshot` as text, `xmin:xmax:xip_list`.
-    fn of(snapshot: &str) -> Option<Self> {
-        let mut parts = snapshot.splitn(3, ':').skip(1);
-        let next = parts.next()?.parse().ok()?;
-        let open = parts.next()?.split_terminator(',').map(|id| id.parse().ok()).collect::<Option<_>>()?;
-        Some(Self { next, open })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_snapshot_says_what_is_still_to_come() {
-        let place = |snapshot| Place::of(snapshot).map(|place| (place.next, place.open));
-        assert_eq!(place("10:20:10,14,15"), Some((20, vec![10, 14, 15])));
-        assert_eq!(place("795:795:"), Some((795, vec![])));
-        assert_eq!(place("795"), None);
-        assert_eq!(place("1:2:x"), None);
     }
 }

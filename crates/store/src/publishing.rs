@@ -41,7 +41,7 @@ impl Store {
     pub async fn cursors_after(&self, after: Option<&WorkspaceId>, limit: u64) -> Result<Vec<Cursor>, Error> {
         let mut select = Query::select();
         select.from("workspaces").join(JoinType::LeftJoin, "relay_cursors", of_workspace());
-        self.cursors(in_order(&mut select, after, limit)).await
+        self.cursors(in_order(&mut select, ("workspaces", "id"), after, limit)).await
     }
 
     /// The cursors of these workspaces, where there are any.
@@ -58,7 +58,8 @@ impl Store {
         let mut select = Query::select();
         select.from("relay_cursors").join(JoinType::InnerJoin, "workspaces", of_workspace());
         select.and_where(Expr::col(("relay_cursors", "rewound")));
-        self.cursors(in_order(&mut select, after, limit)).await
+        // By its own column: in the order of the other's, SQLite walks through all workspaces.
+        self.cursors(in_order(&mut select, ("relay_cursors", "workspace"), after, limit)).await
     }
 
     /// A cursor that was moved back is where it should be.
@@ -156,10 +157,15 @@ fn of_workspace() -> Expr {
     Expr::col(("relay_cursors", "workspace")).equals(("workspaces", "id"))
 }
 
-/// A page in the order of ids.
-fn in_order<'a>(select: &'a mut SelectStatement, after: Option<&WorkspaceId>, limit: u64) -> &'a mut SelectStatement {
+/// A page in the order of the workspaces that `column` names.
+fn in_order<'a>(
+    select: &'a mut SelectStatement,
+    column: (&'static str, &'static str),
+    after: Option<&WorkspaceId>,
+    limit: u64,
+) -> &'a mut SelectStatement {
     if let Some(after) = after {
-        select.and_where(Expr::col(("workspaces", "id")).gt(after.id()));
+        select.and_where(Expr::col(column).gt(after.id()));
     }
-    select.order_by(("workspaces", "id"), Order::Asc).limit(limit)
+    select.order_by(column, Order::Asc).limit(limit)
 }

@@ -1,4 +1,5 @@
-//! The inbox when its notes grow old: what was handled counts for ever, and nothing else does.
+//! The inbox: an event has its effect once, also when its note grows old; what was handled counts for ever, and nothing
+//! else does.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -10,7 +11,7 @@ use waymark_clock::ManualClock;
 use waymark_domain::WorkspaceId;
 use waymark_request::{Call, Causation};
 use waymark_store::{Received, Store, Write};
-use waymark_testkit::sample::{Products, created, product, store, workspace};
+use waymark_testkit::sample::{Products, call, created, product, store, workspace};
 use waymark_testkit::schema::{execute, text};
 use waymark_testkit::{Engine, TestDatabase, host};
 
@@ -90,6 +91,31 @@ impl Consumer {
 
     async fn discard(&self, event: &Received) {
         assert!(self.store.forget_dead_letter(&event.workspace, event.event_id).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_reacted_to_once() {
+    for engine in Engine::each() {
+        let c = consumer(engine).await;
+        let s = &c.store;
+        let causation = Causation {
+            consumer: "roadmap".into(),
+            source: "discovery".into(),
+            workspace: workspace(),
+            revision: 7,
+            event_type: VALIDATED.into(),
+            event_id: Uuid::from_u128(9),
+        };
+        let call = Call { causation: Some(causation), ..call() };
+        for _ in 0..3 {
+            s.write(&call, &workspace(), async |write| write.create::<Products, _>("", product("A", ""), created))
+                .await
+                .unwrap();
+        }
+        assert_eq!(s.all::<Products>(&workspace()).await.unwrap().len(), 1);
+        let rows = s.read_log("acme", 0, 10).await.unwrap();
+        assert_eq!(rows[0].causation_id, Some(Uuid::from_u128(9).to_string()));
     }
 }
 

@@ -11,7 +11,6 @@ use waymark_domain::roadmap::{Product, ProductEvent};
 use waymark_domain::{Change, Failure, Reason};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::Call;
-use waymark_request::Causation;
 use waymark_store::{Error, ListQuery, LogFilter, LogReaders, Position, Store, Write};
 use waymark_testkit::sample::{Products, call, create, created, created_in, product, store, updated, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host};
@@ -411,31 +410,6 @@ async fn concurrent_writers_lose_nothing_and_leave_no_gap() {
         assert_eq!(s.get::<Products>(&p.name).await.unwrap().vision, "80");
         let revisions: Vec<i64> = s.read_log("acme", 0, 1_000).await.unwrap().into_iter().map(|r| r.revision).collect();
         assert_eq!(revisions, (1..=81).collect::<Vec<_>>());
-    }
-}
-
-#[tokio::test]
-async fn an_event_is_reacted_to_once() {
-    for engine in Engine::each() {
-        let f = fixture(engine).await;
-        let s = &f.store;
-        let causation = Causation {
-            consumer: "roadmap".into(),
-            source: "discovery".into(),
-            workspace: ws(),
-            revision: 7,
-            event_type: "waymark.discovery.v1.SolutionValidated".into(),
-            event_id: Uuid::from_u128(9),
-        };
-        let call = Call { causation: Some(causation), ..call() };
-        for _ in 0..3 {
-            s.write(&call, &ws(), async |write| write.create::<Products, _>("", product("A", ""), created))
-                .await
-                .unwrap();
-        }
-        assert_eq!(s.all::<Products>(&ws()).await.unwrap().len(), 1);
-        let rows = s.read_log("acme", 0, 10).await.unwrap();
-        assert_eq!(rows[0].causation_id, Some(Uuid::from_u128(9).to_string()));
     }
 }
 

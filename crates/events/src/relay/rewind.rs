@@ -8,8 +8,9 @@
 use futures::{StreamExt as _, TryStreamExt as _};
 use waymark_store::{Ahead, Checkpoint, Checkpoints};
 
+use super::Relay;
+use super::error::RelayError;
 use super::stream::Stream;
-use super::{Relay, RelayError};
 use crate::envelope;
 
 /// Cursors that are moved at once.

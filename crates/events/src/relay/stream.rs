@@ -1,6 +1,8 @@
 //! The stream that a service's events go to: made where there is none, and asked what it holds. The leader is asked, as
 //! a replica may be behind.
 
+use std::time::Duration;
+
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::Context;
@@ -9,8 +11,11 @@ use async_nats::jetstream::stream::{self, RawMessageBuilder, RawMessageErrorKind
 use waymark_domain::WorkspaceId;
 use waymark_store::Checkpoint;
 
-use super::{DUPLICATES, RelayError};
+use super::error::RelayError;
 use crate::envelope;
+
+/// JetStream remembers message ids this long; within it a repeated publish stores nothing.
+const DUPLICATES: Duration = Duration::from_hours(1);
 
 /// A stream as it was a moment ago.
 pub(super) struct Stream {
