@@ -55,11 +55,7 @@ impl Store {
     /// The cursors that were moved back and not marked since, in the order of their workspaces: those after `after`,
     /// `limit` at most.
     pub async fn cursors_rewound(&self, after: Option<&WorkspaceId>, limit: u64) -> Result<Vec<Cursor>, Error> {
-        let mut select = Query::select();
-        select.from("relay_cursors").join(JoinType::InnerJoin, "workspaces", of_workspace());
-        select.and_where(Expr::col(("relay_cursors", "rewound")));
-        // By its own column: in the order of the other's, SQLite walks through all workspaces.
-        self.cursors(in_order(&mut select, ("relay_cursors", "workspace"), after, limit)).await
+        self.cursors(&mut rewound(after, limit)).await
     }
 
     /// A cursor that was moved back is where it should be.
@@ -155,6 +151,15 @@ impl Store {
 
 fn of_workspace() -> Expr {
     Expr::col(("relay_cursors", "workspace")).equals(("workspaces", "id"))
+}
+
+/// Finds the workspaces whose cursors were moved back.
+pub(crate) fn rewound(after: Option<&WorkspaceId>, limit: u64) -> SelectStatement {
+    let mut select = Query::select();
+    select.from("relay_cursors").join(JoinType::InnerJoin, "workspaces", of_workspace());
+    select.and_where(Expr::col(("relay_cursors", "rewound")));
+    // By their own column: in the order of the other table's, both databases walk through all workspaces.
+    in_order(&mut select, ("relay_cursors", "workspace"), after, limit).take()
 }
 
 /// A page in the order of the workspaces that `column` names.
