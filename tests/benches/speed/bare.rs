@@ -58,6 +58,14 @@ impl Pool {
         }
     }
 
+    /// The number that a statement answers.
+    pub async fn count(&self, statement: &'static str) -> Result<i64, sqlx::Error> {
+        match self {
+            Self::Sqlite { reader, .. } => sqlx::query_scalar(statement).fetch_one(reader).await,
+            Self::Postgres(pool) => sqlx::query_scalar(statement).fetch_one(pool).await,
+        }
+    }
+
     /// The body of one initiative, by key.
     pub async fn select(&self, workspace: &str, id: &str) -> Result<String, sqlx::Error> {
         match self {
