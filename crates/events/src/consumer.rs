@@ -14,16 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use waymark_runtime::Host;
-use waymark_store::Store;
+use waymark_store::{Lease, Store};
 
 use crate::attempt::{Intake, backoff};
 use crate::causes::chain;
 use crate::instruments::Instruments;
-use crate::lease::Lease;
 use crate::subscription::{Subscription, Topic};
 
 /// Failures that are normal at start.
 const QUIET: u32 = 8;
+/// How long the lease holds without being renewed.
+const TERM: Duration = Duration::from_secs(10);
 /// How often one that stands by asks for the lease.
 const STANDBY: Duration = Duration::from_secs(1);
 
@@ -32,7 +33,7 @@ pub async fn run(host: Host, store: Store, client: async_nats::Client, subscript
     let instruments = Instruments::new(&host, &subscription, &topic);
     let (consumer, source) = (subscription.consumer, topic.source);
     let intake = Arc::new(Intake { store: store.clone(), subscription, topic, instruments });
-    let mut lease = Lease::new(format!("consumer/{consumer}/{source}"), host.ids.opaque().to_string());
+    let mut lease = Lease::new(format!("consumer/{consumer}/{source}"), host.ids.opaque().to_string(), TERM);
     let mut failures = 0;
     while !host.shutdown.is_begun() {
         let pause = match consume(&host, &client, &intake, &mut lease).await {

@@ -9,7 +9,6 @@ mod causes;
 pub mod consumer;
 mod envelope;
 mod instruments;
-mod lease;
 mod places;
 mod relay;
 mod service;

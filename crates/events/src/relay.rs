@@ -27,17 +27,20 @@ use futures::stream::FuturesOrdered;
 use opentelemetry::metrics::Meter;
 use uuid::Uuid;
 use waymark_runtime::config::{EventArgs, EventFormat};
-use waymark_store::{Checkpoint, Checkpoints, LogRow, Published, Store};
+use waymark_store::{Checkpoint, Checkpoints, Lease, LogRow, Published, Store};
 
 use crate::causes::chain;
 use crate::envelope;
-use crate::lease::Lease;
 
 use backlog::{Backlog, Batch};
 use error::RelayError;
 use gauges::Gauges;
 use stream::Stream;
 
+/// How long the lease holds without being renewed. It only keeps two relays from working at once: even if clocks lie and
+/// two hold it, nothing is stored out of order, as each message is published for one place, nor twice, as the broker
+/// knows the ids of the last hour.
+const TERM: Duration = Duration::from_secs(10);
 /// Rounds without progress before the relay pauses.
 const ROUNDS: usize = 5;
 /// How often the stream is compared with its checkpoints while nothing unexpected happens.
@@ -95,7 +98,7 @@ impl Relay {
             context,
             format: args.event_format,
             replicas: args.nats_replicas,
-            lease: Lease::new(format!("relay/{service}"), holder),
+            lease: Lease::new(format!("relay/{service}"), holder, TERM),
             backlog,
             next: None,
             sequence: None,

@@ -2,19 +2,18 @@
 //! older than it is to be kept, if that is said. In small parts with pauses between, by one replica at a time: a lease
 //! says which, and where two believe to hold it some of their work is in vain.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use waymark_domain::WorkspaceId;
 use waymark_runtime::{Host, KeepLog};
-use waymark_store::{Error, LogReaders, Store};
+use waymark_store::{Error, Lease, LogReaders, Store};
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(10);
 /// Between two parts of a round.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The lease, and how long it holds without being renewed.
-const LEASE: &str = "trimming";
+/// How long the lease holds without being renewed: over some rounds, so that one replica goes on with its walk.
 const TERM: Duration = Duration::from_mins(1);
 /// Answers to request ids are kept this long (AIP-155).
 const ANSWERS: TimeDelta = TimeDelta::hours(24);
@@ -33,10 +32,7 @@ pub(crate) struct Trimming {
     store: Store,
     keep_log: KeepLog,
     readers: LogReaders,
-    /// Tells this process from other replicas.
-    holder: String,
-    /// When the lease was last taken or renewed.
-    since: Option<Instant>,
+    lease: Lease,
     /// The id of the last workspace whose log was looked at.
     position: String,
 }
@@ -44,9 +40,9 @@ pub(crate) struct Trimming {
 impl Trimming {
     /// Trims `store`, when it is run, and of its log what `readers` have read.
     pub(crate) fn new(host: &Host, store: &Store, keep_log: KeepLog, readers: LogReaders) -> Self {
-        let holder = host.ids.opaque().to_string();
+        let lease = Lease::new("trimming", host.ids.opaque().to_string(), TERM);
         let (host, store) = (host.clone(), store.clone());
-        Self { host, store, keep_log, readers, holder, since: None, position: String::new() }
+        Self { host, store, keep_log, readers, lease, position: String::new() }
     }
 
     /// Trims until shutdown.
@@ -62,7 +58,7 @@ impl Trimming {
                 }
             }
         }
-        if let Err(error) = self.store.release_lease(LEASE, &self.holder).await {
+        if let Err(error) = self.lease.release(&self.store).await {
             tracing::debug!(%error, "the lease of trimming runs out by itself");
         }
     }
@@ -71,7 +67,7 @@ impl Trimming {
     async fn round(&mut self) -> Result<(), Error> {
         let now = self.store.now();
         let mut more = true;
-        while more && self.holds().await? {
+        while more && self.lease.hold(&self.store).await? {
             let forgotten = self.store.purge_requests(now - ANSWERS, ANSWERS_AT_ONCE).await?;
             if forgotten > 0 {
                 tracing::debug!(forgotten, "old answers forgotten");
@@ -79,14 +75,14 @@ impl Trimming {
             more = forgotten == ANSWERS_AT_ONCE && self.pause(PAUSE).await;
         }
         more = true;
-        while more && self.holds().await? {
+        while more && self.lease.hold(&self.store).await? {
             let folded = self.store.fold_inbox(now - NOTES, NOTES_AT_ONCE).await?;
             if folded > 0 {
                 tracing::debug!(folded, "notes of handled events folded");
             }
             more = folded == NOTES_AT_ONCE && self.pause(PAUSE).await;
         }
-        if self.holds().await? {
+        if self.lease.hold(&self.store).await? {
             for workspace in self.next_logs().await? {
                 self.trim_log(&workspace).await?;
             }
@@ -99,7 +95,7 @@ impl Trimming {
         let kept = self.keep_log.of(workspace).and_then(|kept| TimeDelta::from_std(kept).ok());
         // What is kept for longer than there is time is kept for ever.
         let Some(before) = kept.and_then(|kept| self.store.now().checked_sub_signed(kept)) else { return Ok(()) };
-        while self.holds().await? {
+        while self.lease.hold(&self.store).await? {
             let Some(forgotten) = self.store.trim_log_before(workspace, before, &self.readers).await? else { break };
             tracing::debug!(%workspace, forgotten, "old history forgotten");
             if !self.pause(PAUSE).await {
@@ -120,16 +116,6 @@ impl Trimming {
         let last = next.last().filter(|_| next.len() == LOGS as usize);
         self.position = last.map(|workspace| workspace.id().to_owned()).unwrap_or_default();
         Ok(next)
-    }
-
-    /// Whether this replica is the one to trim; asks the database only when a third of the term is over.
-    async fn holds(&mut self) -> Result<bool, Error> {
-        let asked = Instant::now();
-        if self.since.is_none_or(|since| asked.duration_since(since) > TERM / 3) {
-            let taken = self.store.hold_lease(LEASE, &self.holder, TERM).await?;
-            self.since = taken.then_some(asked);
-        }
-        Ok(self.since.is_some())
     }
 
     /// Waits; false when shutdown has begun.
@@ -158,11 +144,11 @@ mod tests {
     async fn one_replica_trims_until_it_ends() {
         let (mut one, _database) = replica("forever").await;
         let mut other = Trimming::new(&one.host, &one.store, one.keep_log.clone(), LogReaders::default());
-        assert!(one.holds().await.unwrap() && one.holds().await.unwrap());
-        assert!(!other.holds().await.unwrap());
+        assert!(one.lease.hold(&one.store).await.unwrap() && one.lease.hold(&one.store).await.unwrap());
+        assert!(!other.lease.hold(&other.store).await.unwrap());
         one.host.shutdown.begin();
         one.run().await;
-        assert!(other.holds().await.unwrap());
+        assert!(other.lease.hold(&other.store).await.unwrap());
     }
 
     #[tokio::test]

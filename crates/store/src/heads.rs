@@ -37,7 +37,10 @@ impl Heads {
         if let Some(sender) = known.watched.get(workspace) {
             return sender.subscribe();
         }
-        known.watched.retain(|_, sender| sender.receiver_count() > 0);
+        // Not at every subscription, as that would go through all that are watched.
+        if known.watched.len() == known.watched.capacity() {
+            known.watched.retain(|_, sender| sender.receiver_count() > 0);
+        }
         let (sender, receiver) = watch::channel(known.revisions.get(workspace).copied().unwrap_or(0));
         known.watched.insert(workspace.clone(), sender);
         receiver
@@ -123,11 +126,11 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_watches_is_not_kept() {
         let heads = Heads::default();
-        for n in 0..10 {
+        for n in 0..1_000 {
             drop(heads.subscribe(&id(&format!("w{n}"))));
             drop(heads.moved());
         }
         let known = lock(&heads.0);
-        assert_eq!((known.watched.len(), known.followers.len()), (1, 1));
+        assert!(known.watched.len() < 10 && known.followers.len() == 1, "{}", known.watched.len());
     }
 }

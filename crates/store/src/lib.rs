@@ -49,6 +49,7 @@ pub use draft::Draft;
 pub use error::Error;
 pub use heads::{Heads, Moved};
 pub use history::Position;
+pub use lease::Lease;
 pub use list::{ListQuery, Page};
 pub use log::{LogFilter, LogRow};
 pub use publishing::{Cursor, Published};

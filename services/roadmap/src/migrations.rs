@@ -22,13 +22,7 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 1,
             backfill: None,
         },
-        Migration {
-            number: 2,
-            name: "many workspaces",
-            scripts: &[foundation::LOOKS, foundation::RELAY, foundation::CONSUMERS, foundation::INBOX],
-            oldest: 1,
-            backfill: None,
-        },
+        foundation::MANY_WORKSPACES,
     ],
     &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
 );

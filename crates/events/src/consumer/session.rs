@@ -16,14 +16,13 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::Instrument as _;
 use waymark_domain::WorkspaceId;
 use waymark_runtime::Host;
-use waymark_store::{Error as StoreError, StreamPosition, StreamReader};
+use waymark_store::{Error as StoreError, Lease, StreamPosition, StreamReader};
 
 use super::lanes::{Lanes, Next, Owing};
 use super::stream::{Delivery, EventStream, Message, Reading};
 use crate::attempt::{Attempt, Attempts, Intake, backoff};
 use crate::causes::chain;
 use crate::envelope;
-use crate::lease::Lease;
 use crate::places::Places;
 
 /// How often the position is saved and the lease looked at.

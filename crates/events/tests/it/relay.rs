@@ -11,7 +11,7 @@ use waymark_domain::WorkspaceId;
 use waymark_events::{EventsApi, stream_name};
 use waymark_proto::events::v1::RepublishEventsRequest;
 use waymark_proto::events::v1::events_service_server::EventsService as _;
-use waymark_store::{Store, StoreOptions};
+use waymark_store::{Lease, Store, StoreOptions};
 use waymark_testkit::sample::{Products, call, created, product, store};
 use waymark_testkit::{Engine, NatsServer, TestDatabase, host, wait_until};
 
@@ -114,7 +114,7 @@ async fn a_lease_from_a_clock_that_was_ahead_does_not_stop_the_relay() {
         let (ahead, hand) = waymark_testkit::host(6);
         hand.advance(Duration::from_hours(1));
         let other = Store::connect(&StoreOptions::new(database.url()), &ahead.clock, &ahead.ids).await.unwrap();
-        assert!(other.hold_lease("relay/roadmap", "dead", Duration::from_secs(10)).await.unwrap());
+        assert!(Lease::new("relay/roadmap", "dead", Duration::from_secs(10)).hold(&other).await.unwrap());
         let nats = NatsServer::start().await.unwrap();
         relay(&host, &store, &nats).await;
         write(&store, "alpha", 3).await;

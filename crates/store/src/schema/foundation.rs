@@ -1,7 +1,7 @@
 //! The tables every service has: revisions, the log, remembered requests, and what relay and consumers keep. Each
 //! script is frozen; a service takes it in with the migration that lists it.
 
-use super::Script;
+use super::{Migration, Script};
 
 /// All of them as they were first.
 pub const INITIAL: Script = Script {
@@ -31,6 +31,15 @@ pub const CONSUMERS: Script = Script {
 pub const INBOX: Script = Script {
     postgres: include_str!("foundation/0002_inbox.postgres.sql"),
     sqlite: include_str!("foundation/0002_inbox.sqlite.sql"),
+};
+
+/// The migration that takes in what 100,000 workspaces need.
+pub const MANY_WORKSPACES: Migration = Migration {
+    number: 2,
+    name: "many workspaces",
+    scripts: &[LOOKS, RELAY, CONSUMERS, INBOX],
+    oldest: 1,
+    backfill: None,
 };
 
 /// Every script, in order. A service's migrations must take in each.
