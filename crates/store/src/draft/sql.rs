@@ -105,7 +105,7 @@ pub(super) fn together(rows: &[Row], revision: i64) -> Result<WithQuery, Error> 
         let name = format!("row{i}");
         let count = Query::select().expr(Func::count(Expr::col(Asterisk))).from(name.clone()).take();
         counts.push(Expr::SubQuery(None, Box::new(count.into())));
-        with.cte(table(name, sent(row, DbBackend::Postgres, Revision::Known(revision))?));
+        with.cte(table(name, answering(sent(row, DbBackend::Postgres, Revision::Known(revision))?)));
     }
     let written = counts.into_iter().reduce(Expr::add).ok_or_else(|| Error::bug("nothing is sent together"))?;
     Ok(with.query(Query::select().expr(written).take()))
@@ -117,7 +117,7 @@ pub(super) fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<
     let Some(replaced) = row.replaces else {
         let (columns, values): (Vec<_>, Vec<_>) = cells.unzip();
         let mut insert = Query::insert();
-        insert.into_table(row.table).columns(columns).returning_col("workspace");
+        insert.into_table(row.table).columns(columns);
         match revision {
             Revision::Known(_) => insert.values(values),
             Revision::Bumped => insert.select_from(Query::select().exprs(values).from("bump").take()),
@@ -126,11 +126,20 @@ pub(super) fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<
         return Ok(insert.into());
     };
     let mut update = Query::update();
-    update.table(row.table).values(cells).returning_col("workspace");
+    update.table(row.table).values(cells);
     update.and_where(Expr::col("workspace").eq(row.workspace.as_str()));
     update.and_where(Expr::col("id").eq(row.id.as_str()));
     update.and_where(Expr::col("version").eq(replaced.cast_signed()));
     Ok(update.into())
+}
+
+/// The same, answering a row for each that it writes. Where nobody counts them that would be work for nothing.
+fn answering(statement: SubQueryStatement) -> SubQueryStatement {
+    match statement {
+        SubQueryStatement::InsertStatement(mut insert) => insert.returning_col("workspace").take().into(),
+        SubQueryStatement::UpdateStatement(mut update) => update.returning_col("workspace").take().into(),
+        other => other,
+    }
 }
 
 fn expression(cell: &Cell, backend: DbBackend, revision: Revision) -> Expr {
