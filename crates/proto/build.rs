@@ -1,14 +1,23 @@
 //! Compiles `proto/` without protoc: messages and services (tonic), canonical JSON (pbjson), the descriptor set, and
 //! from its options the small implementations that would otherwise be written by hand for every message.
 
+#[path = "build/checks.rs"]
+mod checks;
+#[path = "build/choices.rs"]
+mod choices;
+#[path = "src/options.rs"]
+#[expect(dead_code, reason = "the crate asks more of it")]
+mod options;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use prost_reflect::{DescriptorPool, DynamicMessage, ExtensionDescriptor, MessageDescriptor};
+use prost_reflect::{DescriptorPool, MessageDescriptor};
+
+use options::{Options, ResourceOption};
 
 const PACKAGES: [&str; 5] = ["common", "events", "discovery", "roadmap", "metrics"];
-const OUTPUT_ONLY: i32 = 2;
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
@@ -61,16 +70,14 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Implementations read off the descriptors: `Mutation` for requests that change something, `ResourceMessage` for
-/// resources, and the table from an event's type name to its codec.
+/// Implementations read off the descriptors: `Check` and `Choice`, `Mutation` for requests that change something,
+/// `ResourceMessage` for resources, and the table from an event's type name to its codec.
 fn derived(pool: &DescriptorPool) -> Result<String> {
-    let extension = |name: &str| pool.get_extension_by_name(name).with_context(|| format!("{name} is not declared"));
-    let resource = extension("waymark.common.v1.resource")?;
-    let behavior = extension("waymark.common.v1.behavior")?;
+    let options = Options::find(pool).context("an option of waymark.common.v1 is not declared")?;
     let mut code = String::new();
     let mut arms = String::new();
-    for message in pool.all_messages().filter(|m| m.package_name().starts_with("waymark.") && !m.is_map_entry()) {
-        let rust = rust_path(&message);
+    for message in pool.all_messages().filter(|m| is_own(m) && !m.is_map_entry()) {
+        let rust = rust_path(message.package_name(), message.name());
         if message.get_field_by_name("request_id").is_some() && message.get_field_by_name("validate_only").is_some() {
             writeln!(
                 code,
@@ -78,16 +85,20 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
                 message.full_name()
             )?;
         }
-        if message.options().has_extension(&resource) {
-            resource_message(&mut code, &message, &rust, &resource, &behavior)?;
+        if let Some(resource) = options.resource(&message) {
+            resource_message(&mut code, &message, &resource, &options)?;
         }
-        if let Some(subject) = subject_of(&message, &resource) {
+        if let Some(subject) = subject_of(&message, &options) {
             let verb = snake(
                 message.name().strip_prefix(subject.name()).context("an event is called by its resource and a verb")?,
             );
-            let (name, subject) = (message.full_name(), rust_path(&subject));
+            let (name, subject) = (message.full_name(), rust_path(subject.package_name(), subject.name()));
             writeln!(arms, "        {name:?} => Some(crate::event::codec::<{rust}, {subject}>({verb:?})),")?;
         }
+    }
+    checks::checks(&mut code, pool, &options)?;
+    for of in pool.all_enums().filter(|of| of.package_name().starts_with("waymark.")) {
+        choices::choice(&mut code, &of, &options)?;
     }
     writeln!(
         code,
@@ -96,11 +107,15 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
     Ok(code)
 }
 
+fn is_own(message: &MessageDescriptor) -> bool {
+    message.package_name().starts_with("waymark.")
+}
+
 /// The resource an event is about. An event message carries it in field 1, and the context of the change in field 2.
-fn subject_of(message: &MessageDescriptor, resource: &ExtensionDescriptor) -> Option<MessageDescriptor> {
+fn subject_of(message: &MessageDescriptor, options: &Options) -> Option<MessageDescriptor> {
     let kind = |number| message.get_field(number).and_then(|f| f.kind().as_message().cloned());
     kind(2).filter(|m| m.full_name() == "waymark.common.v1.Change")?;
-    kind(1).filter(|m| m.options().has_extension(resource))
+    kind(1).filter(|m| options.resource(m).is_some())
 }
 
 /// `WaiverSigned` → `waiver_signed`.
@@ -118,21 +133,13 @@ fn snake(camel: &str) -> String {
 fn resource_message(
     code: &mut String,
     message: &MessageDescriptor,
-    rust: &str,
-    resource: &ExtensionDescriptor,
-    behavior: &ExtensionDescriptor,
+    ResourceOption { collection, singular, .. }: &ResourceOption,
+    options: &Options,
 ) -> Result<()> {
-    let options = message.options();
-    let resource = options.get_extension(resource);
-    let resource: &DynamicMessage = resource.as_message().context("resource is a message")?;
-    let text =
-        |field: &str| resource.get_field_by_name(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    let rust = rust_path(message.package_name(), message.name());
     let mut cleared = String::new();
-    for field in message.fields() {
-        let options = field.options();
-        if options.get_extension(behavior).as_enum_number() == Some(OUTPUT_ONLY) {
-            writeln!(cleared, "        self.{} = Default::default();", field.name())?;
-        }
+    for field in message.fields().filter(|field| options.is_output_only(field)) {
+        writeln!(cleared, "        self.{} = Default::default();", field.name())?;
     }
     writeln!(
         code,
@@ -156,14 +163,12 @@ fn resource_message(
 {cleared}    }}
 }}",
         full = message.full_name(),
-        collection = text("collection"),
-        singular = text("singular"),
     )?;
     Ok(())
 }
 
-/// `waymark.roadmap.v1.Product` is `crate::roadmap::v1::Product`.
-fn rust_path(message: &MessageDescriptor) -> String {
-    let package = message.package_name().trim_start_matches("waymark.").replace('.', "::");
-    format!("crate::{package}::{}", message.name())
+/// `Product` of `waymark.roadmap.v1` is `crate::roadmap::v1::Product`.
+fn rust_path(package: &str, name: &str) -> String {
+    let package = package.trim_start_matches("waymark.").replace('.', "::");
+    format!("crate::{package}::{name}")
 }

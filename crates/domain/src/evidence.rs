@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 use crate::FullName;
 
@@ -21,7 +21,9 @@ impl Evidence {
 }
 
 /// The four risks of a product idea (Marty Cagan, Inspired, 2017).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray, VariantNames,
+)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Risk {
     /// Will customers choose to use it?
@@ -36,7 +38,7 @@ pub enum Risk {
 
 impl Risk {
     /// All four, in the contract's order.
-    pub const ALL: &'static [Self] = Self::VARIANTS;
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 }
 
 /// As in the contract, without the prefix: `VALUE`.

@@ -105,6 +105,18 @@ impl Violations {
         }
     }
 
+    /// These, and of `more` those of fields that are not among these: a field that is wrong is blamed once.
+    #[must_use]
+    pub fn and(mut self, more: Self) -> Self {
+        let known = self.0.len();
+        for violation in more.0 {
+            if !self.0[..known].iter().any(|first| first.field == violation.field) {
+                self.0.push(violation);
+            }
+        }
+        self
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

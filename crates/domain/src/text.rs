@@ -7,6 +7,14 @@ pub enum TextError {
     /// Nothing but white space where something is needed.
     #[error("must not be empty")]
     Empty,
+    /// Shorter than it must be, both in characters.
+    #[error("has {actual} characters, at least {limit} are needed")]
+    TooShort {
+        /// Characters present, without the white space around them.
+        actual: usize,
+        /// Characters needed.
+        limit: usize,
+    },
     /// Longer than the limit, both in characters.
     #[error("has {actual} characters, at most {limit} are allowed")]
     TooLong {
@@ -20,27 +28,36 @@ pub enum TextError {
     Nul,
 }
 
-/// A text that may be empty, of at most `limit` characters.
-pub fn optional(text: String, limit: usize) -> Result<String, TextError> {
+/// Checks that a text has `least` to `most` characters; white space around it does not count as any it must have.
+pub fn check(text: &str, least: usize, most: usize) -> Result<(), TextError> {
     if text.contains('\0') {
         return Err(TextError::Nul);
     }
-    // Bytes bound characters from above, so the count is only taken for texts near the limit.
-    if text.len() > limit {
-        let actual = text.chars().count();
-        if actual > limit {
-            return Err(TextError::TooLong { actual, limit });
+    if least > 0 {
+        match text.trim().chars().take(least).count() {
+            0 => return Err(TextError::Empty),
+            actual if actual < least => return Err(TextError::TooShort { actual, limit: least }),
+            _ => {}
         }
     }
-    Ok(text)
+    // Bytes bound characters from above, so the count is only taken for texts near the limit.
+    if text.len() > most {
+        let actual = text.chars().count();
+        if actual > most {
+            return Err(TextError::TooLong { actual, limit: most });
+        }
+    }
+    Ok(())
+}
+
+/// A text that may be empty, of at most `limit` characters.
+pub fn optional(text: String, limit: usize) -> Result<String, TextError> {
+    check(&text, 0, limit).map(|()| text)
 }
 
 /// A text that must say something, of at most `limit` characters.
 pub fn required(text: String, limit: usize) -> Result<String, TextError> {
-    if text.trim().is_empty() {
-        return Err(TextError::Empty);
-    }
-    optional(text, limit)
+    check(&text, 1, limit).map(|()| text)
 }
 
 #[cfg(test)]
@@ -49,9 +66,10 @@ mod tests {
 
     #[test]
     fn limits_count_characters_not_bytes() {
-        assert_eq!(required("ééé".into(), 3), Ok("ééé".into()));
-        assert_eq!(required("éééé".into(), 3), Err(TextError::TooLong { actual: 4, limit: 3 }));
-        assert_eq!(required("  ".into(), 3), Err(TextError::Empty));
-        assert_eq!(optional("a\0".into(), 3), Err(TextError::Nul));
+        assert_eq!(check("ééé", 1, 3), Ok(()));
+        assert_eq!(check("éééé", 1, 3), Err(TextError::TooLong { actual: 4, limit: 3 }));
+        assert_eq!(check("  ", 1, 3), Err(TextError::Empty));
+        assert_eq!(check(" é ", 2, 3), Err(TextError::TooShort { actual: 1, limit: 2 }));
+        assert_eq!(check("a\0", 0, 3), Err(TextError::Nul));
     }
 }

@@ -7,6 +7,7 @@ pub mod discovery;
 pub mod metrics;
 pub mod roadmap;
 
-pub use shared::{evidence, range, risk, verdict};
+pub use shared::{evidence, range};
+use shared::{name_if_set, whole};
 use standard::time_while;
 pub use standard::{meta, set_meta, time, timestamp};

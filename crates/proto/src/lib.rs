@@ -5,11 +5,16 @@
 //! This crate holds no rule: what a value may be is said by the domain's constructors.
 
 pub mod access;
+pub mod check;
+pub mod choice;
 pub mod convert;
 pub mod event;
+pub mod options;
 pub mod resource;
 
 pub use access::{Access, RpcMethod, rpc_method, rpc_methods};
+pub use check::{Check, check, parse};
+pub use choice::Choice;
 pub use resource::{Mutation, ResourceMessage, Standard};
 
 /// The compiled contract (`google.protobuf.FileDescriptorSet`) with comments and options.
@@ -22,6 +27,15 @@ pub fn descriptors() -> &'static prost_reflect::DescriptorPool {
         prost_reflect::DescriptorPool::decode(DESCRIPTOR_SET).unwrap_or_default()
     });
     &POOL
+}
+
+/// The contract's options, as [`descriptors`] have them.
+pub fn options() -> &'static options::Options {
+    static OPTIONS: std::sync::LazyLock<options::Options> = std::sync::LazyLock::new(|| {
+        // The build script found them in the same descriptors.
+        options::Options::find(descriptors()).unwrap_or_else(|| unreachable!("the contract declares its options"))
+    });
+    &OPTIONS
 }
 
 macro_rules! package {
@@ -63,7 +77,7 @@ pub mod events {
     }
 }
 
-#[allow(clippy::default_trait_access, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, reason = "generated")]
 mod derived {
     include!(concat!(env!("OUT_DIR"), "/derived.rs"));
 }

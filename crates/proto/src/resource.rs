@@ -7,8 +7,10 @@ use pbjson_types::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::Check;
+
 /// A request that changes something.
-pub trait Mutation: prost::Message {
+pub trait Mutation: prost::Message + Check {
     /// The request's full name; requests of several RPCs may have the same bytes.
     const FULL_NAME: &'static str;
     /// UUID of the request, or empty.
@@ -19,7 +21,7 @@ pub trait Mutation: prost::Message {
 
 /// A message that is a resource: has a name, standard fields and a JSON form.
 pub trait ResourceMessage:
-    prost::Message + Default + Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+    prost::Message + Check + Default + Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
     /// The message's full name, such as `waymark.roadmap.v1.Product`.
     const FULL_NAME: &'static str;

@@ -4,7 +4,7 @@ use pbjson_types::FieldMask;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor};
 use waymark_domain::{Failure, FailureKind, Reason, Violation};
-use waymark_proto::{ResourceMessage, descriptors};
+use waymark_proto::{ResourceMessage, descriptors, options};
 
 /// Paths of a mask at most: each costs a copy of its field, while others wait for the workspace.
 const PATHS: usize = 100;
@@ -58,26 +58,9 @@ impl Failure for MaskError {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Behavior {
-    Writable,
-    OutputOnly,
-    Immutable,
-}
-
-fn behavior(field: &FieldDescriptor) -> Behavior {
-    // The name and etag address the resource and its version; they are never written by an update.
-    if matches!(field.name(), "name" | "etag") {
-        return Behavior::OutputOnly;
-    }
-    let number = descriptors()
-        .get_extension_by_name("waymark.common.v1.behavior")
-        .and_then(|extension| field.options().get_extension(&extension).as_enum_number());
-    match number {
-        Some(2) => Behavior::OutputOnly,
-        Some(3) => Behavior::Immutable,
-        _ => Behavior::Writable,
-    }
+/// Whether an update never writes the field: the service does, or it addresses the resource and its version.
+fn is_output_only(field: &FieldDescriptor) -> bool {
+    matches!(field.name(), "name" | "etag") || options().is_output_only(field)
 }
 
 /// The resource after the fields that `mask` names are taken from `patch`.
@@ -124,18 +107,14 @@ fn copy(
     };
     let (first, rest) = parts.split_first().ok_or_else(unknown)?;
     let field = descriptor.get_field_by_name(first).ok_or_else(unknown)?;
-    match behavior(&field) {
-        Behavior::OutputOnly => return Ok(()),
-        Behavior::Immutable => {
-            let differs = result.get_field(&field) != patch.get_field(&field);
-            // Without a named path an unset immutable field means "as it is".
-            return if differs && (named || patch.has_field(&field)) {
-                Err(MaskError::Immutable(path.to_owned()))
-            } else {
-                Ok(())
-            };
-        }
-        Behavior::Writable => {}
+    if is_output_only(&field) {
+        return Ok(());
+    }
+    if options().is_immutable(&field) {
+        let differs = result.get_field(&field) != patch.get_field(&field);
+        // Without a named path an unset immutable field means "as it is".
+        let changes = differs && (named || patch.has_field(&field));
+        return if changes { Err(MaskError::Immutable(path.to_owned())) } else { Ok(()) };
     }
     if rest.is_empty() {
         if patch.has_field(&field) {

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use waymark_domain::{Failure, Reason, Violations};
-use waymark_proto::Mutation;
+use waymark_proto::{Check, Mutation, check};
 use waymark_request::{Actor, Call, Written};
 
 use crate::status;
@@ -12,7 +12,7 @@ use crate::status;
 /// Response metadata that names the revision a write made.
 pub const REVISION: &str = "waymark-revision";
 
-/// Splits a changing request into its context and its message; refuses a malformed request id.
+/// Splits a changing request into its context and its message; refuses one whose fields are not what the contract says.
 pub fn open<M: Mutation>(request: Request<M>) -> Result<(Call, M), Status> {
     // The authentication layer put an actor there; without one nothing may be changed.
     let Some(actor) = request.extensions().get::<Actor>().cloned() else {
@@ -24,7 +24,7 @@ pub fn open<M: Mutation>(request: Request<M>) -> Result<(Call, M), Status> {
         .and_then(|v| v.to_str().ok())
         .filter(|v| is_traceparent(v))
         .map(str::to_owned);
-    let message = request.into_inner();
+    let message = asked(request)?;
     let request_id = match message.request_id() {
         "" => None,
         text => Some(
@@ -34,6 +34,14 @@ pub fn open<M: Mutation>(request: Request<M>) -> Result<(Call, M), Status> {
     let digest = if request_id.is_some() { digest(&message) } else { [0; 32] };
     let validate_only = message.validate_only();
     Ok((Call { actor, request_id, digest, validate_only, traceparent, causation: None }, message))
+}
+
+/// The message of a request; refuses one whose fields are not what the contract says. Resources in it are judged when
+/// they are complete.
+pub fn asked<M: Check>(request: Request<M>) -> Result<M, Status> {
+    let message = request.into_inner();
+    or_status(check(&message).into_result())?;
+    Ok(message)
 }
 
 /// Hash of a request: its name, as several RPCs take the same bytes, and its bytes.

@@ -121,7 +121,7 @@ impl Draft {
             display_name: given.display_name,
             labels: given.labels,
         });
-        match violations.nested(T::Message::SINGULAR, T::Resource::try_from(message)) {
+        match violations.nested(T::Message::SINGULAR, waymark_proto::parse(message)) {
             Some(resource) if violations.is_empty() => Ok(resource),
             _ => Err(violations.into()),
         }

@@ -133,7 +133,7 @@ fn key(row: &QueryResult, order: &[Ordered]) -> Result<Vec<Option<String>>, Erro
     for (i, (_, kind, _)) in order.iter().enumerate() {
         let index = i + 2;
         key.push(match kind {
-            ColumnKind::Text => row.try_get_by_index::<Option<String>>(index)?,
+            ColumnKind::Text | ColumnKind::Choice(_) => row.try_get_by_index::<Option<String>>(index)?,
             ColumnKind::Integer | ColumnKind::Time => {
                 row.try_get_by_index::<Option<i64>>(index)?.map(|v| v.to_string())
             }
@@ -171,7 +171,7 @@ fn after(order: &[Ordered], key: &[Option<String>]) -> Result<Condition, Error> 
 /// A value of a column from text, in the form it is stored in.
 fn stored(kind: ColumnKind, text: &str) -> Option<Value> {
     match kind {
-        ColumnKind::Text => Some(text.into()),
+        ColumnKind::Text | ColumnKind::Choice(_) => Some(text.into()),
         ColumnKind::Integer | ColumnKind::Time => text.parse::<i64>().ok().map(Into::into),
         ColumnKind::Number => text.parse::<f64>().ok().map(Into::into),
         ColumnKind::Boolean => text.parse::<bool>().ok().map(Into::into),
@@ -213,13 +213,19 @@ fn compare(
     if value.contains('\0') {
         return Err(error("a value must not contain the NUL character".into()));
     }
+    if let ColumnKind::Choice(names) = kind
+        && *operator != Operator::Contains
+        && !names.contains(&value.as_str())
+    {
+        return Err(error(format!("{value:?} is not a value of {field}; those are {}", names.join(", "))));
+    }
     let bound = match kind {
         ColumnKind::Time => DateTime::parse_from_rfc3339(value).ok().map(|t| Value::from(t.timestamp_micros())),
         other => stored(*other, value),
     };
     let bound = bound.ok_or_else(|| {
         error(match kind {
-            ColumnKind::Text => format!("{field} compares with text"),
+            ColumnKind::Text | ColumnKind::Choice(_) => format!("{field} compares with text"),
             ColumnKind::Integer => format!("{field} compares with an integer, not {value:?}"),
             ColumnKind::Number => format!("{field} compares with a number, not {value:?}"),
             ColumnKind::Boolean => format!("{field} compares with true or false, not {value:?}"),
@@ -234,7 +240,7 @@ fn compare(
         Operator::LessOrEqual => set(column().lte(bound)),
         Operator::Greater => set(column().gt(bound)),
         Operator::GreaterOrEqual => set(column().gte(bound)),
-        Operator::Contains if *kind == ColumnKind::Text => {
+        Operator::Contains if matches!(kind, ColumnKind::Text | ColumnKind::Choice(_)) => {
             // Both databases fold the case of ASCII alone, by the column's collation.
             set(index_of(backend, Func::lower(column()), value.to_ascii_lowercase()).gt(0))
         }

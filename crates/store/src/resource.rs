@@ -21,7 +21,7 @@ pub(crate) fn decode<T: Table>(workspace: &str, id: &str, body: &str) -> Result<
 
 pub(crate) fn parse<T: Table>(workspace: &str, message: T::Message) -> Result<T::Resource, Error> {
     let name = message.standard().name;
-    T::Resource::try_from(message).map_err(|violations: Violations| {
+    waymark_proto::parse(message).map_err(|violations: Violations| {
         damaged::<T>(workspace, name.rsplit('/').next().unwrap_or_default(), violations.to_string())
     })
 }

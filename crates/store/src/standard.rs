@@ -156,7 +156,7 @@ impl Write {
         let merged = mask::apply(&current, &patch, update_mask)?;
         let old = resource::parse::<T>(name.workspace().id(), current)?;
         let mut violations = Violations::new();
-        let new = violations.nested(T::Message::SINGULAR, T::Resource::try_from(merged));
+        let new = violations.nested(T::Message::SINGULAR, waymark_proto::parse(merged));
         let change = decide(self, old, new.ok_or(violations)?).await?;
         self.put::<T>(change)
     }

@@ -31,6 +31,7 @@ pub struct Column<R> {
 
 pub(crate) enum ColumnValue<R> {
     Text(fn(&R) -> Option<String>),
+    Choice(fn(&R) -> Option<&'static str>, &'static [&'static str]),
     Integer(fn(&R) -> Option<i64>),
     Number(fn(&R) -> Option<f64>),
     Boolean(fn(&R) -> Option<bool>),
@@ -42,6 +43,8 @@ pub(crate) enum ColumnValue<R> {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ColumnKind {
     Text,
+    /// One of these texts.
+    Choice(&'static [&'static str]),
     Integer,
     Number,
     Boolean,
@@ -52,6 +55,15 @@ impl<R> Column<R> {
     /// A text column; sorted by bytes.
     pub const fn text(name: &'static str, value: fn(&R) -> Option<String>) -> Self {
         Self { name, value: ColumnValue::Text(value), indexed: false }
+    }
+    /// A text column that holds one of `names`: those of an enum's values, as [`Choice`](waymark_proto::Choice) has
+    /// them.
+    pub const fn choice(
+        name: &'static str,
+        names: &'static [&'static str],
+        value: fn(&R) -> Option<&'static str>,
+    ) -> Self {
+        Self { name, value: ColumnValue::Choice(value, names), indexed: false }
     }
     /// An integer column.
     pub const fn integer(name: &'static str, value: fn(&R) -> Option<i64>) -> Self {
@@ -80,6 +92,7 @@ impl<R> Column<R> {
     pub fn kind(&self) -> ColumnKind {
         match self.value {
             ColumnValue::Text(_) => ColumnKind::Text,
+            ColumnValue::Choice(_, names) => ColumnKind::Choice(names),
             ColumnValue::Integer(_) => ColumnKind::Integer,
             ColumnValue::Number(_) => ColumnKind::Number,
             ColumnValue::Boolean(_) => ColumnKind::Boolean,
@@ -91,6 +104,11 @@ impl<R> Column<R> {
         match self.value {
             // Empty text is how the contract says that there is none.
             ColumnValue::Text(value) => value(resource).filter(|text| !text.is_empty()).into(),
+            ColumnValue::Choice(value, names) => {
+                let chosen = value(resource);
+                debug_assert!(chosen.is_none_or(|chosen| names.contains(&chosen)), "{chosen:?} is not among {names:?}");
+                chosen.into()
+            }
             ColumnValue::Integer(value) => value(resource).into(),
             ColumnValue::Number(value) => value(resource).into(),
             ColumnValue::Boolean(value) => value(resource).into(),

@@ -424,7 +424,7 @@ async fn a_damaged_row_is_named() {
         let patch = pb::Product { name: p.name.clone(), vision: "v".into(), ..Default::default() };
         let error = s.update::<Products, _>(&call(), Some(patch), None, updated).await.unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("table products, column body, row acme/a: uid"), "{text}");
+        assert!(text.contains("table products, column body, row acme/a: ") && text.contains("uid: invalid"), "{text}");
         assert_eq!(error.reason(), Reason::Internal);
     }
 }

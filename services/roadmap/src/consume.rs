@@ -8,7 +8,7 @@ use waymark_domain::roadmap::{ActualOutcome, Initiative};
 use waymark_domain::{AnyName, Evidence, FullName, Name, ResourceId, Risk, Violations};
 use waymark_events::Topic;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_proto::{common::v1 as common, convert, discovery::v1 as discovery, metrics::v1 as metrics};
+use waymark_proto::{Choice as _, common::v1 as common, convert, discovery::v1 as discovery, metrics::v1 as metrics};
 use waymark_rpc::parse;
 use waymark_store::{Error, Received, Store, Write};
 
@@ -59,12 +59,12 @@ async fn solution_validated(write: &mut Write, solution: discovery::Solution) ->
         evidence.push(link(&of_discovery("solution.opportunity", &solution.opportunity)?, "the opportunity it serves"));
     }
     let risks = Risk::ALL.iter().map(|risk| pb::RiskAssessment {
-        risk: common::Risk::from(*risk).into(),
+        risk: common::Risk::of(*risk),
         evidence: found.iter().filter(|(of, _)| of == risk).map(|(_, evidence)| evidence.into()).collect(),
         waiver: None,
     });
     // What discovery describes at length is read there; here it is cut to what an initiative holds.
-    let hypothesis = solution.description.chars().take(4_000).collect();
+    let hypothesis = solution.description.chars().take(pb::Initiative::HYPOTHESIS_MOST).collect();
     let message = pb::Initiative {
         display_name: solution.display_name,
         hypothesis,
@@ -85,9 +85,9 @@ fn validated_risks(target: &FullName, solution: &discovery::Solution) -> Result<
     let mut violations = Violations::new();
     let mut found = Vec::new();
     for entry in &solution.risk_evidence {
-        let risk = convert::risk(&mut violations, "solution.risk_evidence.risk", entry.risk());
+        let risk: Risk = entry.risk().stated("solution.risk_evidence.risk")?;
         let links = convert::evidence(&mut violations, "solution.risk_evidence.evidence", entry.evidence.clone());
-        found.extend(risk.into_iter().flat_map(|risk| links.iter().map(move |link| (risk, link.clone()))));
+        found.extend(links.into_iter().map(|link| (risk, link)));
     }
     violations.into_result()?;
     let answered: BTreeSet<Risk> = found.iter().map(|(risk, _)| *risk).collect();
@@ -104,9 +104,7 @@ async fn assumption_test_concluded(write: &mut Write, test: discovery::Assumptio
     if test.verdict() != discovery::TestVerdict::Passed {
         return Ok(());
     }
-    let mut violations = Violations::new();
-    let risk = convert::risk(&mut violations, "assumption_test.risk", test.risk());
-    let Some(risk) = risk else { return Err(violations.into()) };
+    let risk = test.risk().stated("assumption_test.risk")?;
     let solution = of_discovery("assumption_test.solution", &test.solution)?;
     let target = of_discovery("assumption_test.name", &test.name)?;
     let note = format!("passed: {}", test.display_name);
@@ -144,7 +142,7 @@ async fn outcome_measured(write: &mut Write, outcome: metrics::Outcome) -> Resul
         measured: outcome.measured,
         time: outcome.update_time,
     };
-    let actual = ActualOutcome::try_from(actual)?;
+    let actual: ActualOutcome = waymark_proto::parse(actual)?;
     match initiative.measure(actual) {
         Ok(change) => write.put::<Initiatives>(change).map(|_| ()),
         Err(refused) => {

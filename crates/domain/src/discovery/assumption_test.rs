@@ -4,7 +4,7 @@
 //! changes after.
 
 use chrono::{DateTime, Utc};
-use strum::{Display, IntoStaticStr, VariantNames};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::pruning::Pruning;
 use super::solution::Solution;
@@ -44,7 +44,8 @@ pub struct PassThreshold {
 }
 
 /// Which side of a threshold passes; the threshold itself does on both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Comparison {
     AtLeast,
@@ -72,7 +73,7 @@ pub struct TestResult {
 }
 
 /// Whether a test passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum TestVerdict {
     /// There is no result yet.

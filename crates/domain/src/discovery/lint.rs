@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use strum::{EnumString, IntoStaticStr, VariantNames};
+
 use super::opportunity::Opportunity;
 use super::outcome::Outcome;
 use super::tree::{Branches, NodeName, Tree};
@@ -31,7 +33,8 @@ pub struct Finding {
 }
 
 /// What a tree is looked at for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum LintRule {
     /// One or two solutions: nothing to compare.
     FewSolutions,

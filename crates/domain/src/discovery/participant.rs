@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use strum::{IntoStaticStr, VariantNames};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::{Meta, Violations};
 
@@ -31,7 +31,8 @@ pub struct Consent {
 }
 
 /// What a person agrees to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ConsentScope {
     /// Notes and transcripts are kept.
     Notes,
@@ -56,16 +57,13 @@ pub enum ParticipantEvent {
 super::resource!(Participant, ParticipantEvent, "participants");
 
 impl Consent {
-    /// A consent to at least one thing that ends after it began.
+    /// A consent that ends after it began.
     pub fn new(
         scopes: BTreeSet<ConsentScope>,
         give_time: Option<DateTime<Utc>>,
         expire_time: Option<DateTime<Utc>>,
     ) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        if scopes.is_empty() {
-            violations.add("scopes", "must name at least one scope; leave consent out when none is recorded");
-        }
         if let (Some(given), Some(expires)) = (give_time, expire_time)
             && expires <= given
         {
@@ -106,7 +104,6 @@ mod tests {
         let consent = Consent::new(BTreeSet::from([ConsentScope::Notes]), Some(time(0)), Some(time(10))).unwrap();
         assert!(!consent.is_over(time(9)));
         assert!(consent.is_over(time(10)));
-        assert!(Consent::new(BTreeSet::new(), None, None).is_err());
         assert!(Consent::new(BTreeSet::from([ConsentScope::Notes]), Some(time(10)), Some(time(10))).is_err());
     }
 }

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use strum::{EnumString, IntoStaticStr, VariantNames};
+
 use super::assumption_test::{AssumptionTest, TestVerdict};
 use super::solution::{Solution, SolutionEvent, SolutionState};
 use crate::evidence::{Evidence, Risk};
@@ -23,7 +25,8 @@ pub struct RiskStanding {
 }
 
 /// What follows from evidence and tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum RiskVerdict {
     /// Neither evidence nor a test with a result.
     Open,

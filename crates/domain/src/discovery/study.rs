@@ -1,7 +1,7 @@
 //! Studies: a question to users, how it is asked and how far it is.
 
 use chrono::{DateTime, Utc};
-use strum::{Display, IntoStaticStr, VariantNames};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use crate::{Change, Failure, FailureKind, Meta, Reason};
 
@@ -21,7 +21,7 @@ pub struct Study {
 }
 
 /// How a study asks or watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum StudyMethod {
     /// Conversations about what people did and why.

@@ -4,6 +4,8 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use strum::{EnumString, IntoStaticStr, VariantNames};
+
 use super::Interval;
 
 /// How a metric is watched. A breach is always one of this alert.
@@ -33,7 +35,8 @@ pub struct Alert {
 pub struct Threshold(f64);
 
 /// Which side of a threshold is a breach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum AlertCondition {
     /// A value less than the threshold.
     Below,

@@ -211,11 +211,11 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn step(event: &str) -> Step {
-        Step::new(event.into(), vec![]).unwrap()
+        Step::new(event.into(), vec![])
     }
 
-    pub(crate) fn path(events: &[&str], days: i64) -> Path {
-        Path::new(events.iter().map(|event| step(event)).collect(), Window::new(days).unwrap()).unwrap()
+    pub(crate) fn path(events: &[&str], days: u16) -> Path {
+        Path::new(events.iter().map(|event| step(event)).collect(), Window::new(days))
     }
 
     /// A friction about three steps that so many users reached.
@@ -238,7 +238,7 @@ pub(crate) mod tests {
                 path,
                 entries: Entries::new(at("2026-10-01T00:00:00Z"), at("2026-11-01T00:00:00Z")).unwrap(),
                 properties: Properties::default(),
-                min_users: MinUsers::new(0).unwrap(),
+                min_users: MinUsers::new(30),
             },
         }
     }
@@ -313,7 +313,7 @@ pub(crate) mod tests {
         let filtered = |values: &[&str]| {
             let values = values.iter().map(|&text| Scalar::Text(text.to_owned())).collect();
             let filter = PropertyFilter::new("plan".into(), Condition::AnyOf(values)).unwrap();
-            Path::new(vec![Step::new("a".into(), vec![filter]).unwrap(), step("b")], Window::new(7).unwrap()).unwrap()
+            Path::new(vec![Step::new("a".into(), vec![filter]), step("b")], Window::new(7))
         };
         // Written down: whoever asks the same after an upgrade is to find the same.
         assert_eq!(id(&path(&["a", "b"], 7)), "e09498933c4252a68fdd669268c323a7");
@@ -339,18 +339,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_question_keeps_within_its_limits() {
-        let steps = |count: usize| Path::new(vec![step("a"); count], Window::new(0).unwrap());
-        assert_eq!((steps(1), steps(11)), (Err(QuestionError::Steps(1)), Err(QuestionError::Steps(11))));
-        assert!(steps(2).is_ok() && steps(10).is_ok());
-        let window = |days| Window::new(days).map(Window::days);
-        assert_eq!((window(0), window(90)), (Ok(7), Ok(90)));
-        assert_eq!((window(91), window(-1)), (Err(QuestionError::Window(91)), Err(QuestionError::Window(-1))));
-        let users = |users| MinUsers::new(users).map(MinUsers::get);
-        assert_eq!(
-            (users(0), users(1_000_000), users(1_000_001)),
-            (Ok(30), Ok(1_000_000), Err(QuestionError::MinUsers(1_000_001)))
-        );
-        let least = MinUsers::new(30).unwrap();
+        let least = MinUsers::new(30);
         assert!(least.compare(30, 60) && !least.compare(29, 60) && !least.compare(31, 60));
         let entries = |end| Entries::new(at("2026-01-01T00:00:00Z"), at(end));
         assert!(entries("2027-01-02T00:00:00Z").is_ok());
@@ -358,6 +347,5 @@ pub(crate) mod tests {
         assert_eq!(entries("2026-01-01T00:00:00Z"), Err(QuestionError::Empty));
         let names = |names: &[&str]| Properties::new(names.iter().map(|&name| name.to_owned()).collect());
         assert_eq!(names(&["a", "b", "a"]), Err(QuestionError::Repeated("a".into())));
-        assert_eq!(names(&["a"; 11]), Err(QuestionError::Properties(11)));
     }
 }

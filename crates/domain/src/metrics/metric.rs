@@ -1,7 +1,7 @@
 //! Metrics: numbers that say how the product does, defined once. Never holds values; those are asked of the events each
 //! time.
 
-use strum::{Display, IntoStaticStr, VariantNames};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{Measure, Prediction, Watch};
 use crate::{Change, Failure, FailureKind, Meta, Name, Reason, Resource};
@@ -26,7 +26,7 @@ pub struct Metric {
 }
 
 /// Which way is good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum MetricDirection {
     /// More is better.
@@ -36,7 +36,7 @@ pub enum MetricDirection {
 }
 
 /// Stages of a user's journey (McClure, 2007).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum MetricStage {
     /// Users arrive.

@@ -28,7 +28,7 @@ pub struct Promise {
     pub metric: FullName,
     /// The expected change of the daily mean as a share: 0.1 is +10 %.
     pub change: Range,
-    /// Whole days compared before and after, [`Promise::WINDOW_DAYS`].
+    /// Whole days compared before and after.
     pub window_days: u16,
     /// What the initiative rested on.
     pub evidence: Vec<Evidence>,
@@ -39,12 +39,12 @@ pub struct Promise {
 }
 
 impl Promise {
-    /// How long a window may be: shorter than a week compares weekdays with weekends.
-    pub const WINDOW_DAYS: std::ops::RangeInclusive<u16> = 7..=365;
+    /// The shortest window: less than a week compares weekdays with weekends.
+    pub const LEAST_DAYS: u16 = 7;
 }
 
 /// Where a prediction stands. Displayed as in the contract.
-#[derive(Debug, Clone, PartialEq, Display)]
+#[derive(Debug, Clone, PartialEq, Display, IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum PredictionState {
     /// The initiative is committed and not yet shipped.
@@ -384,7 +384,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn windows_are_of_equal_length_and_a_day_apart(seconds in 0_i64..4_000_000_000, days in Promise::WINDOW_DAYS) {
+        fn windows_are_of_equal_length_and_a_day_apart(seconds in 0_i64..4_000_000_000, days in Promise::LEAST_DAYS..=365) {
             let ship = DateTime::from_timestamp(seconds, 0).unwrap();
             let windows = Windows::around(ship, days).unwrap();
             prop_assert_eq!(windows.shipped - windows.before, windows.end - windows.after);

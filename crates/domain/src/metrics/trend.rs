@@ -3,13 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::measure;
-use crate::text::TextError;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// More points than this serve nobody and cost memory.
 const POINTS: i64 = 10_000;
-const SERIES: u32 = 100;
-const DEFAULT_SERIES: u32 = 10;
 
 /// What a trend covers and how it is cut.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +24,8 @@ pub struct TrendSettings {
 }
 
 /// How long a point is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Interval {
     /// A calendar day.
     Day,
@@ -38,7 +36,8 @@ pub enum Interval {
 }
 
 /// The day a week starts on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum WeekStart {
     /// As in ISO 8601.
     Monday,
@@ -65,12 +64,6 @@ pub enum TrendError {
         /// How many points there would be, about.
         points: i64,
     },
-    /// Not a number of series.
-    #[error("must be 0 to {SERIES}, is {0}")]
-    Limit(i64),
-    /// Not a property's name.
-    #[error(transparent)]
-    Property(#[from] TextError),
     /// No IANA zone.
     #[error("{0:?} is not an IANA time zone such as Europe/Berlin")]
     Zone(String),
@@ -88,14 +81,9 @@ impl Interval {
 }
 
 impl Breakdown {
-    /// By `property`, with series for the `limit` values with the highest totals; 0 means 10.
-    pub fn new(property: String, limit: i64) -> Result<Self, TrendError> {
-        let property = measure::name(property)?;
-        match u32::try_from(limit) {
-            Ok(0) => Ok(Self { property, limit: DEFAULT_SERIES }),
-            Ok(limit) if limit <= SERIES => Ok(Self { property, limit }),
-            Ok(_) | Err(_) => Err(TrendError::Limit(limit)),
-        }
+    /// By `property`, with series for the `limit` values with the highest totals.
+    pub fn new(property: String, limit: u32) -> Self {
+        Self { property, limit }
     }
 
     /// The property.
@@ -156,13 +144,6 @@ mod tests {
             Err(TrendError::TooLong { .. })
         ));
         assert!(range("1926-01-01T00:00:00Z", "2026-01-01T00:00:00Z", Interval::Month).is_ok());
-    }
-
-    #[test]
-    fn breakdowns_have_a_default_and_a_limit() {
-        let limit = |limit| Breakdown::new("plan".into(), limit).map(|b| b.limit());
-        assert_eq!((limit(0), limit(100)), (Ok(10), Ok(100)));
-        assert_eq!((limit(101), limit(-1)), (Err(TrendError::Limit(101)), Err(TrendError::Limit(-1))));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Estimates: what an initiative is held to be worth and to cost, by whom and why.
 
 use chrono::{DateTime, Utc};
-use strum::{Display, IntoStaticStr, VariantNames};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::score::Plain;
 use super::{FactorError, FactorKind, Initiative};
@@ -67,8 +67,8 @@ pub enum Basis {
 }
 
 /// The period that reach is counted over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
-#[strum(serialize_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ReachPeriod {
     /// Seven days.
     Week,
@@ -206,7 +206,8 @@ impl Estimate {
             .map(|(kind, before, after)| format!("{kind} {before} -> {after}"))
             .collect();
         if self.reach_period != old.reach_period {
-            differences.push(format!("reach per {} -> per {}", old.reach_period, self.reach_period));
+            let [old, new] = [old, self].map(|estimate| <&str>::from(estimate.reach_period).to_ascii_lowercase());
+            differences.push(format!("reach per {old} -> per {new}"));
         }
         differences
     }

@@ -1,6 +1,6 @@
 //! Products: what is built, for whom and why.
 
-use strum::{IntoStaticStr, VariantNames};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::{Meta, Resource};
 
@@ -20,7 +20,8 @@ pub struct Product {
 }
 
 /// Stages of a product's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ProductLifecycle {
     /// Looking for a problem worth solving.
     Exploring,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use strum::{Display, IntoStaticStr, VariantArray};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 /// The impact scale of RICE: massive, high, medium, low, minimal.
 const IMPACTS: [f64; 5] = [3.0, 2.0, 1.0, 0.5, 0.25];
@@ -90,7 +90,8 @@ impl Rice {
 }
 
 /// How the inputs of ICE are put together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum IceVariant {
     /// Their product.
     Product,

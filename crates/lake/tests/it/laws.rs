@@ -65,7 +65,7 @@ fn case() -> impl Strategy<Value = Case> {
             let filters = condition.map(|condition| PropertyFilter::new("amount".into(), condition).unwrap());
             Measure::new(kind, events, filters.into_iter().collect()).unwrap()
         });
-        let breakdown = prop::option::of(Just(Breakdown::new("group".into(), 0).unwrap()));
+        let breakdown = prop::option::of(Just(Breakdown::new("group".into(), 10)));
         let week = prop::sample::select(vec![WeekStart::Monday, WeekStart::Sunday]);
         let span = (-110_000..0_i64, 1..110_000_i64);
         let zone = prop::sample::select(&ZONES[..]);

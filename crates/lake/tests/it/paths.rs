@@ -19,15 +19,15 @@ fn moment(fifths: i64) -> DateTime<Utc> {
 
 fn step(event: &str, condition: Option<Condition>) -> Step {
     let filters = condition.map(|condition| PropertyFilter::new("amount".into(), condition).unwrap());
-    Step::new(event.into(), filters.into_iter().collect()).unwrap()
+    Step::new(event.into(), filters.into_iter().collect())
 }
 
-fn question(steps: Vec<Step>, days: i64, entries: (i64, i64), properties: &[&str]) -> Question {
+fn question(steps: Vec<Step>, days: u16, entries: (i64, i64), properties: &[&str]) -> Question {
     Question {
-        path: Path::new(steps, Window::new(days).unwrap()).unwrap(),
+        path: Path::new(steps, Window::new(days)),
         entries: Entries::new(moment(entries.0), moment(entries.1)).unwrap(),
         properties: Properties::new(properties.iter().map(|&name| name.to_owned()).collect()).unwrap(),
-        min_users: MinUsers::new(1).unwrap(),
+        min_users: MinUsers::new(1),
     }
 }
 
@@ -145,7 +145,7 @@ fn case() -> impl Strategy<Value = Case> {
         prop::collection::vec((0..3_u8, filter).prop_map(|(name, filter)| step(&format!("n{name}"), filter)), 2..5);
     let batches = prop::collection::vec(prop::collection::vec(event(), 1..40), 1..6);
     let properties = prop::sample::subsequence(vec!["group", "amount", "missing"], 0..=3);
-    (batches, 0..6_usize, steps, 1..20_i64, 0..100_i64, 0..200_i64, properties).prop_map(
+    (batches, 0..6_usize, steps, 1..20_u16, 0..100_i64, 0..200_i64, properties).prop_map(
         |(batches, compact_after, steps, window, length, now, properties)| {
             let question = question(steps, window, (-2, length), &properties);
             Case { batches, compact_after, question, now: moment(now) }

@@ -1,24 +1,34 @@
-//! Values of `waymark.common.v1` that resources of several services carry.
+//! Values of `waymark.common.v1` that resources of several services carry, and steps that conversions share.
 
-use waymark_domain::{Evidence, Range, Risk, Verdict, Violations, text};
+use std::str::FromStr;
+
+use waymark_domain::name::NameError;
+use waymark_domain::{Evidence, Range, Violations};
 
 use crate::common::v1 as pb;
 
-const NOTE_LENGTH: usize = 500;
-
-/// The evidence of a message, at most 100 links; what is wrong is blamed on `field[index].…`.
-pub fn evidence(violations: &mut Violations, field: &str, messages: Vec<pb::Evidence>) -> Vec<Evidence> {
-    if messages.len() > Evidence::LINKS {
-        violations.add(field, format!("has {} entries, at most {} are allowed", messages.len(), Evidence::LINKS));
-        return Vec::new();
+/// The value, or all that was found wrong on the way to it.
+pub(super) fn whole<T>(violations: Violations, value: Option<T>) -> Result<T, Violations> {
+    match value {
+        Some(value) if violations.is_empty() => Ok(value),
+        _ => Err(violations),
     }
+}
+
+/// A name that may be left out.
+pub(super) fn name_if_set<N>(violations: &mut Violations, field: &str, text: &str) -> Option<N>
+where
+    N: FromStr<Err = NameError>,
+{
+    if text.is_empty() { None } else { violations.check(field, text.parse()) }
+}
+
+/// The evidence of a message; what is wrong is blamed on `field[index].…`.
+pub fn evidence(violations: &mut Violations, field: &str, messages: Vec<pb::Evidence>) -> Vec<Evidence> {
     let mut links = Vec::with_capacity(messages.len());
     for (index, pb::Evidence { target, note }) in messages.into_iter().enumerate() {
         let target = violations.check(&format!("{field}[{index}].target"), target.parse());
-        let note = violations.check(&format!("{field}[{index}].note"), text::optional(note, NOTE_LENGTH));
-        if let (Some(target), Some(note)) = (target, note) {
-            links.push(Evidence { target, note });
-        }
+        links.extend(target.map(|target| Evidence { target, note }));
     }
     links
 }
@@ -38,53 +48,5 @@ pub fn range(violations: &mut Violations, field: &str, message: Option<pb::Range
 impl From<&Range> for pb::Range {
     fn from(range: &Range) -> Self {
         Self { low: range.low(), likely: range.likely(), high: range.high() }
-    }
-}
-
-/// The risk of a message; `field` is blamed when none is stated.
-pub fn risk(violations: &mut Violations, field: &str, message: pb::Risk) -> Option<Risk> {
-    match message {
-        pb::Risk::Unspecified => {
-            violations.add(field, "must be one of VALUE, USABILITY, FEASIBILITY, VIABILITY");
-            None
-        }
-        pb::Risk::Value => Some(Risk::Value),
-        pb::Risk::Usability => Some(Risk::Usability),
-        pb::Risk::Feasibility => Some(Risk::Feasibility),
-        pb::Risk::Viability => Some(Risk::Viability),
-    }
-}
-
-impl From<Risk> for pb::Risk {
-    fn from(risk: Risk) -> Self {
-        match risk {
-            Risk::Value => Self::Value,
-            Risk::Usability => Self::Usability,
-            Risk::Feasibility => Self::Feasibility,
-            Risk::Viability => Self::Viability,
-        }
-    }
-}
-
-/// The verdict of a message; `field` is blamed when none is stated.
-pub fn verdict(violations: &mut Violations, field: &str, message: pb::Verdict) -> Option<Verdict> {
-    match message {
-        pb::Verdict::Unspecified => {
-            violations.add(field, "must be one of MET, MISSED, CANT_TELL");
-            None
-        }
-        pb::Verdict::Met => Some(Verdict::Met),
-        pb::Verdict::Missed => Some(Verdict::Missed),
-        pb::Verdict::CantTell => Some(Verdict::CantTell),
-    }
-}
-
-impl From<Verdict> for pb::Verdict {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Met => Self::Met,
-            Verdict::Missed => Self::Missed,
-            Verdict::CantTell => Self::CantTell,
-        }
     }
 }

@@ -1,16 +1,11 @@
 //! The standard fields and the values that several resources share.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Datelike as _, Utc};
 use pbjson_types::Timestamp;
 use uuid::Uuid;
-use waymark_domain::{Meta, Resource, Violations, text};
+use waymark_domain::{Meta, Resource, Violations};
 
 use crate::{ResourceMessage, Standard};
-
-const LABELS: usize = 32;
-const LABEL_LENGTH: usize = 63;
 
 /// A time as a message.
 pub fn timestamp(time: DateTime<Utc>) -> Timestamp {
@@ -52,32 +47,20 @@ pub fn meta<T: Resource>(violations: &mut Violations, message: &impl ResourceMes
     let Standard { name, uid, display_name, etag, create_time, update_time, delete_time, labels } = message.standard();
     let name = violations.check("name", name.parse());
     let uid = violations.check("uid", Uuid::parse_str(&uid));
-    let display_name = violations.check("display_name", text::required(display_name, 200));
     let version = violations.check("etag", etag.parse());
     let create_time = time(violations, "create_time", create_time);
     let update_time = time(violations, "update_time", update_time);
     let delete_time = time(violations, "delete_time", delete_time);
-    check_labels(violations, &labels);
     Some(Meta {
         name: name?,
         uid: uid?,
-        display_name: display_name?,
+        display_name,
         labels,
         version: version?,
         create_time: create_time?,
         update_time: update_time?,
         delete_time,
     })
-}
-
-fn check_labels(violations: &mut Violations, labels: &BTreeMap<String, String>) {
-    if labels.len() > LABELS {
-        violations.add("labels", format!("has {} entries, at most {LABELS} are allowed", labels.len()));
-    }
-    for (key, value) in labels.iter().take(LABELS) {
-        violations.check("labels", text::required(key.clone(), LABEL_LENGTH));
-        violations.check(&format!("labels.{key}"), text::optional(value.clone(), LABEL_LENGTH));
-    }
 }
 
 /// Writes the domain's standard fields into a message.

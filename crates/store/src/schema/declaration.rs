@@ -71,8 +71,8 @@ fn declared<T: Table>() -> Vec<Declared> {
 fn kind_in(kind: ColumnKind, backend: DbBackend) -> &'static str {
     match (kind, backend) {
         // Collation C sorts by bytes, as SQLite does, so that pages and orders agree on both.
-        (ColumnKind::Text, DbBackend::Postgres) => "text COLLATE \"C\"",
-        (ColumnKind::Text, _) => "text",
+        (ColumnKind::Text | ColumnKind::Choice(_), DbBackend::Postgres) => "text COLLATE \"C\"",
+        (ColumnKind::Text | ColumnKind::Choice(_), _) => "text",
         (ColumnKind::Integer | ColumnKind::Time, _) => "bigint",
         (ColumnKind::Number, DbBackend::Postgres) => "double precision",
         (ColumnKind::Number, _) => "real",

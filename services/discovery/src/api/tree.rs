@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use waymark_domain::discovery::lint::lint;
 use waymark_domain::discovery::{AssumptionTest, NodeName, Outcome, Solution, Tree, risks};
-use waymark_domain::{Name, Violations, WorkspaceId, text};
+use waymark_domain::{Name, Violations, WorkspaceId};
 use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::convert;
 use waymark_proto::convert::discovery::{observation, tree_node};
@@ -16,7 +16,6 @@ use super::Api;
 use crate::store::{AssumptionTests, Opportunities, Outcomes, Solutions, put_node, tests_of, tree_as_of, tree_of};
 
 const STALE_DAYS: i32 = 90;
-const REASON_LENGTH: usize = 2_000;
 
 impl Api {
     pub(super) async fn tree(&self, request: pb::GetTreeRequest) -> Result<pb::GetTreeResponse, Error> {
@@ -77,10 +76,7 @@ impl Api {
         call: &Call,
         request: pb::ConcludeAssumptionTestRequest,
     ) -> Result<Written<pb::AssumptionTest>, Error> {
-        let mut violations = Violations::new();
-        let observed = violations.nested("result", observation(required("result", request.result)?));
-        violations.into_result()?;
-        let observed = required("result", observed)?;
+        let observed = required("result", request.result.and_then(observation))?;
         let conclude =
             async |write: &mut Write, test: AssumptionTest| test.conclude(observed, write.now()).map_err(Error::rule);
         self.store.change::<AssumptionTests, _>(call, &request.name, &request.etag, conclude).await
@@ -113,9 +109,8 @@ impl Api {
     ) -> Result<Written<pb::TreeNode>, Error> {
         let mut violations = Violations::new();
         let node = violations.check("name", request.name.parse::<NodeName>());
-        let reason = violations.check("reason", text::required(request.reason, REASON_LENGTH));
         violations.into_result()?;
-        let (node, reason) = (required("name", node)?, required("reason", reason)?);
+        let (node, reason) = (required("name", node)?, request.reason);
         let work = async |write: &mut Write| {
             check_etag(write, &node, &request.etag).await?;
             let mut tree = tree_of(write).await?;

@@ -19,7 +19,9 @@ pub(super) struct Alarm {
 /// The alarm of a metric that is beyond its threshold.
 pub(super) fn alarm(message: metrics::Metric) -> Result<Alarm, Violations> {
     let mut violations = Violations::new();
-    let Some(metric) = violations.nested("metric", Metric::try_from(message)) else { return Err(violations) };
+    let Some(metric) = violations.nested("metric", waymark_proto::parse::<Metric, _>(message)) else {
+        return Err(violations);
+    };
     let (Some(limit), Some(note)) = (metric.limit(), metric.alarm()) else {
         return Err(Violations::one("metric.breach", "must be set, and the alert that it is a breach of"));
     };

@@ -21,7 +21,9 @@ pub(super) struct Leak {
 /// The leak that a friction found.
 pub(super) fn leak(message: metrics::Friction) -> Result<Leak, Violations> {
     let mut violations = Violations::new();
-    let Some(friction) = violations.nested("friction", Friction::try_from(message)) else { return Err(violations) };
+    let Some(friction) = violations.nested("friction", waymark_proto::parse::<Friction, _>(message)) else {
+        return Err(violations);
+    };
     let (Some(gap), Some(note)) = (friction.gap(), friction.note()) else {
         return Err(Violations::one("friction.steps", "must have lost users, and enough who entered"));
     };

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use waymark_domain::discovery::{AssumptionTest, Learning, Opportunity, Solution};
 use waymark_domain::{FullName, Name, Resource, Verdict, Violations};
-use waymark_proto::convert::{discovery::learning, timestamp};
+use waymark_proto::convert::timestamp;
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::metrics::v1 as metrics;
 use waymark_store::{Error, Received, Write};
@@ -26,7 +26,7 @@ pub(super) fn learned(outcome: &metrics::Outcome, event: &Received) -> Result<Le
         ..Default::default()
     };
     message.set_verdict(outcome.verdict());
-    learning(message)
+    waymark_proto::parse(message)
 }
 
 /// Adds the learning to the opportunities behind the outcome; when there is none and the prediction failed, opens one.

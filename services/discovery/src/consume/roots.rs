@@ -34,7 +34,7 @@ pub(super) fn link(target: &str, note: &str) -> Evidence {
     Evidence { target: target.to_owned(), note: note.to_owned() }
 }
 
-/// A display name of at most 200 characters.
+/// As much of a text as a display name may have.
 pub(super) fn cut(text: &str) -> String {
-    text.chars().take(200).collect()
+    text.chars().take(pb::Opportunity::DISPLAY_NAME_MOST).collect()
 }

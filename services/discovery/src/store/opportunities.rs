@@ -1,6 +1,7 @@
 //! Opportunities.
 
 use waymark_domain::discovery::Opportunity;
+use waymark_proto::Choice as _;
 use waymark_proto::discovery::v1 as pb;
 use waymark_store::{Column, Columns, Table};
 
@@ -12,7 +13,7 @@ impl Table for Opportunities {
     type Message = pb::Opportunity;
     const TABLE: &'static str = "opportunities";
     const COLUMNS: Columns<Opportunity> = &[
-        Column::text("kind", |o| Some(<&str>::from(o.kind).to_owned())),
+        Column::choice("kind", pb::OpportunityKind::NAMES, |o| Some(o.kind.into())),
         Column::text("parent_node", |o: &Opportunity| Some(o.parent_node.to_string())).indexed(),
         Column::boolean("pruned", |o| Some(o.pruning.is_some())),
     ];

@@ -1,6 +1,7 @@
 //! Solutions.
 
 use waymark_domain::discovery::Solution;
+use waymark_proto::Choice as _;
 use waymark_proto::discovery::v1 as pb;
 use waymark_store::{Column, Columns, Table};
 
@@ -13,7 +14,7 @@ impl Table for Solutions {
     const TABLE: &'static str = "solutions";
     const COLUMNS: Columns<Solution> = &[
         Column::text("opportunity", |s: &Solution| Some(s.opportunity.to_string())).indexed(),
-        Column::text("state", |s| Some(s.state.to_string())),
+        Column::choice("state", pb::SolutionState::NAMES, |s| Some(s.state.into())),
         Column::boolean("pruned", |s| Some(s.pruning.is_some())),
     ];
 }

@@ -1,6 +1,7 @@
 //! Studies.
 
 use waymark_domain::discovery::Study;
+use waymark_proto::Choice as _;
 use waymark_proto::discovery::v1 as pb;
 use waymark_store::{Column, Columns, Table};
 
@@ -12,7 +13,7 @@ impl Table for Studies {
     type Message = pb::Study;
     const TABLE: &'static str = "studies";
     const COLUMNS: Columns<Study> = &[
-        Column::text("method", |s| Some(<&str>::from(s.method).to_owned())),
-        Column::text("state", |s| Some(s.state.to_string())),
+        Column::choice("method", pb::StudyMethod::NAMES, |s| Some(s.method.into())),
+        Column::choice("state", pb::StudyState::NAMES, |s| Some(s.state.into())),
     ];
 }

@@ -2,7 +2,8 @@
 
 use tonic::{Request, Response, Status};
 use waymark_domain::metrics::FrictionEvent;
-use waymark_domain::{Change, Violations, WorkspaceId};
+use waymark_domain::{Change, WorkspaceId};
+use waymark_proto::check;
 use waymark_proto::convert::metrics::{measure, settings};
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
@@ -15,9 +16,6 @@ use crate::analysis::{LakeFailure, trend};
 use crate::frictions::find_friction;
 use crate::store::Frictions;
 
-const DEFAULT_NAMES: usize = 100;
-const NAMES: i32 = 1_000;
-
 #[tonic::async_trait]
 impl AnalysisService for Api {
     async fn query_trend(
@@ -25,7 +23,7 @@ impl AnalysisService for Api {
         request: Request<pb::QueryTrendRequest>,
     ) -> Result<Response<pb::QueryTrendResponse>, Status> {
         let r = request.into_inner();
-        let mut violations = Violations::new();
+        let mut violations = check(&r);
         let workspace = violations.check("parent", r.parent.parse());
         let kind = match r.kind() {
             pb::MetricKind::Unspecified => pb::MetricKind::Count,
@@ -51,18 +49,13 @@ impl AnalysisService for Api {
         &self,
         request: Request<pb::ListEventNamesRequest>,
     ) -> Result<Response<pb::ListEventNamesResponse>, Status> {
-        let r = request.into_inner();
+        let r = rpc::asked(request)?;
         let workspace: WorkspaceId = rpc::or_status(rpc::parse("parent", &r.parent))?;
-        let limit = match r.limit {
-            0 => DEFAULT_NAMES,
-            limit @ 1..=NAMES => limit as usize,
-            limit => return Err(rpc::status(&Violations::one("limit", format!("must be 0 to {NAMES}, is {limit}")))),
-        };
         let catalogue = rpc::or_status(self.lake.catalogue(workspace.id()).await.map_err(LakeFailure::from))?;
         let mut events = catalogue.events;
         let total = events.len() as i32;
         events.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.event.cmp(&b.event)));
-        events.truncate(limit);
+        events.truncate(r.limit_or_default().unsigned_abs() as usize);
         let event_names = events.into_iter().map(|event| pb::EventName {
             event: event.event,
             count: event.count.cast_signed(),

@@ -1,7 +1,7 @@
 //! IngestionService: product events in.
 
 use tonic::{Request, Response, Status};
-use waymark_domain::{Violations, WorkspaceId};
+use waymark_domain::WorkspaceId;
 use waymark_lake::Event;
 use waymark_proto::convert::metrics::{product_event, rejected};
 use waymark_proto::metrics::v1 as pb;
@@ -10,8 +10,6 @@ use waymark_rpc as rpc;
 
 use super::Api;
 use crate::analysis::LakeFailure;
-
-const EVENTS: usize = 50_000;
 
 #[tonic::async_trait]
 impl IngestionService for Api {
@@ -22,13 +20,6 @@ impl IngestionService for Api {
         let (_, request) = rpc::open(request)?;
         let workspace: WorkspaceId = rpc::or_status(rpc::parse("parent", &request.parent))?;
         let offered = request.events.len();
-        if offered > EVENTS {
-            let violation = Violations::one(
-                "events",
-                format!("has {offered} events, at most {EVENTS} are allowed: split the batch"),
-            );
-            return Err(rpc::status(&violation));
-        }
         let now = self.store.now();
         let mut events = Vec::with_capacity(offered);
         let mut refused = Vec::new();

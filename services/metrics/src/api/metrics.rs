@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use tonic::{Request, Response, Status};
 use waymark_domain::metrics::{Metric, MetricEvent, Prediction};
-use waymark_domain::{Change, Name, Violations};
+use waymark_domain::{Change, Name};
+use waymark_proto::check;
 use waymark_proto::convert::metrics::settings;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
@@ -95,8 +96,8 @@ impl MetricService for Api {
     ) -> Result<Response<pb::QueryMetricResponse>, Status> {
         let r = request.into_inner();
         let name: Name<Metric> = rpc::or_status(rpc::parse("name", &r.name))?;
-        let mut violations = Violations::new();
-        let settings = settings(&mut violations, r.settings);
+        let mut violations = check(&r);
+        let settings = settings(&mut violations, r.settings).filter(|_| violations.is_empty());
         let settings = rpc::or_status(settings.ok_or(violations))?;
         let metric = rpc::or_status(live::<Metrics>(&self.store, &name).await)?;
         let answer = trend(&self.lake, name.workspace(), &metric.measure, &settings, self.store.now()).await;

@@ -1,7 +1,8 @@
 //! The table of metrics, and which of them are watched.
 
 use waymark_domain::Name;
-use waymark_domain::metrics::{MeasureKind, Metric};
+use waymark_domain::metrics::Metric;
+use waymark_proto::Choice as _;
 use waymark_proto::metrics::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table};
 
@@ -13,16 +14,9 @@ impl Table for Metrics {
     type Message = pb::Metric;
     const TABLE: &'static str = "metrics";
     const COLUMNS: Columns<Metric> = &[
-        Column::text("kind", |metric| {
-            let kind = match metric.measure.kind() {
-                MeasureKind::Count => "COUNT",
-                MeasureKind::UniqueUsers => "UNIQUE_USERS",
-                MeasureKind::Sum(_) => "SUM",
-            };
-            Some(kind.to_owned())
-        }),
-        Column::text("direction", |metric| Some(metric.direction.to_string())),
-        Column::text("stage", |metric| metric.stage.map(|stage| stage.to_string())),
+        Column::choice("kind", pb::MetricKind::NAMES, |metric| Some(metric.measure.kind().into())),
+        Column::choice("direction", pb::MetricDirection::NAMES, |metric| Some(metric.direction.into())),
+        Column::choice("stage", pb::MetricStage::NAMES, |metric| metric.stage.map(Into::into)),
         Column::boolean("alerted", |metric| Some(metric.watch.is_some())),
         Column::boolean("breached", |metric| Some(metric.watch.is_some_and(|watch| watch.breach.is_some()))),
     ];

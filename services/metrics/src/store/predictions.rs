@@ -3,6 +3,7 @@
 use chrono::SecondsFormat;
 use waymark_domain::Name;
 use waymark_domain::metrics::Prediction;
+use waymark_proto::Choice as _;
 use waymark_proto::metrics::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table};
 
@@ -14,7 +15,8 @@ impl Table for Predictions {
     type Message = pb::Prediction;
     const TABLE: &'static str = "predictions";
     const COLUMNS: Columns<Prediction> = &[
-        Column::text("state", |prediction: &Prediction| Some(prediction.state.to_string())).indexed(),
+        Column::choice("state", pb::PredictionState::NAMES, |prediction: &Prediction| Some((&prediction.state).into()))
+            .indexed(),
         Column::text("metric", |prediction| Some(prediction.promise.metric.to_string())),
         Column::text("initiative", |prediction| Some(prediction.promise.initiative.to_string())),
         Column::time("due_time", Prediction::due_time),

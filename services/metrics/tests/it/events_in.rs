@@ -206,7 +206,7 @@ async fn a_trend_follows_the_calendar_of_its_zone() {
         };
         let (code, reason, fields) = refusal(world.analysis().query_trend(wrong).await);
         assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
-        assert_eq!(fields, ["parent", "property", "settings.time_zone"]);
+        assert_eq!(fields, ["events", "parent", "property", "settings.time_zone"]);
     })
     .await;
 }

@@ -245,13 +245,14 @@ async fn all_that_is_wrong_with_a_question_is_said_at_once() {
             "parent",
             "friction_id",
             "friction.display_name",
-            "friction.steps[0].filters[0].operator",
-            "friction.steps[0].event",
-            "friction.window_days",
             "friction.steps",
+            "friction.steps[0].event",
+            "friction.steps[0].filters[0].property",
+            "friction.steps[0].filters[0].operator",
+            "friction.window_days",
+            "friction.min_users",
             "friction.end_time",
             "friction.properties",
-            "friction.min_users",
         ];
         assert_eq!(fields, expected);
         let nothing = pb::FindFrictionRequest { friction: None, ..asking("", activation()) };

@@ -89,6 +89,8 @@ async fn a_metric_lives_through_its_standard_methods() {
         );
         assert_eq!(api.list_metrics(list(r#"direction = "DECREASE""#)).await.unwrap().into_inner().metrics, []);
         assert_eq!(refusal(api.list_metrics(list("colour = 1")).await).1, "INVALID_FILTER");
+        let unknown = api.list_metrics(list("direction = METRIC_DIRECTION_INCREASE")).await.unwrap_err();
+        assert!(unknown.message().contains("those are INCREASE, DECREASE"), "{unknown}");
 
         let name = updated.name.clone();
         let deleted = api

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use tonic::{Request, Response, Status};
 use waymark_domain::roadmap::{Declining, Dependencies, Horizon, Initiative};
-use waymark_domain::{Name, Violations, text};
-use waymark_proto::convert;
+use waymark_domain::{Name, Violations};
+use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapService;
 use waymark_rpc::{self as rpc, batch_rows, parse};
@@ -14,8 +14,6 @@ use waymark_store::{Batch, Error, ListQuery, Write};
 
 use super::Api;
 use crate::store::{Initiatives, propose, require_product};
-
-const REASON: usize = 2_000;
 
 type Answer = Result<Response<pb::Initiative>, Status>;
 
@@ -108,17 +106,14 @@ impl RoadmapService for Api {
 
     async fn move_initiative(&self, request: Request<pb::MoveInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let horizon: Horizon = rpc::or_status(r.horizon().try_into())?;
+        let horizon: Horizon = rpc::or_status(r.horizon().stated("horizon"))?;
         let relocate = async |_: &mut Write, initiative: Initiative| initiative.relocate(horizon).map_err(Error::rule);
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, relocate).await)
     }
 
     async fn waive_risk(&self, request: Request<pb::WaiveRiskRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let mut violations = Violations::new();
-        let risk = convert::risk(&mut violations, "risk", r.risk());
-        let reason = violations.check("reason", text::required(r.reason, REASON));
-        let (Some(risk), Some(reason)) = (risk, reason) else { return Err(rpc::status(&violations)) };
+        let (risk, reason) = (rpc::or_status(r.risk().stated("risk"))?, r.reason);
         let by = call.actor.subject.clone();
         let waive = async |write: &mut Write, initiative: Initiative| {
             initiative.waive_risk(risk, reason, by, write.now()).map_err(Error::rule)
@@ -159,10 +154,8 @@ impl RoadmapService for Api {
 
     async fn pause_initiative(&self, request: Request<pb::PauseInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let reason = text::required(r.reason, REASON)
-            .map_err(|error| rpc::status(&Violations::one("reason", error.to_string())))?;
         let pause = async |write: &mut Write, initiative: Initiative| {
-            initiative.pause(reason, write.now()).map_err(Error::rule)
+            initiative.pause(r.reason, write.now()).map_err(Error::rule)
         };
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, pause).await)
     }

@@ -84,9 +84,15 @@ pub(super) fn evaluate(request: pb::EvaluateScoreRequest) -> Result<pb::Evaluate
             violations.add("inputs", "must be set: rice, ice or wsjf");
             None
         }
-        Some(Inputs::Rice(inputs)) => violations.nested("rice", Rice::try_from(inputs)).map(|rice| rice.score()),
-        Some(Inputs::Ice(inputs)) => violations.nested("ice", Ice::try_from(inputs)).map(|ice| ice.score()),
-        Some(Inputs::Wsjf(inputs)) => violations.nested("wsjf", Wsjf::try_from(inputs)).map(|wsjf| wsjf.score()),
+        Some(Inputs::Rice(inputs)) => {
+            violations.nested("rice", waymark_proto::parse::<Rice, _>(inputs)).map(|rice| rice.score())
+        }
+        Some(Inputs::Ice(inputs)) => {
+            violations.nested("ice", waymark_proto::parse::<Ice, _>(inputs)).map(|ice| ice.score())
+        }
+        Some(Inputs::Wsjf(inputs)) => {
+            violations.nested("wsjf", waymark_proto::parse::<Wsjf, _>(inputs)).map(|wsjf| wsjf.score())
+        }
     };
     score.map(|score| pb::EvaluateScoreResponse { score }).ok_or(violations)
 }

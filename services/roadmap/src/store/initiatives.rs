@@ -2,6 +2,7 @@
 
 use waymark_domain::roadmap::Initiative;
 use waymark_domain::{Change, WorkspaceId};
+use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table, Write, resource};
 
@@ -15,8 +16,8 @@ impl Table for Initiatives {
     type Message = pb::Initiative;
     const TABLE: &'static str = "initiatives";
     const COLUMNS: Columns<Initiative> = &[
-        Column::text("state", |i: &Initiative| Some(i.state.to_string())).indexed(),
-        Column::text("horizon", |i| Some(i.horizon.to_string())),
+        Column::choice("state", pb::InitiativeState::NAMES, |i: &Initiative| Some((&i.state).into())).indexed(),
+        Column::choice("horizon", pb::Horizon::NAMES, |i| Some(i.horizon.into())),
         Column::text("owner", |i| Some(i.owner.clone())),
         Column::text("product", |i| i.product.as_ref().map(ToString::to_string)),
         Column::text("target_start", |i| i.target.map(|t| t.start().first_day().to_string())),

@@ -1,6 +1,7 @@
 //! The table of products.
 
-use waymark_domain::roadmap::{Product, ProductLifecycle};
+use waymark_domain::roadmap::Product;
+use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Table};
 
@@ -11,13 +12,6 @@ impl Table for Products {
     type Resource = Product;
     type Message = pb::Product;
     const TABLE: &'static str = "products";
-    const COLUMNS: Columns<Product> = &[Column::text("lifecycle", |p| {
-        let lifecycle = match p.lifecycle {
-            ProductLifecycle::Exploring => "EXPLORING",
-            ProductLifecycle::Growing => "GROWING",
-            ProductLifecycle::Sustaining => "SUSTAINING",
-            ProductLifecycle::Retiring => "RETIRING",
-        };
-        Some(lifecycle.to_owned())
-    })];
+    const COLUMNS: Columns<Product> =
+        &[Column::choice("lifecycle", pb::ProductLifecycle::NAMES, |p| Some(p.lifecycle.into()))];
 }

@@ -104,7 +104,7 @@ async fn estimates_say_where_their_numbers_come_from() {
         let refused = create(f, "a", wrong).await.unwrap_err();
         let fields: Vec<String> =
             refused.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
-        assert_eq!(fields, ["estimate.reach", "estimate.impact", "estimate.effort.source"]);
+        assert_eq!(fields, ["estimate.effort.source", "estimate.reach", "estimate.impact"]);
         let orphan = create(f, "a", estimate("nope", [1.0, 1.0, 1.0, 1.0])).await;
         assert_eq!(refusal(orphan), (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into()));
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use prost_reflect::{DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
-use waymark_proto::descriptors;
+use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
+use waymark_proto::options::ResourceOption;
+use waymark_proto::{descriptors, options};
 
 use super::names::kebab;
 
@@ -118,9 +119,7 @@ pub fn contract() -> &'static Contract {
 impl Contract {
     fn read() -> Self {
         let pool = descriptors();
-        let option = pool.get_extension_by_name("waymark.common.v1.resource");
-        let resources: Vec<Resource> =
-            pool.all_messages().filter_map(|message| resource(&message, option.as_ref()?)).collect();
+        let resources: Vec<Resource> = pool.all_messages().filter_map(|message| resource(&message)).collect();
         let methods = pool
             .services()
             .filter_map(|service| Some((Area::of(service.package_name())?, service)))
@@ -150,24 +149,10 @@ impl Contract {
     }
 }
 
-fn resource(message: &MessageDescriptor, option: &ExtensionDescriptor) -> Option<Resource> {
+fn resource(message: &MessageDescriptor) -> Option<Resource> {
     let area = Area::of(message.package_name())?;
-    let options = message.options();
-    if !options.has_extension(option) {
-        return None;
-    }
-    let value = options.get_extension(option);
-    let value: &DynamicMessage = value.as_message()?;
-    let text = |name: &str| Some(value.get_field_by_name(name)?.as_str()?.to_owned());
-    let columns =
-        value.get_field_by_name("columns")?.as_list()?.iter().filter_map(|c| c.as_str().map(str::to_owned)).collect();
-    Some(Resource {
-        area,
-        message: message.clone(),
-        collection: text("collection")?,
-        singular: text("singular")?,
-        columns,
-    })
+    let ResourceOption { collection, singular, columns } = options().resource(message)?;
+    Some(Resource { area, message: message.clone(), collection, singular, columns })
 }
 
 fn method(area: Area, descriptor: MethodDescriptor, resources: &[Resource]) -> Method {
@@ -200,31 +185,6 @@ fn method(area: Area, descriptor: MethodDescriptor, resources: &[Resource]) -> M
         _ => Verb::Custom,
     };
     Method { area, descriptor, verb: kind, resource: Some(resource.clone()), command: kebab(&verb) }
-}
-
-/// How a field behaves on writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Behavior {
-    /// Writable at any time.
-    Writable,
-    /// Must be set on create.
-    Required,
-    /// Set by the service.
-    OutputOnly,
-    /// Set on create only.
-    Immutable,
-}
-
-/// How a field behaves on writes, from its option.
-pub fn behavior(field: &FieldDescriptor) -> Behavior {
-    static OPTION: LazyLock<Option<ExtensionDescriptor>> =
-        LazyLock::new(|| descriptors().get_extension_by_name("waymark.common.v1.behavior"));
-    match OPTION.as_ref().and_then(|option| field.options().get_extension(option).as_enum_number()) {
-        Some(1) => Behavior::Required,
-        Some(2) => Behavior::OutputOnly,
-        Some(3) => Behavior::Immutable,
-        _ => Behavior::Writable,
-    }
 }
 
 /// Whether a kind is a message that JSON writes as a plain value.

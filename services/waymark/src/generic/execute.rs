@@ -6,9 +6,11 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ArgMatches;
 use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
 use serde_json::Value as Json;
+use waymark_proto::options;
+use waymark_proto::options::Reference;
 
-use super::contract::{Behavior, Method, Resource, Verb, behavior};
-use super::names::{self, Reference};
+use super::contract::{Method, Resource, Verb};
+use super::names;
 use super::tree::{self, CLEAR, FILE, ID, LIMIT, NAME, REPLACE};
 use super::{call, flags, json, output};
 use crate::Usage;
@@ -93,8 +95,12 @@ fn full_name(method: &Method, text: &str, settings: &Settings) -> Result<String>
     if text.starts_with("workspaces/") {
         return Ok(text.to_owned());
     }
-    let stated = method.descriptor.input().get_field_by_name("name").and_then(|field| names::reference(&field));
-    let own = method.resource.as_ref().map(|resource| Reference::Local(vec![resource.collection.clone()]));
+    let stated = method.descriptor.input().get_field_by_name("name").and_then(|field| options().reference(&field));
+    let own = method.resource.as_ref().map(|resource| Reference {
+        collections: vec![resource.collection.clone()],
+        service: String::new(),
+        required: true,
+    });
     let full = match stated.or(own) {
         Some(reference) => names::expand(text, &reference, settings.workspace()?),
         None if text.contains('/') => format!("{}/{text}", settings.parent()?),
@@ -156,8 +162,8 @@ fn update(method: &Method, matches: &ArgMatches, settings: &Settings, request: &
     let mut message = json::message(&resource.message, fields.clone()).map_err(|e| Usage(e.to_string()))?;
     let mut paths: Vec<String> = message
         .fields()
-        .filter(|(field, _)| !matches!(field.name(), "name" | "etag") && behavior(field) != Behavior::OutputOnly)
-        .filter(|(field, _)| behavior(field) != Behavior::Immutable)
+        .filter(|(field, _)| !matches!(field.name(), "name" | "etag"))
+        .filter(|(field, _)| !options().is_output_only(field) && !options().is_immutable(field))
         .map(|(field, _)| field.name().to_owned())
         .collect();
     let workspace = settings.workspace.as_deref().unwrap_or_default();

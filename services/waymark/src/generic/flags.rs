@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use waymark_proto::options;
 
 use super::contract::is_plain;
 use super::names::{self, kebab, short_value};
@@ -112,6 +113,7 @@ fn arg(leaf: &Leaf) -> Arg {
             .require_equals(true)
             .default_missing_value("true")
             .value_name("BOOL"),
+        Kind::String if options().reference(field).is_some() => arg.value_name("NAME"),
         Kind::String => arg.value_name("TEXT"),
         Kind::Message(of) => arg.value_name(match of.full_name() {
             "google.protobuf.Timestamp" => "TIME",
@@ -152,7 +154,7 @@ pub fn read(matches: &ArgMatches, leaves: &[Leaf], workspace: &str, into: &mut D
 }
 
 fn value(field: &FieldDescriptor, texts: &[&String], workspace: &str) -> Result<Value, String> {
-    let reference = names::reference(field).filter(|_| matches!(field.kind(), Kind::String));
+    let reference = options().reference(field);
     let one = |text: &str| match &reference {
         Some(reference) => Ok(Value::String(names::expand(text, reference, workspace))),
         None => literal::parse(&field.kind(), text),

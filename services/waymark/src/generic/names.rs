@@ -2,9 +2,8 @@
 //! `assumption-tests`, the enum value `PRODUCT_LIFECYCLE_GROWING` is `growing`, and a bare id stands for the full name
 //! of a resource.
 
-use prost_reflect::{EnumDescriptor, EnumValueDescriptor, FieldDescriptor};
-
-use super::comments;
+use prost_reflect::{EnumDescriptor, EnumValueDescriptor};
+use waymark_proto::options::Reference;
 
 /// Kebab case of a snake, camel or Pascal case word.
 pub fn kebab(word: &str) -> String {
@@ -34,53 +33,18 @@ pub fn find_value(of: &EnumDescriptor, text: &str) -> Option<EnumValueDescriptor
     of.values().find(|value| value.name() == wanted || short_value(of, value.name()) == wanted)
 }
 
-/// What a field refers to, when its comment says so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reference {
-    /// `workspaces/{workspace}/<collection>/{id}`; several collections when any of them will do.
-    Local(Vec<String>),
-    /// `//<service>.waymark.dev/workspaces/{workspace}/<collection>/{id}`.
-    Full {
-        /// The host, such as `metrics.waymark.dev`.
-        host: String,
-        /// The collection.
-        collection: String,
-    },
-}
-
-/// What a field refers to. Only what its comment states as the form of the field counts; an example counts when it is
-/// named like it.
-pub fn reference(field: &FieldDescriptor) -> Option<Reference> {
-    let comment = comments::of_field(field);
-    if let Some(rest) = comment.split_once("`//").map(|(_, rest)| rest) {
-        let (host, rest) = rest.split_once("/workspaces/")?;
-        let collection = rest.split('/').nth(1)?.to_owned();
-        let named_like_it =
-            collection.starts_with(field.name()) || field.name().ends_with(collection.trim_end_matches('s'));
-        return named_like_it.then(|| Reference::Full { host: host.to_owned(), collection });
-    }
-    let collections: Vec<String> = comment
-        .split("`workspaces/{workspace}/")
-        .skip(1)
-        .filter_map(|rest| rest.split_once("/{").map(|(collection, _)| collection.to_owned()))
-        .filter(|collection| !collection.contains(['`', '<']))
-        .collect();
-    (!collections.is_empty()).then_some(Reference::Local(collections))
-}
-
 /// The full name for what a person typed: names stay as they are, `collection/id` and a bare id are completed.
 pub fn expand(text: &str, reference: &Reference, workspace: &str) -> String {
-    if text.is_empty() || text.starts_with("workspaces/") || text.starts_with("//") {
+    let Reference { collections, service, .. } = reference;
+    // Which of all services is meant cannot be guessed.
+    if text.is_empty() || text.starts_with("workspaces/") || text.starts_with("//") || service == "*" {
         return text.to_owned();
     }
-    match reference {
-        Reference::Local(_) if text.contains('/') => format!("workspaces/{workspace}/{text}"),
-        Reference::Local(collections) if collections.len() == 1 => {
-            format!("workspaces/{workspace}/{}/{text}", collections[0])
-        }
-        Reference::Local(_) => text.to_owned(),
-        Reference::Full { host, .. } if text.contains('/') => format!("//{host}/workspaces/{workspace}/{text}"),
-        Reference::Full { host, collection } => format!("//{host}/workspaces/{workspace}/{collection}/{text}"),
+    let host = if service.is_empty() { String::new() } else { format!("//{service}.waymark.dev/") };
+    match collections.as_slice() {
+        _ if text.contains('/') => format!("{host}workspaces/{workspace}/{text}"),
+        [collection] => format!("{host}workspaces/{workspace}/{collection}/{text}"),
+        _ => text.to_owned(),
     }
 }
 
@@ -92,7 +56,7 @@ pub fn short(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use waymark_proto::descriptors;
+    use waymark_proto::{descriptors, options};
 
     #[test]
     fn kebabs() {
@@ -113,15 +77,19 @@ mod tests {
 
     #[test]
     fn names_are_completed() {
-        let product = descriptors().get_message_by_name("waymark.roadmap.v1.GetProductRequest").unwrap();
-        let name = reference(&product.get_field_by_name("name").unwrap()).unwrap();
-        assert_eq!(name, Reference::Local(vec!["products".into()]));
-        assert_eq!(expand("app", &name, "acme"), "workspaces/acme/products/app");
-        assert_eq!(expand("workspaces/w/products/app", &name, "acme"), "workspaces/w/products/app");
-        let metric = Reference::Full { host: "metrics.waymark.dev".into(), collection: "metrics".into() };
+        let refers_to = |message: &str, field: &str| {
+            let message = descriptors().get_message_by_name(message).unwrap();
+            options().reference(&message.get_field_by_name(field).unwrap()).unwrap()
+        };
+        let product = refers_to("waymark.roadmap.v1.GetProductRequest", "name");
+        assert_eq!(expand("app", &product, "acme"), "workspaces/acme/products/app");
+        assert_eq!(expand("workspaces/w/products/app", &product, "acme"), "workspaces/w/products/app");
+        let metric = refers_to("waymark.roadmap.v1.ExpectedOutcome", "metric");
         assert_eq!(expand("orders", &metric, "acme"), "//metrics.waymark.dev/workspaces/acme/metrics/orders");
-        let either = Reference::Local(vec!["outcomes".into(), "opportunities".into()]);
+        let either = refers_to("waymark.discovery.v1.Opportunity", "parent_node");
         assert_eq!(expand("outcomes/grow", &either, "acme"), "workspaces/acme/outcomes/grow");
         assert_eq!(expand("grow", &either, "acme"), "grow");
+        let any = refers_to("waymark.common.v1.Evidence", "target");
+        assert_eq!(expand("insights/slow", &any, "acme"), "insights/slow");
     }
 }

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use clap::{Arg, ArgAction, Command};
 use prost_reflect::FieldDescriptor;
+use waymark_proto::options;
 
 use super::comments;
-use super::contract::{Area, Behavior, Method, Verb, behavior, contract};
+use super::contract::{Area, Method, Verb, contract};
 use super::flags::{self, Leaf};
 use super::names::kebab;
 
@@ -168,13 +169,10 @@ pub fn resource_leaves(method: &Method) -> Vec<Leaf> {
     let Some(resource) = &method.resource else { return Vec::new() };
     let request = method.descriptor.input();
     flags::leaves(&resource.message, "resource", |field: &FieldDescriptor| {
-        let allowed = match behavior(field) {
-            Behavior::OutputOnly => false,
-            Behavior::Immutable => method.verb == Verb::Create,
-            Behavior::Required | Behavior::Writable => true,
-        };
+        let on_create = method.verb == Verb::Create;
+        let allowed = !options().is_output_only(field) && (on_create || !options().is_immutable(field));
         let shadowed = request.get_field_by_name(field.name()).is_some();
-        allowed && !shadowed && !(field.name() == "etag" && method.verb == Verb::Create)
+        allowed && !shadowed && !(field.name() == "etag" && on_create)
     })
 }
 

@@ -5,19 +5,11 @@ use std::fmt::Write as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::super::measure::{self, FILTERS};
 use super::super::{Condition, NumberOrder, PropertyFilter, Scalar};
 use crate::ResourceId;
 use crate::name::NameError;
-use crate::text::TextError;
 
-const STEPS: std::ops::RangeInclusive<usize> = 2..=10;
-const WINDOW_DAYS: std::ops::RangeInclusive<i64> = 1..=90;
-const DEFAULT_WINDOW_DAYS: u16 = 7;
 const ENTRY_DAYS: i64 = 366;
-const PROPERTIES: usize = 10;
-const MIN_USERS: std::ops::RangeInclusive<i64> = 1..=1_000_000;
-const DEFAULT_MIN_USERS: u32 = 30;
 /// Characters of a name in a sentence.
 const MENTION: usize = 80;
 
@@ -48,7 +40,7 @@ pub struct Step {
     filters: Vec<PropertyFilter>,
 }
 
-/// Whole days of 24 hours from entering a path to its end; 1 to 90.
+/// Whole days of 24 hours from entering a path to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window(u16);
 
@@ -59,53 +51,32 @@ pub struct Entries {
     end: DateTime<Utc>,
 }
 
-/// At most 10 different properties.
+/// Different properties.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties(Vec<String>);
 
-/// How many users it takes to say something; 1 to 1,000,000.
+/// How many users it takes to say something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MinUsers(u32);
 
 /// Why a question is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum QuestionError {
-    /// No path, or too long a one.
-    #[error("must be {min} to {max} steps, has {0}", min = STEPS.start(), max = STEPS.end())]
-    Steps(usize),
-    /// Too many filters.
-    #[error("must be at most {FILTERS}, has {0}")]
-    Filters(usize),
-    /// No time to get through, or too much to wait for.
-    #[error("must be 0 to {max}, is {0}", max = WINDOW_DAYS.end())]
-    Window(i64),
     /// Nothing between the ends.
     #[error("must be later than start_time")]
     Empty,
     /// More than anybody looks back on.
     #[error("must be at most {ENTRY_DAYS} days after start_time")]
     TooLong,
-    /// Too many properties.
-    #[error("must be at most {PROPERTIES}, has {0}")]
-    Properties(usize),
     /// The same property twice.
     #[error("names {0:?} twice")]
     Repeated(String),
-    /// A name that no event or property can have.
-    #[error("{0}")]
-    Name(#[from] TextError),
-    /// Not a number of users.
-    #[error("must be 0 to {max}, is {0}", max = MIN_USERS.end())]
-    MinUsers(i64),
 }
 
 impl Step {
     /// A step that an event of this name reaches when it meets all of these filters.
-    pub fn new(event: String, filters: Vec<PropertyFilter>) -> Result<Self, QuestionError> {
-        if filters.len() > FILTERS {
-            return Err(QuestionError::Filters(filters.len()));
-        }
-        Ok(Self { event: measure::name(event)?, filters })
+    pub fn new(event: String, filters: Vec<PropertyFilter>) -> Self {
+        Self { event, filters }
     }
 
     /// The event's name.
@@ -120,13 +91,9 @@ impl Step {
 }
 
 impl Window {
-    /// So many days; 0 means 7.
-    pub fn new(days: i64) -> Result<Self, QuestionError> {
-        match u16::try_from(days) {
-            Ok(0) => Ok(Self(DEFAULT_WINDOW_DAYS)),
-            Ok(whole) if WINDOW_DAYS.contains(&days) => Ok(Self(whole)),
-            Ok(_) | Err(_) => Err(QuestionError::Window(days)),
-        }
+    /// So many days.
+    pub fn new(days: u16) -> Self {
+        Self(days)
     }
 
     /// How many days.
@@ -142,13 +109,8 @@ impl Window {
 
 impl Path {
     /// These steps, to be done within the window.
-    pub fn new(steps: Vec<Step>, window: Window) -> Result<Self, QuestionError> {
-        Self::check(steps.len()).map(|()| Self { steps, window })
-    }
-
-    /// Whether a path may have so many steps, whatever they are.
-    pub fn check(steps: usize) -> Result<(), QuestionError> {
-        if STEPS.contains(&steps) { Ok(()) } else { Err(QuestionError::Steps(steps)) }
+    pub fn new(steps: Vec<Step>, window: Window) -> Self {
+        Self { steps, window }
     }
 
     /// The steps; at least 2.
@@ -218,11 +180,7 @@ impl Entries {
 impl Properties {
     /// These properties.
     pub fn new(names: Vec<String>) -> Result<Self, QuestionError> {
-        if names.len() > PROPERTIES {
-            return Err(QuestionError::Properties(names.len()));
-        }
         for (index, name) in names.iter().enumerate() {
-            measure::name(name.clone())?;
             if names[..index].contains(name) {
                 return Err(QuestionError::Repeated(name.clone()));
             }
@@ -237,13 +195,9 @@ impl Properties {
 }
 
 impl MinUsers {
-    /// So many; 0 means 30.
-    pub fn new(users: i64) -> Result<Self, QuestionError> {
-        match u32::try_from(users) {
-            Ok(0) => Ok(Self(DEFAULT_MIN_USERS)),
-            Ok(whole) if MIN_USERS.contains(&users) => Ok(Self(whole)),
-            Ok(_) | Err(_) => Err(QuestionError::MinUsers(users)),
-        }
+    /// So many.
+    pub fn new(users: u32) -> Self {
+        Self(users)
     }
 
     /// The number.

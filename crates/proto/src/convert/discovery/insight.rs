@@ -1,11 +1,11 @@
 //! Insights and their strength.
 
 use chrono::{DateTime, Utc};
-use waymark_domain::discovery::{Insight, InsightEvidence, InsightKind, Strength, StrengthBand, Support};
-use waymark_domain::{Violations, text};
+use waymark_domain::Violations;
+use waymark_domain::discovery::{Insight, InsightEvidence, Strength, Support};
 
-use super::{limited, name, name_if_set, stated, whole};
-use crate::convert::{meta, set_meta, time, timestamp};
+use crate::Choice as _;
+use crate::convert::{meta, name_if_set, set_meta, time, timestamp, whole};
 use crate::discovery::v1 as pb;
 
 impl TryFrom<pb::Insight> for Insight {
@@ -14,31 +14,21 @@ impl TryFrom<pb::Insight> for Insight {
         let mut violations = Violations::new();
         let v = &mut violations;
         let meta = meta(v, &message);
-        let kind = match message.kind() {
-            pb::InsightKind::Unspecified => None,
-            pb::InsightKind::Need => Some(InsightKind::Need),
-            pb::InsightKind::Pain => Some(InsightKind::Pain),
-            pb::InsightKind::Desire => Some(InsightKind::Desire),
-            pb::InsightKind::Behaviour => Some(InsightKind::Behaviour),
-            pb::InsightKind::Fact => Some(InsightKind::Fact),
-        };
-        let kind = stated(v, "kind", kind, "NEED, PAIN, DESIRE, BEHAVIOUR, FACT");
-        let statement = v.check("statement", text::required(message.statement, 2_000));
-        let evidence = limited(v, "evidence", message.evidence, 200);
-        let evidence = evidence.into_iter().enumerate().filter_map(|(i, e)| link(v, i, e)).collect();
+        let kind = message.kind().domain();
+        let statement = message.statement;
+        let evidence = message.evidence.into_iter().enumerate().filter_map(|(i, e)| link(v, i, e)).collect();
         let strength = message
             .strength
             .map_or_else(Strength::default, |message| Strength { support: support(v, &message), score: message.score });
-        let insight = (|| Some(Self { meta: meta?, statement: statement?, kind: kind?, evidence, strength }))();
+        let insight = (|| Some(Self { meta: meta?, statement, kind: kind?, evidence, strength }))();
         whole(violations, insight)
     }
 }
 
 fn link(violations: &mut Violations, index: usize, message: pb::InsightEvidence) -> Option<InsightEvidence> {
-    let target = name(violations, &format!("evidence[{index}].target"), &message.target);
+    let target = violations.check(&format!("evidence[{index}].target"), message.target.parse());
     let highlight = name_if_set(violations, &format!("evidence[{index}].highlight"), &message.highlight);
-    let note = violations.check(&format!("evidence[{index}].note"), text::optional(message.note, 500));
-    let link = InsightEvidence { target: target?, highlight, note: note? };
+    let link = InsightEvidence { target: target?, highlight, note: message.note };
     if link.highlight.is_some() && link.interview().is_none() {
         violations.add(
             format!("evidence[{index}].highlight"),
@@ -59,14 +49,9 @@ fn support(violations: &mut Violations, message: &pb::InsightStrength) -> Suppor
 
 impl From<&Strength> for pb::InsightStrength {
     fn from(strength: &Strength) -> Self {
-        let band = match strength.band() {
-            StrengthBand::Weak => pb::StrengthBand::Weak,
-            StrengthBand::Moderate => pb::StrengthBand::Moderate,
-            StrengthBand::Strong => pb::StrengthBand::Strong,
-        };
         Self {
             score: strength.score,
-            band: band.into(),
+            band: pb::StrengthBand::of(strength.band()),
             // An insight has at most 200 evidences.
             participants: strength.support.participants as i32,
             source_kinds: strength.support.source_kinds as i32,
@@ -77,13 +62,6 @@ impl From<&Strength> for pb::InsightStrength {
 
 impl From<&Insight> for pb::Insight {
     fn from(insight: &Insight) -> Self {
-        let kind = match insight.kind {
-            InsightKind::Need => pb::InsightKind::Need,
-            InsightKind::Pain => pb::InsightKind::Pain,
-            InsightKind::Desire => pb::InsightKind::Desire,
-            InsightKind::Behaviour => pb::InsightKind::Behaviour,
-            InsightKind::Fact => pb::InsightKind::Fact,
-        };
         let link = |e: &InsightEvidence| pb::InsightEvidence {
             target: e.target.to_string(),
             highlight: e.highlight.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -91,7 +69,7 @@ impl From<&Insight> for pb::Insight {
         };
         let mut message = Self {
             statement: insight.statement.clone(),
-            kind: kind.into(),
+            kind: pb::InsightKind::of(insight.kind),
             evidence: insight.evidence.iter().map(link).collect(),
             strength: Some((&insight.strength).into()),
             ..Self::default()

@@ -3,10 +3,11 @@
 use chrono::TimeDelta;
 use pbjson_types::Duration;
 use waymark_domain::Violations;
-use waymark_domain::discovery::{Highlight, Highlights, Interview, Sentiment, Span, Transcript, TranscriptSegment};
+use waymark_domain::discovery::{Highlight, Highlights, Interview, Span, Transcript, TranscriptSegment};
 
-use super::{name, part, whole};
-use crate::convert::{meta, set_meta, time, timestamp};
+use super::part;
+use crate::Choice as _;
+use crate::convert::{meta, set_meta, time, timestamp, whole};
 use crate::discovery::v1 as pb;
 
 impl TryFrom<pb::Interview> for Interview {
@@ -15,11 +16,8 @@ impl TryFrom<pb::Interview> for Interview {
         let mut violations = Violations::new();
         let v = &mut violations;
         let meta = meta(v, &message);
-        let study = name(v, "study", &message.study);
-        let participant = name(v, "participant", &message.participant);
-        if message.conduct_time.is_none() {
-            v.add("conduct_time", "must be set");
-        }
+        let study = v.check("study", message.study.parse());
+        let participant = v.check("participant", message.participant.parse());
         let conduct_time = time(v, "conduct_time", message.conduct_time);
         let segments = message.transcript.into_iter().enumerate().filter_map(|(i, s)| segment(v, i, s)).collect();
         let transcript = part(v, Transcript::new(segments));
@@ -50,13 +48,7 @@ fn segment(violations: &mut Violations, index: usize, message: pb::TranscriptSeg
 }
 
 fn highlight(violations: &mut Violations, index: usize, message: pb::Highlight) -> Option<Highlight> {
-    let sentiment = match message.sentiment() {
-        pb::Sentiment::Unspecified => None,
-        pb::Sentiment::Negative => Some(Sentiment::Negative),
-        pb::Sentiment::Neutral => Some(Sentiment::Neutral),
-        pb::Sentiment::Positive => Some(Sentiment::Positive),
-        pb::Sentiment::Mixed => Some(Sentiment::Mixed),
-    };
+    let sentiment = message.sentiment().domain();
     let id = violations.check(&format!("highlights[{index}].id"), message.id.parse());
     let span = message.span.and_then(|span| {
         let position = |n: i32| usize::try_from(n).ok();
@@ -73,13 +65,6 @@ fn highlight(violations: &mut Violations, index: usize, message: pb::Highlight) 
 
 impl From<&Highlight> for pb::Highlight {
     fn from(highlight: &Highlight) -> Self {
-        let sentiment = match highlight.sentiment {
-            None => pb::Sentiment::Unspecified,
-            Some(Sentiment::Negative) => pb::Sentiment::Negative,
-            Some(Sentiment::Neutral) => pb::Sentiment::Neutral,
-            Some(Sentiment::Positive) => pb::Sentiment::Positive,
-            Some(Sentiment::Mixed) => pb::Sentiment::Mixed,
-        };
         // A span lies within a transcript of at most 2^20 bytes and 10,000 segments.
         let Span { segment, start, end } = highlight.span;
         Self {
@@ -87,7 +72,7 @@ impl From<&Highlight> for pb::Highlight {
             quote: highlight.quote.clone(),
             span: Some(pb::Span { segment: segment as i32, start: start as i32, end: end as i32 }),
             tags: highlight.tags.clone(),
-            sentiment: sentiment.into(),
+            sentiment: pb::Sentiment::of_any(highlight.sentiment),
         }
     }
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use waymark_domain::discovery::{RiskEvidence, RiskStanding, RiskVerdict, Solution, SolutionState};
-use waymark_domain::{Risk, Violations, text};
+use waymark_domain::discovery::{RiskEvidence, RiskStanding, Solution, SolutionState};
+use waymark_domain::{Risk, Violations};
 
 use super::opportunity::pruning;
-use super::{name, whole};
+use crate::Choice as _;
 use crate::common::v1 as common;
-use crate::convert::shared::{evidence, risk};
-use crate::convert::{meta, set_meta, time_while, timestamp};
+use crate::convert::{evidence, meta, set_meta, time_while, timestamp, whole};
 use crate::discovery::v1 as pb;
 
 impl TryFrom<pb::Solution> for Solution {
@@ -18,8 +17,7 @@ impl TryFrom<pb::Solution> for Solution {
         let mut violations = Violations::new();
         let v = &mut violations;
         let meta = meta(v, &message);
-        let opportunity = name(v, "opportunity", &message.opportunity);
-        let description = v.check("description", text::optional(message.description, 10_000));
+        let opportunity = v.check("opportunity", message.opportunity.parse());
         let risk_evidence = risk_evidence(v, message.risk_evidence);
         let stated = pb::SolutionState::try_from(message.state).unwrap_or_default();
         let validated = match stated {
@@ -34,7 +32,7 @@ impl TryFrom<pb::Solution> for Solution {
             Some(Self {
                 meta: meta?,
                 opportunity: opportunity?,
-                description: description?,
+                description: message.description,
                 risk_evidence,
                 state,
                 pruning,
@@ -49,11 +47,7 @@ fn risk_evidence(violations: &mut Violations, messages: Vec<pb::RiskEvidence>) -
     let mut entries = Vec::new();
     for (index, message) in messages.into_iter().enumerate() {
         let field = format!("risk_evidence[{index}]");
-        let risk = risk(violations, &format!("{field}.risk"), message.risk());
-        if message.evidence.is_empty() {
-            violations
-                .add(format!("{field}.evidence"), "must not be empty; leave the risk out when nothing speaks for it");
-        }
+        let risk = message.risk().domain();
         let evidence = evidence(violations, &format!("{field}.evidence"), message.evidence);
         let Some(risk) = risk else { continue };
         if !seen.insert(risk) {
@@ -72,7 +66,7 @@ impl From<&Solution> for pb::Solution {
             SolutionState::Validated { validate_time } => (pb::SolutionState::Validated, Some(validate_time)),
         };
         let entry = |e: &RiskEvidence| pb::RiskEvidence {
-            risk: common::Risk::from(e.risk).into(),
+            risk: common::Risk::of(e.risk),
             evidence: e.evidence.iter().map(common::Evidence::from).collect(),
         };
         let mut message = Self {
@@ -91,19 +85,13 @@ impl From<&Solution> for pb::Solution {
 
 impl From<&RiskStanding> for pb::SolutionRisk {
     fn from(standing: &RiskStanding) -> Self {
-        let verdict = match standing.verdict() {
-            RiskVerdict::Open => pb::RiskVerdict::Open,
-            RiskVerdict::Supported => pb::RiskVerdict::Supported,
-            RiskVerdict::Contested => pb::RiskVerdict::Contested,
-            RiskVerdict::Refuted => pb::RiskVerdict::Refuted,
-        };
         Self {
-            risk: common::Risk::from(standing.risk).into(),
+            risk: common::Risk::of(standing.risk),
             evidence: standing.evidence.iter().map(common::Evidence::from).collect(),
             passed_tests: standing.passed.iter().map(ToString::to_string).collect(),
             failed_tests: standing.failed.iter().map(ToString::to_string).collect(),
             open_tests: standing.open.iter().map(ToString::to_string).collect(),
-            verdict: verdict.into(),
+            verdict: pb::RiskVerdict::of(standing.verdict()),
         }
     }
 }

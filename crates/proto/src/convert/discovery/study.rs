@@ -1,10 +1,10 @@
 //! Studies.
 
-use waymark_domain::discovery::{Study, StudyMethod, StudyState};
-use waymark_domain::{Violations, text};
+use waymark_domain::Violations;
+use waymark_domain::discovery::{Study, StudyState};
 
-use super::{limited, stated, whole};
-use crate::convert::{meta, set_meta, time_while, timestamp};
+use crate::Choice as _;
+use crate::convert::{meta, set_meta, time_while, timestamp, whole};
 use crate::discovery::v1 as pb;
 
 impl TryFrom<pb::Study> for Study {
@@ -13,24 +13,10 @@ impl TryFrom<pb::Study> for Study {
         let mut violations = Violations::new();
         let v = &mut violations;
         let meta = meta(v, &message);
-        let method = match message.method() {
-            pb::StudyMethod::Unspecified => None,
-            pb::StudyMethod::Interview => Some(StudyMethod::Interview),
-            pb::StudyMethod::UsabilityTest => Some(StudyMethod::UsabilityTest),
-            pb::StudyMethod::Survey => Some(StudyMethod::Survey),
-            pb::StudyMethod::Field => Some(StudyMethod::Field),
-            pb::StudyMethod::Diary => Some(StudyMethod::Diary),
-        };
-        let method = stated(v, "method", method, "INTERVIEW, USABILITY_TEST, SURVEY, FIELD, DIARY");
+        let method = message.method().domain();
         let state = state(v, &message);
-        let goal = v.check("goal", text::optional(message.goal, 2_000));
-        let questions = limited(v, "questions", message.questions, 100);
-        let questions: Vec<String> = questions
-            .into_iter()
-            .enumerate()
-            .filter_map(|(i, question)| v.check(&format!("questions[{i}]"), text::required(question, 500)))
-            .collect();
-        let study = (|| Some(Self { meta: meta?, goal: goal?, method: method?, questions, state }))();
+        let pb::Study { goal, questions, .. } = message;
+        let study = (|| Some(Self { meta: meta?, goal, method: method?, questions, state }))();
         whole(violations, study)
     }
 }
@@ -54,13 +40,6 @@ fn state(violations: &mut Violations, message: &pb::Study) -> StudyState {
 
 impl From<&Study> for pb::Study {
     fn from(study: &Study) -> Self {
-        let method = match study.method {
-            StudyMethod::Interview => pb::StudyMethod::Interview,
-            StudyMethod::UsabilityTest => pb::StudyMethod::UsabilityTest,
-            StudyMethod::Survey => pb::StudyMethod::Survey,
-            StudyMethod::Field => pb::StudyMethod::Field,
-            StudyMethod::Diary => pb::StudyMethod::Diary,
-        };
         let state = match study.state {
             StudyState::Planned => pb::StudyState::Planned,
             StudyState::Active { .. } => pb::StudyState::Active,
@@ -73,7 +52,7 @@ impl From<&Study> for pb::Study {
         };
         let mut message = Self {
             goal: study.goal.clone(),
-            method: method.into(),
+            method: pb::StudyMethod::of(study.method),
             questions: study.questions.clone(),
             state: state.into(),
             start_time: start_time.map(timestamp),

@@ -181,7 +181,7 @@ where
     M: ResourceMessage + for<'a> From<&'a R>,
     R: TryFrom<M, Error = Violations>,
 {
-    M::from(&R::try_from(message.clone()).unwrap_or_else(|e| panic!("{e}")))
+    M::from(&crate::parse::<R, _>(message.clone()).unwrap_or_else(|e| panic!("{e}")))
 }
 
 #[test]
@@ -214,8 +214,8 @@ proptest! {
     }
 }
 
-fn violations<M, R: TryFrom<M, Error = Violations>>(message: M) -> Vec<String> {
-    R::try_from(message).err().expect("refused").into_vec().into_iter().map(|v| v.field).collect()
+fn violations<M: crate::Check, R: TryFrom<M, Error = Violations>>(message: M) -> Vec<String> {
+    crate::parse::<R, _>(message).err().expect("refused").into_vec().into_iter().map(|v| v.field).collect()
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn all_that_is_wrong_is_said_at_once() {
     assert_eq!(violations::<_, Insight>(message), ["evidence[0].highlight"]);
     let mut message = participant();
     message.consent = Some(pb::Consent { scopes: vec![0], ..Default::default() });
-    assert_eq!(violations::<_, Participant>(message), ["consent.scopes"]);
+    assert_eq!(violations::<_, Participant>(message), ["consent.scopes[0]"]);
 }
 
 fn check_events<R: Resource>(verbs: &[&str]) {

@@ -1,8 +1,9 @@
 //! Trees and the advice on them.
 
 use waymark_domain::discovery::tree::Branches;
-use waymark_domain::discovery::{Finding, LintRule, NodeName, Tree};
+use waymark_domain::discovery::{Finding, NodeName, Tree};
 
+use crate::Choice as _;
 use crate::discovery::v1 as pb;
 use pb::tree_node::Node;
 
@@ -28,15 +29,9 @@ fn node_below(tree: &Tree, branches: &Branches, name: &NodeName, show_pruned: bo
 
 impl From<&Finding> for pb::LintFinding {
     fn from(finding: &Finding) -> Self {
-        let rule = match finding.rule {
-            LintRule::FewSolutions => pb::LintRule::FewSolutions,
-            LintRule::NoEvidence => pb::LintRule::NoEvidence,
-            LintRule::Stale => pb::LintRule::Stale,
-            LintRule::SiblingOverlap => pb::LintRule::SiblingOverlap,
-        };
         Self {
             node: finding.node.to_string(),
-            rule: rule.into(),
+            rule: pb::LintRule::of(finding.rule),
             message: finding.message.clone(),
             related: finding.related.iter().map(ToString::to_string).collect(),
         }

@@ -2,11 +2,11 @@
 
 use waymark_domain::Violations;
 use waymark_domain::metrics::{
-    Answer, Correlate, Entries, Friction, MinUsers, Path, Properties, Question, QuestionError, Step, Window,
+    Answer, Correlate, Entries, Friction, MinUsers, Path, Properties, Question, Step, Window,
 };
 
 use super::measure::filters_of;
-use crate::convert::{meta, range, set_meta, time, timestamp};
+use crate::convert::{meta, range, set_meta, time, timestamp, whole};
 use crate::metrics::v1 as pb;
 use crate::{ResourceMessage, Standard};
 
@@ -16,27 +16,17 @@ impl TryFrom<pb::Friction> for Friction {
         let mut violations = Violations::new();
         let meta = meta(&mut violations, &message);
         let users = users(&mut violations, &message.steps);
-        let question = question(
-            &mut violations,
-            message.steps,
-            message.window_days,
-            (message.start_time, message.end_time),
-            message.properties,
-            message.min_users,
-        );
+        let question = question(&mut violations, &message);
         let lost_share = range(&mut violations, "lost_share", message.lost_share);
         let mut correlates = Vec::with_capacity(message.correlates.len());
         for (index, message) in message.correlates.into_iter().enumerate() {
             correlates.extend(violations.nested(&format!("correlates[{index}]"), Correlate::try_from(message)));
         }
-        let left_out = count(&mut violations, "entries_left_out", message.entries_left_out);
+        let left_out = message.entries_left_out.unsigned_abs();
         let watermark = time(&mut violations, "watermark", message.watermark);
-        match (meta, question) {
-            (Some(meta), Some(question)) if violations.is_empty() => {
-                Ok(Self { meta, question, answer: Answer { users, lost_share, correlates, left_out, watermark } })
-            }
-            _ => Err(violations),
-        }
+        let answer = Answer { users, lost_share, correlates, left_out, watermark };
+        let friction = (|| Some(Self { meta: meta?, question: question?, answer }))();
+        whole(violations, friction)
     }
 }
 
@@ -56,7 +46,7 @@ impl From<&Friction> for pb::Friction {
             start_time: Some(timestamp(entries.start())),
             end_time: Some(timestamp(entries.end())),
             properties: properties.names().to_vec(),
-            // At most a million; and a step's index is less than ten.
+            // Both were read from an i32, or are smaller.
             min_users: min_users.get().cast_signed(),
             worst_step: answer.worst().map_or(0, |loss| loss.step as i32),
             lost_share: answer.lost_share.as_ref().map(Into::into),
@@ -91,50 +81,26 @@ pub fn asked(mut message: pb::Friction) -> Result<Friction, Violations> {
         delete_time: None,
         labels: given.labels,
     });
-    let mut friction = Friction::try_from(message)?;
+    let mut friction: Friction = crate::parse(message)?;
     if !named {
         friction.meta.display_name = friction.question.path.title();
     }
     Ok(friction)
 }
 
-fn question(
-    violations: &mut Violations,
-    steps: Vec<pb::FrictionStep>,
-    window_days: i32,
-    (start, end): (Option<pbjson_types::Timestamp>, Option<pbjson_types::Timestamp>),
-    properties: Vec<String>,
-    min_users: i32,
-) -> Option<Question> {
-    let wanted = steps.len();
-    let steps: Vec<Step> = steps
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, message)| violations.nested(&format!("steps[{index}]"), Step::try_from(message)))
-        .collect();
-    let window = violations.check("window_days", Window::new(window_days.into()));
-    // Steps that are wrong by themselves were blamed; whether they are too few or too many is another question.
-    let path = match window {
-        Some(window) if steps.len() == wanted => violations.check("steps", Path::new(steps, window)),
-        _ => {
-            violations.check("steps", Path::check(wanted));
-            None
-        }
-    };
-    for (field, value) in [("start_time", &start), ("end_time", &end)] {
-        if value.is_none() {
-            violations.add(field, "must be set");
-        }
+fn question(violations: &mut Violations, message: &pb::Friction) -> Option<Question> {
+    let mut steps = Vec::with_capacity(message.steps.len());
+    for (index, step) in message.steps.iter().enumerate() {
+        steps.extend(violations.nested(&format!("steps[{index}]"), Step::try_from(step.clone())));
     }
-    let start = time(violations, "start_time", start);
-    let end = time(violations, "end_time", end);
-    let entries = match (start, end) {
-        (Some(start), Some(end)) => violations.check("end_time", Entries::new(start, end)),
-        _ => None,
-    };
-    let properties = violations.check("properties", Properties::new(properties));
-    let min_users = violations.check("min_users", MinUsers::new(min_users.into()));
-    Some(Question { path: path?, entries: entries?, properties: properties?, min_users: min_users? })
+    let start = time(violations, "start_time", message.start_time);
+    let end = time(violations, "end_time", message.end_time);
+    let entries = start.zip(end).and_then(|(start, end)| violations.check("end_time", Entries::new(start, end)));
+    let properties = violations.check("properties", Properties::new(message.properties.clone()));
+    // What is wrong with numbers was said of their fields.
+    let window = Window::new(u16::try_from(message.window_days_or_default()).ok()?);
+    let min_users = MinUsers::new(u32::try_from(message.min_users_or_default()).ok()?);
+    Some(Question { path: Path::new(steps, window), entries: entries?, properties: properties?, min_users })
 }
 
 impl TryFrom<pb::FrictionStep> for Step {
@@ -142,12 +108,7 @@ impl TryFrom<pb::FrictionStep> for Step {
     fn try_from(message: pb::FrictionStep) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let filters = filters_of(&mut violations, message.filters);
-        let step = match Self::new(message.event, filters.unwrap_or_default()) {
-            Ok(step) => Some(step),
-            Err(error @ QuestionError::Filters(_)) => violations.check("filters", Err::<Self, _>(error)),
-            Err(error) => violations.check("event", Err::<Self, _>(error)),
-        };
-        step.filter(|_| violations.is_empty()).ok_or(violations)
+        whole(violations, filters.map(|filters| Self::new(message.event, filters)))
     }
 }
 
@@ -155,22 +116,14 @@ impl TryFrom<pb::FrictionCorrelate> for Correlate {
     type Error = Violations;
     fn try_from(message: pb::FrictionCorrelate) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let users = count(&mut violations, "users", message.users);
-        let lost = count(&mut violations, "lost", message.lost);
+        let (users, lost) = (message.users.unsigned_abs(), message.lost.unsigned_abs());
         if lost > users {
             violations.add("lost", "must be at most users");
         }
         let difference = range(&mut violations, "difference", message.difference);
-        if difference.is_none() && violations.is_empty() {
-            violations.add("difference", "must be set");
-        }
         let value = (!message.absent).then_some(message.value);
-        match difference {
-            Some(difference) if violations.is_empty() => {
-                Ok(Self { property: message.property, value, users, lost, difference })
-            }
-            _ => Err(violations),
-        }
+        let property = message.property;
+        whole(violations, difference.map(|difference| Self { property, value, users, lost, difference }))
     }
 }
 
@@ -194,7 +147,7 @@ fn users(violations: &mut Violations, steps: &[pb::FrictionStep]) -> Vec<u64> {
     let mut most = u64::MAX;
     let mut users = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
-        let reached = count(violations, &format!("steps[{index}].users"), step.users);
+        let reached = step.users.unsigned_abs();
         if reached > most {
             violations.add(format!("steps[{index}].users"), "must be at most those of the step before");
         }
@@ -202,13 +155,6 @@ fn users(violations: &mut Violations, steps: &[pb::FrictionStep]) -> Vec<u64> {
         users.push(reached);
     }
     users
-}
-
-fn count(violations: &mut Violations, field: &str, number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_else(|_| {
-        violations.add(field, format!("must be 0 or more, is {number}"));
-        0
-    })
 }
 
 #[cfg(test)]
@@ -297,7 +243,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_friction_prints_what_it_parsed(message in answered()) {
-            let parsed = Friction::try_from(message.clone()).unwrap();
+            let parsed = crate::parse::<Friction, _>(message.clone()).unwrap();
             prop_assert_eq!(pb::Friction::from(&parsed), message);
         }
     }
@@ -331,10 +277,10 @@ mod tests {
         message.properties = vec!["plan".into(), "plan".into()];
         message.min_users = -1;
         let wrong =
-            ["steps[0].filters[0].operator", "steps[1].event", "window_days", "end_time", "properties", "min_users"];
+            ["steps[0].filters[0].operator", "steps[1].event", "window_days", "min_users", "end_time", "properties"];
         assert_eq!(fields(asked(message)), wrong);
         let nothing = pb::Friction { window_days: -1, ..Default::default() };
-        assert_eq!(fields(asked(nothing)), ["window_days", "steps", "start_time", "end_time"]);
+        assert_eq!(fields(asked(nothing)), ["steps", "window_days", "start_time", "end_time"]);
         let present = pb::PropertyFilter {
             operator: pb::PropertyOperator::Present.into(),
             property: "plan".into(),
@@ -342,7 +288,7 @@ mod tests {
         };
         let mut many = asking(&["a"; 11]);
         many.steps[3].filters = vec![present; 11];
-        assert_eq!(fields(asked(many)), ["steps[3].filters", "steps"]);
+        assert_eq!(fields(asked(many)), ["steps"]);
     }
 
     #[test]
@@ -351,13 +297,13 @@ mod tests {
             let whole = asked(asking(&["a", "b"])).unwrap();
             let mut message = pb::Friction::from(&whole);
             change(&mut message);
-            fields(Friction::try_from(message))
+            fields(crate::parse::<Friction, _>(message))
         };
         assert_eq!(answered(|message| message.steps[1].users = 1), ["steps[1].users"]);
         assert_eq!(answered(|message| message.steps[0].users = -1), ["steps[0].users"]);
         let more = |message: &mut pb::Friction| {
             message.correlates.push(pb::FrictionCorrelate { lost: 1, ..Default::default() });
         };
-        assert_eq!(answered(more), ["correlates[0].lost"]);
+        assert_eq!(answered(more), ["correlates[0].difference", "correlates[0].lost"]);
     }
 }

@@ -22,10 +22,7 @@ pub fn measure(
         violations.add("property", "must be empty unless kind is SUM");
     }
     let kind = match kind {
-        pb::MetricKind::Unspecified => {
-            violations.add("kind", "must be one of COUNT, UNIQUE_USERS, SUM");
-            None
-        }
+        pb::MetricKind::Unspecified => None,
         pb::MetricKind::Count => Some(MeasureKind::Count),
         pb::MetricKind::UniqueUsers => Some(MeasureKind::UniqueUsers),
         pb::MetricKind::Sum if property.trim().is_empty() => None,
@@ -69,9 +66,7 @@ fn filter(message: pb::PropertyFilter) -> Result<PropertyFilter, Violations> {
         if values.is_empty() { Ok(condition) } else { Err("must be empty for this operator") }
     };
     let condition = match operator {
-        pb::PropertyOperator::Unspecified => {
-            return Err(Violations::one("operator", "must be stated, for instance EQUAL"));
-        }
+        pb::PropertyOperator::Unspecified => return Err(violations),
         pb::PropertyOperator::Equal => Ok(Condition::AnyOf(values)),
         pb::PropertyOperator::NotEqual => Ok(Condition::NoneOf(values)),
         pb::PropertyOperator::Less => number(NumberOrder::Less, &values),
@@ -82,7 +77,7 @@ fn filter(message: pb::PropertyFilter) -> Result<PropertyFilter, Violations> {
         pb::PropertyOperator::Absent => none(Condition::Absent, &values),
     };
     let condition = condition.map_err(|reason| Violations::one("values", reason))?;
-    PropertyFilter::new(message.property, condition).map_err(|error| Violations::one("", error.to_string()))
+    PropertyFilter::new(message.property, condition).map_err(|error| Violations::one("values", error.to_string()))
 }
 
 fn scalar(value: Value) -> Result<Scalar, &'static str> {

@@ -1,13 +1,11 @@
 //! Metrics and their alerts.
 
-use waymark_domain::metrics::{
-    Alert, AlertCondition, Breach, Metric, MetricDirection, MetricStage, Period, Threshold, Watch, zone,
-};
-use waymark_domain::{Violations, text};
+use waymark_domain::Violations;
+use waymark_domain::metrics::{Alert, Breach, Metric, Period, Threshold, Watch, zone};
 
 use super::measure::{kind_message, measure};
-use super::trend::{interval, interval_message};
-use crate::convert::{meta, set_meta, time, timestamp};
+use crate::Choice as _;
+use crate::convert::{meta, set_meta, time, timestamp, whole};
 use crate::metrics::v1 as pb;
 
 impl TryFrom<pb::Metric> for Metric {
@@ -15,50 +13,23 @@ impl TryFrom<pb::Metric> for Metric {
     fn try_from(message: pb::Metric) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let meta = meta(&mut violations, &message);
-        let direction = match message.direction() {
-            pb::MetricDirection::Unspecified | pb::MetricDirection::Increase => MetricDirection::Increase,
-            pb::MetricDirection::Decrease => MetricDirection::Decrease,
-        };
-        let stage = match message.stage() {
-            pb::MetricStage::Unspecified => None,
-            pb::MetricStage::Acquisition => Some(MetricStage::Acquisition),
-            pb::MetricStage::Activation => Some(MetricStage::Activation),
-            pb::MetricStage::Retention => Some(MetricStage::Retention),
-            pb::MetricStage::Revenue => Some(MetricStage::Revenue),
-            pb::MetricStage::Referral => Some(MetricStage::Referral),
-        };
-        let kind = message.kind();
-        let description = violations.check("description", text::optional(message.description, 2_000));
-        let unit = violations.check("unit", text::optional(message.unit, 30));
+        let (kind, direction, stage) = (message.kind(), message.direction().domain(), message.stage().domain());
         let measure = measure(&mut violations, kind, message.events, message.property, message.filters);
         let alert = message.alert.and_then(|alert| violations.nested("alert", Alert::try_from(alert)));
         let breach = message.breach.and_then(|breach| violations.nested("breach", Breach::try_from(breach)));
         // Where an update takes the alert away, its breach goes too.
         let watch = alert.map(|alert| Watch { alert, breach });
-        match (meta, description, unit, measure) {
-            (Some(meta), Some(description), Some(unit), Some(measure)) if violations.is_empty() => {
-                Ok(Self { meta, description, measure, unit, direction, stage, watch })
-            }
-            _ => Err(violations),
-        }
+        let metric = (|| {
+            let (meta, measure, direction) = (meta?, measure?, direction?);
+            Some(Self { meta, description: message.description, measure, unit: message.unit, direction, stage, watch })
+        })();
+        whole(violations, metric)
     }
 }
 
 impl From<&Metric> for pb::Metric {
     fn from(metric: &Metric) -> Self {
         let (kind, property) = kind_message(metric.measure.kind());
-        let direction = match metric.direction {
-            MetricDirection::Increase => pb::MetricDirection::Increase,
-            MetricDirection::Decrease => pb::MetricDirection::Decrease,
-        };
-        let stage = match metric.stage {
-            None => pb::MetricStage::Unspecified,
-            Some(MetricStage::Acquisition) => pb::MetricStage::Acquisition,
-            Some(MetricStage::Activation) => pb::MetricStage::Activation,
-            Some(MetricStage::Retention) => pb::MetricStage::Retention,
-            Some(MetricStage::Revenue) => pb::MetricStage::Revenue,
-            Some(MetricStage::Referral) => pb::MetricStage::Referral,
-        };
         let mut message = Self {
             description: metric.description.clone(),
             kind: kind.into(),
@@ -66,8 +37,8 @@ impl From<&Metric> for pb::Metric {
             property,
             filters: metric.measure.filters().iter().map(Into::into).collect(),
             unit: metric.unit.clone(),
-            direction: direction.into(),
-            stage: stage.into(),
+            direction: pb::MetricDirection::of(metric.direction),
+            stage: pb::MetricStage::of_any(metric.stage),
             alert: metric.watch.as_ref().map(|watch| (&watch.alert).into()),
             breach: metric.watch.as_ref().and_then(|watch| watch.breach.as_ref()).map(Into::into),
             ..Self::default()
@@ -81,38 +52,22 @@ impl TryFrom<pb::MetricAlert> for Alert {
     type Error = Violations;
     fn try_from(message: pb::MetricAlert) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        if message.threshold.is_none() {
-            violations.add("threshold", "must be set: the value that divides what is within from a breach");
-        }
         let threshold =
             message.threshold.and_then(|threshold| violations.check("threshold", Threshold::new(threshold)));
-        let condition = match message.condition() {
-            pb::AlertCondition::Unspecified => {
-                violations.add("condition", "must be one of BELOW, ABOVE");
-                None
-            }
-            pb::AlertCondition::Below => Some(AlertCondition::Below),
-            pb::AlertCondition::Above => Some(AlertCondition::Above),
-        };
-        let interval = interval(message.interval());
+        let (condition, interval) = (message.condition().domain(), message.interval().domain());
         let zone = violations.check("time_zone", zone(&message.time_zone));
-        match (threshold, condition, zone) {
-            (Some(threshold), Some(condition), Some(zone)) => Ok(Self { threshold, condition, interval, zone }),
-            _ => Err(violations),
-        }
+        let alert =
+            (|| Some(Self { threshold: threshold?, condition: condition?, interval: interval?, zone: zone? }))();
+        whole(violations, alert)
     }
 }
 
 impl From<&Alert> for pb::MetricAlert {
     fn from(alert: &Alert) -> Self {
-        let condition = match alert.condition {
-            AlertCondition::Below => pb::AlertCondition::Below,
-            AlertCondition::Above => pb::AlertCondition::Above,
-        };
         Self {
             threshold: Some(alert.threshold.value()),
-            condition: condition.into(),
-            interval: interval_message(alert.interval).into(),
+            condition: pb::AlertCondition::of(alert.condition),
+            interval: pb::TrendInterval::of(alert.interval),
             time_zone: alert.zone.name().to_owned(),
         }
     }
@@ -122,11 +77,6 @@ impl TryFrom<pb::MetricBreach> for Breach {
     type Error = Violations;
     fn try_from(message: pb::MetricBreach) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        for (field, value) in [("start_time", &message.start_time), ("end_time", &message.end_time)] {
-            if value.is_none() {
-                violations.add(field, "must be set");
-            }
-        }
         let start = time(&mut violations, "start_time", message.start_time);
         let end = time(&mut violations, "end_time", message.end_time);
         let period = match (start, end) {
@@ -216,7 +166,7 @@ pub(super) mod tests {
             let (alert, breach) = watch.map_or((None, None), |(alert, breach)| (Some(alert), breach));
             let property = if kind == 3 { "amount".to_owned() } else { String::new() };
             let message = pb::Metric { kind, direction, stage, property, filters, unit, alert, breach, ..message() };
-            let metric = Metric::try_from(message.clone()).unwrap();
+            let metric = crate::parse::<Metric, _>(message.clone()).unwrap();
             prop_assert_eq!(pb::Metric::from(&metric), message);
         }
     }
@@ -225,7 +175,7 @@ pub(super) mod tests {
     fn an_alert_has_defaults_and_a_row_from_before_there_were_alerts_has_none() {
         let given =
             pb::MetricAlert { threshold: Some(0.0), condition: pb::AlertCondition::Above.into(), ..Default::default() };
-        let metric = Metric::try_from(pb::Metric { alert: Some(given), ..message() }).unwrap();
+        let metric = crate::parse::<Metric, _>(pb::Metric { alert: Some(given), ..message() }).unwrap();
         let said = pb::Metric::from(&metric).alert.unwrap();
         assert_eq!(
             (said.threshold, said.interval(), said.time_zone.as_str()),
@@ -234,22 +184,22 @@ pub(super) mod tests {
 
         let mut row = serde_json::to_value(message()).unwrap();
         assert!(row.get("alert").is_none() && row.get("breach").is_none(), "{row}");
-        let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row.clone()).unwrap()).unwrap();
+        let metric = crate::parse::<Metric, _>(serde_json::from_value::<pb::Metric>(row.clone()).unwrap()).unwrap();
         assert_eq!(metric.watch, None);
         row["breach"] = serde_json::json!({ "startTime": "2026-03-01T00:00:00Z", "endTime": "2026-03-02T00:00:00Z" });
-        let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row.clone()).unwrap()).unwrap();
+        let metric = crate::parse::<Metric, _>(serde_json::from_value::<pb::Metric>(row.clone()).unwrap()).unwrap();
         assert_eq!(pb::Metric::from(&metric).breach, None, "a breach is one of an alert");
         row.as_object_mut().unwrap().remove("breach");
         row["alert"] =
             serde_json::json!({ "threshold": 20.0, "condition": "ALERT_CONDITION_BELOW", "timeZone": "Europe/Berlin" });
-        let metric = Metric::try_from(serde_json::from_value::<pb::Metric>(row).unwrap()).unwrap();
+        let metric = crate::parse::<Metric, _>(serde_json::from_value::<pb::Metric>(row).unwrap()).unwrap();
         assert_eq!(metric.limit().as_deref(), Some("below 20"));
     }
 
     #[test]
     fn a_threshold_that_is_left_out_is_no_zero() {
         let alert = pb::MetricAlert { condition: pb::AlertCondition::Above.into(), ..Default::default() };
-        let found = Metric::try_from(pb::Metric { alert: Some(alert), ..message() }).unwrap_err().into_vec();
+        let found = crate::parse::<Metric, _>(pb::Metric { alert: Some(alert), ..message() }).unwrap_err().into_vec();
         assert_eq!(found.iter().map(|v| v.field.as_str()).collect::<Vec<_>>(), ["alert.threshold"]);
         assert!(found[0].description.starts_with("must be set"), "{found:?}");
     }
@@ -279,22 +229,23 @@ pub(super) mod tests {
             }),
             ..message()
         };
-        let fields: Vec<_> = Metric::try_from(wrong).unwrap_err().into_vec().into_iter().map(|v| v.field).collect();
+        let fields: Vec<_> =
+            crate::parse::<Metric, _>(wrong).unwrap_err().into_vec().into_iter().map(|v| v.field).collect();
         assert_eq!(
             fields,
             [
                 "display_name",
-                "unit",
-                "property",
                 "filters[0].operator",
-                "filters[1].values",
-                "filters[2]",
-                "filters[3].values",
-                "filters[4].values[0]",
+                "filters[2].property",
+                "unit",
                 "alert.threshold",
                 "alert.condition",
+                "breach.start_time",
+                "property",
+                "filters[1].values",
+                "filters[3].values",
+                "filters[4].values[0]",
                 "alert.time_zone",
-                "breach.start_time"
             ]
         );
     }

@@ -1,58 +1,44 @@
 //! Outcomes.
 
 use chrono::{DateTime, Utc};
+use waymark_domain::Violations;
 use waymark_domain::metrics::{Finding, Outcome, Prediction};
-use waymark_domain::{Violations, text};
 
-use crate::convert::{evidence, meta, range, set_meta, time, timestamp, verdict};
+use crate::Choice as _;
+use crate::common::v1::Verdict;
+use crate::convert::{evidence, meta, range, set_meta, time, timestamp, whole};
 use crate::metrics::v1 as pb;
-
-const SUMMARY: usize = 2_000;
 
 impl TryFrom<pb::Outcome> for Outcome {
     type Error = Violations;
     fn try_from(message: pb::Outcome) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let meta = meta(&mut violations, &message);
-        let verdict = verdict(&mut violations, "verdict", message.verdict());
+        let verdict = message.verdict().domain();
         let prediction = violations.check("prediction", message.prediction.parse());
         let initiative = violations.check("initiative", message.initiative.parse());
         let metric = violations.check("metric", message.metric.parse());
-        for (field, missing) in [("predicted", message.predicted.is_none()), ("ship_time", message.ship_time.is_none())]
-        {
-            if missing {
-                violations.add(field, "must be set");
-            }
-        }
         let predicted = range(&mut violations, "predicted", message.predicted);
         let measured = range(&mut violations, "measured", message.measured);
         let days = violations.check("days", u16::try_from(message.days));
         let ship_time = time(&mut violations, "ship_time", message.ship_time);
-        let summary = violations.check("summary", text::required(message.summary, SUMMARY));
         let evidence = evidence(&mut violations, "evidence", message.evidence);
         let latest_event = time(&mut violations, "latest_event_time", message.latest_event_time);
-        let finding = match (verdict, summary) {
-            (Some(verdict), Some(summary)) => {
-                let (pre_mean, post_mean) = (message.pre_mean, message.post_mean);
-                Some(Finding { measured, pre_mean, post_mean, verdict, summary, latest_event })
-            }
-            _ => None,
-        };
-        match (meta, prediction, initiative, metric, predicted, finding, days, ship_time) {
-            (
-                Some(meta),
-                Some(prediction),
-                Some(initiative),
-                Some(metric),
-                Some(predicted),
-                Some(finding),
-                Some(days),
-                Some(ship_time),
-            ) if violations.is_empty() => {
-                Ok(Self { meta, prediction, initiative, metric, predicted, finding, days, ship_time, evidence })
-            }
-            _ => Err(violations),
-        }
+        let pb::Outcome { pre_mean, post_mean, summary, .. } = message;
+        let outcome = (|| {
+            Some(Self {
+                meta: meta?,
+                prediction: prediction?,
+                initiative: initiative?,
+                metric: metric?,
+                predicted: predicted?,
+                finding: Finding { measured, pre_mean, post_mean, verdict: verdict?, summary, latest_event },
+                days: days?,
+                ship_time: ship_time?,
+                evidence,
+            })
+        })();
+        whole(violations, outcome)
     }
 }
 
@@ -78,7 +64,7 @@ fn set_finding(message: &mut pb::Outcome, finding: &Finding) {
     message.measured = finding.measured.as_ref().map(Into::into);
     message.pre_mean = finding.pre_mean;
     message.post_mean = finding.post_mean;
-    message.verdict = crate::common::v1::Verdict::from(finding.verdict).into();
+    message.verdict = Verdict::of(finding.verdict);
     message.summary.clone_from(&finding.summary);
     message.latest_event_time = finding.latest_event.map(timestamp);
 }
@@ -116,14 +102,14 @@ mod tests {
             measured in prop::option::of(-1.0..1.0_f64),
             verdict in prop::sample::select(vec![Verdict::Met, Verdict::Missed, Verdict::CantTell]),
         ) {
-            let prediction = Prediction::try_from(prediction()).unwrap();
+            let prediction = crate::parse::<Prediction, _>(prediction()).unwrap();
             let measured = measured.map(|likely| Range::new(likely - 0.1, likely, likely + 0.1).unwrap());
             let ship_time = prediction.promise.commit_time;
             let finding = Finding { measured, pre_mean, post_mean, verdict, summary: "It moved.".into(), latest_event: Some(ship_time) };
             let mut message = outcome(&prediction, ship_time, &finding);
             set_meta(&mut message, &prediction.meta);
             message.name = "workspaces/acme/outcomes/sso".into();
-            let parsed = Outcome::try_from(message.clone()).unwrap();
+            let parsed = crate::parse::<Outcome, _>(message.clone()).unwrap();
             prop_assert_eq!(&parsed.finding, &finding);
             prop_assert_eq!(pb::Outcome::from(&parsed), message);
         }
@@ -131,7 +117,7 @@ mod tests {
 
     #[test]
     fn an_outcome_without_a_verdict_is_refused() {
-        let prediction = Prediction::try_from(prediction()).unwrap();
+        let prediction = crate::parse::<Prediction, _>(prediction()).unwrap();
         let finding = Finding {
             measured: None,
             pre_mean: 0.0,
@@ -144,7 +130,8 @@ mod tests {
         set_meta(&mut message, &prediction.meta);
         message.name = "workspaces/acme/outcomes/sso".into();
         message.verdict = 0;
-        let fields: Vec<_> = Outcome::try_from(message).unwrap_err().into_vec().into_iter().map(|v| v.field).collect();
+        let fields: Vec<_> =
+            crate::parse::<Outcome, _>(message).unwrap_err().into_vec().into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["verdict"]);
     }
 }

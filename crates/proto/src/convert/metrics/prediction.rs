@@ -1,9 +1,9 @@
 //! Predictions.
 
 use waymark_domain::metrics::{Outcome, Prediction, PredictionState, Promise};
-use waymark_domain::{Name, Violations, text};
+use waymark_domain::{Name, Violations};
 
-use crate::convert::{evidence, meta, range, set_meta, time, time_while, timestamp};
+use crate::convert::{evidence, meta, range, set_meta, time, time_while, timestamp, whole};
 use crate::metrics::v1 as pb;
 use crate::roadmap::v1 as roadmap;
 
@@ -15,36 +15,23 @@ impl TryFrom<pb::Prediction> for Prediction {
         let state = state(&mut violations, &message);
         let initiative = violations.check("initiative", message.initiative.parse());
         let metric = violations.check("metric", message.metric.parse());
-        if message.change.is_none() {
-            violations.add("change", "must be set");
-        }
         let change = range(&mut violations, "change", message.change);
-        let window_days = u16::try_from(message.window_days).ok().filter(|days| Promise::WINDOW_DAYS.contains(days));
-        if window_days.is_none() {
-            violations.add("window_days", format!("must be 7 to 365, is {}", message.window_days));
-        }
+        let window_days = u16::try_from(message.window_days).ok();
         let evidence = evidence(&mut violations, "evidence", message.evidence);
-        let committed_by = violations.check("committed_by", text::optional(message.committed_by, 200));
-        if message.commit_time.is_none() {
-            violations.add("commit_time", "must be set");
-        }
         let commit_time = time(&mut violations, "commit_time", message.commit_time);
-        match (meta, state, initiative, metric, change, window_days, committed_by, commit_time) {
-            (
-                Some(meta),
-                Some(state),
-                Some(initiative),
-                Some(metric),
-                Some(change),
-                Some(window_days),
-                Some(committed_by),
-                Some(commit_time),
-            ) if violations.is_empty() => {
-                let promise = Promise { initiative, metric, change, window_days, evidence, committed_by, commit_time };
-                Ok(Self { meta, promise, state })
-            }
-            _ => Err(violations),
-        }
+        let prediction = (|| {
+            let promise = Promise {
+                initiative: initiative?,
+                metric: metric?,
+                change: change?,
+                window_days: window_days?,
+                evidence,
+                committed_by: message.committed_by,
+                commit_time: commit_time?,
+            };
+            Some(Self { meta: meta?, promise, state: state? })
+        })();
+        whole(violations, prediction)
     }
 }
 
@@ -107,8 +94,7 @@ pub fn prediction(display_name: String, promise: &Promise) -> pb::Prediction {
     }
 }
 
-/// What is promised of a committed initiative; nothing when nobody expects anything of it. A window that is not stated
-/// is 28 days.
+/// What is promised of a committed initiative; nothing when nobody expects anything of it.
 pub fn promise(initiative: roadmap::Initiative) -> Result<Option<Promise>, Violations> {
     let Some(expected) = initiative.expected_outcome else { return Ok(None) };
     let mut violations = Violations::new();
@@ -118,20 +104,20 @@ pub fn promise(initiative: roadmap::Initiative) -> Result<Option<Promise>, Viola
     let change =
         range(&mut violations, "initiative.expected_outcome.change", Some(expected.change.unwrap_or_default()));
     let evidence = evidence(&mut violations, "initiative.evidence", initiative.evidence);
-    let committed_by = violations.check("initiative.committed_by", text::optional(initiative.committed_by, 200));
     let commit_time = time(&mut violations, "initiative.commit_time", Some(initiative.commit_time.unwrap_or_default()));
-    let window_days = match u16::try_from(expected.window_days) {
-        Ok(0) | Err(_) => 28,
-        Ok(days) => days.clamp(*Promise::WINDOW_DAYS.start(), *Promise::WINDOW_DAYS.end()),
-    };
-    match (full_name, metric, change, committed_by, commit_time) {
-        (Some(initiative), Some(metric), Some(change), Some(committed_by), Some(commit_time))
-            if violations.is_empty() =>
-        {
-            Ok(Some(Promise { initiative, metric, change, window_days, evidence, committed_by, commit_time }))
-        }
-        _ => Err(violations),
-    }
+    let window_days = u16::try_from(expected.window_days_or_default()).unwrap_or_default().max(Promise::LEAST_DAYS);
+    let promise = (|| {
+        Some(Promise {
+            initiative: full_name?,
+            metric: metric?,
+            change: change?,
+            window_days,
+            evidence,
+            committed_by: initiative.committed_by,
+            commit_time: commit_time?,
+        })
+    })();
+    whole(violations, promise.map(Some))
 }
 
 #[cfg(test)]
@@ -166,11 +152,11 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn a_prediction_prints_what_it_parsed(state in 1..=4_i32, days in Promise::WINDOW_DAYS, seconds in 0_i64..4_000_000_000) {
+        fn a_prediction_prints_what_it_parsed(state in 1..=4_i32, days in Promise::LEAST_DAYS..=365, seconds in 0_i64..4_000_000_000) {
             let shipped = matches!(state, 2 | 3).then_some(pbjson_types::Timestamp { seconds, nanos: 0 });
             let outcome = if state == 3 { "workspaces/acme/outcomes/sso".to_owned() } else { String::new() };
             let mut message = pb::Prediction { state, window_days: days.into(), ship_time: shipped, outcome, ..message() };
-            let prediction = Prediction::try_from(message.clone()).unwrap();
+            let prediction = crate::parse::<Prediction, _>(message.clone()).unwrap();
             // The due time follows from the others.
             message.due_time = prediction.due_time().map(timestamp);
             prop_assert_eq!(message.due_time.is_some(), shipped.is_some());
@@ -193,7 +179,7 @@ pub(super) mod tests {
         let metric = message().metric;
         assert_eq!(promise(roadmap::Initiative { expected_outcome: None, ..initiative(0, &metric) }), Ok(None));
         let days = |days| promise(initiative(days, &metric)).unwrap().unwrap().window_days;
-        assert_eq!((days(0), days(3), days(14), days(900)), (28, 7, 14, 365));
+        assert_eq!((days(0), days(3), days(14)), (28, 7, 14));
         let fields: Vec<_> =
             promise(initiative(0, "orders")).unwrap_err().into_vec().into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["initiative.expected_outcome.metric"]);
@@ -202,7 +188,7 @@ pub(super) mod tests {
     #[test]
     fn a_state_without_its_facts_is_refused() {
         let fields = |message: pb::Prediction| {
-            let error = Prediction::try_from(message).unwrap_err();
+            let error = crate::parse::<Prediction, _>(message).unwrap_err();
             error.into_vec().into_iter().map(|v| v.field).collect::<Vec<_>>()
         };
         let state = pb::PredictionState::Measured.into();

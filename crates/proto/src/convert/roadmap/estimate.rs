@@ -1,11 +1,12 @@
 //! Estimates and their factors.
 
-use waymark_domain::roadmap::{Amount, Basis, Estimate, Factor, FactorKind, FactorSource, ReachPeriod};
-use waymark_domain::{Meta, Range, Violations, text};
+use waymark_domain::roadmap::{Amount, Basis, Estimate, Factor, FactorKind, FactorSource};
+use waymark_domain::{Meta, Range, Violations};
 
 use super::sibling;
+use crate::Choice as _;
 use crate::common::v1 as common;
-use crate::convert::{evidence, meta, set_meta, time, timestamp};
+use crate::convert::{evidence, meta, set_meta, time, timestamp, whole};
 use crate::roadmap::v1 as pb;
 use pb::{factor::Value, factor_source::Basis as PbBasis};
 
@@ -14,15 +15,7 @@ impl TryFrom<pb::Estimate> for Estimate {
     fn try_from(message: pb::Estimate) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let meta: Option<Meta<Self>> = meta(&mut violations, &message);
-        if message.initiative.is_empty() {
-            violations.add("initiative", "must be set: the initiative that is estimated");
-        }
-        let reach_period = match message.reach_period() {
-            pb::ReachPeriod::Unspecified | pb::ReachPeriod::Quarter => ReachPeriod::Quarter,
-            pb::ReachPeriod::Week => ReachPeriod::Week,
-            pb::ReachPeriod::Month => ReachPeriod::Month,
-            pb::ReachPeriod::Year => ReachPeriod::Year,
-        };
+        let reach_period = message.reach_period().domain();
         let initiative =
             sibling(&mut violations, "initiative", meta.as_ref().map(|m| m.name.workspace()), &message.initiative);
         let mut factor = |kind: FactorKind, message: Option<pb::Factor>| {
@@ -32,12 +25,11 @@ impl TryFrom<pb::Estimate> for Estimate {
         let impact = factor(FactorKind::Impact, message.impact);
         let confidence = factor(FactorKind::Confidence, message.confidence);
         let effort = factor(FactorKind::Effort, message.effort);
-        match (meta, initiative) {
-            (Some(meta), Some(initiative)) if violations.is_empty() => {
-                Ok(Self { meta, initiative, reach, reach_period, impact, confidence, effort })
-            }
-            _ => Err(violations),
-        }
+        let estimate = (|| {
+            let (meta, initiative, reach_period) = (meta?, initiative?, reach_period?);
+            Some(Self { meta, initiative, reach, reach_period, impact, confidence, effort })
+        })();
+        whole(violations, estimate)
     }
 }
 
@@ -56,10 +48,8 @@ fn factor(kind: FactorKind, message: pb::Factor) -> Result<Factor, Violations> {
     let amount = amount.and_then(|amount| violations.check("", amount.check(kind)));
     // A source that is not there lacks the same thing as an empty one.
     let source = violations.nested("source", source(message.source.unwrap_or_default()));
-    match (amount, source) {
-        (Some(amount), Some(source)) if violations.is_empty() => Ok(Factor { amount, source }),
-        _ => Err(violations),
-    }
+    let factor = (|| Some(Factor { amount: amount?, source: source? }))();
+    whole(violations, factor)
 }
 
 fn source(message: pb::FactorSource) -> Result<FactorSource, Violations> {
@@ -71,28 +61,19 @@ fn source(message: pb::FactorSource) -> Result<FactorSource, Violations> {
         }
         Some(PbBasis::Metric(name)) => violations.check("metric", name.parse()).map(Basis::Metric),
         Some(PbBasis::Evidence(link)) => evidence(&mut violations, "evidence", vec![link]).pop().map(Basis::Evidence),
-        Some(PbBasis::Guess(grounds)) => violations.check("guess", text::optional(grounds, 500)).map(Basis::Guess),
+        Some(PbBasis::Guess(grounds)) => Some(Basis::Guess(grounds)),
     };
-    let by = violations.check("by", text::optional(message.by, 200));
     let time = time(&mut violations, "time", message.time);
-    match (basis, by) {
-        (Some(basis), Some(by)) if violations.is_empty() => Ok(FactorSource { basis, by, time }),
-        _ => Err(violations),
-    }
+    let source = basis.map(|basis| FactorSource { basis, by: message.by, time });
+    whole(violations, source)
 }
 
 impl From<&Estimate> for pb::Estimate {
     fn from(estimate: &Estimate) -> Self {
-        let reach_period = match estimate.reach_period {
-            ReachPeriod::Week => pb::ReachPeriod::Week,
-            ReachPeriod::Month => pb::ReachPeriod::Month,
-            ReachPeriod::Quarter => pb::ReachPeriod::Quarter,
-            ReachPeriod::Year => pb::ReachPeriod::Year,
-        };
         let mut message = Self {
             initiative: estimate.initiative.to_string(),
             reach: estimate.reach.as_ref().map(Into::into),
-            reach_period: reach_period.into(),
+            reach_period: pb::ReachPeriod::of(estimate.reach_period),
             impact: estimate.impact.as_ref().map(Into::into),
             confidence: estimate.confidence.as_ref().map(Into::into),
             effort: estimate.effort.as_ref().map(Into::into),

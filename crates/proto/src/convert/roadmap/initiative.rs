@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use waymark_domain::roadmap::{Commitment, Horizon, Initiative, InitiativeState, Shipment, Start, Underway};
-use waymark_domain::{Meta, Violations, text};
+use waymark_domain::roadmap::{Commitment, Initiative, InitiativeState, Shipment, Start, Underway};
+use waymark_domain::{Meta, Violations};
 
 use super::initiative_parts as parts;
 use super::sibling;
-use crate::convert::{evidence, meta, set_meta, time, timestamp};
+use crate::Choice as _;
+use crate::convert::{evidence, meta, set_meta, time, timestamp, whole};
 use crate::roadmap::v1 as pb;
 
 impl TryFrom<pb::Initiative> for Initiative {
@@ -17,44 +18,35 @@ impl TryFrom<pb::Initiative> for Initiative {
         let v = &mut violations;
         let meta: Option<Meta<Self>> = meta(v, &message);
         let workspace = meta.as_ref().map(|m| m.name.workspace());
-        let horizon = match message.horizon() {
-            pb::Horizon::Unspecified | pb::Horizon::Later => Horizon::Later,
-            pb::Horizon::Now => Horizon::Now,
-            pb::Horizon::Next => Horizon::Next,
-        };
+        let horizon = message.horizon().domain();
         let state = state(v, &message);
         let product = sibling(v, "product", workspace, &message.product);
         let dependencies: BTreeSet<_> =
             message.dependencies.iter().filter_map(|name| sibling(v, "dependencies", workspace, name)).collect();
-        let problem = v.check("problem", text::optional(message.problem, 4_000));
-        let hypothesis = v.check("hypothesis", text::optional(message.hypothesis, 4_000));
-        let owner = v.check("owner", text::optional(message.owner, 200));
         let target = message.target.and_then(|target| v.nested("target", target.try_into()));
         let evidence = evidence(v, "evidence", message.evidence);
         let risks = parts::risks(v, message.risks);
         let expected_outcome =
             message.expected_outcome.and_then(|expected| v.nested("expected_outcome", expected.try_into()));
         let rank_change = message.rank_change.and_then(|change| v.nested("rank_change", change.try_into()));
-        match (meta, state, problem, hypothesis, owner) {
-            (Some(meta), Some(state), Some(problem), Some(hypothesis), Some(owner)) if violations.is_empty() => {
-                Ok(Self {
-                    meta,
-                    product,
-                    problem,
-                    hypothesis,
-                    horizon,
-                    target,
-                    owner,
-                    evidence,
-                    risks,
-                    expected_outcome,
-                    dependencies,
-                    state,
-                    rank_change,
-                })
-            }
-            _ => Err(violations),
-        }
+        let initiative = (|| {
+            Some(Self {
+                meta: meta?,
+                product,
+                problem: message.problem,
+                hypothesis: message.hypothesis,
+                horizon: horizon?,
+                target,
+                owner: message.owner,
+                evidence,
+                risks,
+                expected_outcome,
+                dependencies,
+                state: state?,
+                rank_change,
+            })
+        })();
+        whole(violations, initiative)
     }
 }
 
@@ -144,7 +136,7 @@ impl From<&Initiative> for pb::Initiative {
             product: initiative.product.as_ref().map(ToString::to_string).unwrap_or_default(),
             problem: initiative.problem.clone(),
             hypothesis: initiative.hypothesis.clone(),
-            horizon: pb::Horizon::from(initiative.horizon).into(),
+            horizon: pb::Horizon::of(initiative.horizon),
             target: initiative.target.as_ref().map(Into::into),
             owner: initiative.owner.clone(),
             evidence: initiative.evidence.iter().map(Into::into).collect(),
@@ -164,28 +156,5 @@ impl From<&Initiative> for pb::Initiative {
         };
         set_meta(&mut message, &initiative.meta);
         message
-    }
-}
-
-impl From<Horizon> for pb::Horizon {
-    fn from(horizon: Horizon) -> Self {
-        match horizon {
-            Horizon::Now => Self::Now,
-            Horizon::Next => Self::Next,
-            Horizon::Later => Self::Later,
-        }
-    }
-}
-
-/// The horizon that MoveInitiative asks for; here none is not LATER.
-impl TryFrom<pb::Horizon> for Horizon {
-    type Error = Violations;
-    fn try_from(horizon: pb::Horizon) -> Result<Self, Violations> {
-        match horizon {
-            pb::Horizon::Unspecified => Err(Violations::one("horizon", "must be one of NOW, NEXT, LATER")),
-            pb::Horizon::Now => Ok(Self::Now),
-            pb::Horizon::Next => Ok(Self::Next),
-            pb::Horizon::Later => Ok(Self::Later),
-        }
     }
 }

@@ -7,21 +7,19 @@ use waymark_domain::roadmap::{
     ActualOutcome, Decline, Declining, Estimate, ExpectedOutcome, Pause, RankChange, RiskAssessment, TargetInterval,
     Underway, Waiver,
 };
-use waymark_domain::{FullName, Name, Risk, Violations, text};
+use waymark_domain::{Name, Risk, Violations};
 
+use crate::Choice as _;
 use crate::common::v1 as common;
-use crate::convert::{evidence, range, risk, time, timestamp, verdict};
+use crate::convert::{evidence, range, time, timestamp, whole};
 use crate::roadmap::v1 as pb;
-
-const WINDOW_DAYS: u16 = 28;
-const REASON: usize = 4_000;
 
 /// What is known about each risk.
 pub(super) fn risks(violations: &mut Violations, messages: Vec<pb::RiskAssessment>) -> BTreeMap<Risk, RiskAssessment> {
     let mut risks = BTreeMap::new();
     for (index, message) in messages.into_iter().enumerate() {
         let field = format!("risks[{index}]");
-        let risk = risk(violations, &format!("{field}.risk"), message.risk());
+        let risk = message.risk().domain();
         let evidence = evidence(violations, &format!("{field}.evidence"), message.evidence);
         let waiver = message.waiver.and_then(|waiver| violations.nested(&format!("{field}.waiver"), waiver.try_into()));
         let Some(risk) = risk else { continue };
@@ -37,7 +35,7 @@ pub(super) fn all_risks(risks: &BTreeMap<Risk, RiskAssessment>) -> Vec<pb::RiskA
     let assessment = |kind: &Risk| {
         let known = risks.get(kind);
         pb::RiskAssessment {
-            risk: common::Risk::from(*kind).into(),
+            risk: common::Risk::of(*kind),
             evidence: known.into_iter().flat_map(|r| &r.evidence).map(Into::into).collect(),
             waiver: known.and_then(|r| r.waiver.as_ref()).map(Into::into),
         }
@@ -50,10 +48,8 @@ impl TryFrom<pb::Waiver> for Waiver {
     fn try_from(message: pb::Waiver) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let pb::Waiver { reason, signed_by, time: at } = message;
-        match time(&mut violations, "time", at) {
-            Some(time) => Ok(Self { reason, signed_by, time }),
-            None => Err(unset(violations, "time")),
-        }
+        let waiver = time(&mut violations, "time", at).map(|time| Self { reason, signed_by, time });
+        whole(violations, waiver)
     }
 }
 
@@ -84,29 +80,15 @@ impl TryFrom<pb::ExpectedOutcome> for ExpectedOutcome {
     type Error = Violations;
     fn try_from(message: pb::ExpectedOutcome) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let metric = of_metrics(&mut violations, "metric", &message.metric, "metrics");
-        if message.change.is_none() {
-            violations.add("change", "must be set: the relative change expected, such as 0.05, 0.1, 0.2");
-        }
+        let metric = violations.check("metric", message.metric.parse());
+        // What is wrong with it was said of the field.
+        let window_days = u16::try_from(message.window_days_or_default()).ok();
         let change = range(&mut violations, "change", message.change);
         if change.is_some_and(|change| change.low() < -1.0) {
             violations.add("change.low", "must not be below -1: nothing falls by more than all of it");
         }
-        let window_days = match u16::try_from(message.window_days) {
-            Ok(0) => WINDOW_DAYS,
-            Ok(days @ 1..=365) => days,
-            Ok(_) | Err(_) => {
-                violations.add(
-                    "window_days",
-                    format!("must be from 1 to 365 days, or 0 for 28, got {}", message.window_days),
-                );
-                WINDOW_DAYS
-            }
-        };
-        match (metric, change) {
-            (Some(metric), Some(change)) if violations.is_empty() => Ok(Self { metric, change, window_days }),
-            _ => Err(violations),
-        }
+        let expected = (|| Some(Self { metric: metric?, change: change?, window_days: window_days? }))();
+        whole(violations, expected)
     }
 }
 
@@ -124,16 +106,12 @@ impl TryFrom<pb::ActualOutcome> for ActualOutcome {
     type Error = Violations;
     fn try_from(message: pb::ActualOutcome) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let verdict = verdict(&mut violations, "verdict", message.verdict());
-        let outcome = of_metrics(&mut violations, "outcome", &message.outcome, "outcomes");
+        let verdict = message.verdict().domain();
+        let outcome = violations.check("outcome", message.outcome.parse());
         let measured = range(&mut violations, "measured", message.measured);
         let time = time(&mut violations, "time", message.time);
-        match (outcome, verdict, time) {
-            (Some(outcome), Some(verdict), Some(time)) if violations.is_empty() => {
-                Ok(Self { outcome, verdict, measured, time })
-            }
-            _ => Err(unset(violations, "time")),
-        }
+        let actual = (|| Some(Self { outcome: outcome?, verdict: verdict?, measured, time: time? }))();
+        whole(violations, actual)
     }
 }
 
@@ -141,7 +119,7 @@ impl From<&ActualOutcome> for pb::ActualOutcome {
     fn from(actual: &ActualOutcome) -> Self {
         Self {
             outcome: actual.outcome.to_string(),
-            verdict: common::Verdict::from(actual.verdict).into(),
+            verdict: common::Verdict::of(actual.verdict),
             measured: actual.measured.as_ref().map(Into::into),
             time: Some(timestamp(actual.time)),
         }
@@ -153,17 +131,11 @@ impl TryFrom<&pb::DeclineInitiativeRequest> for Declining {
     type Error = Violations;
     fn try_from(request: &pb::DeclineInitiativeRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let reason = violations.check("reason", text::required(request.reason.clone(), REASON));
-        let mind = text::required(request.what_would_change_our_mind.clone(), REASON);
-        let mind = violations.check("what_would_change_our_mind", mind);
         let evidence = evidence(&mut violations, "evidence", request.evidence.clone());
         let review_date = date(&mut violations, "review_date", &request.review_date);
-        match (reason, mind) {
-            (Some(reason), Some(mind)) if violations.is_empty() => {
-                Ok(Self { reason, evidence, what_would_change_our_mind: mind, review_date })
-            }
-            _ => Err(violations),
-        }
+        let what_would_change_our_mind = request.what_would_change_our_mind.clone();
+        let declining = Self { reason: request.reason.clone(), evidence, what_would_change_our_mind, review_date };
+        whole(violations, Some(declining))
     }
 }
 
@@ -173,18 +145,16 @@ pub(super) fn decline(message: pb::Decline, left: Option<Underway>) -> Result<De
     let evidence = evidence(&mut violations, "evidence", message.evidence);
     let review_date = date(&mut violations, "review_date", &message.review_date);
     let time = time(&mut violations, "time", message.time);
-    match time {
-        Some(time) if violations.is_empty() => Ok(Decline {
-            reason: message.reason,
-            evidence,
-            what_would_change_our_mind: message.what_would_change_our_mind,
-            review_date,
-            left,
-            by: message.declined_by,
-            time,
-        }),
-        _ => Err(unset(violations, "time")),
-    }
+    let decline = time.map(|time| Decline {
+        reason: message.reason,
+        evidence,
+        what_would_change_our_mind: message.what_would_change_our_mind,
+        review_date,
+        left,
+        by: message.declined_by,
+        time,
+    });
+    whole(violations, decline)
 }
 
 impl From<&Decline> for pb::Decline {
@@ -213,10 +183,9 @@ pub(super) fn pause(message: pb::Pause, left: Option<Underway>) -> Result<Option
         | pb::InitiativeState::Declined
         | pb::InitiativeState::Paused => violations.add("resume_state", "must be COMMITTED or IN_PROGRESS"),
     }
-    match time(&mut violations, "time", message.time) {
-        Some(time) if violations.is_empty() => Ok(left.map(|left| Pause { reason: message.reason, left, time })),
-        _ => Err(unset(violations, "time")),
-    }
+    let time = time(&mut violations, "time", message.time);
+    let pause = time.map(|time| left.map(|left| Pause { reason: message.reason, left, time }));
+    whole(violations, pause)
 }
 
 impl From<&Pause> for pb::Pause {
@@ -235,19 +204,20 @@ impl TryFrom<pb::RankChange> for RankChange {
         let mut violations = Violations::new();
         let estimate = violations.check("estimate", message.estimate.parse::<Name<Estimate>>());
         let position = |position: i32| u32::try_from(position).ok().filter(|p| *p > 0);
-        match (estimate, time(&mut violations, "time", message.time)) {
-            (Some(estimate), Some(time)) => Ok(Self {
-                estimate: estimate.any(),
+        let time = time(&mut violations, "time", message.time);
+        let change = (|| {
+            Some(Self {
+                estimate: estimate?.any(),
                 from_position: position(message.from_position),
                 to_position: position(message.to_position),
                 ranked_count: position(message.ranked_count).unwrap_or_default(),
                 from_score: message.from_score,
                 to_score: message.to_score,
                 explanation: message.explanation,
-                time,
-            }),
-            _ => Err(unset(violations, "time")),
-        }
+                time: time?,
+            })
+        })();
+        whole(violations, change)
     }
 }
 
@@ -267,19 +237,6 @@ impl From<&RankChange> for pb::RankChange {
     }
 }
 
-/// The full name of a resource of metrics in `collection`.
-fn of_metrics(violations: &mut Violations, field: &str, name: &str, collection: &str) -> Option<FullName> {
-    let name: FullName = violations.check(field, name.parse())?;
-    if name.service == "metrics" && name.name.collection == collection {
-        return Some(name);
-    }
-    violations.add(
-        field,
-        format!("{name} is not of the form //metrics.waymark.dev/workspaces/{{workspace}}/{collection}/{{id}}"),
-    );
-    None
-}
-
 fn date(violations: &mut Violations, field: &str, text: &str) -> Option<NaiveDate> {
     if text.is_empty() {
         return None;
@@ -289,9 +246,4 @@ fn date(violations: &mut Violations, field: &str, text: &str) -> Option<NaiveDat
         violations.add(field, format!("{text:?} is not a day such as 2027-01-31"));
     }
     date
-}
-
-/// The violations found, or that `field` is missing when there are none.
-fn unset(violations: Violations, field: &str) -> Violations {
-    if violations.is_empty() { Violations::one(field, "must be set") } else { violations }
 }

@@ -1,8 +1,11 @@
-//! Inputs of scores that are asked for without an estimate. A missing input is a violation, never a zero.
+//! Inputs of scores that are asked for without an estimate. That one is missing is said of its field; it is never a
+//! zero.
 
 use waymark_domain::Violations;
-use waymark_domain::roadmap::{FactorError, FactorKind, Ice, IceVariant, Rice, Wsjf};
+use waymark_domain::roadmap::{FactorError, FactorKind, Ice, Rice, Wsjf};
 
+use crate::Choice as _;
+use crate::convert::whole;
 use crate::roadmap::v1 as pb;
 
 /// The input, if it is there and on its scale; what is wrong is blamed on `field`.
@@ -12,10 +15,13 @@ fn input(
     value: Option<f64>,
     check: impl Fn(f64) -> Result<f64, FactorError>,
 ) -> Option<f64> {
-    if value.is_none() {
-        violations.add(field, "must be set");
-    }
     violations.check(field, check(value?))
+}
+
+/// The score's inputs, if all are there and none is too large for the others.
+fn put_together<T>(mut violations: Violations, inputs: Option<Result<T, FactorError>>) -> Result<T, Violations> {
+    let inputs = inputs.and_then(|inputs| violations.check("", inputs));
+    whole(violations, inputs)
 }
 
 impl TryFrom<pb::RiceInputs> for Rice {
@@ -27,12 +33,8 @@ impl TryFrom<pb::RiceInputs> for Rice {
         let impact = of(FactorKind::Impact, message.impact);
         let confidence = of(FactorKind::Confidence, message.confidence);
         let effort = of(FactorKind::Effort, message.effort);
-        match (reach, impact, confidence, effort) {
-            (Some(reach), Some(impact), Some(confidence), Some(effort)) => {
-                Self::new(reach, impact, confidence, effort).map_err(|error| Violations::one("", error.to_string()))
-            }
-            _ => Err(violations),
-        }
+        let rice = (|| Some(Self::new(reach?, impact?, confidence?, effort?)))();
+        put_together(violations, rice)
     }
 }
 
@@ -40,19 +42,12 @@ impl TryFrom<pb::IceInputs> for Ice {
     type Error = Violations;
     fn try_from(message: pb::IceInputs) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let variant = match message.variant() {
-            pb::IceVariant::Unspecified | pb::IceVariant::Product => IceVariant::Product,
-            pb::IceVariant::Mean => IceVariant::Mean,
-        };
+        let variant = message.variant().domain();
         let impact = input(&mut violations, "impact", message.impact, Self::check);
         let confidence = input(&mut violations, "confidence", message.confidence, Self::check);
         let ease = input(&mut violations, "ease", message.ease, Self::check);
-        match (impact, confidence, ease) {
-            (Some(impact), Some(confidence), Some(ease)) => {
-                Self::new(impact, confidence, ease, variant).map_err(|error| Violations::one("", error.to_string()))
-            }
-            _ => Err(violations),
-        }
+        let ice = (|| Some(Self::new(impact?, confidence?, ease?, variant?)))();
+        put_together(violations, ice)
     }
 }
 
@@ -64,11 +59,7 @@ impl TryFrom<pb::WsjfInputs> for Wsjf {
         let time = input(&mut violations, "time_criticality", message.time_criticality, Self::check_value);
         let risk = input(&mut violations, "risk_reduction", message.risk_reduction, Self::check_value);
         let size = input(&mut violations, "job_size", message.job_size, Self::check_size);
-        match (value, time, risk, size) {
-            (Some(value), Some(time), Some(risk), Some(size)) => {
-                Self::new(value, time, risk, size).map_err(|error| Violations::one("", error.to_string()))
-            }
-            _ => Err(violations),
-        }
+        let wsjf = (|| Some(Self::new(value?, time?, risk?, size?)))();
+        put_together(violations, wsjf)
     }
 }

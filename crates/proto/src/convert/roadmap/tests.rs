@@ -109,7 +109,7 @@ proptest! {
     #[test]
     fn initiatives_come_back_unchanged(state in 1i32..=7, low in -1.0f64..10.0, days in 1i32..=365, waived in any::<bool>()) {
         let message = initiative(state.try_into().unwrap(), low, days, waived);
-        let value = Initiative::try_from(message.clone()).unwrap();
+        let value: Initiative = crate::parse(message.clone()).unwrap();
         prop_assert_eq!(pb::Initiative::from(&value), message);
     }
 
@@ -128,7 +128,7 @@ proptest! {
             effort: point(effort, pb::factor_source::Basis::Guess(String::new())),
             ..Default::default()
         });
-        let value = Estimate::try_from(message.clone()).unwrap();
+        let value: Estimate = crate::parse(message.clone()).unwrap();
         let mut back = pb::Estimate::from(&value);
         prop_assert!(back.score.take().is_some(), "the score is computed, not kept");
         prop_assert_eq!(back, message);
@@ -145,7 +145,7 @@ fn all_that_is_wrong_with_an_initiative_is_told() {
     message.expected_outcome.as_mut().unwrap().window_days = 400;
     message.pause = None;
     let expected = ["display_name", "pause", "target.end", "risks[1].risk", "expected_outcome.window_days"];
-    let found = fields(Initiative::try_from(message));
+    let found = fields(crate::parse::<Initiative, _>(message));
     assert!(expected.iter().all(|field| found.iter().any(|f| f == field)), "{found:?}");
 }
 
@@ -155,7 +155,7 @@ fn a_state_says_all_that_belongs_to_it_and_nothing_else() {
     let broken = |state, change: fn(&mut pb::Initiative)| {
         let mut message = initiative(state, 0.0, 28, false);
         change(&mut message);
-        fields(Initiative::try_from(message))
+        fields(crate::parse::<Initiative, _>(message))
     };
     assert_eq!(broken(Stated::Shipped, |m| m.ship_time = None), ["ship_time"]);
     assert_eq!(
@@ -181,6 +181,8 @@ fn a_state_says_all_that_belongs_to_it_and_nothing_else() {
 
 #[test]
 fn declining_needs_a_reason_and_what_would_change_it() {
-    let request = pb::DeclineInitiativeRequest { review_date: "soon".into(), ..Default::default() };
-    assert_eq!(fields(Declining::try_from(&request)), ["reason", "what_would_change_our_mind", "review_date"]);
+    let name = "workspaces/w/initiatives/i".into();
+    let request = pb::DeclineInitiativeRequest { name, review_date: "soon".into(), ..Default::default() };
+    assert_eq!(fields(crate::check(&request).into_result()), ["reason", "what_would_change_our_mind"]);
+    assert_eq!(fields(Declining::try_from(&request)), ["review_date"]);
 }
