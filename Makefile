@@ -69,6 +69,10 @@ bench: tools ## Measure speed and memory against bare peers (optimised build; AR
 	@if [ -z "$(ARGS)" ] || [[ " $(ARGS) " == *" dev "* ]]; then cargo build --profile bench --bin waymark; fi
 	cargo bench --package waymark-e2e --no-default-features --bench speed -- $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: tools ## Measure what calls cost in a workspace of SIZE initiatives beside a tenth of it (optimised build, minutes)
+	WAYMARK_BENCH_SIZE=$(or $(SIZE),100000) cargo bench --package waymark-e2e --no-default-features --bench speed -- scale
+
 .PHONY: soak
 soak: tools ## Run the long fault and load tests
 	cargo test --package waymark-e2e --profile bench -- --ignored --test-threads 1 --nocapture

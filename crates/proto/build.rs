@@ -5,6 +5,8 @@
 mod checks;
 #[path = "build/choices.rs"]
 mod choices;
+#[path = "build/links.rs"]
+mod links;
 #[path = "src/options.rs"]
 #[expect(dead_code, reason = "the crate asks more of it")]
 mod options;
@@ -160,10 +162,11 @@ fn resource_message(
         self.create_time = create_time; self.update_time = update_time; self.delete_time = delete_time; self.labels = labels;
     }}
     fn clear_output_only(&mut self) {{
-{cleared}    }}
-}}",
+{cleared}    }}",
         full = message.full_name(),
     )?;
+    links::links(code, message, options)?;
+    writeln!(code, "}}")?;
     Ok(())
 }
 

@@ -144,15 +144,19 @@ fn each(field: &FieldDescriptor, required: bool, options: &Options, checked: &Ha
 
 /// The statement with the field's value at hand. A field of a oneof is looked at when it is the one that is set.
 fn on_value(field: &FieldDescriptor, line: &str) -> String {
-    let oneof = field.containing_oneof().filter(|oneof| !oneof.is_synthetic());
-    let Some(oneof) = oneof else {
+    let Some((variant, oneof)) = variant(field) else {
         return format!("{{ let value = &self.{}; {line} }}", field.name());
     };
+    let line = line.replace("value.as_slice()", "std::slice::from_ref(value)");
+    format!("if let Some({variant}(value)) = &self.{oneof} {{ {line} }}")
+}
+
+/// The path of the variant that a field of a oneof is, and the name of the oneof.
+pub fn variant(field: &FieldDescriptor) -> Option<(String, String)> {
+    let oneof = field.containing_oneof().filter(|oneof| !oneof.is_synthetic())?;
     let parent = field.parent_message();
     let path = rust_path(parent.package_name(), &snake(parent.name()));
-    let (of, variant) = (camel(oneof.name()), camel(field.name()));
-    let line = line.replace("value.as_slice()", "std::slice::from_ref(value)");
-    format!("if let Some({path}::{of}::{variant}(value)) = &self.{} {{ {line} }}", oneof.name())
+    Some((format!("{path}::{}::{}", camel(oneof.name()), camel(field.name())), oneof.name().to_owned()))
 }
 
 /// `window_days_or_default` for a number that something stands for; `LEARNINGS_MOST` for how many there may be, of
@@ -193,7 +197,7 @@ fn limits_of(Limits { least, most }: Limits) -> String {
     format!("crate::check::Limits {{ least: {least}, most: {most} }}")
 }
 
-fn reference_of(Reference { collections, service, required }: &Reference) -> String {
+fn reference_of(Reference { collections, service, required, .. }: &Reference) -> String {
     format!("crate::check::Reference {{ collections: &{collections:?}, service: {service:?}, required: {required} }}")
 }
 

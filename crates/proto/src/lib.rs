@@ -9,6 +9,7 @@ pub mod check;
 pub mod choice;
 pub mod convert;
 pub mod event;
+pub mod links;
 pub mod options;
 pub mod resource;
 

@@ -64,6 +64,31 @@ pub struct Reference {
     pub service: String,
     /// Whether the field must be set.
     pub required: bool,
+    /// What is held true of it.
+    pub integrity: Integrity,
+}
+
+/// What is held true of a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Integrity {
+    /// Whether what is referred to may be deleted.
+    pub keeps: bool,
+    /// Whether what is referred to is not looked up.
+    pub unverified: bool,
+    /// Whether following the field never leads back.
+    pub acyclic: bool,
+}
+
+impl Reference {
+    /// A name of a resource of the same service.
+    pub fn local(collection: &str) -> Self {
+        Self {
+            collections: vec![collection.to_owned()],
+            service: String::new(),
+            required: true,
+            integrity: Integrity::default(),
+        }
+    }
 }
 
 impl Options {
@@ -142,8 +167,13 @@ impl Options {
     /// What a field refers to.
     pub fn reference(&self, field: &FieldDescriptor) -> Option<Reference> {
         let option = part(&field.options(), &self.refers_to)?;
-        let required = option.get_field_by_name("required")?.as_bool()?;
-        Some(Reference { collections: texts(&option, "collections"), service: text(&option, "service"), required })
+        let is = |name: &str| option.get_field_by_name(name).and_then(|value| value.as_bool()).unwrap_or_default();
+        Some(Reference {
+            collections: texts(&option, "collections"),
+            service: text(&option, "service"),
+            required: is("required"),
+            integrity: Integrity { keeps: is("keeps"), unverified: is("unverified"), acyclic: is("acyclic") },
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Check;
+use crate::links::LinkField;
 
 /// A request that changes something.
 pub trait Mutation: prost::Message + Check {
@@ -33,6 +34,10 @@ pub trait ResourceMessage:
     fn standard(&self) -> Standard;
     /// Replaces the standard fields.
     fn set_standard(&mut self, standard: Standard);
+    /// The fields that refer to resources.
+    const LINKS: &'static [LinkField];
+    /// Visits every reference, empty ones included.
+    fn links(&self, visit: &mut dyn FnMut(&'static LinkField, &str));
     /// Clears what only the service may set, so that a caller's values for it are ignored.
     fn clear_output_only(&mut self);
 }

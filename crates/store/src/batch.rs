@@ -70,8 +70,13 @@ impl Write {
         let ids: Vec<String> = ids.cloned().collect();
         let mut taken: BTreeSet<String> = self.taken::<T>(&ids).await?.into_iter().collect();
         let mut batch = Batch { items: Vec::with_capacity(rows.len()), failures: BTreeMap::new() };
-        for (index, (id, message)) in rows.into_iter().enumerate() {
-            let item = match self.claimed::<T>(&id, message, &mut taken) {
+        let mut fresh = Vec::with_capacity(rows.len());
+        for (id, message) in rows {
+            fresh.push(self.claimed::<T>(&id, message, &mut taken));
+        }
+        self.refuse_dangling::<T>(&mut fresh).await?;
+        for (index, fresh) in fresh.into_iter().enumerate() {
+            let item = match fresh {
                 Ok(fresh) => decide(self, fresh).await,
                 Err(error) => Err(error),
             };

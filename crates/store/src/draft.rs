@@ -16,6 +16,7 @@ use waymark_domain::{Change, Failure, Name, Resource, ResourceId, Violations, Wo
 use waymark_proto::{ResourceMessage, Standard};
 use waymark_request::Call;
 
+use crate::links::{self, Integrity, Links};
 use crate::{Error, Table};
 
 /// What a write has put so far. It may put what is new; what exists is changed by a [`Write`](crate::Write), which has
@@ -27,6 +28,10 @@ pub struct Draft {
     ids: Ids,
     /// Events so far.
     events: i32,
+    /// What was created, by collection and id.
+    created: BTreeSet<String>,
+    /// What is to be looked at when the rows are sent.
+    pub(crate) integrity: Integrity,
     /// Bodies as they were loaded or put, to tell what changed.
     bodies: BTreeMap<(&'static str, String), String>,
     pub(crate) rows: Vec<Row>,
@@ -39,9 +44,20 @@ pub(crate) struct Row {
     /// The collection of the resource, or what its name is made of in an error.
     pub collection: &'static str,
     pub id: String,
-    /// The version that is replaced.
-    pub replaces: Option<u64>,
+    pub action: Action,
     pub cells: Vec<(&'static str, Cell)>,
+}
+
+/// What is done with a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Insert,
+    /// The row of this version is updated.
+    Replace(u64),
+    /// Links are added; the row stands for all of them.
+    Link,
+    /// Links are taken away.
+    Unlink,
 }
 
 /// A value of a row.
@@ -58,6 +74,30 @@ pub(crate) enum Cell {
     },
 }
 
+impl Row {
+    /// Links of a referrer, to be added or taken away.
+    pub(crate) fn links(workspace: &str, referrer: &str, links: &Links, action: Action) -> Self {
+        Self {
+            workspace: workspace.to_owned(),
+            table: "links",
+            collection: "links",
+            // Those that are added are others than those that are taken away, so one statement may do both.
+            id: if action == Action::Unlink { format!("-{referrer}") } else { referrer.to_owned() },
+            action,
+            cells: vec![
+                ("workspace", workspace.into()),
+                ("referrer", referrer.into()),
+                ("links", Cell::Json(links::json(links))),
+            ],
+        }
+    }
+
+    /// Whether what is written is known to be one row.
+    pub(crate) fn is_counted(&self) -> bool {
+        matches!(self.action, Action::Insert | Action::Replace(_))
+    }
+}
+
 impl<V: Into<Value>> From<V> for Cell {
     fn from(value: V) -> Self {
         Self::Value(value.into())
@@ -72,6 +112,8 @@ impl Draft {
             now,
             ids: ids.clone(),
             events: 0,
+            created: BTreeSet::new(),
+            integrity: Integrity::default(),
             bodies: BTreeMap::new(),
             rows: Vec::new(),
         }
@@ -153,8 +195,10 @@ impl Draft {
         }
         let message = T::Message::from(&resource);
         let body = serde_json::to_string(&message).map_err(Error::bug)?;
-        self.rows.push(self.state::<T>(&resource, (previous > 0).then_some(previous), &body));
+        let action = if previous > 0 { Action::Replace(previous) } else { Action::Insert };
+        self.rows.push(self.state::<T>(&resource, action, &body));
         let before = self.bodies.insert((T::TABLE, id.clone()), body.clone());
+        self.link::<T>(&resource.meta().name, &message, before.as_deref())?;
         let changed = before.map(|before| changed_fields(&before, &body)).unwrap_or_default();
         for event in events {
             let row = self.event::<T>(&id, event.into(), &body, &changed)?;
@@ -162,6 +206,43 @@ impl Draft {
             self.events += 1;
         }
         Ok(message)
+    }
+
+    /// Puts what a resource refers to beside it, as far as that is other than before, and notes what to look at.
+    fn link<T: Table>(
+        &mut self,
+        name: &Name<T::Resource>,
+        message: &T::Message,
+        before: Option<&str>,
+    ) -> Result<(), Error> {
+        let is_deleted = |message: &T::Message| message.standard().delete_time.is_some();
+        if T::Message::LINKS.is_empty() && before.is_some() && !is_deleted(message) {
+            return Ok(());
+        }
+        let (name, key) = (name.any(), format!("{}/{}", T::Resource::COLLECTION, name.id()));
+        let before: Option<T::Message> = before.map(serde_json::from_str).transpose().map_err(Error::bug)?;
+        let mut gone = before.as_ref().map(links::of::<T>).transpose()?.unwrap_or_default();
+        let mut new = links::of::<T>(message)?;
+        new.retain(|link, _| gone.remove(link).is_none());
+        for link in new.values() {
+            self.integrity.refers(T::Resource::SERVICE, &name, link)?;
+        }
+        for (links, action) in [(gone, Action::Unlink), (new, Action::Link)] {
+            if !links.is_empty() {
+                self.rows.push(Row::links(name.workspace.id(), &key, &links, action));
+            }
+        }
+        match before {
+            None => _ = self.created.insert(key),
+            Some(before) if is_deleted(message) && !is_deleted(&before) => self.integrity.deletes(name),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Whether this write creates the resource.
+    pub(crate) fn creates(&self, key: &str) -> bool {
+        self.created.contains(key)
     }
 
     /// Whether anything was announced: nothing is saved without.
@@ -182,7 +263,7 @@ impl Draft {
             table: "requests",
             collection: "requests",
             id: request_id.to_string(),
-            replaces: None,
+            action: Action::Insert,
             cells: vec![
                 ("workspace", self.workspace.id().into()),
                 ("request_id", request_id.to_string().into()),
@@ -193,10 +274,10 @@ impl Draft {
         });
     }
 
-    fn state<T: Table>(&self, resource: &T::Resource, replaces: Option<u64>, body: &str) -> Row {
+    fn state<T: Table>(&self, resource: &T::Resource, action: Action, body: &str) -> Row {
         let meta = resource.meta();
         let mut cells = Vec::with_capacity(9 + T::COLUMNS.len());
-        if replaces.is_none() {
+        if action == Action::Insert {
             cells.extend([
                 ("workspace", self.workspace.id().into()),
                 ("id", meta.name.id().as_str().into()),
@@ -214,7 +295,7 @@ impl Draft {
         cells.extend(T::COLUMNS.iter().map(|column| (column.name, column.value_of(resource).into())));
         let id = meta.name.id().as_str().to_owned();
         let workspace = self.workspace.id().to_owned();
-        Row { workspace, table: T::TABLE, collection: T::Resource::COLLECTION, id, replaces, cells }
+        Row { workspace, table: T::TABLE, collection: T::Resource::COLLECTION, id, action, cells }
     }
 
     fn event<T: Table>(&self, id: &str, verb: &str, body: &str, changed: &[String]) -> Result<Row, Error> {
@@ -249,7 +330,7 @@ impl Draft {
             ("data", Cell::Json(format!(r#"{{"{resource}":{body},"change":{change}}}"#))),
         ];
         let (workspace, id) = (self.workspace.id().to_owned(), self.events.to_string());
-        Ok(Row { workspace, table: "log", collection: "events", id, replaces: None, cells })
+        Ok(Row { workspace, table: "log", collection: "events", id, action: Action::Insert, cells })
     }
 }
 

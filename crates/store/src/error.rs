@@ -73,6 +73,9 @@ pub enum Error {
         /// The resource referred to.
         resource: String,
     },
+    /// A reference that leads back to where it begins.
+    #[error("{}: this leads back to where it begins; leave one of these references out", .0.join(" -> "))]
+    Cycle(Vec<String>),
     /// Another resource refers to this one.
     #[error("{resource} is still referred to by {referrer}; change or delete that first")]
     InUse {
@@ -166,7 +169,7 @@ impl Failure for Error {
             Self::Page(inner) => inner.kind(),
             Self::NotFound(_) | Self::Deleted(_) => FailureKind::NotFound,
             Self::Exists(_) => FailureKind::AlreadyExists,
-            Self::NotDeleted(_) | Self::Reference { .. } | Self::InUse { .. } => FailureKind::Refused,
+            Self::NotDeleted(_) | Self::Reference { .. } | Self::Cycle(_) | Self::InUse { .. } => FailureKind::Refused,
             Self::Stale { .. } => FailureKind::Stale,
             Self::RequestIdReused(_) | Self::Future { .. } => FailureKind::Invalid,
             Self::Expired { .. } => FailureKind::OutOfRange,
@@ -191,6 +194,7 @@ impl Failure for Error {
             Self::NotDeleted(_) => Reason::StateConflict,
             Self::Stale { .. } => Reason::EtagMismatch,
             Self::Reference { .. } => Reason::ReferenceNotFound,
+            Self::Cycle(_) => Reason::Cycle,
             Self::InUse { .. } => Reason::ResourceInUse,
             Self::RequestIdReused(_) => Reason::RequestIdReused,
             Self::Expired { .. } => Reason::RevisionExpired,
@@ -215,6 +219,7 @@ impl Failure for Error {
             }
             Self::Stale { resource, current, .. } => vec![("resource", resource.clone()), ("etag", current.clone())],
             Self::Reference { field, resource } => vec![("field", (*field).to_owned()), ("resource", resource.clone())],
+            Self::Cycle(cycle) => vec![("cycle", cycle.join(" -> "))],
             Self::InUse { resource, referrer } => vec![("resource", resource.clone()), ("referrer", referrer.clone())],
             Self::RequestIdReused(id) => vec![("request_id", id.to_string())],
             Self::Expired { earliest, .. } => vec![("earliest_revision", earliest.to_string())],
@@ -245,7 +250,7 @@ impl Failure for Error {
             Self::Filter(inner) => inner.violations(),
             Self::Order(inner) => inner.violations(),
             Self::Page(inner) => inner.violations(),
-            Self::NotDeleted(_) | Self::Reference { .. } | Self::InUse { .. } => {
+            Self::NotDeleted(_) | Self::Reference { .. } | Self::Cycle(_) | Self::InUse { .. } => {
                 vec![Violation { field: self.reason().name().to_lowercase(), description: self.to_string() }]
             }
             Self::NotFound(_)

@@ -6,7 +6,7 @@ use std::time::Instant;
 use chrono::DateTime;
 use prost::Message;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
-use sea_orm::{DbBackend, DbErr, SqlErr};
+use sea_orm::{DbBackend, DbErr, QueryResult, SqlErr, StatementBuilder};
 use tokio::time::timeout;
 use uuid::Uuid;
 use waymark_domain::{Change, Name, WorkspaceId};
@@ -101,6 +101,10 @@ impl Store {
         if !draft.has_events() {
             return Ok(Some(Written { message, revision: None }));
         }
+        // What it refers to can be looked at under the lock alone.
+        if !draft.integrity.is_empty() {
+            return Ok(None);
+        }
         if let Some(request_id) = call.request_id {
             draft.remember(request_id, &message);
         }
@@ -172,6 +176,8 @@ impl Write {
             self.draft.remember(request_id, &message);
         }
         self.flush().await?;
+        let integrity = std::mem::take(&mut self.draft.integrity);
+        self.keep_integrity(integrity).await?;
         self.turn.check()?;
         let revision = (announced && !self.draft.call.validate_only).then_some(self.revision);
         Ok(Done { message, revision, new_revision: revision })
@@ -195,7 +201,7 @@ impl Write {
 
     /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip
     /// to save.
-    async fn flush(&mut self) -> Result<(), Error> {
+    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
         let mut rows = std::mem::take(&mut self.draft.rows);
         for part in sql::parts(&rows) {
             let part = &mut rows[part];
@@ -203,7 +209,7 @@ impl Write {
                 Err(Error::Database(error)) => return Err(conflict(part, error)),
                 other => other?,
             };
-            if written != part.len() as u64 {
+            if written != part.iter().filter(|row| row.is_counted()).count() as u64 {
                 return Err(Error::bug("a row that was loaded under the lock was changed by somebody who has it not"));
             }
         }
@@ -218,7 +224,9 @@ impl Write {
         }
         let mut written = 0;
         for row in rows {
-            written += self.turn.execute(form::sent(self.backend, row, self.revision)?).await?;
+            let counted = row.is_counted();
+            let done = self.turn.execute(form::sent(self.backend, row, self.revision)?).await?;
+            written += if counted { done } else { 0 };
         }
         Ok(written)
     }
@@ -258,11 +266,6 @@ impl Write {
         Ok(self.taken::<T>(&[name.id().to_string()]).await?.is_empty())
     }
 
-    /// Refuses when `name`, which `field` of the request refers to, does not exist.
-    pub async fn require<T: Table>(&mut self, field: &'static str, name: &Name<T::Resource>) -> Result<(), Error> {
-        if self.exists::<T>(name).await? { Ok(()) } else { Err(Error::Reference { field, resource: name.to_string() }) }
-    }
-
     /// All live resources of the workspace, in order of id.
     pub async fn all<T: Table>(&mut self) -> Result<Vec<T::Resource>, Error> {
         let mut select = resource::bodies::<T>(self.draft.workspace.id());
@@ -285,7 +288,7 @@ impl Write {
         self.resources::<T>(select).await
     }
 
-    async fn resources<T: Table>(&mut self, select: SelectStatement) -> Result<Vec<T::Resource>, Error> {
+    pub(crate) async fn resources<T: Table>(&mut self, select: SelectStatement) -> Result<Vec<T::Resource>, Error> {
         self.flush().await?;
         let rows = self.turn.all(self.backend.build(&select)).await?;
         let mut resources = Vec::with_capacity(rows.len());
@@ -324,6 +327,11 @@ impl Write {
         self.flush().await?;
         let rows = self.turn.all(self.backend.build(&select)).await?;
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?)
+    }
+
+    /// What a statement answers in this transaction, as it stands.
+    pub(crate) async fn rows(&mut self, statement: &impl StatementBuilder) -> Result<Vec<QueryResult>, Error> {
+        self.turn.all(self.backend.build(statement)).await
     }
 
     fn select<T: Table>(&self) -> SelectStatement {

@@ -43,6 +43,7 @@ pub const INITIAL: Migration = Migration {
         foundation::RELAY,
         foundation::CONSUMERS,
         foundation::INBOX,
+        foundation::LINKS,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
             sqlite: include_str!("sample/0001_initial.sqlite.sql"),

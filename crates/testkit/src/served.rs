@@ -64,9 +64,9 @@ impl<Parts, Options> Served<Parts, Options> {
         self.service.store()
     }
 
-    /// The address of its database.
-    pub fn database(&self) -> &str {
-        self.database.url()
+    /// Its database, without the service around it.
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     /// Where it listens.

@@ -2,7 +2,7 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Declaration, Migration, Schema, Script};
+use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
 
 use crate::store::{AssumptionTests, Insights, Interviews, Opportunities, Outcomes, Participants, Solutions, Studies};
 
@@ -23,6 +23,12 @@ pub static SCHEMA: Schema = Schema::new(
             backfill: None,
         },
         foundation::MANY_WORKSPACES,
+        foundation::links(Backfill::links::<AssumptionTests>("links of assumption tests")),
+        foundation::further_links(4, Backfill::links::<Insights>("links of insights")),
+        foundation::further_links(5, Backfill::links::<Interviews>("links of interviews")),
+        foundation::further_links(6, Backfill::links::<Opportunities>("links of opportunities")),
+        foundation::further_links(7, Backfill::links::<Outcomes>("links of outcomes")),
+        foundation::further_links(8, Backfill::links::<Solutions>("links of solutions")),
     ],
     &[
         Declaration::of::<AssumptionTests>(),

@@ -2,7 +2,7 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Declaration, Migration, Schema, Script};
+use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
 
 use crate::store::{Frictions, Metrics, Outcomes, Predictions};
 
@@ -23,6 +23,8 @@ pub static SCHEMA: Schema = Schema::new(
             backfill: None,
         },
         foundation::MANY_WORKSPACES,
+        foundation::links(Backfill::links::<Outcomes>("links of outcomes")),
+        foundation::further_links(4, Backfill::links::<Predictions>("links of predictions")),
     ],
     &[
         Declaration::of::<Frictions>(),

@@ -13,7 +13,7 @@ use waymark_rpc::parse;
 use waymark_store::{Error, Received, Store, Write};
 
 use crate::name::NAME;
-use crate::store::{Initiatives, propose};
+use crate::store::Initiatives;
 
 const SOLUTION_VALIDATED: &str = "waymark.discovery.v1.SolutionValidated";
 const ASSUMPTION_TEST_CONCLUDED: &str = "waymark.discovery.v1.AssumptionTestConcluded";
@@ -74,8 +74,7 @@ async fn solution_validated(write: &mut Write, solution: discovery::Solution) ->
     };
     let id = free_id(write, &target.name.id).await?;
     let initiative = write.fresh::<Initiatives>(id.as_ref().map_or("", ResourceId::as_str), message)?;
-    let change = propose(write, initiative).await?;
-    write.put::<Initiatives>(change)?;
+    write.put::<Initiatives>(initiative.propose())?;
     Ok(())
 }
 
@@ -115,7 +114,7 @@ async fn assumption_test_concluded(write: &mut Write, test: discovery::Assumptio
 /// Adds what was found out to the open initiatives that rest on `solution`. Tells whether any initiative does.
 async fn add_risk_evidence(write: &mut Write, solution: &FullName, found: &[(Risk, Evidence)]) -> Result<bool, Error> {
     let mut any = false;
-    for initiative in write.all::<Initiatives>().await?.into_iter().filter(|i| i.rests_on(solution)) {
+    for initiative in write.referrers::<Initiatives>(solution, &["evidence.target", "risks.evidence.target"]).await? {
         any = true;
         if !initiative.is_open() {
             continue;

@@ -2,7 +2,7 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Declaration, Migration, Schema, Script};
+use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
 
 use crate::store::{Estimates, Initiatives, Products};
 
@@ -23,6 +23,8 @@ pub static SCHEMA: Schema = Schema::new(
             backfill: None,
         },
         foundation::MANY_WORKSPACES,
+        foundation::links(Backfill::links::<Initiatives>("links of initiatives")),
+        foundation::further_links(4, Backfill::links::<Estimates>("links of estimates")),
     ],
     &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
 );

@@ -5,5 +5,5 @@ mod initiatives;
 mod products;
 
 pub use estimates::{Estimates, PriorityRanking};
-pub use initiatives::{Initiatives, open_initiatives, propose, require_product};
+pub use initiatives::{Initiatives, open_initiatives};
 pub use products::Products;

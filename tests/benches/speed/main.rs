@@ -1,8 +1,8 @@
 //! How fast the mechanisms are, beside the bare peers they are made of, on both databases. `make bench` runs it.
 //!
 //! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL
-//! syncs to disk. Names of sections (`reads`, `writes`, `events`, `idle`, `dev`) after `--` run only those. The exit status is
-//! 1 when a target is missed.
+//! syncs to disk. Names of sections (`reads`, `writes`, `events`, `idle`, `dev`, `scale`) after `--` run only those; `scale` runs
+//! only when it is named. The exit status is 1 when a target is missed.
 
 mod bare;
 mod dev;
@@ -11,6 +11,7 @@ mod idle;
 mod load;
 mod reads;
 mod report;
+mod scale;
 mod service;
 mod writes;
 
@@ -45,6 +46,13 @@ fn main() -> Result<ExitCode> {
         }
         for engine in Engine::ALL.into_iter().filter(|_| runs("idle")) {
             idle::run(engine, &mut report).await?;
+        }
+        // Minutes, so only when it is asked for.
+        if sections.iter().any(|wanted| wanted == "scale") {
+            let size = std::env::var("WAYMARK_BENCH_SIZE").map_or(Ok(100_000), |size| size.parse())?;
+            for engine in Engine::ALL {
+                scale::run(engine, size, &mut report).await?;
+            }
         }
         if runs("dev") {
             dev::run(&mut report).await?;

@@ -1,6 +1,7 @@
 //! What was measured, as a table: each line when it is known, all of it at the end.
 
 use std::fmt;
+use std::time::Duration;
 
 use waymark_testkit::Engine;
 
@@ -80,6 +81,19 @@ impl Report {
             Ok(load) => self.add(what, format!("p50 {:.2} ms, p99 {:.2} ms", ms(load.p50), ms(load.p99)), None),
             Err(error) => self.add(what, format!("{error:#}"), Some(("keep up".to_owned(), false))),
         }
+    }
+
+    /// What something takes at a tenth of the size and at the whole; the quotient of the medians is `most` at most.
+    pub fn growth(&mut self, what: &'static str, times: [Vec<Duration>; 2], most: Option<f64>) {
+        let [tenth, whole] = times.map(|mut times| {
+            times.sort_unstable();
+            let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+            (at(0.5), at(0.99))
+        });
+        let quotient = whole.0.as_secs_f64() / tenth.0.as_secs_f64();
+        let [p50, p99] = [ms(whole.0), ms(whole.1)];
+        let value = format!("p50 {p50:.2} ms, p99 {p99:.2} ms, {quotient:.2} of the {:.2} ms at a tenth", ms(tenth.0));
+        self.add(what, value, most.map(|most| (format!("at most {most:.1}"), quotient <= most)));
     }
 
     /// A share of one core.

@@ -114,9 +114,9 @@ impl Services {
     pub fn database(&self, service: &str) -> &str {
         let (discovery, roadmap, metrics) = &self.served;
         match service {
-            waymark_discovery::NAME => discovery.database(),
-            waymark_roadmap::NAME => roadmap.database(),
-            _ => metrics.database(),
+            waymark_discovery::NAME => discovery.database().url(),
+            waymark_roadmap::NAME => roadmap.database().url(),
+            _ => metrics.database().url(),
         }
     }
 

@@ -7,8 +7,8 @@ use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::interview::Interview;
 use super::participant::Participant;
-use super::reference::{ReferenceError, check_targets, is_ours};
-use crate::{AnyName, Change, FullName, Meta, Name, Resource, ResourceId};
+use super::reference::{ReferenceError, is_ours};
+use crate::{Change, FullName, Meta, Name, Resource, ResourceId};
 
 /// Something learned about users.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,21 +154,16 @@ impl Insight {
         of_interview.filter_map(|e| e.highlight.as_ref()).map(|id| (id, &self.meta.name))
     }
 
-    /// The insight with its strength worked out, given the interviews it cites, among others, and what else of
-    /// this service exists.
+    /// The insight with its strength worked out, given the interviews it cites, among others.
     pub fn assess(
         self,
         interviews: &BTreeMap<Name<Interview>, Interview>,
-        existing: &BTreeSet<AnyName>,
         event: InsightEvent,
         now: DateTime<Utc>,
     ) -> Result<Change<Self>, InsightError> {
         for evidence in &self.evidence {
             let missing = |resource| ReferenceError::Missing { field: "evidence", resource };
-            let Some(name) = evidence.interview().filter(|name| name.workspace() == self.meta.name.workspace()) else {
-                check_targets("evidence", self.meta.name.workspace(), [&evidence.target], existing)?;
-                continue;
-            };
+            let Some(name) = evidence.interview() else { continue };
             let interview = interviews.get(&name).ok_or_else(|| missing(evidence.target.to_string()))?;
             if let Some(id) = evidence.highlight.as_ref().filter(|id| interview.highlights.get(id).is_none()) {
                 return Err(missing(format!("{} highlight {id}", evidence.target)));

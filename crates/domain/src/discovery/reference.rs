@@ -2,9 +2,7 @@
 //!
 //! Nothing is looked up here: the caller brings what exists.
 
-use std::collections::BTreeSet;
-
-use crate::{AnyName, Change, Failure, FailureKind, FullName, Reason, Resource, Violation, WorkspaceId};
+use crate::{Failure, FailureKind, FullName, Reason, Violation};
 
 /// Why a reference refuses a change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,68 +50,7 @@ impl Failure for ReferenceError {
     }
 }
 
-/// Deletes a resource unless something refers to it.
-pub fn delete<T: Resource>(
-    resource: T,
-    deleted: T::Event,
-    referrer: Option<AnyName>,
-) -> Result<Change<T>, ReferenceError> {
-    match referrer {
-        Some(referrer) => {
-            Err(ReferenceError::InUse { resource: resource.meta().name.to_string(), referrer: referrer.to_string() })
-        }
-        None => Ok(Change::new(resource, deleted)),
-    }
-}
-
 /// Whether `target` can be checked here: it is of the discovery service.
 pub fn is_ours(target: &FullName) -> bool {
     target.service == "discovery"
-}
-
-/// Checks that evidence stays in its workspace and that what it cites of this service exists. What other services hold
-/// is not checked: they may be away while evidence is written down.
-pub fn check_targets<'a>(
-    field: &'static str,
-    workspace: &WorkspaceId,
-    targets: impl IntoIterator<Item = &'a FullName>,
-    existing: &BTreeSet<AnyName>,
-) -> Result<(), ReferenceError> {
-    for target in targets {
-        if target.name.workspace != *workspace || (is_ours(target) && !existing.contains(&target.name)) {
-            return Err(ReferenceError::Missing { field, resource: target.to_string() });
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(texts: &[&str]) -> Vec<FullName> {
-        texts.iter().map(|t| t.parse().unwrap()).collect()
-    }
-
-    #[test]
-    fn only_what_this_service_holds_is_looked_up() {
-        let workspace = WorkspaceId::from_id("a").unwrap();
-        let existing = BTreeSet::from(["workspaces/a/insights/known".parse().unwrap()]);
-        let check = |texts: &[&str]| check_targets("evidence", &workspace, &names(texts), &existing);
-        assert_eq!(
-            check(&[
-                "//discovery.waymark.dev/workspaces/a/insights/known",
-                "//metrics.waymark.dev/workspaces/a/metrics/any"
-            ]),
-            Ok(())
-        );
-        assert!(matches!(
-            check(&["//discovery.waymark.dev/workspaces/a/insights/unknown"]),
-            Err(ReferenceError::Missing { .. })
-        ));
-        assert!(matches!(
-            check(&["//metrics.waymark.dev/workspaces/other/metrics/any"]),
-            Err(ReferenceError::Missing { .. })
-        ));
-    }
 }

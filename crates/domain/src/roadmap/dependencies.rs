@@ -1,4 +1,4 @@
-//! Which initiative waits for which: cycles and the longest way through.
+//! Which initiative waits for which: the longest way through.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -29,40 +29,6 @@ impl<'a> FromIterator<&'a Initiative> for Dependencies {
 }
 
 impl Dependencies {
-    /// The cycle that a new dependency of `from` on `to` would close, as `from -> to -> … -> from`; the shortest there
-    /// is.
-    pub fn cycle(&self, from: &Node, to: &Node) -> Option<Vec<Node>> {
-        let mut reached_from: BTreeMap<&Node, &Node> = BTreeMap::new();
-        let mut queue = VecDeque::from([to]);
-        let mut seen = BTreeSet::from([to]);
-        while let Some(node) = queue.pop_front() {
-            if node == from {
-                // Walking back from `from` to `to` gives the path in reverse.
-                let mut path = vec![node.clone()];
-                let mut at = node;
-                while let Some(before) = reached_from.get(at) {
-                    path.push((*before).clone());
-                    at = before;
-                }
-                path.push(from.clone());
-                path.reverse();
-                return Some(path);
-            }
-            for next in self.0.get(node).into_iter().flatten() {
-                if seen.insert(next) {
-                    reached_from.insert(next, node);
-                    queue.push_back(next);
-                }
-            }
-        }
-        None
-    }
-
-    /// The initiatives that wait for `node`, by name.
-    pub fn dependents<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Node> {
-        self.0.iter().filter(move |(_, dependencies)| dependencies.contains(node)).map(|(name, _)| name)
-    }
-
     /// The chain that takes the most effort and ends in `end`, or anywhere when there is none. `effort` tells the
     /// person-months of what is still to do and `None` where nobody knows; initiatives that are not in the graph are
     /// done. `None` when there is nothing to do.
@@ -105,7 +71,7 @@ impl Dependencies {
         seen
     }
 
-    /// Every node after all it depends on (Kahn, 1962). There is no cycle: every dependency passed [`Self::cycle`].
+    /// Every node after all it depends on (Kahn, 1962). There is no cycle: the field is declared to have none.
     fn topological(&self) -> Vec<&Node> {
         let mut waiting: BTreeMap<&Node, usize> =
             self.0.iter().map(|(node, d)| (node, d.iter().filter(|d| self.0.contains_key(d)).count())).collect();
@@ -140,7 +106,6 @@ fn heavier<'a>(a: (f64, &'a Node), b: (f64, &'a Node)) -> (f64, &'a Node) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn node(id: impl std::fmt::Display) -> Node {
         format!("workspaces/w/initiatives/i{id}").parse().unwrap()
@@ -156,18 +121,6 @@ mod tests {
     }
 
     #[test]
-    fn names_the_cycle_it_would_close() {
-        let graph = graph(&[(2, 3), (3, 4), (2, 4)]);
-        assert_eq!(graph.cycle(&node(4), &node(2)), Some(vec![node(4), node(2), node(4)]), "the shortest of two");
-        assert_eq!(graph.cycle(&node(4), &node(3)), Some(vec![node(4), node(3), node(4)]));
-        assert_eq!(graph.cycle(&node(2), &node(2)), Some(vec![node(2), node(2)]));
-        assert_eq!(graph.cycle(&node(1), &node(2)), None);
-        assert_eq!(graph.cycle(&node(2), &node(4)), None);
-        let chain = self::graph(&[(2, 3), (3, 4)]);
-        assert_eq!(chain.cycle(&node(4), &node(2)), Some(vec![node(4), node(2), node(3), node(4)]));
-    }
-
-    #[test]
     fn critical_path_takes_the_heavier_branch_and_lists_what_is_unknown() {
         // 1 waits for 2 and 3; 3 waits for 4.
         let graph = graph(&[(1, 2), (1, 3), (3, 4)]);
@@ -179,30 +132,5 @@ mod tests {
         assert_eq!(anywhere.steps, vec![node(4), node(3), node(1)]);
         assert_eq!(graph.critical_path(Some(&node(9)), |_| None), None);
         assert_eq!(Dependencies::default().critical_path(None, |_| None), None);
-    }
-
-    proptest! {
-        /// Edges that are added only when they close no cycle leave a graph that can be put in order, and what is
-        /// refused would have made one that cannot.
-        #[test]
-        fn refuses_exactly_the_edges_that_close_a_cycle(edges in proptest::collection::vec((0u8..8, 0u8..8), 0..40)) {
-            let mut graph = Dependencies::default();
-            for (from, to) in edges {
-                let (from, to) = (node(from), node(to));
-                let cycle = graph.cycle(&from, &to);
-                let mut after = graph.clone();
-                after.0.entry(to.clone()).or_default();
-                after.0.entry(from.clone()).or_default().insert(to.clone());
-                let ordered = after.topological().len() == after.0.len();
-                prop_assert_eq!(cycle.is_none(), ordered);
-                match cycle {
-                    None => graph = after,
-                    Some(cycle) => {
-                        prop_assert_eq!((&cycle[0], &cycle[1], cycle.last()), (&from, &to, Some(&from)));
-                        prop_assert!(cycle.windows(2).all(|w| after.0[&w[0]].contains(&w[1])), "every step is a dependency");
-                    }
-                }
-            }
-        }
     }
 }

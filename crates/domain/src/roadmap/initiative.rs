@@ -324,9 +324,4 @@ impl Initiative {
             InitiativeState::Shipped(_) | InitiativeState::Measured(..) | InitiativeState::Declined(_) => false,
         }
     }
-
-    /// Whether it rests on `target`, as evidence of its own or of one of its risks.
-    pub fn rests_on(&self, target: &FullName) -> bool {
-        self.evidence.iter().chain(self.risks.values().flat_map(|r| &r.evidence)).any(|e| e.target == *target)
-    }
 }

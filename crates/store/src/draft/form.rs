@@ -13,7 +13,7 @@ use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 
 use super::sql::{self, Revision};
-use super::{Cell, Row};
+use super::{Action, Cell, Row};
 use crate::Error;
 
 /// The words that say all of a form.
@@ -61,7 +61,8 @@ pub(crate) fn sent(backend: DbBackend, row: &mut Row, revision: i64) -> Result<S
     let build = |rows: &[Row]| match rows.first().map(|row| sql::sent(row, backend, revision)).transpose()? {
         Some(SubQueryStatement::InsertStatement(insert)) => Ok(backend.build(&insert)),
         Some(SubQueryStatement::UpdateStatement(update)) => Ok(backend.build(&update)),
-        _ => Err(Error::bug("a row is neither inserted nor updated")),
+        Some(SubQueryStatement::DeleteStatement(delete)) => Ok(backend.build(&delete)),
+        _ => Err(Error::bug("a row is neither inserted, updated nor deleted")),
     };
     statement(backend, "sent", Vec::new(), std::slice::from_mut(row), revision, build)
 }
@@ -107,10 +108,19 @@ fn texts() -> MutexGuard<'static, HashMap<Form, Arc<str>>> {
 fn form(backend: DbBackend, what: &'static str, rows: &[Row]) -> Form {
     let mut form = vec![if backend == DbBackend::Postgres { "PostgreSQL" } else { "SQLite" }, what];
     for row in rows {
-        form.extend([if row.replaces.is_some() { "UPDATE" } else { "INSERT" }, row.table]);
+        form.extend([verb(row.action), row.table]);
         form.extend(row.cells.iter().map(|(column, _)| *column));
     }
     form
+}
+
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Insert => "INSERT",
+        Action::Replace(_) => "UPDATE",
+        Action::Link => "LINK",
+        Action::Unlink => "UNLINK",
+    }
 }
 
 /// What a bump binds: the row if it is the workspace's first, and by how much its revision grows otherwise.
@@ -132,7 +142,7 @@ fn bind(row: &mut Row, revision: Revision, values: &mut Vec<Value>) {
             (Cell::Answer { digest, message }, Revision::Bumped) => values.extend([digest.into(), message.into()]),
         }
     }
-    if let Some(replaced) = row.replaces {
+    if let Action::Replace(replaced) = row.action {
         values.extend([row.workspace.as_str().into(), row.id.as_str().into(), replaced.cast_signed().into()]);
     }
 }

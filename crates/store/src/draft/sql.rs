@@ -8,16 +8,16 @@ use chrono::{DateTime, Utc};
 use sea_orm::DbBackend;
 use sea_orm::sea_query::extension::postgres::PgBinOper;
 use sea_orm::sea_query::{
-    Asterisk, CommonTableExpression, Expr, ExprTrait as _, Func, InsertStatement, OnConflict, Query, SubQueryStatement,
-    WithClause, WithQuery,
+    Asterisk, CommonTableExpression, Expr, ExprTrait as _, Func, FunctionCall, InsertStatement, OnConflict, Query,
+    SubQueryStatement, WithClause, WithQuery,
 };
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 
 use crate::Error;
-use crate::statement::json_value;
+use crate::statement::{columns, json_value};
 
-use super::{Cell, Row};
+use super::{Action, Cell, Row};
 
 /// Rows sent in one statement at most; databases limit the values of one.
 const TOGETHER: usize = 64;
@@ -103,6 +103,10 @@ pub(super) fn together(rows: &[Row], revision: i64) -> Result<WithQuery, Error> 
     let mut counts = Vec::with_capacity(rows.len());
     for (i, row) in rows.iter().enumerate() {
         let name = format!("row{i}");
+        if !row.is_counted() {
+            with.cte(table(name, sent(row, DbBackend::Postgres, Revision::Known(revision))?));
+            continue;
+        }
         let count = Query::select().expr(Func::count(Expr::col(Asterisk))).from(name.clone()).take();
         counts.push(Expr::SubQuery(None, Box::new(count.into())));
         with.cte(table(name, answering(sent(row, DbBackend::Postgres, Revision::Known(revision))?)));
@@ -114,7 +118,13 @@ pub(super) fn together(rows: &[Row], revision: i64) -> Result<WithQuery, Error> 
 /// The statement that inserts or updates one row.
 pub(super) fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<SubQueryStatement, Error> {
     let cells = row.cells.iter().map(|(column, cell)| (*column, expression(cell, backend, revision)));
-    let Some(replaced) = row.replaces else {
+    let replaced = match row.action {
+        Action::Replace(version) => Some(version),
+        Action::Insert => None,
+        Action::Link => return linked(cells.map(|(_, value)| value), backend, revision),
+        Action::Unlink => return unlinked(cells.map(|(_, value)| value), backend),
+    };
+    let Some(replaced) = replaced else {
         let (columns, values): (Vec<_>, Vec<_>) = cells.unzip();
         let mut insert = Query::insert();
         insert.into_table(row.table).columns(columns);
@@ -131,6 +141,56 @@ pub(super) fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<
     update.and_where(Expr::col("id").eq(row.id.as_str()));
     update.and_where(Expr::col("version").eq(replaced.cast_signed()));
     Ok(update.into())
+}
+
+/// Adds the links of a resource: one statement for all, so that its text does not depend on how many there are.
+fn linked(
+    values: impl Iterator<Item = Expr>,
+    backend: DbBackend,
+    revision: Revision,
+) -> Result<SubQueryStatement, Error> {
+    let [workspace, referrer, links] = three(values)?;
+    let mut select = Query::select();
+    select.exprs([workspace, referrer, part(0), part(1), Expr::cust("(link.value ->> 2) = '1'")]);
+    if matches!(revision, Revision::Bumped) {
+        select.from("bump");
+    }
+    // SQLite reads ON as a join's unless a condition comes before it.
+    select.from_function(elements(backend, links), "link").and_where(Expr::cust("true"));
+    let mut insert = Query::insert();
+    insert.into_table("links").columns(["workspace", "referrer", "field", "target", "holds"]);
+    insert.select_from(select).map_err(Error::bug)?;
+    // A program that does not know links may have left some there.
+    insert.on_conflict(OnConflict::new().do_nothing().to_owned());
+    Ok(insert.into())
+}
+
+/// Takes away links of a resource.
+fn unlinked(values: impl Iterator<Item = Expr>, backend: DbBackend) -> Result<SubQueryStatement, Error> {
+    let [workspace, referrer, links] = three(values)?;
+    let named = Query::select().exprs([part(0), part(1)]).from_function(elements(backend, links), "link").take();
+    let mut delete = Query::delete();
+    delete.from_table("links").and_where(Expr::col("workspace").eq(workspace));
+    delete.and_where(Expr::col("referrer").eq(referrer)).and_where(columns(["field", "target"]).in_subquery(named));
+    Ok(delete.into())
+}
+
+fn three(mut values: impl Iterator<Item = Expr>) -> Result<[Expr; 3], Error> {
+    match (values.next(), values.next(), values.next()) {
+        (Some(workspace), Some(referrer), Some(links)) => Ok([workspace, referrer, links]),
+        _ => Err(Error::bug("links are of a workspace and a referrer")),
+    }
+}
+
+/// The elements of a JSON array as rows of one column, `value`.
+fn elements(backend: DbBackend, array: Expr) -> FunctionCall {
+    Func::cust(if backend == DbBackend::Postgres { "json_array_elements" } else { "json_each" }).arg(array)
+}
+
+/// A part of an element that is an array itself, as text. Both databases have the operator; sea-query knows it for
+/// either alone.
+fn part(index: u8) -> Expr {
+    Expr::cust(format!("link.value ->> {index}"))
 }
 
 /// The same, answering a row for each that it writes. Where nobody counts them that would be work for nothing.
@@ -171,7 +231,7 @@ mod tests {
             table,
             collection: table,
             id: id.to_string(),
-            replaces: None,
+            action: Action::Insert,
             cells: vec![("workspace", "acme".into())],
         }
     }

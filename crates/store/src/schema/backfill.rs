@@ -1,5 +1,5 @@
-//! Filling in columns of rows that were there before a migration added them: a column follows from the resource, so it
-//! is derived again from the row's body.
+//! Filling in what rows that were there before a migration lack: columns and links follow from the resource, so they are
+//! derived again from the row's body.
 //!
 //! Rows are taken in batches in order of workspace and id, and the place behind the last one is kept in the database by
 //! the same transaction: a process that is killed has lost the batch at hand, and whoever comes next goes on. Each
@@ -15,6 +15,10 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, Value};
 
 use super::record;
+use waymark_domain::Resource as _;
+use waymark_proto::ResourceMessage as _;
+
+use crate::draft::{Action, Row, form};
 use crate::resource::{decode, parse};
 use crate::{Error, Store, Table};
 
@@ -33,8 +37,13 @@ pub struct Backfill {
     derive: fn(&str, &str, &str) -> Result<Derived, Error>,
 }
 
-/// Columns and their values.
-type Derived = Vec<(&'static str, Value)>;
+/// What follows from a resource.
+enum Derived {
+    /// Columns and their values.
+    Columns(Vec<(&'static str, Value)>),
+    /// All its links.
+    Links(Row),
+}
 
 impl Backfill {
     /// Derives all columns that `T` declares.
@@ -43,13 +52,27 @@ impl Backfill {
     /// When compiled, as a schema is a constant: if `T` declares none.
     pub const fn columns<T: Table>(name: &'static str) -> Self {
         assert!(!T::COLUMNS.is_empty(), "a table without columns of its own has nothing to fill in");
-        Self { name, table: T::TABLE, derive: derive::<T> }
+        Self { name, table: T::TABLE, derive: columns::<T> }
+    }
+
+    /// Derives the links of all resources of `T`, also those that a program of before has changed meanwhile.
+    ///
+    /// # Panics
+    /// When compiled, as a schema is a constant: if resources of `T` refer to nothing.
+    pub const fn links<T: Table>(name: &'static str) -> Self {
+        assert!(!T::Message::LINKS.is_empty(), "a resource without references has no links");
+        Self { name, table: T::TABLE, derive: links::<T> }
     }
 }
 
-fn derive<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Derived, Error> {
+fn columns<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Derived, Error> {
     let resource = parse::<T>(workspace, decode::<T>(workspace, id, body)?)?;
-    Ok(T::COLUMNS.iter().map(|column| (column.name, column.value_of(&resource))).collect())
+    Ok(Derived::Columns(T::COLUMNS.iter().map(|column| (column.name, column.value_of(&resource))).collect()))
+}
+
+fn links<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Derived, Error> {
+    let links = crate::links::of::<T>(&decode::<T>(workspace, id, body)?)?;
+    Ok(Derived::Links(Row::links(workspace, &format!("{}/{id}", T::Resource::COLLECTION), &links, Action::Link)))
 }
 
 impl Store {
@@ -101,18 +124,29 @@ impl Store {
         let locked = transaction.query_all(&locked).await?;
         for row in &locked {
             let (workspace, id): (String, String) = (row.try_get("", "workspace")?, row.try_get("", "id")?);
-            let columns = match (backfill.derive)(&workspace, &id, &row.try_get::<String>("", "text")?) {
-                Ok(columns) => columns,
+            let derived = match (backfill.derive)(&workspace, &id, &row.try_get::<String>("", "text")?) {
+                Ok(derived) => derived,
                 // One row that was damaged before must not keep a service from its start.
                 Err(error) => {
                     tracing::error!(name = backfill.name, %error, "a damaged row is left as it is");
                     continue;
                 }
             };
-            let mut update = Query::update();
-            update.table(backfill.table).values(columns.into_iter().map(|(column, value)| (column, value.into())));
-            update.and_where(Expr::col("workspace").eq(workspace)).and_where(Expr::col("id").eq(id));
-            transaction.execute(&update).await?;
+            match derived {
+                Derived::Columns(columns) => {
+                    let mut update = Query::update();
+                    update.table(backfill.table).values(columns.into_iter().map(|(c, value)| (c, value.into())));
+                    update.and_where(Expr::col("workspace").eq(workspace)).and_where(Expr::col("id").eq(id));
+                    transaction.execute(&update).await?;
+                }
+                Derived::Links(mut links) => {
+                    let mut stale = Query::delete();
+                    stale.from_table("links").and_where(Expr::col("workspace").eq(workspace));
+                    stale.and_where(Expr::col("referrer").eq(links.id.as_str()));
+                    transaction.execute(&stale).await?;
+                    transaction.execute_raw(form::sent(self.backend(), &mut links, 0)?).await?;
+                }
+            }
         }
         record::advance(&transaction, migration, last).await?;
         transaction.commit().await?;

@@ -1,7 +1,7 @@
 //! The tables every service has: revisions, the log, remembered requests, and what relay and consumers keep. Each
 //! script is frozen; a service takes it in with the migration that lists it.
 
-use super::{Migration, Script};
+use super::{Backfill, Migration, Script};
 
 /// All of them as they were first.
 pub const INITIAL: Script = Script {
@@ -42,5 +42,21 @@ pub const MANY_WORKSPACES: Migration = Migration {
     backfill: None,
 };
 
+/// What refers to what.
+pub const LINKS: Script = Script {
+    postgres: include_str!("foundation/0003_links.postgres.sql"),
+    sqlite: include_str!("foundation/0003_links.sqlite.sql"),
+};
+
+/// The migration that takes in links, those of the rows of a first table.
+pub const fn links(backfill: Backfill) -> Migration {
+    Migration { number: 3, name: "links", scripts: &[LINKS], oldest: 1, backfill: Some(backfill) }
+}
+
+/// A migration that takes in the links of the rows of a further table.
+pub const fn further_links(number: i64, backfill: Backfill) -> Migration {
+    Migration { number, name: backfill.name, scripts: &[], oldest: 1, backfill: Some(backfill) }
+}
+
 /// Every script, in order. A service's migrations must take in each.
-pub const ALL: &[Script] = &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX];
+pub const ALL: &[Script] = &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS];

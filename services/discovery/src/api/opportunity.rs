@@ -11,8 +11,7 @@ use waymark_store::{Batch, Error, ListQuery, Write};
 
 use super::{Api, change};
 use crate::store::{
-    AssumptionTests, Opportunities, Outcomes, Solutions, delete, place_opportunity, place_solution, place_test,
-    revise_opportunity, revise_solution,
+    AssumptionTests, Opportunities, Outcomes, Solutions, place_opportunity, place_solution, place_test,
 };
 
 #[tonic::async_trait]
@@ -78,7 +77,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::DeleteOutcomeRequest>,
     ) -> Result<Response<pb::Outcome>, Status> {
         let (call, r) = open(request)?;
-        let delete = async |write: &mut Write, old| delete(write, old, OutcomeEvent::Deleted).await;
+        let delete = async |_: &mut Write, old| Ok(Change::new(old, OutcomeEvent::Deleted));
         written(self.store.delete::<Outcomes, _>(&call, &r.name, &r.etag, delete).await)
     }
 
@@ -152,9 +151,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::UpdateOpportunityRequest>,
     ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
-        let keep = async |write: &mut Write, _: Opportunity, new| {
-            revise_opportunity(write, new, OpportunityEvent::Updated).await
-        };
+        let keep = async |_: &mut Write, _: Opportunity, new| Ok(Change::new(new, OpportunityEvent::Updated));
         written(self.store.update::<Opportunities, _>(&call, r.opportunity, r.update_mask, keep).await)
     }
 
@@ -163,7 +160,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::DeleteOpportunityRequest>,
     ) -> Result<Response<pb::Opportunity>, Status> {
         let (call, r) = open(request)?;
-        let delete = async |write: &mut Write, old| delete(write, old, OpportunityEvent::Deleted).await;
+        let delete = async |_: &mut Write, old| Ok(Change::new(old, OpportunityEvent::Deleted));
         written(self.store.delete::<Opportunities, _>(&call, &r.name, &r.etag, delete).await)
     }
 
@@ -223,8 +220,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::UpdateSolutionRequest>,
     ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
-        let keep =
-            async |write: &mut Write, _: Solution, new| revise_solution(write, new, SolutionEvent::Updated).await;
+        let keep = async |_: &mut Write, _: Solution, new| Ok(Change::new(new, SolutionEvent::Updated));
         written(self.store.update::<Solutions, _>(&call, r.solution, r.update_mask, keep).await)
     }
 
@@ -233,7 +229,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::DeleteSolutionRequest>,
     ) -> Result<Response<pb::Solution>, Status> {
         let (call, r) = open(request)?;
-        let delete = async |write: &mut Write, old| delete(write, old, SolutionEvent::Deleted).await;
+        let delete = async |_: &mut Write, old| Ok(Change::new(old, SolutionEvent::Deleted));
         written(self.store.delete::<Solutions, _>(&call, &r.name, &r.etag, delete).await)
     }
 
@@ -324,7 +320,7 @@ impl pb::opportunity_service_server::OpportunityService for Api {
         request: Request<pb::DeleteAssumptionTestRequest>,
     ) -> Result<Response<pb::AssumptionTest>, Status> {
         let (call, r) = open(request)?;
-        let delete = async |write: &mut Write, old| delete(write, old, AssumptionTestEvent::Deleted).await;
+        let delete = async |_: &mut Write, old| Ok(Change::new(old, AssumptionTestEvent::Deleted));
         written(self.store.delete::<AssumptionTests, _>(&call, &r.name, &r.etag, delete).await)
     }
 

@@ -11,9 +11,7 @@ use waymark_rpc::{answer, batch_rows, open, or_status, parse, required, written}
 use waymark_store::{Batch, Error, ListQuery, Write};
 
 use super::{Api, change};
-use crate::store::{
-    Insights, Interviews, Participants, Studies, assess_insight, delete, record_interview, update_interview,
-};
+use crate::store::{Insights, Interviews, Participants, Studies, assess_insight, record_interview, update_interview};
 
 #[tonic::async_trait]
 impl pb::research_service_server::ResearchService for Api {
@@ -68,7 +66,7 @@ impl pb::research_service_server::ResearchService for Api {
 
     async fn delete_study(&self, request: Request<pb::DeleteStudyRequest>) -> Result<Response<pb::Study>, Status> {
         let (call, r) = open(request)?;
-        let delete = async |write: &mut Write, old| delete(write, old, StudyEvent::Deleted).await;
+        let delete = async |_: &mut Write, old| Ok(Change::new(old, StudyEvent::Deleted));
         written(self.store.delete::<Studies, _>(&call, &r.name, &r.etag, delete).await)
     }
 
@@ -175,7 +173,7 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::DeleteParticipantRequest>,
     ) -> Result<Response<pb::Participant>, Status> {
         let (call, r) = open(request)?;
-        let delete = async |write: &mut Write, old| delete(write, old, ParticipantEvent::Deleted).await;
+        let delete = async |_: &mut Write, old| Ok(Change::new(old, ParticipantEvent::Deleted));
         written(self.store.delete::<Participants, _>(&call, &r.name, &r.etag, delete).await)
     }
 
@@ -260,7 +258,7 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::DeleteInterviewRequest>,
     ) -> Result<Response<pb::Interview>, Status> {
         let (call, r) = open(request)?;
-        let delete = async |write: &mut Write, old| delete(write, old, InterviewEvent::Deleted).await;
+        let delete = async |_: &mut Write, old| Ok(Change::new(old, InterviewEvent::Deleted));
         written(self.store.delete::<Interviews, _>(&call, &r.name, &r.etag, delete).await)
     }
 
@@ -332,7 +330,7 @@ impl pb::research_service_server::ResearchService for Api {
         request: Request<pb::DeleteInsightRequest>,
     ) -> Result<Response<pb::Insight>, Status> {
         let (call, r) = open(request)?;
-        let delete = async |write: &mut Write, old| delete(write, old, InsightEvent::Deleted).await;
+        let delete = async |_: &mut Write, old| Ok(Change::new(old, InsightEvent::Deleted));
         written(self.store.delete::<Insights, _>(&call, &r.name, &r.etag, delete).await)
     }
 

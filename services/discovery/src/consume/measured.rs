@@ -34,9 +34,8 @@ pub(super) async fn measured(write: &mut Write, outcome: &metrics::Outcome, lear
     let mut opportunities = opportunities(write, outcome).await?;
     if opportunities.is_empty() {
         // An earlier measurement of the same outcome may have opened one.
-        let all = write.all::<Opportunities>().await?;
-        let told = all.into_iter().filter(|o| o.learnings.iter().any(|known| known.outcome == learning.outcome));
-        opportunities.extend(told.map(|opportunity| opportunity.meta.name));
+        let told = write.referrers::<Opportunities>(&learning.outcome, &["learnings.outcome"]).await?;
+        opportunities.extend(told.into_iter().map(|opportunity| opportunity.meta.name));
     }
     if opportunities.is_empty() && learning.verdict == Verdict::Missed {
         return open(write, outcome, learning).await;

@@ -29,9 +29,8 @@ pub(super) async fn cite_or_open(
     sighting: Sighting,
     root: impl AsyncFnOnce(&mut Write) -> Result<String, Error>,
 ) -> Result<(), Error> {
-    let mut resting = write.all::<Opportunities>().await?;
-    resting
-        .retain(|o| o.pruning.is_none() && o.evidence.iter().any(|evidence| evidence.target == sighting.seen.target));
+    let mut resting = write.referrers::<Opportunities>(&sighting.seen.target, &["evidence.target"]).await?;
+    resting.retain(|opportunity| opportunity.pruning.is_none());
     if resting.is_empty() {
         let parent_node = root(write).await?;
         return open(write, &sighting, parent_node);

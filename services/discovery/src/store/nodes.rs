@@ -1,38 +1,24 @@
-//! Nodes of trees before they are saved: their place and their evidence are looked up for the rules.
+//! Nodes of trees before they are saved: their place is looked up for the rules.
 
 use waymark_domain::Change;
-use waymark_domain::discovery::reference::check_targets;
 use waymark_domain::discovery::{
     AssumptionTest, AssumptionTestEvent, Opportunity, OpportunityEvent, ParentNode, Solution, SolutionEvent, Tree,
 };
 use waymark_store::{Error, Write};
 
-use super::references::existing;
 use super::{Opportunities, Outcomes, Solutions};
 
-/// Places an opportunity that is new in its tree, hence has nothing below it, with its place and evidence looked up.
+/// Places an opportunity that is new in its tree, hence has nothing below it, with its place looked up.
 pub async fn place_opportunity(
     write: &mut Write,
     opportunity: Opportunity,
     event: OpportunityEvent,
 ) -> Result<Change<Opportunity>, Error> {
     above(write, &opportunity.parent_node).await?.place_opportunity(&opportunity).map_err(Error::rule)?;
-    revise_opportunity(write, opportunity, event).await
-}
-
-/// Revises an opportunity that stays where it is, with its evidence looked up.
-pub async fn revise_opportunity(
-    write: &mut Write,
-    opportunity: Opportunity,
-    event: OpportunityEvent,
-) -> Result<Change<Opportunity>, Error> {
-    let targets = || opportunity.evidence.iter().map(|e| &e.target);
-    let existing = existing(write, targets()).await?;
-    check_targets("evidence", opportunity.meta.name.workspace(), targets(), &existing).map_err(Error::rule)?;
     Ok(Change::new(opportunity, event))
 }
 
-/// Places a solution that is new in its tree, with its place and evidence looked up.
+/// Places a solution that is new in its tree, with its place looked up.
 pub async fn place_solution(
     write: &mut Write,
     solution: Solution,
@@ -40,18 +26,6 @@ pub async fn place_solution(
 ) -> Result<Change<Solution>, Error> {
     let opportunity = write.find::<Opportunities>(&solution.opportunity).await?;
     Tree::new([], opportunity, [], []).place_solution(&solution).map_err(Error::rule)?;
-    revise_solution(write, solution, event).await
-}
-
-/// Revises a solution that stays where it is, with its evidence looked up.
-pub async fn revise_solution(
-    write: &mut Write,
-    solution: Solution,
-    event: SolutionEvent,
-) -> Result<Change<Solution>, Error> {
-    let targets = || solution.risk_evidence.iter().flat_map(|r| &r.evidence).map(|e| &e.target);
-    let existing = existing(write, targets()).await?;
-    check_targets("risk_evidence", solution.meta.name.workspace(), targets(), &existing).map_err(Error::rule)?;
     Ok(Change::new(solution, event))
 }
 

@@ -9,7 +9,6 @@ use waymark_domain::{Change, Name};
 use waymark_proto::discovery::v1 as pb;
 use waymark_store::{Error, Write};
 
-use super::references::existing;
 use super::{Insights, Interviews, Participants, Studies};
 
 /// Records an interview, with what it refers to looked up.
@@ -32,9 +31,7 @@ pub async fn update_interview(
 ) -> Result<pb::Interview, Error> {
     let mut weighed = None;
     let revise = async |write: &mut Write, old: Interview, revised: Interview| {
-        let (target, insights) = (name.full(), write.all::<Insights>().await?);
-        let cites = |insight: &Insight| insight.evidence.iter().any(|e| e.target == target);
-        let citing: Vec<_> = insights.into_iter().filter(cites).collect();
+        let citing = write.referrers::<Insights>(&name.full(), &["evidence.target"]).await?;
         revised.check_cited(citing.iter().flat_map(|insight| insight.citations_of(name))).map_err(Error::rule)?;
         let change = record_interview(write, revised, InterviewEvent::Updated).await?;
         let revised = change.state();
@@ -48,7 +45,7 @@ pub async fn update_interview(
     Ok(message)
 }
 
-/// Assesses an insight, with its evidence looked up.
+/// Assesses an insight, with the interviews it cites looked up.
 pub async fn assess_insight(
     write: &mut Write,
     insight: Insight,
@@ -56,9 +53,7 @@ pub async fn assess_insight(
 ) -> Result<Change<Insight>, Error> {
     let mut interviews = BTreeMap::new();
     read_cited(write, &insight, &mut interviews).await?;
-    let others = insight.evidence.iter().filter(|e| e.interview().is_none());
-    let existing = existing(write, others.map(|e| &e.target)).await?;
-    insight.assess(&interviews, &existing, event, write.now()).map_err(Error::rule)
+    insight.assess(&interviews, event, write.now()).map_err(Error::rule)
 }
 
 /// Works the strength of insights out again after an interview that they cite was revised.

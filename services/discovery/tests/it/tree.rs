@@ -274,7 +274,7 @@ async fn a_solution_is_validated_when_its_four_risks_are_answered() {
         let unknown = pb::RiskEvidence { evidence: vec![link("insights/unknown")], ..entry(Risk::Value) };
         let wrong = pb::Solution { risk_evidence: vec![unknown], ..backed.clone() };
         let update = |solution| pb::UpdateSolutionRequest { solution: Some(solution), ..Default::default() };
-        assert_eq!(refusal(d.trees.update_solution(update(wrong)).await).2["field"], "risk_evidence");
+        assert_eq!(refusal(d.trees.update_solution(update(wrong)).await).2["field"], "risk_evidence.evidence.target");
         d.trees.update_solution(update(backed)).await.unwrap();
         assert!(d.trees.assess_risks(assess).await.unwrap().into_inner().ready);
         let validated = d.trees.validate_solution(validate.clone()).await.unwrap().into_inner();

@@ -19,7 +19,7 @@ use crate::store::{Metrics, Predictions, live};
 
 /// All predictions about a metric.
 async fn about(write: &mut Write, metric: &Name<Metric>) -> Result<Vec<Prediction>, Error> {
-    write.all_where::<Predictions>("metric", &metric.full().to_string(), u32::MAX).await
+    write.referrers::<Predictions>(&metric.full(), &["metric"]).await
 }
 
 #[tonic::async_trait]

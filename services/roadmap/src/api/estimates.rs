@@ -9,13 +9,12 @@ use waymark_rpc::{self as rpc, batch_rows, parse, required};
 use waymark_store::{Error, ListQuery, Write, resource};
 
 use super::Api;
-use crate::store::{Estimates, Initiatives, PriorityRanking};
+use crate::store::{Estimates, PriorityRanking};
 
 type Answer = Result<Response<pb::Estimate>, Status>;
 
-/// Signs a new estimate by its caller; its initiative must exist.
+/// Signs a new estimate by its caller.
 async fn sign(write: &mut Write, estimate: Estimate) -> Result<Change<Estimate>, Error> {
-    write.require::<Initiatives>("estimate.initiative", &estimate.initiative).await?;
     Ok(Change::new(estimate.signed(write.actor(), write.now()), EstimateEvent::Created))
 }
 
@@ -122,10 +121,7 @@ impl PrioritizationService for Api {
         let workspace = name.workspace().clone();
         let undelete = async move |write: &mut Write| {
             let ranking = PriorityRanking::read(write).await?;
-            let decide = async |write: &mut Write, estimate: Estimate| {
-                write.require::<Initiatives>("estimate.initiative", &estimate.initiative).await?;
-                Ok(Change::new(estimate, EstimateEvent::Undeleted))
-            };
+            let decide = async |_: &mut Write, estimate| Ok(Change::new(estimate, EstimateEvent::Undeleted));
             let undeleted = write.undelete::<Estimates, _>(&name, &r.etag, decide).await?;
             let estimate = resource::<Estimates>(undeleted.clone())?;
             ranking.announce(write, vec![(estimate, "estimate undeleted".to_owned())]).await?;

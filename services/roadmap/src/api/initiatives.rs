@@ -1,11 +1,10 @@
 //! Initiatives: the standard methods, the state methods and dependencies. The roadmap they make is in `roadmap`.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use tonic::{Request, Response, Status};
-use waymark_domain::roadmap::{Declining, Dependencies, Horizon, Initiative};
-use waymark_domain::{Name, Violations};
+use waymark_domain::roadmap::{Declining, Horizon, Initiative, InitiativeEvent};
+use waymark_domain::{Change, Name, Violations};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapService;
@@ -13,7 +12,7 @@ use waymark_rpc::{self as rpc, batch_rows, parse};
 use waymark_store::{Batch, Error, ListQuery, Write};
 
 use super::Api;
-use crate::store::{Initiatives, propose, require_product};
+use crate::store::Initiatives;
 
 type Answer = Result<Response<pb::Initiative>, Status>;
 
@@ -40,15 +39,9 @@ impl RoadmapService for Api {
 
     async fn create_initiative(&self, request: Request<pb::CreateInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let (parent, id, message) = (&r.parent, &r.initiative_id, r.initiative);
-        // One that belongs to no product needs nothing to be there.
-        let apart = message.as_ref().is_some_and(|initiative| initiative.product.is_empty());
-        rpc::written(if apart {
-            let propose = |initiative: Initiative| Ok::<_, Infallible>(initiative.propose());
-            self.store.create_blind::<Initiatives, _>(&call, parent, id, message, propose).await
-        } else {
-            self.store.create::<Initiatives, _>(&call, parent, id, message, propose).await
-        })
+        let propose = |initiative: Initiative| Ok::<_, Infallible>(initiative.propose());
+        let (parent, id) = (&r.parent, &r.initiative_id);
+        rpc::written(self.store.create_blind::<Initiatives, _>(&call, parent, id, r.initiative, propose).await)
     }
 
     async fn batch_create_initiatives(
@@ -60,6 +53,7 @@ impl RoadmapService for Api {
         let rows = rpc::or_status(batch_rows(&r.parent, r.requests, row))?;
         let reply =
             |batch: Batch<_>| pb::BatchCreateInitiativesResponse { initiatives: batch.items, failures: batch.failures };
+        let propose = async |_: &mut Write, initiative: Initiative| Ok(initiative.propose());
         let created =
             self.store.batch_create::<Initiatives, _, _>(&call, &r.parent, rows, r.partial, propose, reply).await;
         rpc::written(created)
@@ -67,31 +61,19 @@ impl RoadmapService for Api {
 
     async fn update_initiative(&self, request: Request<pb::UpdateInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let revise = async |write: &mut Write, old: Initiative, new: Initiative| {
-            if new.product != old.product {
-                require_product(write, &new).await?;
-            }
-            new.revise(&old).map_err(Error::rule)
-        };
+        let revise = async |_: &mut Write, old: Initiative, new: Initiative| new.revise(&old).map_err(Error::rule);
         rpc::written(self.store.update::<Initiatives, _>(&call, r.initiative, r.update_mask, revise).await)
     }
 
     async fn delete_initiative(&self, request: Request<pb::DeleteInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let delete = async |write: &mut Write, initiative: Initiative| {
-            let graph: Dependencies = write.all::<Initiatives>().await?.iter().collect();
-            initiative.delete(&graph).map_err(Error::rule)
-        };
+        let delete = async |_: &mut Write, initiative| Ok(Change::new(initiative, InitiativeEvent::Deleted));
         rpc::written(self.store.delete::<Initiatives, _>(&call, &r.name, &r.etag, delete).await)
     }
 
     async fn undelete_initiative(&self, request: Request<pb::UndeleteInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let undelete = async |write: &mut Write, initiative: Initiative| {
-            require_product(write, &initiative).await?;
-            let live: BTreeSet<_> = write.all::<Initiatives>().await?.into_iter().map(|i| i.meta.name).collect();
-            initiative.undelete(|name| live.contains(name)).map_err(Error::rule)
-        };
+        let undelete = async |_: &mut Write, initiative| Ok(Change::new(initiative, InitiativeEvent::Undeleted));
         rpc::written(self.store.undelete::<Initiatives, _>(&call, &r.name, &r.etag, undelete).await)
     }
 
@@ -169,11 +151,8 @@ impl RoadmapService for Api {
     async fn add_dependency(&self, request: Request<pb::AddDependencyRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
         let dependency: Name<Initiative> = rpc::or_status(parse("dependency", &r.dependency))?;
-        let add = async |write: &mut Write, initiative: Initiative| {
-            write.require::<Initiatives>("dependency", &dependency).await?;
-            let graph: Dependencies = write.all::<Initiatives>().await?.iter().collect();
-            initiative.add_dependency(dependency, &graph).map_err(Error::rule)
-        };
+        let add =
+            async |_: &mut Write, initiative: Initiative| initiative.add_dependency(dependency).map_err(Error::rule);
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, add).await)
     }
 

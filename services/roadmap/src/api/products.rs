@@ -8,10 +8,10 @@ use waymark_domain::roadmap::{Product, ProductEvent};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::strategy_service_server::StrategyService;
 use waymark_rpc::{self as rpc, batch_rows};
-use waymark_store::{Batch, Error, ListQuery, Write};
+use waymark_store::{Batch, ListQuery, Write};
 
 use super::Api;
-use crate::store::{Initiatives, Products};
+use crate::store::Products;
 
 #[tonic::async_trait]
 impl StrategyService for Api {
@@ -67,16 +67,7 @@ impl StrategyService for Api {
         request: Request<pb::DeleteProductRequest>,
     ) -> Result<Response<pb::Product>, Status> {
         let (call, r) = rpc::open(request)?;
-        let delete = async |write: &mut Write, product: Product| {
-            let initiatives = write.all::<Initiatives>().await?;
-            let name = &product.meta.name;
-            match initiatives.iter().find(|initiative| initiative.product.as_ref() == Some(name)) {
-                None => Ok(Change::new(product, ProductEvent::Deleted)),
-                Some(referrer) => {
-                    Err(Error::InUse { resource: name.to_string(), referrer: referrer.meta.name.to_string() })
-                }
-            }
-        };
+        let delete = async |_: &mut Write, product| Ok(Change::new(product, ProductEvent::Deleted));
         rpc::written(self.store.delete::<Products, _>(&call, &r.name, &r.etag, delete).await)
     }
 

@@ -1,12 +1,10 @@
-//! The table of initiatives and how one comes into it.
+//! The table of initiatives.
 
+use waymark_domain::WorkspaceId;
 use waymark_domain::roadmap::Initiative;
-use waymark_domain::{Change, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Column, Columns, Error, Store, Table, Write, resource};
-
-use super::Products;
+use waymark_store::{Column, Columns, Error, Store, Table, resource};
 
 /// Initiatives.
 pub struct Initiatives;
@@ -24,20 +22,6 @@ impl Table for Initiatives {
         Column::time("commit_time", |i| i.state.commitment().map(|c| c.time)),
         Column::time("ship_time", |i| i.state.ship_time()),
     ];
-}
-
-/// Proposes a new initiative; its product must exist.
-pub async fn propose(write: &mut Write, initiative: Initiative) -> Result<Change<Initiative>, Error> {
-    require_product(write, &initiative).await?;
-    Ok(initiative.propose())
-}
-
-/// Refuses an initiative of a product that does not exist.
-pub async fn require_product(write: &mut Write, initiative: &Initiative) -> Result<(), Error> {
-    match &initiative.product {
-        Some(product) => write.require::<Products>("initiative.product", product).await,
-        None => Ok(()),
-    }
 }
 
 /// The initiatives that are still to be decided on or built.

@@ -5,6 +5,7 @@
 mod consume;
 mod estimates;
 mod lifecycle;
+mod links;
 mod plan;
 
 use tonic::transport::{Channel, Endpoint};

@@ -96,11 +96,7 @@ fn full_name(method: &Method, text: &str, settings: &Settings) -> Result<String>
         return Ok(text.to_owned());
     }
     let stated = method.descriptor.input().get_field_by_name("name").and_then(|field| options().reference(&field));
-    let own = method.resource.as_ref().map(|resource| Reference {
-        collections: vec![resource.collection.clone()],
-        service: String::new(),
-        required: true,
-    });
+    let own = method.resource.as_ref().map(|resource| Reference::local(&resource.collection));
     let full = match stated.or(own) {
         Some(reference) => names::expand(text, &reference, settings.workspace()?),
         None if text.contains('/') => format!("{}/{text}", settings.parent()?),

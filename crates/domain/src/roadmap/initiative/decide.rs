@@ -6,7 +6,7 @@ use super::{
     ActualOutcome, Commitment, Decline, Horizon, Initiative, InitiativeError, InitiativeEvent as Event,
     InitiativeState as State, Pause, RankChange, Shipment, Start, Underway, Waiver,
 };
-use crate::roadmap::{Dependencies, TargetInterval};
+use crate::roadmap::TargetInterval;
 use crate::{Change, Evidence, Name, Risk};
 
 type Decision = Result<Change<Initiative>, InitiativeError>;
@@ -200,13 +200,9 @@ impl Initiative {
         Ok(Change::new(Self { state, ..self }, Event::Resumed))
     }
 
-    /// Waits for `dependency`, unless that one waits for this one already. `graph` holds the dependencies of the
-    /// workspace.
-    pub fn add_dependency(mut self, dependency: Name<Self>, graph: &Dependencies) -> Decision {
+    /// Waits for `dependency`.
+    pub fn add_dependency(mut self, dependency: Name<Self>) -> Decision {
         self.must_be_open("AddDependency")?;
-        if let Some(cycle) = graph.cycle(&self.meta.name, &dependency) {
-            return Err(InitiativeError::Cycle { cycle });
-        }
         if !self.dependencies.insert(dependency.clone()) {
             return Err(InitiativeError::AlreadyDepends { resource: self.meta.name, dependency });
         }
@@ -219,22 +215,6 @@ impl Initiative {
             return Err(InitiativeError::NotDependent { resource: self.meta.name, dependency });
         }
         Ok(Change::new(self, Event::DependencyRemoved))
-    }
-
-    /// Deletes it, unless another one waits for it.
-    pub fn delete(self, graph: &Dependencies) -> Decision {
-        if let Some(referrer) = graph.dependents(&self.meta.name).next() {
-            return Err(InitiativeError::InUse { resource: self.meta.name.clone(), referrer: referrer.clone() });
-        }
-        Ok(Change::new(self, Event::Deleted))
-    }
-
-    /// Takes a deletion back, unless what it waits for was deleted meanwhile.
-    pub fn undelete(self, exists: impl Fn(&Name<Self>) -> bool) -> Decision {
-        if let Some(gone) = self.dependencies.iter().find(|d| !exists(d)) {
-            return Err(InitiativeError::ReferenceNotFound { field: "dependencies", resource: gone.to_string() });
-        }
-        Ok(Change::new(self, Event::Undeleted))
     }
 
     /// Records that an estimate moved it in the order.

@@ -26,12 +26,6 @@ pub enum InitiativeError {
         /// The open ones.
         risks: Vec<Risk>,
     },
-    /// The dependency would close a cycle.
-    #[error("the dependency would close a cycle: {}", path(cycle))]
-    Cycle {
-        /// From the dependent over the dependency back to the dependent.
-        cycle: Vec<Name<Initiative>>,
-    },
     /// It already waits for that one.
     #[error("{resource} depends on {dependency} already")]
     AlreadyDepends {
@@ -47,22 +41,6 @@ pub enum InitiativeError {
         resource: Name<Initiative>,
         /// What it does not wait for.
         dependency: Name<Initiative>,
-    },
-    /// Another initiative waits for it.
-    #[error("{referrer} depends on {resource}: remove the dependency first")]
-    InUse {
-        /// The initiative.
-        resource: Name<Initiative>,
-        /// One that waits for it.
-        referrer: Name<Initiative>,
-    },
-    /// Something it refers to does not exist.
-    #[error("{field} refers to {resource}, which does not exist")]
-    ReferenceNotFound {
-        /// The field that refers.
-        field: &'static str,
-        /// What it refers to.
-        resource: String,
     },
     /// What is changed by a method of its own.
     #[error("{field} is not changed by an update: call {method}")]
@@ -87,21 +65,14 @@ fn list(risks: &[Risk]) -> String {
     risks.iter().map(Risk::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn path(cycle: &[Name<Initiative>]) -> String {
-    cycle.iter().map(Name::to_string).collect::<Vec<_>>().join(" -> ")
-}
-
 impl Failure for InitiativeError {
     fn kind(&self) -> FailureKind {
         match self {
             Self::OwnMethod { .. } | Self::ReviewInPast(_) => FailureKind::Invalid,
             Self::State { .. }
             | Self::RisksOpen { .. }
-            | Self::Cycle { .. }
             | Self::AlreadyDepends { .. }
             | Self::NotDependent { .. }
-            | Self::InUse { .. }
-            | Self::ReferenceNotFound { .. }
             | Self::PredictionFixed { .. } => FailureKind::Refused,
         }
     }
@@ -110,9 +81,6 @@ impl Failure for InitiativeError {
         match self {
             Self::State { .. } => Reason::StateConflict,
             Self::RisksOpen { .. } => Reason::RisksOpen,
-            Self::Cycle { .. } => Reason::Cycle,
-            Self::InUse { .. } => Reason::ResourceInUse,
-            Self::ReferenceNotFound { .. } => Reason::ReferenceNotFound,
             Self::OwnMethod { .. } | Self::ReviewInPast(_) => Reason::InvalidField,
             Self::AlreadyDepends { .. } | Self::NotDependent { .. } | Self::PredictionFixed { .. } => {
                 Reason::RuleViolated
@@ -130,13 +98,6 @@ impl Failure for InitiativeError {
                 ]
             }
             Self::RisksOpen { resource, risks } => vec![("resource", resource.to_string()), ("risks", list(risks))],
-            Self::Cycle { cycle } => vec![("cycle", path(cycle))],
-            Self::InUse { resource, referrer } => {
-                vec![("resource", resource.to_string()), ("referrer", referrer.to_string())]
-            }
-            Self::ReferenceNotFound { field, resource } => {
-                vec![("field", (*field).to_owned()), ("resource", resource.clone())]
-            }
             Self::AlreadyDepends { .. } => vec![("rule", "one_dependency_each".to_owned())],
             Self::NotDependent { .. } => vec![("rule", "dependency_exists".to_owned())],
             Self::PredictionFixed { .. } => vec![("rule", "prediction_fixed_at_commit".to_owned())],
@@ -155,10 +116,7 @@ impl Failure for InitiativeError {
                 })
                 .collect(),
             Self::State { .. } => one("state"),
-            Self::Cycle { .. } | Self::AlreadyDepends { .. } | Self::NotDependent { .. } | Self::InUse { .. } => {
-                one("dependencies")
-            }
-            Self::ReferenceNotFound { field, .. } => one(field),
+            Self::AlreadyDepends { .. } | Self::NotDependent { .. } => one("dependencies"),
             Self::OwnMethod { field, .. } => one(&format!("initiative.{field}")),
             Self::PredictionFixed { .. } => one("expected_outcome"),
             Self::ReviewInPast(_) => one("review_date"),

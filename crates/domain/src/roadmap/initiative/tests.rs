@@ -4,7 +4,6 @@ use chrono::{TimeDelta, TimeZone};
 use proptest::prelude::*;
 
 use super::*;
-use crate::roadmap::Dependencies;
 use crate::{Failure, Reason, Resource};
 
 pub(crate) fn initiative(id: &str) -> Initiative {
@@ -232,24 +231,12 @@ fn a_review_is_not_in_the_past() {
 }
 
 #[test]
-fn dependencies_are_added_once_and_guard_deletion() {
-    let (a, b) = (initiative("a"), initiative("b"));
-    let graph: Dependencies = [&a, &b].into_iter().collect();
-    let a = a.add_dependency(b.meta.name.clone(), &graph).unwrap().into_parts().0;
-    let graph: Dependencies = [&a, &b].into_iter().collect();
-    assert!(matches!(
-        a.clone().add_dependency(b.meta.name.clone(), &graph),
-        Err(InitiativeError::AlreadyDepends { .. })
-    ));
-    let cycle = b.clone().add_dependency(a.meta.name.clone(), &graph).unwrap_err();
-    let path = "workspaces/w/initiatives/b -> workspaces/w/initiatives/a -> workspaces/w/initiatives/b";
-    assert_eq!((cycle.reason(), cycle.metadata()), (Reason::Cycle, vec![("cycle", path.to_owned())]));
-    assert_eq!(b.clone().delete(&graph).unwrap_err().reason(), Reason::ResourceInUse);
-    assert!(a.clone().delete(&graph).is_ok());
-    assert_eq!(a.clone().undelete(|_| false).unwrap_err().reason(), Reason::ReferenceNotFound);
-    assert!(a.clone().undelete(|name| *name == b.meta.name).is_ok());
-    let a = a.remove_dependency(b.meta.name.clone()).unwrap().into_parts().0;
-    assert!(matches!(a.remove_dependency(b.meta.name), Err(InitiativeError::NotDependent { .. })));
+fn dependencies_are_added_once() {
+    let b = initiative("b").meta.name;
+    let a = initiative("a").add_dependency(b.clone()).unwrap().into_parts().0;
+    assert!(matches!(a.clone().add_dependency(b.clone()), Err(InitiativeError::AlreadyDepends { .. })));
+    let a = a.remove_dependency(b.clone()).unwrap().into_parts().0;
+    assert!(matches!(a.remove_dependency(b), Err(InitiativeError::NotDependent { .. })));
 }
 
 #[test]
@@ -258,6 +245,5 @@ fn evidence_for_risks_is_added_once() {
     let initiative = initiative("a").add_risk_evidence(found.clone()).unwrap().into_parts().0;
     assert_eq!(initiative.open_risks(), [Risk::Feasibility, Risk::Viability]);
     assert_eq!(initiative.risks[&Risk::Value].evidence.len(), 1);
-    assert!(initiative.rests_on(&evidence("x").target));
     assert_eq!(initiative.add_risk_evidence(found), None);
 }

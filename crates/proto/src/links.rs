@@ -1,0 +1,100 @@
+//! What resources refer to, as the contract declares it: the fields of each resource that hold names, those of the
+//! messages within it included.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use waymark_domain::name::NameError;
+use waymark_domain::{AnyName, FullName};
+
+use crate::{descriptors, options};
+
+/// A field that refers to resources.
+#[derive(Debug)]
+pub struct LinkField {
+    /// Its path in the resource, such as `dependencies` or `risks.evidence.target`.
+    pub path: &'static str,
+    /// The service that keeps what is referred to, `*` for any; empty where names are those of the same service.
+    pub service: &'static str,
+    /// Whether what is referred to may be deleted: the reference stays and leads nowhere.
+    pub keeps: bool,
+    /// Whether it may refer to what does not exist.
+    pub unverified: bool,
+    /// Whether following it from resource to resource never leads back.
+    pub acyclic: bool,
+}
+
+impl LinkField {
+    /// What a value of the field, of a resource of `service`, refers to.
+    pub fn target(&self, service: &str, value: &str) -> Result<FullName, NameError> {
+        if self.service.is_empty() {
+            let name: AnyName = value.parse()?;
+            return Ok(FullName { service: service.to_owned(), name });
+        }
+        value.parse()
+    }
+}
+
+/// The table that keeps a collection: `assumption_tests` keeps `assumptionTests`. `None` for a collection that the
+/// contract does not have.
+pub fn table(collection: &str) -> Option<&'static str> {
+    static TABLES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+        let resources = descriptors().all_messages().filter_map(|message| options().resource(&message));
+        resources.map(|resource| (resource.collection.clone(), snake(&resource.collection))).collect()
+    });
+    TABLES.get(collection).map(String::as_str)
+}
+
+fn snake(camel: &str) -> String {
+    let mut text = String::with_capacity(camel.len() + 2);
+    for c in camel.chars() {
+        if c.is_ascii_uppercase() {
+            text.push('_');
+        }
+        text.push(c.to_ascii_lowercase());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ResourceMessage as _;
+    use crate::common::v1::Evidence;
+    use crate::roadmap::v1 as pb;
+
+    #[test]
+    fn what_a_resource_refers_to_is_found_wherever_it_stands() {
+        let evidence = |id: &str| Evidence {
+            target: format!("//discovery.waymark.dev/workspaces/w/insights/{id}"),
+            note: String::new(),
+        };
+        let initiative = pb::Initiative {
+            product: "workspaces/w/products/p".into(),
+            dependencies: vec!["workspaces/w/initiatives/a".into(), "workspaces/w/initiatives/b".into()],
+            evidence: vec![evidence("i")],
+            risks: vec![pb::RiskAssessment { evidence: vec![evidence("j")], ..Default::default() }],
+            ..Default::default()
+        };
+        let mut found = Vec::new();
+        initiative.links(&mut |field, value| {
+            let target = field.target("roadmap", value).unwrap();
+            found.push(format!("{} {}/{}", field.path, target.service, target.name.id));
+        });
+        let expected = [
+            "product roadmap/p",
+            "evidence.target discovery/i",
+            "risks.evidence.target discovery/j",
+            "dependencies roadmap/a",
+            "dependencies roadmap/b",
+        ];
+        assert_eq!(found, expected);
+        assert!(pb::Product::LINKS.is_empty());
+    }
+
+    #[test]
+    fn collections_have_tables() {
+        assert_eq!(table("assumptionTests"), Some("assumption_tests"));
+        assert_eq!(table("secrets"), None);
+    }
+}

@@ -1,0 +1,223 @@
+//! What follows from links, for every resource alike: that what is referred to exists, that nothing is deleted which
+//! others need, that no chain of references leads back to its beginning, and who refers to a resource. What a write does
+//! is looked at once, at its end: so resources of one write may refer to one another, whichever comes first.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use sea_orm::DbErr;
+use sea_orm::sea_query::{
+    CommonTableExpression, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, UnionType, WithClause,
+};
+use waymark_domain::{AnyName, FullName, Resource, WorkspaceId};
+use waymark_proto::ResourceMessage;
+use waymark_proto::links::table;
+
+use crate::links::{Integrity, Target, key, of};
+use crate::{Error, Table, Write, resource};
+
+impl Write {
+    /// Live resources of `T` that refer to `target` by a field at one of the `paths`, in order of id.
+    pub async fn referrers<T: Table>(
+        &mut self,
+        target: &FullName,
+        paths: &[&'static str],
+    ) -> Result<Vec<T::Resource>, Error> {
+        debug_assert!(paths.iter().all(|path| T::Message::LINKS.iter().any(|link| link.path == *path)), "{paths:?}");
+        if target.name.workspace != *self.workspace() {
+            return Ok(Vec::new());
+        }
+        let prefix = format!("{}/", T::Resource::COLLECTION);
+        // PostgreSQL has the function for this type of integers alone; a collection has a short name.
+        let id = Func::cust("substr").arg(Expr::col("referrer")).arg(prefix.len() as i32 + 1);
+        let mut referring = links(self.workspace());
+        referring.expr(id).and_where(Expr::col("target").eq(key(T::Resource::SERVICE, target)));
+        // `/` is followed by `0`: all that begins with the collection and a slash.
+        let beyond = format!("{}0", T::Resource::COLLECTION);
+        referring.and_where(Expr::col("referrer").gte(prefix)).and_where(Expr::col("referrer").lt(beyond));
+        referring.and_where(Expr::col("field").is_in(paths.iter().copied()));
+        let mut select = resource::bodies::<T>(self.workspace().id());
+        select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col("id").in_subquery(referring));
+        select.order_by("id", Order::Asc);
+        self.resources::<T>(select).await
+    }
+
+    /// Looks at what the write did, once its rows are sent.
+    pub(crate) async fn keep_integrity(&mut self, integrity: Integrity) -> Result<(), Error> {
+        let Integrity { referred, deleted, chained } = integrity;
+        self.must_exist(&referred).await?;
+        self.must_not_be_needed(&deleted).await?;
+        // Nothing leads back to what is new, unless this write made it refer there.
+        let targets: BTreeSet<&String> = chained.iter().map(|(_, _, to)| to).collect();
+        for (field, from, to) in &chained {
+            if !self.creates(from) || targets.contains(from) {
+                self.must_not_lead_back(field, from, to).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses, of resources that are to be created, those that refer to what does not exist. They may refer to one
+    /// another.
+    pub(crate) async fn refuse_dangling<T: Table>(
+        &mut self,
+        fresh: &mut [Result<T::Resource, Error>],
+    ) -> Result<(), Error> {
+        let mut referred = Vec::with_capacity(fresh.len());
+        for one in fresh.iter_mut() {
+            let mut integrity = Integrity::default();
+            if let Ok(resource) = one {
+                let name = resource.meta().name.any();
+                let links = of::<T>(&T::Message::from(resource))?;
+                let wrong = links.values().try_for_each(|link| integrity.refers(T::Resource::SERVICE, &name, link));
+                if let Err(error) = wrong {
+                    *one = Err(error);
+                }
+            }
+            referred.push(integrity.referred);
+        }
+        let live = self.live(referred.iter().flat_map(BTreeMap::keys)).await?;
+        // What was refused is not there for the others.
+        loop {
+            let own = fresh.iter().flatten().map(|resource| resource.meta().name.id().to_string());
+            let own: BTreeSet<Target> = own.map(|id| (T::Resource::COLLECTION.to_owned(), id)).collect();
+            let mut refused = false;
+            for (one, referred) in fresh.iter_mut().zip(&referred).filter(|(one, _)| one.is_ok()) {
+                if let Some((target, field)) = referred.iter().find(|(t, _)| !live.contains(t) && !own.contains(t)) {
+                    *one = Err(self.missing(target, field));
+                    refused = true;
+                }
+            }
+            if !refused {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn must_exist(&mut self, referred: &BTreeMap<Target, &'static str>) -> Result<(), Error> {
+        let live = self.live(referred.keys()).await?;
+        match referred.iter().find(|(target, _)| !live.contains(target)) {
+            Some((target, field)) => Err(self.missing(target, field)),
+            None => Ok(()),
+        }
+    }
+
+    fn missing(&self, (collection, id): &Target, field: &'static str) -> Error {
+        Error::Reference { field, resource: format!("{}/{collection}/{id}", self.workspace()) }
+    }
+
+    /// Those of the targets that exist and are not deleted.
+    async fn live<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) -> Result<BTreeSet<Target>, Error> {
+        let mut collections: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (collection, id) in targets {
+            collections.entry(collection).or_default().push(id);
+        }
+        let mut select: Option<SelectStatement> = None;
+        for (collection, ids) in collections {
+            // In a collection that there is not, nothing is.
+            let Some(table) = table(collection) else { continue };
+            let mut live = Query::select();
+            live.expr(Expr::val(collection).cast_as("text")).column("id").from(table);
+            live.and_where(Expr::col("workspace").eq(self.workspace().id())).and_where(Expr::col("id").is_in(ids));
+            live.and_where(Expr::col("delete_time").is_null());
+            select = Some(match select {
+                Some(mut all) => all.union(UnionType::All, live).take(),
+                None => live,
+            });
+        }
+        let Some(select) = select else { return Ok(BTreeSet::new()) };
+        let rows = self.rows(&select).await?;
+        Ok(rows
+            .iter()
+            .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
+            .collect::<Result<_, DbErr>>()?)
+    }
+
+    async fn must_not_be_needed(&mut self, deleted: &[AnyName]) -> Result<(), Error> {
+        if deleted.is_empty() {
+            return Ok(());
+        }
+        let mut select = links(self.workspace());
+        let targets = deleted.iter().map(|name| format!("{}/{}", name.collection, name.id));
+        select.columns(["target", "referrer"]).and_where(Expr::col("target").is_in(targets));
+        select.and_where(Expr::col("holds")).order_by("target", Order::Asc).order_by("referrer", Order::Asc).limit(1);
+        let Some(row) = self.rows(&select).await?.pop() else { return Ok(()) };
+        let full = |local: String| format!("{}/{local}", self.workspace());
+        Err(Error::InUse { resource: full(row.try_get_by_index(0)?), referrer: full(row.try_get_by_index(1)?) })
+    }
+
+    /// Refuses a reference from one to another that leads back by the same field.
+    async fn must_not_lead_back(&mut self, field: &str, from: &str, to: &str) -> Result<(), Error> {
+        let reached = reached(self.workspace(), field, from, to);
+        let mut back = Query::select();
+        back.column("name").from("reach").and_where(Expr::col("name").eq(from));
+        if self.rows(&back.with(reached.clone())).await?.is_empty() {
+            return Ok(());
+        }
+        let mut edges = links(self.workspace());
+        let within = Query::select().column("name").from("reach").take();
+        edges.columns(["referrer", "target"]).and_where(Expr::col("field").eq(field));
+        edges.and_where(Expr::col("referrer").in_subquery(within));
+        edges.order_by("referrer", Order::Asc).order_by("target", Order::Asc);
+        let mut next: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in self.rows(&edges.with(reached)).await? {
+            next.entry(row.try_get_by_index(0)?).or_default().push(row.try_get_by_index(1)?);
+        }
+        let full = |local: &str| format!("{}/{local}", self.workspace());
+        Err(Error::Cycle(shortest(&next, from, to).into_iter().map(full).collect()))
+    }
+}
+
+/// `from`, `to` and the fewest steps that lead back.
+fn shortest<'a>(next: &'a BTreeMap<String, Vec<String>>, from: &'a str, to: &'a str) -> Vec<&'a str> {
+    let mut before: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut queue = VecDeque::from([to]);
+    while let Some(node) = queue.pop_front().filter(|node| *node != from) {
+        for step in next.get(node).into_iter().flatten() {
+            if step != to && !before.contains_key(step.as_str()) {
+                before.insert(step, node);
+                queue.push_back(step);
+            }
+        }
+    }
+    let (mut path, mut at) = (vec![from], from);
+    while let Some(node) = before.get(at) {
+        path.push(node);
+        at = node;
+    }
+    path.push(from);
+    path.reverse();
+    path
+}
+
+/// `reach`: what the link between the two leads to by `field`, its target included.
+fn reached(workspace: &WorkspaceId, field: &str, from: &str, to: &str) -> WithClause {
+    let mut followed = Query::select();
+    followed.column(("links", "target")).from("links");
+    followed.and_where(Expr::col(("links", "workspace")).eq(workspace.id()));
+    followed.and_where(Expr::col(("links", "field")).eq(field));
+    let mut begin = followed.clone();
+    // From its row, so that it has the collation of the others.
+    begin.and_where(Expr::col("referrer").eq(from)).and_where(Expr::col("target").eq(to));
+    followed.from("reach").and_where(Expr::col(("links", "referrer")).equals(("reach", "name")));
+    begin.union(UnionType::Distinct, followed);
+    let table = CommonTableExpression::new().table_name("reach").column("name").query(begin).to_owned();
+    WithClause::new().recursive(true).cte(table).to_owned()
+}
+
+fn links(workspace: &WorkspaceId) -> SelectStatement {
+    Query::select().from("links").and_where(Expr::col("workspace").eq(workspace.id())).take()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cycle_is_told_by_its_shortest_way() {
+        let step = |from: &str, to: &[&str]| (from.to_owned(), to.iter().map(|&to| to.to_owned()).collect());
+        let next = BTreeMap::from([step("b", &["c", "a"]), step("c", &["a", "d"]), step("d", &["c"])]);
+        assert_eq!(shortest(&next, "a", "b"), ["a", "b", "a"]);
+        assert_eq!(shortest(&next, "a", "d"), ["a", "d", "c", "a"]);
+        assert_eq!(shortest(&next, "a", "a"), ["a", "a"]);
+    }
+}

@@ -1,0 +1,101 @@
+//! Links: what refers to what. Each reference of a live resource to another is a row, written with the resource; which
+//! fields refer is the contract's to say. What follows from them is in `integrity`.
+
+use std::collections::BTreeMap;
+
+use waymark_domain::{AnyName, FullName, Resource};
+use waymark_proto::ResourceMessage;
+use waymark_proto::links::LinkField;
+
+use crate::{Error, Table};
+
+/// References by field and target, as the table keeps them.
+pub(crate) type Links = BTreeMap<(&'static str, String), Link>;
+
+/// A resource of the same service and workspace, by collection and id.
+pub(crate) type Target = (String, String);
+
+/// One of them.
+pub(crate) struct Link {
+    pub field: &'static LinkField,
+    pub target: FullName,
+}
+
+/// What is to be looked at when a write has done its work.
+#[derive(Default)]
+pub(crate) struct Integrity {
+    /// What must exist, and the field that says so.
+    pub(crate) referred: BTreeMap<Target, &'static str>,
+    /// What is gone, hence must not be referred to.
+    pub(crate) deleted: Vec<AnyName>,
+    /// References that must not close a cycle: by field, from one to another.
+    pub(crate) chained: Vec<(&'static str, String, String)>,
+}
+
+/// What a live resource refers to.
+pub(crate) fn of<T: Table>(message: &T::Message) -> Result<Links, Error> {
+    let mut links = Links::new();
+    if message.standard().delete_time.is_some() {
+        return Ok(links);
+    }
+    let mut wrong = None;
+    message.links(&mut |field, value| {
+        if value.is_empty() {
+            return;
+        }
+        match field.target(T::Resource::SERVICE, value) {
+            Ok(target) => {
+                let key = key(T::Resource::SERVICE, &target);
+                links.insert((field.path, key), Link { field, target });
+            }
+            Err(error) => wrong = Some(error),
+        }
+    });
+    // Names were checked when the resource was parsed.
+    wrong.map_or(Ok(links), |error| Err(Error::bug(error)))
+}
+
+/// How a target is written in the table: `products/app`, or `//metrics/metrics/orders` in another service.
+pub(crate) fn key(service: &str, target: &FullName) -> String {
+    let AnyName { collection, id, .. } = &target.name;
+    let local = format!("{collection}/{id}");
+    if target.service == service { local } else { format!("//{}/{local}", target.service) }
+}
+
+/// Links as the statements take them: field, target, and whether the target must not be deleted.
+pub(crate) fn json(links: &Links) -> String {
+    let links = links.iter().map(|((field, target), link)| {
+        let holds = if link.field.keeps || link.field.unverified { "0" } else { "1" };
+        serde_json::json!([field, target, holds])
+    });
+    serde_json::Value::Array(links.collect()).to_string()
+}
+
+impl Integrity {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.referred.is_empty() && self.deleted.is_empty() && self.chained.is_empty()
+    }
+
+    /// Notes a reference that a resource has got.
+    pub(crate) fn refers(&mut self, service: &str, from: &AnyName, link: &Link) -> Result<(), Error> {
+        let Link { field, target } = link;
+        if target.name.workspace != from.workspace {
+            let resource = if field.service.is_empty() { target.name.to_string() } else { target.to_string() };
+            return Err(Error::Reference { field: field.path, resource });
+        }
+        if target.service != service || field.unverified {
+            return Ok(());
+        }
+        let AnyName { collection, id, .. } = &target.name;
+        self.referred.insert((collection.clone(), id.to_string()), field.path);
+        if field.acyclic {
+            self.chained.push((field.path, format!("{}/{}", from.collection, from.id), format!("{collection}/{id}")));
+        }
+        Ok(())
+    }
+
+    /// Notes that a resource is gone.
+    pub(crate) fn deletes(&mut self, name: AnyName) {
+        self.deleted.push(name);
+    }
+}

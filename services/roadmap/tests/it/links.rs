@@ -1,0 +1,151 @@
+//! What refers to what: references are looked up at the end of the write, so resources of one write may refer to one
+//! another; what is referred to is not deleted; nothing leads back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use tonic::Code;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_testkit::Engine;
+
+use super::{Fixture, SERVICE, W, initiative_name, insight, named, on_both, refusal};
+
+/// Initiatives by id, each with its product.
+fn batch(rows: &[(&str, &str)], partial: bool) -> pb::BatchCreateInitiativesRequest {
+    let row = |(id, product): &(&str, &str)| pb::CreateInitiativeRequest {
+        initiative_id: (*id).to_owned(),
+        initiative: Some(pb::Initiative { product: (*product).to_owned(), ..named(id) }),
+        ..Default::default()
+    };
+    pb::BatchCreateInitiativesRequest {
+        parent: W.into(),
+        requests: rows.iter().map(row).collect(),
+        partial,
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_batch_tells_which_row_refers_to_nothing() {
+    on_both(async |f| {
+        let product = pb::CreateProductRequest {
+            parent: W.into(),
+            product_id: "app".into(),
+            product: Some(pb::Product { display_name: "App".into(), ..Default::default() }),
+            ..Default::default()
+        };
+        let product = f.strategy().create_product(product).await.unwrap().into_inner().name;
+        let (gone, other) = (format!("{W}/products/gone"), "workspaces/other/products/app");
+        let rows = [("a", product.as_str()), ("b", &gone), ("c", other), ("d", "")];
+        let refused = f.roadmap().batch_create_initiatives(batch(&rows, false)).await.unwrap_err();
+        assert!(refused.message().contains("requests[1]") && refused.message().contains("gone"), "{refused}");
+        let answer = f.roadmap().batch_create_initiatives(batch(&rows, true)).await.unwrap().into_inner();
+        let failed: Vec<_> = answer.failures.iter().map(|(index, failure)| (*index, failure.reason.as_str())).collect();
+        assert_eq!(failed, [(1, "REFERENCE_NOT_FOUND"), (2, "INVALID_FIELD")]);
+
+        let delete = |name: &str| pb::DeleteProductRequest { name: name.to_owned(), ..Default::default() };
+        let refused = f.strategy().delete_product(delete(&product)).await.unwrap_err();
+        assert!(refused.message().contains(&initiative_name("a")), "the referrer is named: {refused}");
+        let a = pb::DeleteInitiativeRequest { name: initiative_name("a"), ..Default::default() };
+        f.roadmap().delete_initiative(a).await.unwrap();
+        f.strategy().delete_product(delete(&product)).await.unwrap();
+        let back = pb::UndeleteInitiativeRequest { name: initiative_name("a"), ..Default::default() };
+        let refused = refusal(f.roadmap().undelete_initiative(back).await);
+        assert_eq!(refused, (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into()), "its product is gone");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reference_that_is_taken_back_holds_nothing() {
+    on_both(async |f| {
+        for id in ["a", "b"] {
+            f.create(id, named(id)).await.unwrap();
+        }
+        f.depend("b", "a").await.unwrap();
+        let delete = |id: &str| pb::DeleteInitiativeRequest { name: initiative_name(id), ..Default::default() };
+        assert_eq!(refusal(f.roadmap().delete_initiative(delete("b")).await).1, "RESOURCE_IN_USE");
+        // Deleting the referrer takes its references along; taking that back brings them back.
+        f.roadmap().delete_initiative(delete("a")).await.unwrap();
+        let undelete = pb::UndeleteInitiativeRequest { name: initiative_name("a"), ..Default::default() };
+        f.roadmap().undelete_initiative(undelete.clone()).await.unwrap();
+        assert_eq!(refusal(f.roadmap().delete_initiative(delete("b")).await).1, "RESOURCE_IN_USE");
+        f.roadmap().delete_initiative(delete("a")).await.unwrap();
+        f.roadmap().delete_initiative(delete("b")).await.unwrap();
+        let refused = refusal(f.roadmap().undelete_initiative(undelete).await);
+        assert_eq!(refused, (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn links_of_before_are_filled_in_and_stale_ones_go() {
+    on_both(async |f| {
+        for id in ["a", "b"] {
+            f.create(id, pb::Initiative { evidence: vec![insight("i")], ..named(id) }).await.unwrap();
+        }
+        f.depend("b", "a").await.unwrap();
+        let database = f.served.database();
+        let count = "SELECT count(*) FROM links";
+        let links = database.number(count).await.unwrap();
+        assert_eq!(links, 3);
+        let before = [
+            "DELETE FROM links WHERE field = 'dependencies'",
+            "INSERT INTO links VALUES ('acme', 'initiatives/b', 'product', 'products/gone', true)",
+            "UPDATE schema_backfills SET workspace = '', id = '', end_time = NULL",
+        ];
+        database.execute(&before).await.unwrap();
+        f.served.store().migrate(SERVICE.schema).await.unwrap();
+        assert_eq!(database.number(count).await.unwrap(), links);
+        assert_eq!(database.number("SELECT count(*) FROM links WHERE field = 'dependencies'").await.unwrap(), 1);
+    })
+    .await;
+}
+
+/// Whether `to` leads to `from`.
+fn leads(graph: &BTreeMap<u8, BTreeSet<u8>>, to: u8, from: u8) -> bool {
+    let (mut seen, mut stack) = (BTreeSet::from([to]), vec![to]);
+    while let Some(node) = stack.pop() {
+        if node == from {
+            return true;
+        }
+        stack.extend(graph.get(&node).into_iter().flatten().filter(|next| seen.insert(**next)));
+    }
+    false
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    /// Refused are exactly the dependencies that close a cycle, and the cycle that is told is one.
+    #[test]
+    fn exactly_what_leads_back_is_refused(edges in proptest::collection::vec((0u8..7, 0u8..7), 0..25)) {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            for engine in Engine::each() {
+                let f = Fixture::start(engine).await;
+                for id in 0..7 {
+                    f.create(&id.to_string(), named("i")).await.unwrap();
+                }
+                let mut graph: BTreeMap<u8, BTreeSet<u8>> = BTreeMap::new();
+                for &(from, to) in &edges {
+                    // The fixture says what comes first.
+                    let answer = f.depend(&to.to_string(), &from.to_string()).await;
+                    if graph.get(&from).is_some_and(|known| known.contains(&to)) {
+                        assert_eq!(refusal(answer).1, "RULE_VIOLATED");
+                    } else if leads(&graph, to, from) {
+                        let error = answer.unwrap_err();
+                        let cycle = tonic_types::StatusExt::get_details_error_info(&error).unwrap().metadata["cycle"].clone();
+                        let steps: Vec<u8> =
+                            cycle.split(" -> ").map(|name| name.rsplit('/').next().unwrap().parse().unwrap()).collect();
+                        assert_eq!((steps[0], steps[1], steps[steps.len() - 1]), (from, to, from));
+                        assert!(steps.windows(2).skip(1).all(|w| graph[&w[0]].contains(&w[1])), "{cycle}");
+                    } else {
+                        answer.unwrap();
+                        graph.entry(from).or_default().insert(to);
+                    }
+                }
+                f.stop().await;
+            }
+        });
+    }
+}

@@ -1,0 +1,197 @@
+//! What a call costs in a large workspace beside one of a tenth of its size, in the same database: a quotient of 1 is a
+//! call that does not grow with the workspace.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use tonic::Status;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
+use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
+use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
+use waymark_testkit::Engine;
+
+use crate::report::Report;
+use crate::service::{Roadmap, create};
+
+/// Rows of a batch.
+const BATCH: usize = 500;
+/// Initiatives have one of so many products.
+const PRODUCTS: usize = 10;
+/// A call is repeated for so long, or so often.
+const LONG: Duration = Duration::from_secs(2);
+const OFTEN: usize = 100;
+
+/// The workspaces: a tenth, and the whole.
+const WORKSPACES: [&str; 2] = ["tenth", "whole"];
+
+/// A call that is timed, in a workspace with so many initiatives; `number` counts the calls.
+trait Call: AsyncFn(&'static str, usize, usize) -> Result<(), Status> {}
+impl<F: AsyncFn(&'static str, usize, usize) -> Result<(), Status>> Call for F {}
+
+/// Fills workspaces of `size` and a tenth of it on `engine`, and times calls in both.
+pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()> {
+    let roadmap = Roadmap::open(engine).await?;
+    report.engine(engine, &roadmap.version().await?);
+    let sizes = [size / 10, size];
+    let began = Instant::now();
+    for (workspace, size) in WORKSPACES.into_iter().zip(sizes) {
+        fill(&roadmap, workspace, size).await?;
+    }
+    report.rate("initiatives created in batches", (sizes[0] + sizes[1]) as f64 / began.elapsed().as_secs_f64());
+    calls(&roadmap, sizes, report).await?;
+    roadmap.stop().await;
+    Ok(())
+}
+
+/// Products, and initiatives that belong to them and rest on evidence.
+async fn fill(roadmap: &Roadmap, workspace: &str, size: usize) -> Result<()> {
+    let parent = format!("workspaces/{workspace}");
+    let mut strategy = StrategyServiceClient::new(roadmap.channel(0));
+    for number in 0..PRODUCTS {
+        let product = pb::Product { display_name: format!("Product {number}"), ..Default::default() };
+        let product_id = format!("p{number}");
+        let request = pb::CreateProductRequest {
+            parent: parent.clone(),
+            product_id,
+            product: Some(product),
+            ..Default::default()
+        };
+        strategy.create_product(request).await?;
+    }
+    let mut client = roadmap.client(0);
+    for begin in (0..size).step_by(BATCH) {
+        let row = |number: usize| {
+            let mut row = create(workspace, format!("i{number}"));
+            if let Some(initiative) = &mut row.initiative {
+                initiative.product = format!("{parent}/products/p{}", number % PRODUCTS);
+            }
+            row
+        };
+        let requests = (begin..(begin + BATCH).min(size)).map(row).collect();
+        let batch = pb::BatchCreateInitiativesRequest { parent: parent.clone(), requests, ..Default::default() };
+        client.batch_create_initiatives(batch).await?;
+        let done = begin + BATCH;
+        if done % 20_000 == 0 {
+            println!("{workspace}: {done} of {size} initiatives");
+        }
+    }
+    Ok(())
+}
+
+async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Result<()> {
+    let client = || RoadmapServiceClient::new(roadmap.channel(1)).max_decoding_message_size(usize::MAX);
+    let ranks = || PrioritizationServiceClient::new(roadmap.channel(2)).max_decoding_message_size(usize::MAX);
+    let name = |workspace: &str, number: usize| format!("workspaces/{workspace}/initiatives/i{number}");
+    // All over the workspace, none twice.
+    let any = |size: usize, number: usize| (number * 7_919 + 13) % size;
+    let at_most = Some(1.3);
+
+    let get = async |workspace, size, number| {
+        let request = pb::GetInitiativeRequest { name: name(workspace, any(size, number)) };
+        client().get_initiative(request).await.map(|_| ())
+    };
+    time("GetInitiative", sizes, at_most, get, report).await?;
+    let new = async |workspace, _, number| {
+        client().create_initiative(create(workspace, format!("new{number}"))).await.map(|_| ())
+    };
+    time("CreateInitiative", sizes, at_most, new, report).await?;
+    let of_product = async |workspace, _, number| {
+        let mut request = create(workspace, format!("of{number}"));
+        if let Some(initiative) = &mut request.initiative {
+            initiative.product = format!("workspaces/{workspace}/products/p0");
+        }
+        client().create_initiative(request).await.map(|_| ())
+    };
+    time("CreateInitiative of a product", sizes, at_most, of_product, report).await?;
+    let update = async |workspace, size, number: usize| {
+        let problem = format!("Seen again, {number} times.");
+        let initiative = pb::Initiative { name: name(workspace, any(size, number)), problem, ..Default::default() };
+        let request = pb::UpdateInitiativeRequest { initiative: Some(initiative), ..Default::default() };
+        client().update_initiative(request).await.map(|_| ())
+    };
+    time("UpdateInitiative", sizes, at_most, update, report).await?;
+    let depend = async |workspace, size, number| {
+        let (from, to) = (any(size, number), (any(size, number) + 1) % size);
+        let (name, dependency) = (name(workspace, from), name(workspace, to));
+        client().add_dependency(pb::AddDependencyRequest { name, dependency, ..Default::default() }).await.map(|_| ())
+    };
+    time("AddDependency", sizes, at_most, depend, report).await?;
+    let delete = async |workspace, _, number| {
+        let name = format!("workspaces/{workspace}/initiatives/new{number}");
+        client().delete_initiative(pb::DeleteInitiativeRequest { name, ..Default::default() }).await.map(|_| ())
+    };
+    time("DeleteInitiative", sizes, at_most, delete, report).await?;
+    let refused = async |workspace: &str, _, number| {
+        let name = format!("workspaces/{workspace}/products/p{}", number % PRODUCTS);
+        let request = pb::DeleteProductRequest { name, ..Default::default() };
+        match StrategyServiceClient::new(roadmap.channel(3)).delete_product(request).await {
+            Ok(_) => Err(Status::internal("a product that is in use was deleted")),
+            Err(status) if status.code() == tonic::Code::FailedPrecondition => Ok(()),
+            Err(status) => Err(status),
+        }
+    };
+    time("DeleteProduct, refused", sizes, at_most, refused, report).await?;
+    let page = async |workspace: &str, _, _| {
+        let request = pb::ListInitiativesRequest { parent: format!("workspaces/{workspace}"), ..Default::default() };
+        client().list_initiatives(request).await.map(|_| ())
+    };
+    time("ListInitiatives", sizes, at_most, page, report).await?;
+    let by_name = async |workspace: &str, _, _| {
+        let (parent, order_by) = (format!("workspaces/{workspace}"), "display_name".to_owned());
+        client()
+            .list_initiatives(pb::ListInitiativesRequest { parent, order_by, ..Default::default() })
+            .await
+            .map(|_| ())
+    };
+    time("ListInitiatives, by name", sizes, None, by_name, report).await?;
+    let estimate = async |workspace, size, number| {
+        let estimate = pb::Estimate {
+            display_name: "Estimate".to_owned(),
+            initiative: name(workspace, any(size, number)),
+            ..Default::default()
+        };
+        let parent = format!("workspaces/{workspace}");
+        let request = pb::CreateEstimateRequest { parent, estimate: Some(estimate), ..Default::default() };
+        ranks().create_estimate(request).await.map(|_| ())
+    };
+    time("CreateEstimate", sizes, at_most, estimate, report).await?;
+    let rank = async |workspace: &str, _, _| {
+        let request = pb::RankInitiativesRequest { parent: format!("workspaces/{workspace}"), ..Default::default() };
+        ranks().rank_initiatives(request).await.map(|_| ())
+    };
+    time("RankInitiatives", sizes, None, rank, report).await?;
+    let plan = async |workspace: &str, _, _| {
+        let request = pb::GetRoadmapRequest { parent: format!("workspaces/{workspace}"), ..Default::default() };
+        client().get_roadmap(request).await.map(|_| ())
+    };
+    time("GetRoadmap", sizes, None, plan, report).await?;
+    let path = async |workspace: &str, _, _| {
+        let request = pb::GetCriticalPathRequest { parent: format!("workspaces/{workspace}"), ..Default::default() };
+        client().get_critical_path(request).await.map(|_| ())
+    };
+    time("GetCriticalPath", sizes, None, path, report).await
+}
+
+/// Times a call in both workspaces, by turns, so that what else happens on the machine happens to both.
+async fn time(
+    what: &'static str,
+    sizes: [usize; 2],
+    most: Option<f64>,
+    call: impl Call,
+    report: &mut Report,
+) -> Result<()> {
+    let (mut times, began) = ([Vec::new(), Vec::new()], Instant::now());
+    for number in 0..OFTEN {
+        for (which, workspace) in WORKSPACES.into_iter().enumerate() {
+            let start = Instant::now();
+            call(workspace, sizes[which], number).await.with_context(|| format!("{what} in {workspace}"))?;
+            times[which].push(start.elapsed());
+        }
+        if began.elapsed() > LONG {
+            break;
+        }
+    }
+    report.growth(what, times, most);
+    Ok(())
+}
