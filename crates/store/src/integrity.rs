@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sea_orm::DbErr;
 use sea_orm::sea_query::{
-    CommonTableExpression, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, UnionType, WithClause,
+    CommonTableExpression, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, UnionType, WithClause, WithQuery,
 };
 use waymark_domain::{AnyName, FullName, Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
@@ -26,15 +26,8 @@ impl Write {
         if target.name.workspace != *self.workspace() {
             return Ok(Vec::new());
         }
-        let prefix = format!("{}/", T::Resource::COLLECTION);
-        // PostgreSQL has the function for this type of integers alone; a collection has a short name.
-        let id = Func::cust("substr").arg(Expr::col("referrer")).arg(prefix.len() as i32 + 1);
-        let mut referring = links(self.workspace());
-        referring.expr(id).and_where(Expr::col("target").eq(key(T::Resource::SERVICE, target)));
-        // `/` is followed by `0`: all that begins with the collection and a slash.
-        let beyond = format!("{}0", T::Resource::COLLECTION);
-        referring.and_where(Expr::col("referrer").gte(prefix)).and_where(Expr::col("referrer").lt(beyond));
-        referring.and_where(Expr::col("field").is_in(paths.iter().copied()));
+        let target = key(T::Resource::SERVICE, target);
+        let referring = referring(self.workspace(), T::Resource::COLLECTION, &target, paths);
         let mut select = resource::bodies::<T>(self.workspace().id());
         select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col("id").in_subquery(referring));
         select.order_by("id", Order::Asc);
@@ -133,26 +126,22 @@ impl Write {
     }
 
     async fn must_not_be_needed(&mut self, deleted: &[AnyName]) -> Result<(), Error> {
-        if deleted.is_empty() {
-            return Ok(());
+        for name in deleted {
+            let needed = needed(self.workspace(), &format!("{}/{}", name.collection, name.id));
+            if let Some(row) = self.rows(&needed).await?.pop() {
+                let referrer = format!("{}/{}", self.workspace(), row.try_get_by_index::<String>(0)?);
+                return Err(Error::InUse { resource: name.to_string(), referrer });
+            }
         }
-        let mut select = links(self.workspace());
-        let targets = deleted.iter().map(|name| format!("{}/{}", name.collection, name.id));
-        select.columns(["target", "referrer"]).and_where(Expr::col("target").is_in(targets));
-        select.and_where(Expr::col("holds")).order_by("target", Order::Asc).order_by("referrer", Order::Asc).limit(1);
-        let Some(row) = self.rows(&select).await?.pop() else { return Ok(()) };
-        let full = |local: String| format!("{}/{local}", self.workspace());
-        Err(Error::InUse { resource: full(row.try_get_by_index(0)?), referrer: full(row.try_get_by_index(1)?) })
+        Ok(())
     }
 
     /// Refuses a reference from one to another that leads back by the same field.
     async fn must_not_lead_back(&mut self, field: &str, from: &str, to: &str) -> Result<(), Error> {
-        let reached = reached(self.workspace(), field, from, to);
-        let mut back = Query::select();
-        back.column("name").from("reach").and_where(Expr::col("name").eq(from));
-        if self.rows(&back.with(reached.clone())).await?.is_empty() {
+        if self.rows(&leads_back(self.workspace(), field, from, to)).await?.is_empty() {
             return Ok(());
         }
+        let reached = reached(self.workspace(), field, from, to);
         let mut edges = links(self.workspace());
         let within = Query::select().column("name").from("reach").take();
         edges.columns(["referrer", "target"]).and_where(Expr::col("field").eq(field));
@@ -189,17 +178,50 @@ fn shortest<'a>(next: &'a BTreeMap<String, Vec<String>>, from: &'a str, to: &'a 
     path
 }
 
+/// Ids in a collection that refer to a target by a field at one of the paths.
+pub(crate) fn referring(
+    workspace: &WorkspaceId,
+    collection: &str,
+    target: &str,
+    paths: &[&'static str],
+) -> SelectStatement {
+    let prefix = format!("{collection}/");
+    // PostgreSQL has the function for this type of integers alone; a collection has a short name.
+    let id = Func::cust("substr").arg(Expr::col("referrer")).arg(prefix.len() as i32 + 1);
+    let mut referring = links(workspace);
+    referring.expr(id).and_where(Expr::col("target").eq(target));
+    // `/` is followed by `0`: all that begins with the collection and a slash.
+    referring.and_where(Expr::col("referrer").gte(prefix));
+    referring.and_where(Expr::col("referrer").lt(format!("{collection}0")));
+    referring.and_where(Expr::col("field").is_in(paths.iter().copied())).take()
+}
+
+/// One that needs a target. In no order: asked for one, SQLite would read all links in that order until it finds it.
+pub(crate) fn needed(workspace: &WorkspaceId, target: &str) -> SelectStatement {
+    let mut select = links(workspace);
+    select.column("referrer").and_where(Expr::col("target").eq(target)).and_where(Expr::col("holds"));
+    select.limit(1).take()
+}
+
+/// A row if the link between the two leads back by its field.
+pub(crate) fn leads_back(workspace: &WorkspaceId, field: &str, from: &str, to: &str) -> WithQuery {
+    let back = Query::select().column("name").from("reach").and_where(Expr::col("name").eq(from)).take();
+    back.with(reached(workspace, field, from, to))
+}
+
 /// `reach`: what the link between the two leads to by `field`, its target included.
 fn reached(workspace: &WorkspaceId, field: &str, from: &str, to: &str) -> WithClause {
-    let mut followed = Query::select();
-    followed.column(("links", "target")).from("links");
-    followed.and_where(Expr::col(("links", "workspace")).eq(workspace.id()));
-    followed.and_where(Expr::col(("links", "field")).eq(field));
-    let mut begin = followed.clone();
     // From its row, so that it has the collation of the others.
+    let mut begin = links(workspace);
+    begin.column("target").and_where(Expr::col("field").eq(field));
     begin.and_where(Expr::col("referrer").eq(from)).and_where(Expr::col("target").eq(to));
-    followed.from("reach").and_where(Expr::col(("links", "referrer")).equals(("reach", "name")));
-    begin.union(UnionType::Distinct, followed);
+    let mut further = Query::select();
+    // Step by step: from what was reached to its links, never the other way round.
+    further.column(("links", "target")).from("reach").cross_join("links");
+    further.and_where(Expr::col(("links", "workspace")).eq(workspace.id()));
+    further.and_where(Expr::col(("links", "field")).eq(field));
+    further.and_where(Expr::col(("links", "referrer")).equals(("reach", "name")));
+    begin.union(UnionType::Distinct, further);
     let table = CommonTableExpression::new().table_name("reach").column("name").query(begin).to_owned();
     WithClause::new().recursive(true).cte(table).to_owned()
 }

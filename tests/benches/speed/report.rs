@@ -96,6 +96,11 @@ impl Report {
         self.add(what, value, most.map(|most| (format!("at most {most:.1}"), quotient <= most)));
     }
 
+    /// A call that was refused, which misses every target.
+    pub fn refused(&mut self, what: &'static str, why: String) {
+        self.add(what, why, Some(("answered".to_owned(), false)));
+    }
+
     /// A share of one core.
     pub fn share(&mut self, what: &'static str, share: f64) {
         self.add(what, format!("{:.2} % of a core", share * 100.0), None);

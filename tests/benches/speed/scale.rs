@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tonic::Status;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
@@ -39,6 +39,10 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
         fill(&roadmap, workspace, size).await?;
     }
     report.rate("initiatives created in batches", (sizes[0] + sizes[1]) as f64 / began.elapsed().as_secs_f64());
+    if engine == Engine::Postgres {
+        // Its autovacuum does that within minutes of so many rows.
+        roadmap.bare.execute("ANALYZE").await?;
+    }
     calls(&roadmap, sizes, report).await?;
     roadmap.stop().await;
     Ok(())
@@ -185,7 +189,10 @@ async fn time(
     for number in 0..OFTEN {
         for (which, workspace) in WORKSPACES.into_iter().enumerate() {
             let start = Instant::now();
-            call(workspace, sizes[which], number).await.with_context(|| format!("{what} in {workspace}"))?;
+            if let Err(status) = call(workspace, sizes[which], number).await {
+                report.refused(what, format!("{} in {workspace}: {}", status.code(), status.message()));
+                return Ok(());
+            }
             times[which].push(start.elapsed());
         }
         if began.elapsed() > LONG {

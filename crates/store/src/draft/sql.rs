@@ -15,7 +15,7 @@ use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 
 use crate::Error;
-use crate::statement::{columns, json_value};
+use crate::statement::{joined, json_value};
 
 use super::{Action, Cell, Row};
 
@@ -168,10 +168,18 @@ fn linked(
 /// Takes away links of a resource.
 fn unlinked(values: impl Iterator<Item = Expr>, backend: DbBackend) -> Result<SubQueryStatement, Error> {
     let [workspace, referrer, links] = three(values)?;
-    let named = Query::select().exprs([part(0), part(1)]).from_function(elements(backend, links), "link").take();
+    // Neither has one.
+    let space = || Expr::cust("' '");
+    let named = Query::select()
+        .exprs([joined(part(0), [space(), part(1)])])
+        .from_function(elements(backend, links), "link")
+        .take();
     let mut delete = Query::delete();
     delete.from_table("links").and_where(Expr::col("workspace").eq(workspace));
-    delete.and_where(Expr::col("referrer").eq(referrer)).and_where(columns(["field", "target"]).in_subquery(named));
+    // Field and target as one text: no index has it, so they are looked for among the referrer's links, which are few,
+    // and never among those to a target, which may be many.
+    let link = joined(Expr::col("field"), [space(), Expr::col("target")]);
+    delete.and_where(Expr::col("referrer").eq(referrer)).and_where(link.in_subquery(named));
     Ok(delete.into())
 }
 
@@ -190,7 +198,7 @@ fn elements(backend: DbBackend, array: Expr) -> FunctionCall {
 /// A part of an element that is an array itself, as text. Both databases have the operator; sea-query knows it for
 /// either alone.
 fn part(index: u8) -> Expr {
-    Expr::cust(format!("link.value ->> {index}"))
+    Expr::cust(format!("(link.value ->> {index})"))
 }
 
 /// The same, answering a row for each that it writes. Where nobody counts them that would be work for nothing.

@@ -9,4 +9,4 @@ CREATE TABLE links (
     holds boolean NOT NULL,
     PRIMARY KEY (workspace, referrer, field, target)
 );
-CREATE INDEX links_target ON links (workspace, target, referrer);
+CREATE INDEX links_target ON links (workspace, target, referrer, holds);
