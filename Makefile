@@ -71,7 +71,7 @@ bench: tools ## Measure speed and memory against bare peers (optimised build; AR
 
 .PHONY: bench-scale
 bench-scale: tools ## Measure what calls cost in a workspace of SIZE initiatives beside a tenth of it (optimised build, minutes)
-	WAYMARK_BENCH_SIZE=$(or $(SIZE),100000) cargo bench --package waymark-e2e --no-default-features --bench speed -- scale
+	cargo bench --package waymark-e2e --no-default-features --bench speed -- scale $(or $(SIZE),100000)
 
 .PHONY: soak
 soak: tools ## Run the long fault and load tests

@@ -76,7 +76,7 @@ async fn fill(roadmap: &Roadmap, workspace: &str, size: usize) -> Result<()> {
         let batch = pb::BatchCreateInitiativesRequest { parent: parent.clone(), requests, ..Default::default() };
         client.batch_create_initiatives(batch).await?;
         let done = begin + BATCH;
-        if done % 20_000 == 0 {
+        if done.is_multiple_of(20_000) {
             println!("{workspace}: {done} of {size} initiatives");
         }
     }
