@@ -70,10 +70,9 @@ impl Store {
         if let Some(token) = &token {
             select.cond_where(after(&order, &token.key)?);
         }
-        order_by(&mut select, order.iter().map(|(name, _, descending)| direction((*name).to_owned(), *descending)));
+        order_by(&mut select, order.iter().map(|ordered| direction(ordered.0.to_owned(), ordered)));
         select.limit(size as u64 + 1);
-        let by_keys: Vec<_> =
-            order.iter().zip(keys()).map(|((.., descending), key)| direction(key, *descending)).collect();
+        let by_keys: Vec<_> = order.iter().zip(keys()).map(|(ordered, key)| direction(key, ordered)).collect();
         let mut rows = self.query_all(&within_bytes(select, PAGE_BYTES, "body", &by_keys)).await?;
         let more = found(&rows)? > rows.len().min(size);
         rows.truncate(size);
@@ -95,14 +94,19 @@ impl Store {
     }
 }
 
-/// Null is the smallest value; the databases disagree on where it goes by default.
-fn direction(column: String, descending: bool) -> Ordering {
-    if descending {
-        (column, Direction::Desc, Some(NullOrdering::Last))
+/// `column` in the order of one that is ordered by. Null is the smallest value; the databases disagree on where it goes
+/// by default. Where there is none, saying where it goes would keep PostgreSQL from using an index.
+fn direction(column: String, (name, _, descending): &Ordered) -> Ordering {
+    let set = NEVER_NULL.contains(name);
+    if *descending {
+        (column, Direction::Desc, (!set).then_some(NullOrdering::Last))
     } else {
-        (column, Direction::Asc, Some(NullOrdering::First))
+        (column, Direction::Asc, (!set).then_some(NullOrdering::First))
     }
 }
+
+/// Columns of every table that are always set.
+const NEVER_NULL: [&str; 4] = ["id", "display_name", "create_time", "update_time"];
 
 type Ordered = (&'static str, ColumnKind, bool);
 
