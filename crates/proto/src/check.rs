@@ -207,9 +207,8 @@ pub(crate) fn name(name: &str, reference: &Reference, at: At<'_>, found: &mut Vi
     let collection = if reference.service.is_empty() {
         name.parse::<AnyName>().map(|name| Some(name.collection))
     } else {
-        let full = name.parse::<FullName>();
-        let of = |full: FullName| matches!(reference.service, "*" | "") || full.service == reference.service;
-        full.map(|full| of(full.clone()).then_some(full.name.collection))
+        let fits = |full: &FullName| reference.service == "*" || full.service == reference.service;
+        name.parse::<FullName>().map(|full| fits(&full).then_some(full.name.collection))
     };
     let fits = |collection: &str| reference.collections.is_empty() || reference.collections.contains(&collection);
     match collection {

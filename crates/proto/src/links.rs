@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use prost_reflect::MessageDescriptor;
 use waymark_domain::name::NameError;
 use waymark_domain::{AnyName, FullName};
 
@@ -35,14 +36,19 @@ impl LinkField {
     }
 }
 
-/// The table that keeps a collection: `assumption_tests` keeps `assumptionTests`. `None` for a collection that the
-/// contract does not have.
-pub fn table(collection: &str) -> Option<&'static str> {
-    static TABLES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-        let resources = descriptors().all_messages().filter_map(|message| options().resource(&message));
-        resources.map(|resource| (resource.collection.clone(), snake(&resource.collection))).collect()
+/// The table in which a service keeps a collection: `assumption_tests` for `assumptionTests`. `None` for a collection
+/// that the service does not have.
+pub fn table(service: &str, collection: &str) -> Option<&'static str> {
+    static TABLES: LazyLock<BTreeMap<(String, String), String>> = LazyLock::new(|| {
+        let named = |message: MessageDescriptor| {
+            let collection = options().resource(&message)?.collection;
+            let service = message.package_name().strip_prefix("waymark.")?.strip_suffix(".v1")?.to_owned();
+            let table = snake(&collection);
+            Some(((service, collection), table))
+        };
+        descriptors().all_messages().filter_map(named).collect()
     });
-    TABLES.get(collection).map(String::as_str)
+    TABLES.get(&(service.to_owned(), collection.to_owned())).map(String::as_str)
 }
 
 fn snake(camel: &str) -> String {
@@ -94,7 +100,8 @@ mod tests {
 
     #[test]
     fn collections_have_tables() {
-        assert_eq!(table("assumptionTests"), Some("assumption_tests"));
-        assert_eq!(table("secrets"), None);
+        assert_eq!(table("discovery", "assumptionTests"), Some("assumption_tests"));
+        assert_eq!(table("discovery", "secrets"), None);
+        assert_eq!(table("roadmap", "insights"), None, "another service has them");
     }
 }

@@ -215,6 +215,11 @@ impl Draft {
         message: &T::Message,
         before: Option<&str>,
     ) -> Result<(), Error> {
+        debug_assert_eq!(
+            waymark_proto::links::table(T::Resource::SERVICE, T::Resource::COLLECTION),
+            Some(T::TABLE),
+            "references are looked up in the table that is called after the collection"
+        );
         let is_deleted = |message: &T::Message| message.standard().delete_time.is_some();
         if T::Message::LINKS.is_empty() && before.is_some() && !is_deleted(message) {
             return Ok(());

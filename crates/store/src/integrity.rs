@@ -10,9 +10,8 @@ use sea_orm::sea_query::{
 };
 use waymark_domain::{AnyName, FullName, Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
-use waymark_proto::links::table;
 
-use crate::links::{Integrity, Target, key, of};
+use crate::links::{Dangling, Integrity, Target, key, of};
 use crate::{Error, Table, Write, resource};
 
 impl Write {
@@ -72,11 +71,11 @@ impl Write {
         // What was refused is not there for the others.
         loop {
             let own = fresh.iter().flatten().map(|resource| resource.meta().name.id().to_string());
-            let own: BTreeSet<Target> = own.map(|id| (T::Resource::COLLECTION.to_owned(), id)).collect();
+            let own: BTreeSet<Target> = own.map(|id| (T::TABLE.to_owned(), id)).collect();
             let mut refused = false;
             for (one, referred) in fresh.iter_mut().zip(&referred).filter(|(one, _)| one.is_ok()) {
-                if let Some((target, field)) = referred.iter().find(|(t, _)| !live.contains(t) && !own.contains(t)) {
-                    *one = Err(self.missing(target, field));
+                if let Some((_, dangling)) = referred.iter().find(|(t, _)| !live.contains(t) && !own.contains(t)) {
+                    *one = Err(dangling.clone().into());
                     refused = true;
                 }
             }
@@ -86,30 +85,24 @@ impl Write {
         }
     }
 
-    async fn must_exist(&mut self, referred: &BTreeMap<Target, &'static str>) -> Result<(), Error> {
+    async fn must_exist(&mut self, referred: &BTreeMap<Target, Dangling>) -> Result<(), Error> {
         let live = self.live(referred.keys()).await?;
         match referred.iter().find(|(target, _)| !live.contains(target)) {
-            Some((target, field)) => Err(self.missing(target, field)),
+            Some((_, dangling)) => Err(dangling.clone().into()),
             None => Ok(()),
         }
     }
 
-    fn missing(&self, (collection, id): &Target, field: &'static str) -> Error {
-        Error::Reference { field, resource: format!("{}/{collection}/{id}", self.workspace()) }
-    }
-
     /// Those of the targets that exist and are not deleted.
     async fn live<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) -> Result<BTreeSet<Target>, Error> {
-        let mut collections: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (collection, id) in targets {
-            collections.entry(collection).or_default().push(id);
+        let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (table, id) in targets {
+            tables.entry(table).or_default().push(id);
         }
         let mut select: Option<SelectStatement> = None;
-        for (collection, ids) in collections {
-            // In a collection that there is not, nothing is.
-            let Some(table) = table(collection) else { continue };
+        for (table, ids) in tables {
             let mut live = Query::select();
-            live.expr(Expr::val(collection).cast_as("text")).column("id").from(table);
+            live.expr(Expr::val(table).cast_as("text")).column("id").from(table.to_owned());
             live.and_where(Expr::col("workspace").eq(self.workspace().id())).and_where(Expr::col("id").is_in(ids));
             live.and_where(Expr::col("delete_time").is_null());
             select = Some(match select {

@@ -5,15 +5,22 @@ use std::collections::BTreeMap;
 
 use waymark_domain::{AnyName, FullName, Resource};
 use waymark_proto::ResourceMessage;
-use waymark_proto::links::LinkField;
+use waymark_proto::links::{LinkField, table};
 
 use crate::{Error, Table};
 
 /// References by field and target, as the table keeps them.
 pub(crate) type Links = BTreeMap<(&'static str, String), Link>;
 
-/// A resource of the same service and workspace, by collection and id.
+/// A resource of the same service and workspace, by table and id.
 pub(crate) type Target = (String, String);
+
+/// The field that refers, and the name of what it refers to.
+#[derive(Clone)]
+pub(crate) struct Dangling {
+    field: &'static str,
+    resource: String,
+}
 
 /// One of them.
 pub(crate) struct Link {
@@ -24,8 +31,8 @@ pub(crate) struct Link {
 /// What is to be looked at when a write has done its work.
 #[derive(Default)]
 pub(crate) struct Integrity {
-    /// What must exist, and the field that says so.
-    pub(crate) referred: BTreeMap<Target, &'static str>,
+    /// What must exist, and what to say when it does not.
+    pub(crate) referred: BTreeMap<Target, Dangling>,
     /// What is gone, hence must not be referred to.
     pub(crate) deleted: Vec<AnyName>,
     /// References that must not close a cycle: by field, from one to another.
@@ -71,6 +78,12 @@ pub(crate) fn json(links: &Links) -> String {
     serde_json::Value::Array(links.collect()).to_string()
 }
 
+impl From<Dangling> for Error {
+    fn from(Dangling { field, resource }: Dangling) -> Self {
+        Self::Reference { field, resource }
+    }
+}
+
 impl Integrity {
     pub(crate) fn is_empty(&self) -> bool {
         self.referred.is_empty() && self.deleted.is_empty() && self.chained.is_empty()
@@ -79,15 +92,19 @@ impl Integrity {
     /// Notes a reference that a resource has got.
     pub(crate) fn refers(&mut self, service: &str, from: &AnyName, link: &Link) -> Result<(), Error> {
         let Link { field, target } = link;
+        let own = target.service == service;
+        let resource = if own { target.name.to_string() } else { target.to_string() };
+        let dangling = Dangling { field: field.path, resource };
         if target.name.workspace != from.workspace {
-            let resource = if field.service.is_empty() { target.name.to_string() } else { target.to_string() };
-            return Err(Error::Reference { field: field.path, resource });
+            return Err(dangling.into());
         }
-        if target.service != service || field.unverified {
+        if !own || field.unverified {
             return Ok(());
         }
         let AnyName { collection, id, .. } = &target.name;
-        self.referred.insert((collection.clone(), id.to_string()), field.path);
+        // In a collection that the service does not have, nothing is.
+        let Some(table) = table(service, collection) else { return Err(dangling.into()) };
+        self.referred.insert((table.to_owned(), id.to_string()), dangling);
         if field.acyclic {
             self.chained.push((field.path, format!("{}/{}", from.collection, from.id), format!("{collection}/{id}")));
         }

@@ -57,6 +57,23 @@ async fn a_batch_tells_which_row_refers_to_nothing() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_there_is_not_looked_for() {
+    on_both(async |f| {
+        // Of no service, of another one, of another workspace.
+        for place in [
+            "//roadmap.waymark.dev/workspaces/acme/secrets/x",
+            "//roadmap.waymark.dev/workspaces/acme/insights/x",
+            "//discovery.waymark.dev/workspaces/other/insights/x",
+        ] {
+            let evidence = vec![waymark_proto::common::v1::Evidence { target: place.into(), note: String::new() }];
+            let refused = f.create("a", pb::Initiative { evidence, ..named("a") }).await;
+            assert_eq!(refusal(refused), (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into()), "{place}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_reference_that_is_taken_back_holds_nothing() {
     on_both(async |f| {
         for id in ["a", "b"] {
