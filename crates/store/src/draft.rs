@@ -84,11 +84,7 @@ impl Row {
             // Those that are added are others than those that are taken away, so one statement may do both.
             id: if action == Action::Unlink { format!("-{referrer}") } else { referrer.to_owned() },
             action,
-            cells: vec![
-                ("workspace", workspace.into()),
-                ("referrer", referrer.into()),
-                ("links", Cell::Json(links::json(links))),
-            ],
+            cells: vec![("workspace", workspace.into()), ("links", Cell::Json(links::json(referrer, links)))],
         }
     }
 

@@ -1,7 +1,7 @@
 //! The past: resources as they stood after a revision or at a time, read from the log.
 
-use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Order, Query, SelectStatement};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, SelectStatement};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
@@ -33,17 +33,7 @@ impl Store {
         }
         let asked = match position {
             Position::Revision(revision) => revision,
-            Position::Time(time) => {
-                let last = Func::coalesce([Expr::col("revision").max(), Expr::val(0_i64)]);
-                let mut select = Query::select();
-                select.expr(last).from("log");
-                select.and_where(Expr::col("workspace").eq(workspace.id()));
-                select.and_where(Expr::col("time").lte(time.timestamp_micros()));
-                match self.query_one(&select).await? {
-                    Some(row) => row.try_get_by_index(0)?,
-                    None => 0,
-                }
-            }
+            Position::Time(time) => self.last_before(workspace, time + TimeDelta::microseconds(1)).await?,
         };
         if asked > current {
             return Err(Error::Future { asked, current });

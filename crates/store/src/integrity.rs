@@ -11,7 +11,7 @@ use sea_orm::sea_query::{
 use waymark_domain::{AnyName, FullName, Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
-use crate::links::{Dangling, Integrity, Target, key, of};
+use crate::links::{Dangling, Integrity, Target, back, key, of};
 use crate::{Error, Table, Write, resource};
 
 impl Write {
@@ -137,9 +137,9 @@ impl Write {
         let reached = reached(self.workspace(), field, from, to);
         let mut edges = links(self.workspace());
         let within = Query::select().column("name").from("reach").take();
-        edges.columns(["referrer", "target"]).and_where(Expr::col("field").eq(field));
-        edges.and_where(Expr::col("referrer").in_subquery(within));
-        edges.order_by("referrer", Order::Asc).order_by("target", Order::Asc);
+        edges.columns(["target", "referrer"]).and_where(Expr::col("field").eq(back(field)));
+        edges.and_where(Expr::col("target").in_subquery(within));
+        edges.order_by("target", Order::Asc).order_by("referrer", Order::Asc);
         let mut next: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for row in self.rows(&edges.with(reached)).await? {
             next.entry(row.try_get_by_index(0)?).or_default().push(row.try_get_by_index(1)?);
@@ -206,14 +206,14 @@ pub(crate) fn leads_back(workspace: &WorkspaceId, field: &str, from: &str, to: &
 fn reached(workspace: &WorkspaceId, field: &str, from: &str, to: &str) -> WithClause {
     // From its row, so that it has the collation of the others.
     let mut begin = links(workspace);
-    begin.column("target").and_where(Expr::col("field").eq(field));
-    begin.and_where(Expr::col("referrer").eq(from)).and_where(Expr::col("target").eq(to));
+    begin.column("referrer").and_where(Expr::col("field").eq(back(field)));
+    begin.and_where(Expr::col("target").eq(from)).and_where(Expr::col("referrer").eq(to));
     let mut further = Query::select();
     // Step by step: from what was reached to its links, never the other way round.
-    further.column(("links", "target")).from("reach").cross_join("links");
+    further.column(("links", "referrer")).from("reach").cross_join("links");
     further.and_where(Expr::col(("links", "workspace")).eq(workspace.id()));
-    further.and_where(Expr::col(("links", "field")).eq(field));
-    further.and_where(Expr::col(("links", "referrer")).equals(("reach", "name")));
+    further.and_where(Expr::col(("links", "field")).eq(back(field)));
+    further.and_where(Expr::col(("links", "target")).equals(("reach", "name")));
     begin.union(UnionType::Distinct, further);
     let table = CommonTableExpression::new().table_name("reach").column("name").query(begin).to_owned();
     WithClause::new().recursive(true).cte(table).to_owned()

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _};
 use waymark_domain::{AnyName, FullName, Resource};
 use waymark_proto::ResourceMessage;
 use waymark_proto::links::{LinkField, table};
@@ -69,13 +70,31 @@ pub(crate) fn key(service: &str, target: &FullName) -> String {
     if target.service == service { local } else { format!("//{}/{local}", target.service) }
 }
 
-/// Links as the statements take them: field, target, and whether the target must not be deleted.
-pub(crate) fn json(links: &Links) -> String {
-    let links = links.iter().map(|((field, target), link)| {
-        let holds = if link.field.keeps || link.field.unverified { "0" } else { "1" };
-        serde_json::json!([field, target, holds])
-    });
-    serde_json::Value::Array(links.collect()).to_string()
+/// Links of a referrer as the statements take them: target, field, referrer, and whether the target must not be deleted.
+/// Those that must not lead back are followed from their referrers, so they are kept the other way round, too.
+pub(crate) fn json(referrer: &str, links: &Links) -> String {
+    let mut rows = Vec::with_capacity(links.len());
+    for ((path, target), Link { field, .. }) in links {
+        let holds = if field.keeps || field.unverified { "0" } else { "1" };
+        rows.push(serde_json::json!([target, path, referrer, holds]));
+        if field.acyclic {
+            rows.push(serde_json::json!([referrer, back(path), target, "0"]));
+        }
+    }
+    serde_json::Value::Array(rows).to_string()
+}
+
+/// What links of a field are called where they are kept the other way round.
+pub(crate) fn back(field: &str) -> String {
+    format!("~{field}")
+}
+
+/// The rows of all links of referrers, whichever way round.
+pub(crate) fn of_referrers<'a>(referrers: impl Iterator<Item = &'a str> + Clone) -> Condition {
+    let kept_back = || Expr::col("field").like("~%");
+    Condition::any()
+        .add(Expr::col("referrer").is_in(referrers.clone()).and(kept_back().not()))
+        .add(Expr::col("target").is_in(referrers).and(kept_back()))
 }
 
 impl From<Dangling> for Error {

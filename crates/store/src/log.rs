@@ -1,6 +1,6 @@
 //! The log: what happened in a workspace, in the order of revisions. Rows are written by [`Write`](crate::Write) alone.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, WindowStatement};
 use sea_orm::{QueryResult, StatementBuilder};
 use uuid::Uuid;
@@ -111,10 +111,35 @@ impl Store {
 
     /// One event; `None` when there is none of that id.
     pub async fn find_event(&self, workspace: &WorkspaceId, event_id: Uuid) -> Result<Option<LogRow>, Error> {
+        // An id begins with the millisecond in which it was made, the time of the write.
+        let Some((seconds, nanos)) = event_id.get_timestamp().map(|made| made.to_unix()) else { return Ok(None) };
+        let Some(begin) = DateTime::from_timestamp(seconds.cast_signed(), nanos) else { return Ok(None) };
+        let end = begin + TimeDelta::milliseconds(1);
+        let (before, last) = (self.last_before(workspace, begin).await?, self.last_before(workspace, end).await?);
         let mut select = events();
         select.from("log").and_where(Expr::col("workspace").eq(workspace.id()));
+        select.and_where(Expr::col("revision").gt(before)).and_where(Expr::col("revision").lte(last));
         select.and_where(Expr::col("event_id").eq(event_id.to_string()));
         Ok(self.events(&select).await?.pop())
+    }
+
+    /// The last revision whose events are older than `time`; 0 when there is none. Times of a workspace do not run
+    /// against its revisions, so it is found by halves, without an index of times, which each write would have to pay
+    /// for.
+    pub(crate) async fn last_before(&self, workspace: &WorkspaceId, time: DateTime<Utc>) -> Result<i64, Error> {
+        // All up to `older` is, all from `newer` on is not.
+        let (mut older, mut newer) = (0, self.revision(workspace).await? + 1);
+        while newer - older > 1 {
+            let middle = older + (newer - older) / 2;
+            // Of what was trimmed some events are left, so there need not be one of this revision.
+            match self.query_one(&last_until(workspace, middle)).await? {
+                Some(row) if row.try_get_by_index::<i64>(1)? >= time.timestamp_micros() => {
+                    newer = row.try_get_by_index(0)?;
+                }
+                Some(_) | None => older = middle,
+            }
+        }
+        Ok(older)
     }
 
     /// A page of the log, oldest first.
@@ -157,6 +182,13 @@ impl Store {
     pub(crate) async fn events(&self, select: &impl StatementBuilder) -> Result<Vec<LogRow>, Error> {
         self.query_all(select).await?.iter().map(decode).collect()
     }
+}
+
+/// Revision and time of the last events up to a revision.
+pub(crate) fn last_until(workspace: &WorkspaceId, revision: i64) -> SelectStatement {
+    let mut select = Query::select();
+    select.columns(["revision", "time"]).from("log").and_where(Expr::col("workspace").eq(workspace.id()));
+    select.and_where(Expr::col("revision").lte(revision)).order_by("revision", Order::Desc).limit(1).take()
 }
 
 /// SELECT of a [`LogRow`]'s columns.

@@ -55,10 +55,7 @@ impl Store {
         readers: &LogReaders,
     ) -> Result<Option<u64>, Error> {
         // How it stood at that time is how it stood after the last revision before.
-        match self.query_one(&last_before(workspace, time)).await? {
-            Some(row) => self.trim_log(workspace, row.try_get_by_index(0)?, readers).await,
-            None => Ok(None),
-        }
+        self.trim_log(workspace, self.last_before(workspace, time).await?, readers).await
     }
 
     /// Trims the log of a workspace to `revision` or what its readers have read, by a step. Tells how many events it
@@ -84,9 +81,10 @@ impl Store {
             None => to,
         };
         let rows = self.query_all(&superseded(workspace, earliest, to)).await?;
-        let mut events: Vec<String> = Vec::with_capacity(rows.len());
+        let mut events = Vec::with_capacity(rows.len());
         for row in rows {
-            events.extend(row.try_get_by_index::<Option<String>>(0)?);
+            let (revision, id): (Option<i64>, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            events.extend(revision.zip(id));
         }
         let transaction = self.writer.begin().await.map_err(|error| self.error(error))?;
         if transaction.execute(&advance(workspace, earliest, to)).await?.rows_affected() == 0 {
@@ -133,13 +131,6 @@ pub(crate) fn old_requests(before: DateTime<Utc>, limit: u64) -> DeleteStatement
     Query::delete().from_table("requests").and_where(columns(KEY).in_subquery(old)).take()
 }
 
-pub(crate) fn last_before(workspace: &WorkspaceId, time: DateTime<Utc>) -> SelectStatement {
-    let mut select = Query::select();
-    select.column("revision").from("log").and_where(Expr::col("workspace").eq(workspace.id()));
-    // Times of a workspace do not run against its revisions.
-    select.and_where(Expr::col("time").lt(time.timestamp_micros())).order_by("time", Order::Desc).limit(1).take()
-}
-
 /// The revision that a step from `earliest` ends with; none when it gets to `to`.
 pub(crate) fn step_end(workspace: &WorkspaceId, earliest: i64, to: i64) -> SelectStatement {
     let mut select = Query::select();
@@ -148,13 +139,13 @@ pub(crate) fn step_end(workspace: &WorkspaceId, earliest: i64, to: i64) -> Selec
     select.order_by("revision", Order::Asc).order_by("ordinal", Order::Asc).offset(STEP - 1).limit(1).take()
 }
 
-/// The events before `to` that those from `earliest` to `to` supersede: to each the one before it of the same
-/// resource, if there is one.
+/// The events before `to` that those from `earliest` to `to` supersede, by revision and id: to each the one before it of
+/// the same resource, if there is one.
 pub(crate) fn superseded(workspace: &WorkspaceId, earliest: i64, to: i64) -> SelectStatement {
     const PLACE: [&str; 2] = ["revision", "ordinal"];
     let place = |table: &'static str| columns(PLACE.map(|column| (table, column)));
     let mut previous = Query::select();
-    previous.column(("previous", "event_id")).from_as("log", "previous");
+    previous.from_as("log", "previous");
     for column in ["workspace", "collection", "resource_id"] {
         previous.and_where(Expr::col(("previous", column)).equals(("log", column)));
     }
@@ -163,8 +154,10 @@ pub(crate) fn superseded(workspace: &WorkspaceId, earliest: i64, to: i64) -> Sel
         previous.order_by(("previous", column), Order::Desc);
     }
     previous.limit(1);
+    let of_previous =
+        |column| Expr::SubQuery(None, Box::new(previous.clone().column(("previous", column)).take().into()));
     let mut select = Query::select();
-    select.expr(Expr::SubQuery(None, Box::new(previous.into()))).from("log");
+    select.exprs([of_previous("revision"), of_previous("event_id")]).from("log");
     select.and_where(Expr::col("workspace").eq(workspace.id()));
     select.and_where(Expr::col("revision").gte(earliest)).and_where(Expr::col("revision").lte(to)).take()
 }
@@ -184,8 +177,10 @@ pub(crate) fn advance(workspace: &WorkspaceId, earliest: i64, to: i64) -> Update
     advance.and_where(Expr::not_exists(unpublished)).take()
 }
 
-pub(crate) fn forget(workspace: &WorkspaceId, events: &[String]) -> DeleteStatement {
+/// Forgets events, by revision and id.
+pub(crate) fn forget(workspace: &WorkspaceId, events: &[(i64, String)]) -> DeleteStatement {
     let mut delete = Query::delete();
     delete.from_table("log").and_where(Expr::col("workspace").eq(workspace.id()));
-    delete.and_where(Expr::col("event_id").is_in(events.iter().map(String::as_str))).take()
+    delete.and_where(Expr::col("revision").is_in(events.iter().map(|(revision, _)| *revision)));
+    delete.and_where(Expr::col("event_id").is_in(events.iter().map(|(_, id)| id.as_str()))).take()
 }

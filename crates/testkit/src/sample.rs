@@ -44,6 +44,8 @@ pub const INITIAL: Migration = Migration {
         foundation::CONSUMERS,
         foundation::INBOX,
         foundation::LINKS,
+        foundation::LINKS_BY_TARGET,
+        foundation::LOG_BY_REVISION,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
             sqlite: include_str!("sample/0001_initial.sqlite.sql"),

@@ -29,6 +29,7 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::further_links(6, Backfill::links::<Opportunities>("links of opportunities")),
         foundation::further_links(7, Backfill::links::<Outcomes>("links of outcomes")),
         foundation::further_links(8, Backfill::links::<Solutions>("links of solutions")),
+        foundation::fewer_indexes(9),
     ],
     &[
         Declaration::of::<AssumptionTests>(),

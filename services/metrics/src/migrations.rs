@@ -25,6 +25,7 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::MANY_WORKSPACES,
         foundation::links(Backfill::links::<Outcomes>("links of outcomes")),
         foundation::further_links(4, Backfill::links::<Predictions>("links of predictions")),
+        foundation::fewer_indexes(5),
     ],
     &[
         Declaration::of::<Frictions>(),

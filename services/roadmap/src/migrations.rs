@@ -25,6 +25,7 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::MANY_WORKSPACES,
         foundation::links(Backfill::links::<Initiatives>("links of initiatives")),
         foundation::further_links(4, Backfill::links::<Estimates>("links of estimates")),
+        foundation::fewer_indexes(5),
     ],
     &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
 );

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 
 use crate::Error;
-use crate::statement::{joined, json_value};
+use crate::statement::{columns, json_value};
 
 use super::{Action, Cell, Row};
 
@@ -149,16 +149,17 @@ fn linked(
     backend: DbBackend,
     revision: Revision,
 ) -> Result<SubQueryStatement, Error> {
-    let [workspace, referrer, links] = three(values)?;
+    let [workspace, links] = two(values)?;
     let mut select = Query::select();
-    select.exprs([workspace, referrer, part(0), part(1), Expr::cust("(link.value ->> 2) = '1'")]);
+    let holds = Expr::cust("(link.value ->> 3) = '1'");
+    select.exprs([workspace, part(backend, 0), part(backend, 1), part(backend, 2), holds]);
     if matches!(revision, Revision::Bumped) {
         select.from("bump");
     }
     // SQLite reads ON as a join's unless a condition comes before it.
     select.from_function(elements(backend, links), "link").and_where(Expr::cust("true"));
     let mut insert = Query::insert();
-    insert.into_table("links").columns(["workspace", "referrer", "field", "target", "holds"]);
+    insert.into_table("links").columns(["workspace", "target", "field", "referrer", "holds"]);
     insert.select_from(select).map_err(Error::bug)?;
     // A program that does not know links may have left some there.
     insert.on_conflict(OnConflict::new().do_nothing().to_owned());
@@ -167,26 +168,19 @@ fn linked(
 
 /// Takes away links of a resource.
 fn unlinked(values: impl Iterator<Item = Expr>, backend: DbBackend) -> Result<SubQueryStatement, Error> {
-    let [workspace, referrer, links] = three(values)?;
-    // Neither has one.
-    let space = || Expr::cust("' '");
-    let named = Query::select()
-        .exprs([joined(part(0), [space(), part(1)])])
-        .from_function(elements(backend, links), "link")
-        .take();
+    let [workspace, links] = two(values)?;
+    let mut named = Query::select();
+    named.exprs([workspace, part(backend, 0), part(backend, 1), part(backend, 2)]);
+    named.from_function(elements(backend, links), "link");
     let mut delete = Query::delete();
-    delete.from_table("links").and_where(Expr::col("workspace").eq(workspace));
-    // Field and target as one text: no index has it, so they are looked for among the referrer's links, which are few,
-    // and never among those to a target, which may be many.
-    let link = joined(Expr::col("field"), [space(), Expr::col("target")]);
-    delete.and_where(Expr::col("referrer").eq(referrer)).and_where(link.in_subquery(named));
+    delete.from_table("links").and_where(columns(["workspace", "target", "field", "referrer"]).in_subquery(named));
     Ok(delete.into())
 }
 
-fn three(mut values: impl Iterator<Item = Expr>) -> Result<[Expr; 3], Error> {
-    match (values.next(), values.next(), values.next()) {
-        (Some(workspace), Some(referrer), Some(links)) => Ok([workspace, referrer, links]),
-        _ => Err(Error::bug("links are of a workspace and a referrer")),
+fn two(mut values: impl Iterator<Item = Expr>) -> Result<[Expr; 2], Error> {
+    match (values.next(), values.next()) {
+        (Some(workspace), Some(links)) => Ok([workspace, links]),
+        _ => Err(Error::bug("links are of a workspace")),
     }
 }
 
@@ -195,10 +189,11 @@ fn elements(backend: DbBackend, array: Expr) -> FunctionCall {
     Func::cust(if backend == DbBackend::Postgres { "json_array_elements" } else { "json_each" }).arg(array)
 }
 
-/// A part of an element that is an array itself, as text. Both databases have the operator; sea-query knows it for
-/// either alone.
-fn part(index: u8) -> Expr {
-    Expr::cust(format!("(link.value ->> {index})"))
+/// A part of an element that is an array itself, as text of the columns' collation. Both databases have the operator;
+/// sea-query knows it for either alone.
+fn part(backend: DbBackend, index: u8) -> Expr {
+    let collation = if backend == DbBackend::Postgres { r#" COLLATE "C""# } else { "" };
+    Expr::cust(format!("(link.value ->> {index}){collation}"))
 }
 
 /// The same, answering a row for each that it writes. Where nobody counts them that would be work for nothing.

@@ -122,31 +122,30 @@ impl Store {
         let mut locked = rows(backfill, after);
         locked.expr_as(Expr::col("body").cast_as("text"), "text").and_where(key().lte(pair(last)));
         let locked = transaction.query_all(&locked).await?;
+        let mut links = Vec::new();
         for row in &locked {
             let (workspace, id): (String, String) = (row.try_get("", "workspace")?, row.try_get("", "id")?);
-            let derived = match (backfill.derive)(&workspace, &id, &row.try_get::<String>("", "text")?) {
-                Ok(derived) => derived,
-                // One row that was damaged before must not keep a service from its start.
-                Err(error) => {
-                    tracing::error!(name = backfill.name, %error, "a damaged row is left as it is");
-                    continue;
-                }
-            };
-            match derived {
-                Derived::Columns(columns) => {
+            match (backfill.derive)(&workspace, &id, &row.try_get::<String>("", "text")?) {
+                Ok(Derived::Columns(columns)) => {
                     let mut update = Query::update();
                     update.table(backfill.table).values(columns.into_iter().map(|(c, value)| (c, value.into())));
                     update.and_where(Expr::col("workspace").eq(workspace)).and_where(Expr::col("id").eq(id));
                     transaction.execute(&update).await?;
                 }
-                Derived::Links(mut links) => {
-                    let mut stale = Query::delete();
-                    stale.from_table("links").and_where(Expr::col("workspace").eq(workspace));
-                    stale.and_where(Expr::col("referrer").eq(links.id.as_str()));
-                    transaction.execute(&stale).await?;
-                    transaction.execute_raw(form::sent(self.backend(), &mut links, 0)?).await?;
-                }
+                Ok(Derived::Links(of_one)) => links.push(of_one),
+                // One row that was damaged before must not keep a service from its start.
+                Err(error) => tracing::error!(name = backfill.name, %error, "a damaged row is left as it is"),
             }
+        }
+        if !links.is_empty() {
+            // No index has links by their referrer: what became stale is looked for once for all.
+            let mut stale = Query::delete();
+            stale.from_table("links").and_where(Expr::col("workspace").is_in(links.iter().map(|row| &row.workspace)));
+            stale.cond_where(crate::links::of_referrers(links.iter().map(|row| row.id.as_str())));
+            transaction.execute(&stale).await?;
+        }
+        for mut links in links {
+            transaction.execute_raw(form::sent(self.backend(), &mut links, 0)?).await?;
         }
         record::advance(&transaction, migration, last).await?;
         transaction.commit().await?;

@@ -58,5 +58,22 @@ pub const fn further_links(number: i64, backfill: Backfill) -> Migration {
     Migration { number, name: backfill.name, scripts: &[], oldest: 1, backfill: Some(backfill) }
 }
 
+/// Links by their target; those that must not lead back by their referrer, too.
+pub const LINKS_BY_TARGET: Script = Script {
+    postgres: include_str!("foundation/0004_links_by_target.postgres.sql"),
+    sqlite: include_str!("foundation/0004_links_by_target.sqlite.sql"),
+};
+
+/// The log without indexes of what goes with its revisions.
+pub const LOG_BY_REVISION: Script = Script {
+    postgres: include_str!("foundation/0004_log_by_revision.postgres.sql"),
+    sqlite: include_str!("foundation/0004_log_by_revision.sqlite.sql"),
+};
+
+/// The migration that leaves each write fewer indexes to keep.
+pub const fn fewer_indexes(number: i64) -> Migration {
+    Migration { number, name: "fewer indexes", scripts: &[LINKS_BY_TARGET, LOG_BY_REVISION], oldest: 1, backfill: None }
+}
+
 /// Every script, in order. A service's migrations must take in each.
-pub const ALL: &[Script] = &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS];
+pub const ALL: &[Script] = &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION];
