@@ -15,6 +15,6 @@ pub use initiative::{
     InitiativeEvent, InitiativeState, Pause, RankChange, RiskAssessment, Shipment, Start, Underway, Waiver,
 };
 pub use product::{Product, ProductEvent, ProductLifecycle};
-pub use ranking::{Ranked, Ranking, Unranked};
+pub use ranking::{Place, Priority, Rank};
 pub use score::{FactorError, FactorKind, Ice, IceVariant, Rice, Wsjf};
 pub use target::{Period, TargetInterval};

@@ -17,7 +17,7 @@ use waymark_proto::{ResourceMessage, Standard};
 use waymark_request::Call;
 
 use crate::links::{self, Integrity, Links};
-use crate::{Error, Table};
+use crate::{Error, Table, resource, tally};
 
 /// What a write has put so far. It may put what is new; what exists is changed by a [`Write`](crate::Write), which has
 /// read it.
@@ -58,6 +58,8 @@ pub(crate) enum Action {
     Link,
     /// Links are taken away.
     Unlink,
+    /// A tally grows or shrinks.
+    Tally,
 }
 
 /// A value of a row.
@@ -85,6 +87,23 @@ impl Row {
             id: if action == Action::Unlink { format!("-{referrer}") } else { referrer.to_owned() },
             action,
             cells: vec![("workspace", workspace.into()), ("links", Cell::Json(links::json(referrer, links)))],
+        }
+    }
+
+    /// A change of a tally.
+    fn tally(workspace: &str, tally: &str, head: String, by: i64) -> Self {
+        Self {
+            workspace: workspace.to_owned(),
+            table: "tallies",
+            collection: "tallies",
+            id: format!("{tally} {head}"),
+            action: Action::Tally,
+            cells: vec![
+                ("workspace", workspace.into()),
+                ("tally", tally.into()),
+                ("head", head.into()),
+                ("count", by.into()),
+            ],
         }
     }
 
@@ -195,6 +214,7 @@ impl Draft {
         self.rows.push(self.state::<T>(&resource, action, &body));
         let before = self.bodies.insert((T::TABLE, id.clone()), body.clone());
         self.link::<T>(&resource.meta().name, &message, before.as_deref())?;
+        self.tally::<T>(&resource, before.as_deref())?;
         let changed = before.map(|before| changed_fields(&before, &body)).unwrap_or_default();
         for event in events {
             let row = self.event::<T>(&id, event.into(), &body, &changed)?;
@@ -237,6 +257,27 @@ impl Draft {
             None => _ = self.created.insert(key),
             Some(before) if is_deleted(message) && !is_deleted(&before) => self.integrity.deletes(name),
             Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Puts what tallies gain and lose by a resource.
+    fn tally<T: Table>(&mut self, resource: &T::Resource, before: Option<&str>) -> Result<(), Error> {
+        let tallied = || T::COLUMNS.iter().filter(|column| column.tallied.is_some());
+        if tallied().next().is_none() {
+            return Ok(());
+        }
+        let workspace = self.workspace.id();
+        let id = resource.meta().name.id().as_str();
+        let before = before.map(|body| resource::parse::<T>(workspace, resource::decode::<T>(workspace, id, body)?));
+        let before = before.transpose()?;
+        for column in tallied() {
+            let (old, new) = (before.as_ref().and_then(|old| column.tally_of(old)), column.tally_of(resource));
+            if old != new {
+                let changes = [(old, -1), (new, 1)].into_iter().filter_map(|(head, by)| Some((head?, by)));
+                let name = tally::name::<T>(column);
+                self.rows.extend(changes.map(|(head, by)| Row::tally(workspace, &name, head, by)));
+            }
         }
         Ok(())
     }

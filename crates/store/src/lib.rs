@@ -39,6 +39,7 @@ mod statement;
 mod stream_position;
 mod sweep;
 mod table;
+mod tally;
 mod turn;
 mod workspaces;
 mod write;

@@ -1,14 +1,17 @@
 //! Lists: filter, order and keyset pages over a table's declared columns, all in the database.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, NullOrdering, Order as Direction, Query};
 use sea_orm::{DbBackend, QueryResult, Value};
 use waymark_domain::{Violations, WorkspaceId};
+use waymark_proto::ResourceMessage;
 use waymark_request::order::{self, Order};
 use waymark_request::{Comparison, Filter, FilterError, Operator, OrderError, PageToken, page};
 
 use crate::statement::{Ordering, found, index_of, json_text, order_by, within_bytes};
-use crate::table::listable;
+use crate::table::{always_set, listable};
 use crate::{ColumnKind, Error, Store, Table};
 
 /// Bytes of JSON on a page, about: the first row beyond is still on it. Clients of gRPC take messages of 4 MiB unless
@@ -56,6 +59,7 @@ impl Store {
             [T::TABLE, query.parent, query.filter, query.order_by, if query.show_deleted { "deleted" } else { "" }];
         let token = PageToken::decode(query.page_token, &parts, order.len())?;
 
+        let set = always_set::<T>();
         let keys = || (0..order.len()).map(|i| format!("key{i}"));
         let mut select = Query::select();
         select.column("id").expr_as(json_text("body"), "body").from(T::TABLE);
@@ -68,11 +72,11 @@ impl Store {
         }
         select.and_where(condition(self.backend(), &filter, &columns)?);
         if let Some(token) = &token {
-            select.cond_where(after(&order, &token.key)?);
+            select.cond_where(after(&order, &token.key, &set)?);
         }
-        order_by(&mut select, order.iter().map(|ordered| direction(ordered.0.to_owned(), ordered)));
+        order_by(&mut select, order.iter().map(|ordered| direction(ordered.0.to_owned(), ordered, &set)));
         select.limit(size as u64 + 1);
-        let by_keys: Vec<_> = order.iter().zip(keys()).map(|(ordered, key)| direction(key, ordered)).collect();
+        let by_keys: Vec<_> = order.iter().zip(keys()).map(|(ordered, key)| direction(key, ordered, &set)).collect();
         let mut rows = self.query_all(&within_bytes(select, PAGE_BYTES, "body", &by_keys)).await?;
         let more = found(&rows)? > rows.len().min(size);
         rows.truncate(size);
@@ -94,19 +98,54 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Ids of the live resources that a filter selects, with their values of a text column, in no order. Refused when it
+    /// selects more than `most`.
+    pub async fn values<T: Table>(
+        &self,
+        workspace: &WorkspaceId,
+        filter: &str,
+        column: &'static str,
+        most: usize,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let mut select = Query::select();
+        select.columns(["id", column]).from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
+        select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col(column).is_not_null());
+        select.and_where(condition(self.backend(), &Filter::parse(filter)?, &listable::<T>())?);
+        let rows = self.query_all(select.limit(most as u64 + 1)).await?;
+        if rows.len() > most {
+            let problem = format!("selects more than {most} {}; narrow it", T::Message::COLLECTION);
+            return Err(Violations::one("filter", problem).into());
+        }
+        rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    }
+
+    /// The live ones of the resources with these ids, by id.
+    pub async fn named<T: Table>(
+        &self,
+        workspace: &WorkspaceId,
+        ids: impl IntoIterator<Item = &str>,
+    ) -> Result<BTreeMap<String, T::Message>, Error> {
+        let mut select = crate::resource::bodies::<T>(workspace.id());
+        select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col("id").is_in(ids));
+        let rows = self.query_all(&select).await?;
+        let decode = |(id, body): (String, String)| {
+            crate::resource::decode::<T>(workspace.id(), &id, &body).map(|message| (id, message))
+        };
+        rows.iter().map(|row| decode((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    }
+}
+
 /// `column` in the order of one that is ordered by. Null is the smallest value; the databases disagree on where it goes
 /// by default. Where there is none, saying where it goes would keep PostgreSQL from using an index.
-fn direction(column: String, (name, _, descending): &Ordered) -> Ordering {
-    let set = NEVER_NULL.contains(name);
+fn direction(column: String, (name, _, descending): &Ordered, always_set: &[&str]) -> Ordering {
+    let set = always_set.contains(name);
     if *descending {
         (column, Direction::Desc, (!set).then_some(NullOrdering::Last))
     } else {
         (column, Direction::Asc, (!set).then_some(NullOrdering::First))
     }
 }
-
-/// Columns of every table that are always set.
-const NEVER_NULL: [&str; 4] = ["id", "display_name", "create_time", "update_time"];
 
 type Ordered = (&'static str, ColumnKind, bool);
 
@@ -150,7 +189,15 @@ fn key(row: &QueryResult, order: &[Ordered]) -> Result<Vec<Option<String>>, Erro
 }
 
 /// Rows after `key` in the given order: larger in the first column, or equal there and after the rest of the key.
-fn after(order: &[Ordered], key: &[Option<String>]) -> Result<Condition, Error> {
+fn after(order: &[Ordered], key: &[Option<String>], always_set: &[&str]) -> Result<Condition, Error> {
+    if order.iter().all(|(name, _, descending)| always_set.contains(name) && !descending) {
+        // Compared as one they are found in an index at once, wherever the page begins.
+        let values = order.iter().zip(key).map(|((_, kind, _), value)| stored(*kind, value.as_deref()?));
+        let values: Vec<Expr> =
+            values.map(|value| Some(Expr::val(value?))).collect::<Option<_>>().ok_or(page::PageError::Damaged)?;
+        let columns = Expr::tuple(order.iter().map(|(name, ..)| Expr::col(*name)));
+        return Ok(Condition::all().add(columns.gt(Expr::tuple(values))));
+    }
     let mut rest = None;
     for ((name, kind, descending), value) in order.iter().zip(key).rev() {
         let column = || Expr::col(*name);

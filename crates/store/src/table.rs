@@ -27,6 +27,8 @@ pub struct Column<R> {
     pub name: &'static str,
     pub(crate) value: ColumnValue<R>,
     pub(crate) indexed: bool,
+    pub(crate) always_set: bool,
+    pub(crate) tallied: Option<usize>,
 }
 
 pub(crate) enum ColumnValue<R> {
@@ -52,9 +54,13 @@ pub enum ColumnKind {
 }
 
 impl<R> Column<R> {
+    const fn new(name: &'static str, value: ColumnValue<R>) -> Self {
+        Self { name, value, indexed: false, always_set: false, tallied: None }
+    }
+
     /// A text column; sorted by bytes.
     pub const fn text(name: &'static str, value: fn(&R) -> Option<String>) -> Self {
-        Self { name, value: ColumnValue::Text(value), indexed: false }
+        Self::new(name, ColumnValue::Text(value))
     }
     /// A text column that holds one of `names`: those of an enum's values, as [`Choice`](waymark_proto::Choice) has
     /// them.
@@ -63,29 +69,50 @@ impl<R> Column<R> {
         names: &'static [&'static str],
         value: fn(&R) -> Option<&'static str>,
     ) -> Self {
-        Self { name, value: ColumnValue::Choice(value, names), indexed: false }
+        Self::new(name, ColumnValue::Choice(value, names))
     }
     /// An integer column.
     pub const fn integer(name: &'static str, value: fn(&R) -> Option<i64>) -> Self {
-        Self { name, value: ColumnValue::Integer(value), indexed: false }
+        Self::new(name, ColumnValue::Integer(value))
     }
     /// A floating-point column.
     pub const fn number(name: &'static str, value: fn(&R) -> Option<f64>) -> Self {
-        Self { name, value: ColumnValue::Number(value), indexed: false }
+        Self::new(name, ColumnValue::Number(value))
     }
     /// A true-or-false column.
     pub const fn boolean(name: &'static str, value: fn(&R) -> Option<bool>) -> Self {
-        Self { name, value: ColumnValue::Boolean(value), indexed: false }
+        Self::new(name, ColumnValue::Boolean(value))
     }
     /// A time column, kept in microseconds.
     pub const fn time(name: &'static str, value: fn(&R) -> Option<DateTime<Utc>>) -> Self {
-        Self { name, value: ColumnValue::Time(value), indexed: false }
+        Self::new(name, ColumnValue::Time(value))
     }
     /// The same with an index over (workspace, column, id): for columns that lists are usually filtered by.
     #[must_use]
     pub const fn indexed(mut self) -> Self {
         self.indexed = true;
         self
+    }
+
+    /// The same for one whose function never gives nothing, so that lists in its order are read from its index.
+    #[must_use]
+    pub const fn always_set(mut self) -> Self {
+        self.always_set = true;
+        self
+    }
+    /// The same for an indexed text of ASCII with a tally kept beside it: how many resources have a value that begins with
+    /// the same `length` characters, shorter values aside. So [`Write::count_between`](crate::Write::count_between) counts without
+    /// reading what it counts.
+    #[must_use]
+    pub const fn tallied(mut self, length: usize) -> Self {
+        self.tallied = Some(length);
+        self
+    }
+
+    /// What a resource's value is tallied under, if it is.
+    pub(crate) fn tally_of(&self, resource: &R) -> Option<String> {
+        let (length, ColumnValue::Text(value)) = (self.tallied?, &self.value) else { return None };
+        value(resource)?.get(..length).map(str::to_owned)
     }
 
     /// The type of its values.
@@ -129,4 +156,10 @@ const STANDARD: [(&str, ColumnKind); 5] = [
 /// Names and types of the columns lists of `T` may filter and order by.
 pub(crate) fn listable<T: Table>() -> Vec<(&'static str, ColumnKind)> {
     STANDARD.into_iter().chain(T::COLUMNS.iter().map(|c| (c.name, c.kind()))).collect()
+}
+
+/// Columns of `T` that are set in every row.
+pub(crate) fn always_set<T: Table>() -> Vec<&'static str> {
+    let declared = T::COLUMNS.iter().filter(|column| column.always_set).map(|column| column.name);
+    ["id", "display_name", "create_time", "update_time"].into_iter().chain(declared).collect()
 }

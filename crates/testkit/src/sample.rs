@@ -46,6 +46,7 @@ pub const INITIAL: Migration = Migration {
         foundation::LINKS,
         foundation::LINKS_BY_TARGET,
         foundation::LOG_BY_REVISION,
+        foundation::TALLIES,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
             sqlite: include_str!("sample/0001_initial.sqlite.sql"),

@@ -4,7 +4,7 @@
 use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
 
-use crate::store::{Estimates, Initiatives, Products};
+use crate::store::{Estimates, Initiatives, Products, reprioritize};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -26,6 +26,26 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::links(Backfill::links::<Initiatives>("links of initiatives")),
         foundation::further_links(4, Backfill::links::<Estimates>("links of estimates")),
         foundation::fewer_indexes(5),
+        Migration {
+            number: 6,
+            name: "ranks",
+            scripts: &[Script {
+                postgres: include_str!("migrations/0006_ranks.postgres.sql"),
+                sqlite: include_str!("migrations/0006_ranks.sqlite.sql"),
+            }],
+            // A program of before would lose what it does not know of an initiative: its priority.
+            oldest: 6,
+            backfill: Some(Backfill::columns::<Initiatives>("ranks of initiatives")),
+        },
+        Migration {
+            number: 7,
+            name: "priorities",
+            scripts: &[],
+            oldest: 6,
+            backfill: Some(Backfill::writes::<Estimates>("priorities of initiatives", |write, id| {
+                Box::pin(reprioritize(write, id))
+            })),
+        },
     ],
     &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
 );

@@ -167,7 +167,8 @@ impl Estimate {
     }
 
     /// The RICE score with reach per quarter: by the likely values, and at the ends when every factor goes against it
-    /// or for it at once. `None` while a factor is missing.
+    /// or for it at once. To twelve significant digits, so that scores which are equal by the formula are equal whatever
+    /// the order of its steps. `None` while a factor is missing.
     pub fn score(&self) -> Option<Range> {
         let amount = |kind| self.factor(kind).map(|f| f.amount);
         let (reach, impact) = (amount(FactorKind::Reach)?, amount(FactorKind::Impact)?);
@@ -176,9 +177,9 @@ impl Estimate {
         // Every factor is on its scale, so the three are finite, and the formula rises in the first three factors and
         // falls in effort.
         Range::new(
-            score(reach.low(), impact.low(), confidence.low(), effort.high()),
-            score(reach.likely(), impact.likely(), confidence.likely(), effort.likely()),
-            score(reach.high(), impact.high(), confidence.high(), effort.low()),
+            rounded(score(reach.low(), impact.low(), confidence.low(), effort.high())),
+            rounded(score(reach.likely(), impact.likely(), confidence.likely(), effort.likely())),
+            rounded(score(reach.high(), impact.high(), confidence.high(), effort.low())),
         )
         .ok()
     }
@@ -211,4 +212,10 @@ impl Estimate {
         }
         differences
     }
+}
+
+/// A number to twelve significant digits.
+fn rounded(number: f64) -> f64 {
+    // What a number is printed as reads back as a number.
+    format!("{number:.11e}").parse().unwrap_or(number)
 }

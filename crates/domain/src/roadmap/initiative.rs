@@ -14,7 +14,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 pub use decide::Declining;
 pub use error::InitiativeError;
 
-use super::{Product, TargetInterval};
+use super::{Priority, Product, TargetInterval};
 use crate::{AnyName, Evidence, FullName, Meta, Name, Range, Resource, Risk, Verdict};
 
 /// A piece of work that is meant to change something for users.
@@ -46,6 +46,8 @@ pub struct Initiative {
     pub state: InitiativeState,
     /// The last time an estimate moved it in the order.
     pub rank_change: Option<RankChange>,
+    /// What the estimate that counts says of it.
+    pub priority: Option<Priority>,
 }
 
 /// When something is planned for, without dates.
@@ -242,6 +244,7 @@ pub enum InitiativeEvent {
     DependencyRemoved,
     Measured,
     RankChanged,
+    Prioritized,
 }
 
 impl Resource for Initiative {

@@ -1,7 +1,7 @@
-//! The order that estimates put initiatives in, with its ties explained and its gaps listed.
+//! The order that estimates put initiatives in: what an initiative's estimate says of it, and the text by which it is
+//! kept in order.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 
@@ -9,162 +9,170 @@ use super::score::Plain;
 use super::{Estimate, FactorKind, Initiative, RankChange};
 use crate::{Name, Range};
 
-/// Initiatives in the order of their RICE scores.
+/// What the estimate that counts says of an initiative.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ranking {
-    /// Best first.
-    pub ranked: Vec<Ranked>,
-    /// What cannot be ranked, by name.
-    pub unranked: Vec<Unranked>,
-}
-
-/// An initiative with its place.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ranked {
-    /// From 1; equal scores share a position.
-    pub position: u32,
-    /// The initiative.
-    pub initiative: Name<Initiative>,
-    /// Its score.
-    pub score: Range,
-    /// The estimate the score is of.
+pub struct Priority {
+    /// The estimate.
     pub estimate: Name<Estimate>,
-    /// Whom it shares the position with and who is shown first, when it does.
-    pub tie: Option<String>,
-}
-
-/// An initiative without a place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unranked {
-    /// The initiative.
-    pub initiative: Name<Initiative>,
-    /// Its estimate, if it has one.
-    pub estimate: Option<Name<Estimate>>,
-    /// The inputs to find out.
+    /// The RICE score, unless a factor is missing.
+    pub score: Option<Range>,
+    /// How sure the score is, by the likely value.
+    pub confidence: Option<f64>,
+    /// What it costs in person-months, by the likely value.
+    pub effort: Option<f64>,
+    /// The factors to find out.
     pub missing: Vec<FactorKind>,
 }
 
-/// The estimate that counts for each initiative: the one updated last, and of those the last by name.
-pub fn current<'a>(estimates: impl IntoIterator<Item = &'a Estimate>) -> BTreeMap<&'a Name<Initiative>, &'a Estimate> {
-    let mut current: BTreeMap<&Name<Initiative>, &Estimate> = BTreeMap::new();
-    let age = |e: &'a Estimate| (e.meta.update_time, &e.meta.name);
-    for estimate in estimates {
-        current
-            .entry(&estimate.initiative)
-            .and_modify(|known| {
-                if age(estimate) > age(known) {
-                    *known = estimate;
-                }
-            })
-            .or_insert(estimate);
-    }
-    current
+/// Where something stands in an order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// From 1; equal scores share a position.
+    pub position: u32,
+    /// The score, by the likely values.
+    pub score: f64,
 }
 
-struct Row<'a> {
-    initiative: &'a Name<Initiative>,
-    estimate: &'a Estimate,
-    score: Range,
+/// The estimate that counts of those for one initiative: the one updated last, and of these the last by name.
+pub fn current(estimates: &[Estimate]) -> Option<&Estimate> {
+    estimates.iter().max_by_key(|estimate| (estimate.meta.update_time, &estimate.meta.name))
 }
 
-impl Row<'_> {
-    fn likely(&self, kind: FactorKind) -> f64 {
-        self.estimate.factor(kind).map_or(0.0, |f| f.amount.likely())
+impl Priority {
+    /// What an estimate says.
+    pub fn of(estimate: &Estimate) -> Self {
+        let likely = |kind| estimate.factor(kind).map(|factor| factor.amount.likely());
+        Self {
+            estimate: estimate.meta.name.clone(),
+            score: estimate.score(),
+            confidence: likely(FactorKind::Confidence),
+            effort: likely(FactorKind::Effort),
+            missing: estimate.missing(),
+        }
     }
 
-    /// Best first; among equal scores the surer one, then the cheaper one, then by name.
-    fn order(&self, other: &Self) -> Ordering {
-        (other.score.likely().total_cmp(&self.score.likely()))
-            .then_with(|| other.likely(FactorKind::Confidence).total_cmp(&self.likely(FactorKind::Confidence)))
-            .then_with(|| self.likely(FactorKind::Effort).total_cmp(&other.likely(FactorKind::Effort)))
-            .then_with(|| self.initiative.cmp(other.initiative))
-    }
-
-    fn ties_with(&self, other: &Self) -> bool {
-        self.score.likely().total_cmp(&other.score.likely()).is_eq()
+    /// The score by the likely values, unless a factor is missing.
+    pub fn likely(&self) -> Option<f64> {
+        self.score.map(|score| score.likely())
     }
 }
 
-impl Ranking {
-    /// Ranks `initiatives` by the estimates that count.
-    pub fn new<'a>(
-        initiatives: impl IntoIterator<Item = &'a Initiative>,
-        estimates: impl IntoIterator<Item = &'a Estimate>,
-    ) -> Self {
-        let estimates = current(estimates);
-        let mut rows = Vec::new();
-        let mut unranked = Vec::new();
-        for initiative in initiatives.into_iter().map(|i| &i.meta.name) {
-            let estimate = estimates.get(initiative).copied();
-            match estimate.and_then(|e| Some((e, e.score()?))) {
-                Some((estimate, score)) => rows.push(Row { initiative, estimate, score }),
-                None => unranked.push(Unranked {
-                    initiative: initiative.clone(),
-                    estimate: estimate.map(|e| e.meta.name.clone()),
-                    missing: estimate.map_or_else(|| FactorKind::ALL.to_vec(), Estimate::missing),
-                }),
-            }
-        }
-        rows.sort_by(Row::order);
-        unranked.sort_by(|a, b| a.initiative.cmp(&b.initiative));
-        let mut ranked = Vec::with_capacity(rows.len());
-        let mut first = 0;
-        for group in rows.chunk_by(Row::ties_with) {
-            ranked.extend(group.iter().map(|row| Ranked {
-                position: first + 1,
-                initiative: row.initiative.clone(),
-                score: row.score,
-                estimate: row.estimate.meta.name.clone(),
-                tie: (group.len() > 1).then(|| explain_tie(group, row)),
-            }));
-            first += group.len() as u32;
-        }
-        Self { ranked, unranked }
+/// The place of an initiative in the order, as a text: by bytes the better one comes first, and among equal scores the
+/// surer one, then the cheaper one; then names decide. First come open initiatives with a score, then those without,
+/// then the others the same way, then what is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(String);
+
+impl Rank {
+    /// Before all ranks of open initiatives with a score.
+    pub const FIRST: &'static str = "1";
+    /// Behind all of them.
+    pub const UNRANKED: &'static str = "2";
+    /// Behind all ranks of open initiatives.
+    pub const CLOSED: &'static str = "3";
+    /// The lists' characters, and the digits of the score.
+    const SCORE: usize = 1 + 16;
+
+    /// What a text says, if it can be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.is_ascii().then(|| Self(text.to_owned()))
     }
 
-    /// The place of an initiative, if it has one.
-    pub fn place(&self, initiative: &Name<Initiative>) -> Option<&Ranked> {
-        self.ranked.iter().find(|r| r.initiative == *initiative)
+    /// Whether it has a score.
+    pub fn is_scored(&self) -> bool {
+        self.0.len() > Self::SCORE
     }
 
-    /// How `estimate` moved its initiative from its place in `before` to the one in `self`; `None` when it stayed.
-    /// `why` says what of the estimate changed.
-    pub fn moved_since(&self, before: &Self, estimate: &Estimate, why: &str, now: DateTime<Utc>) -> Option<RankChange> {
-        let (from, to) = (before.place(&estimate.initiative), self.place(&estimate.initiative));
-        if from.map(|r| r.position) == to.map(|r| r.position) {
-            return None;
-        }
-        let print = |place: Option<&Ranked>| {
-            place.map_or("no rank".to_owned(), |r| format!("rank {} (RICE {})", r.position, Plain(r.score.likely())))
+    /// What all ranks of the same list with this score begin with.
+    pub fn by_score(&self) -> &str {
+        self.0.get(..Self::SCORE).unwrap_or(&self.0)
+    }
+
+    /// The score in it, the best one first, whatever the list.
+    pub fn score_order(&self) -> &str {
+        self.by_score().get(1..).unwrap_or_default()
+    }
+
+    /// What orders it among others, whether they are open or not: those without a score come last.
+    pub fn order(&self) -> (bool, &str) {
+        (!self.is_scored(), self.0.get(1..).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Rank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Initiative {
+    /// Its place in the order.
+    pub fn rank(&self) -> Rank {
+        let (scored, unscored) = match (&self.meta.delete_time, self.is_open()) {
+            (Some(_), _) => return Rank("9".to_owned()),
+            (None, true) => (Rank::FIRST, Rank::UNRANKED),
+            (None, false) => (Rank::CLOSED, "4"),
         };
-        Some(RankChange {
-            estimate: estimate.meta.name.any(),
-            from_position: from.map(|r| r.position),
-            to_position: to.map(|r| r.position),
-            ranked_count: self.ranked.len() as u32,
-            from_score: from.map(|r| r.score.likely()),
-            to_score: to.map(|r| r.score.likely()),
-            explanation: format!("{} -> {} of {}: {why}", print(from), print(to), self.ranked.len()),
-            time: now,
-        })
+        let Some(priority) = &self.priority else { return Rank(unscored.to_owned()) };
+        let Some(score) = priority.likely() else { return Rank(unscored.to_owned()) };
+        let (confidence, effort) = (priority.confidence.unwrap_or_default(), priority.effort.unwrap_or_default());
+        // None of them is negative, and positive numbers are ordered as their bits are. Four bytes are enough to part
+        // equal scores.
+        let small = |number: f64| (number as f32 + 0.0).to_bits();
+        Rank(format!("{scored}{:016x}{:08x}{:08x}", !(score + 0.0).to_bits(), !small(confidence), small(effort)))
     }
+
+    /// Its place, if it is in the order, whose number the caller knows.
+    pub fn place(&self, position: u32) -> Option<Place> {
+        let score = self.priority.as_ref().and_then(Priority::likely).filter(|_| self.is_open())?;
+        Some(Place { position, score })
+    }
+}
+
+/// How `estimate` moved its initiative from one place to another among `count` that have one; `None` when it stayed.
+/// `why` says what of the estimate changed.
+pub fn moved(
+    from: Option<Place>,
+    to: Option<Place>,
+    count: u32,
+    estimate: &Estimate,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Option<RankChange> {
+    if from.map(|place| place.position) == to.map(|place| place.position) {
+        return None;
+    }
+    let print = |place: Option<Place>| {
+        place.map_or("no rank".to_owned(), |p| format!("rank {} (RICE {})", p.position, Plain(p.score)))
+    };
+    Some(RankChange {
+        estimate: estimate.meta.name.any(),
+        from_position: from.map(|place| place.position),
+        to_position: to.map(|place| place.position),
+        ranked_count: count,
+        from_score: from.map(|place| place.score),
+        to_score: to.map(|place| place.score),
+        explanation: format!("{} -> {} of {count}: {why}", print(from), print(to)),
+        time: now,
+    })
 }
 
 /// Others that an explained tie names.
 const TIED: usize = 3;
 
-fn explain_tie(group: &[Row<'_>], row: &Row<'_>) -> String {
-    let others = group.iter().map(|r| r.initiative).filter(|other| *other != row.initiative);
-    let named: Vec<&str> = others.take(TIED).map(|other| other.id().as_str()).collect();
-    let more = match group.len() - 1 - named.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+/// Why one of `count` with the same score is shown where it is; `others` are some of them, in order.
+pub fn explain_tie<'a>(others: impl Iterator<Item = &'a str>, count: u32, confidence: f64, effort: f64) -> String {
+    let named: Vec<&str> = others.take(TIED).collect();
+    let more = (count as usize).saturating_sub(1 + named.len());
+    let others = match (named.is_empty(), more) {
+        (true, _) => format!("{more} more"),
+        (false, 0) => named.join(", "),
+        (false, more) => format!("{} and {more} more", named.join(", ")),
     };
     format!(
-        "same score as {}{more}; shown by confidence ({}), then effort ({} person-months), then name",
-        named.join(", "),
-        Plain(row.likely(FactorKind::Confidence)),
-        Plain(row.likely(FactorKind::Effort))
+        "same score as {others}; shown by confidence ({}), then effort ({} person-months), then name",
+        Plain(confidence),
+        Plain(effort)
     )
 }
 

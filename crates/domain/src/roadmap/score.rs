@@ -8,7 +8,9 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray, VariantNames};
 const IMPACTS: [f64; 5] = [3.0, 2.0, 1.0, 0.5, 0.25];
 
 /// An input of RICE. Printed as in the contract: `reach`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray, Display)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray, Display,
+)]
 #[strum(serialize_all = "snake_case")]
 pub enum FactorKind {
     /// Users reached per period.

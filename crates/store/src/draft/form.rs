@@ -120,6 +120,7 @@ fn verb(action: Action) -> &'static str {
         Action::Replace(_) => "UPDATE",
         Action::Link => "LINK",
         Action::Unlink => "UNLINK",
+        Action::Tally => "TALLY",
     }
 }
 

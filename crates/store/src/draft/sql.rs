@@ -120,7 +120,7 @@ pub(super) fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<
     let cells = row.cells.iter().map(|(column, cell)| (*column, expression(cell, backend, revision)));
     let replaced = match row.action {
         Action::Replace(version) => Some(version),
-        Action::Insert => None,
+        Action::Insert | Action::Tally => None,
         Action::Link => return linked(cells.map(|(_, value)| value), backend, revision),
         Action::Unlink => return unlinked(cells.map(|(_, value)| value), backend),
     };
@@ -133,6 +133,10 @@ pub(super) fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<
             Revision::Bumped => insert.select_from(Query::select().exprs(values).from("bump").take()),
         }
         .map_err(Error::bug)?;
+        if row.action == Action::Tally {
+            let count = Expr::col((row.table, "count")).add(Expr::col(("excluded", "count")));
+            insert.on_conflict(OnConflict::columns(["workspace", "tally", "head"]).value("count", count).to_owned());
+        }
         return Ok(insert.into());
     };
     let mut update = Query::update();

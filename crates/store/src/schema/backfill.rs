@@ -6,21 +6,24 @@
 //! batch asks for the lock anew, so replicas that start together take turns, and one that needs no backfill does not
 //! wait for it. The workspaces of a batch are locked as a write locks its own, so neither overwrites the other.
 //!
-//! No event is told: a resource does not change by how it is found.
+//! No event is told: a resource does not change by how it is found. What a resource lacks that follows from others is
+//! another matter: it is written as any write is, told, and done again when a process was killed before it got on.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, Value};
-
-use super::record;
 use waymark_domain::Resource as _;
 use waymark_proto::ResourceMessage as _;
+use waymark_request::Call;
 
+use super::record;
 use crate::draft::{Action, Row, form};
 use crate::resource::{decode, parse};
-use crate::{Error, Store, Table};
+use crate::workspaces::workspace_of;
+use crate::{Error, Store, Table, Write};
 
 /// Rows of a batch. Writers of their workspaces wait for as long as it takes.
 const ROWS: u64 = 200;
@@ -33,9 +36,21 @@ pub struct Backfill {
     /// What it is called in logs and in the database.
     pub name: &'static str,
     table: &'static str,
-    /// From workspace, id and body.
-    derive: fn(&str, &str, &str) -> Result<Derived, Error>,
+    how: How,
 }
+
+#[derive(Debug, Clone, Copy)]
+enum How {
+    /// From workspace, id and body.
+    Derive(fn(&str, &str, &str) -> Result<Derived, Error>),
+    /// By a write for each row.
+    Write { service: &'static str, work: Work },
+}
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What is done for the row of an id.
+pub type Work = for<'a> fn(&'a mut Write, &'a str) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What follows from a resource.
 enum Derived {
@@ -52,7 +67,7 @@ impl Backfill {
     /// When compiled, as a schema is a constant: if `T` declares none.
     pub const fn columns<T: Table>(name: &'static str) -> Self {
         assert!(!T::COLUMNS.is_empty(), "a table without columns of its own has nothing to fill in");
-        Self { name, table: T::TABLE, derive: columns::<T> }
+        Self { name, table: T::TABLE, how: How::Derive(columns::<T>) }
     }
 
     /// Derives the links of all resources of `T`, also those that a program of before has changed meanwhile.
@@ -61,7 +76,12 @@ impl Backfill {
     /// When compiled, as a schema is a constant: if resources of `T` refer to nothing.
     pub const fn links<T: Table>(name: &'static str) -> Self {
         assert!(!T::Message::LINKS.is_empty(), "a resource without references has no links");
-        Self { name, table: T::TABLE, derive: links::<T> }
+        Self { name, table: T::TABLE, how: How::Derive(links::<T>) }
+    }
+
+    /// Does `work` for each row of `T` in a write of its own, by the service. It may be done twice for a row.
+    pub const fn writes<T: Table>(name: &'static str, work: Work) -> Self {
+        Self { name, table: T::TABLE, how: How::Write { service: T::Resource::SERVICE, work } }
     }
 }
 
@@ -84,7 +104,10 @@ impl Store {
         let name = backfill.name;
         tracing::info!(name, "rows of before are filled in");
         let (begin, mut told, mut rows) = (Instant::now(), Instant::now(), 0);
-        while let Some(filled) = self.patiently(name, || self.fill_batch(migration, backfill)).await? {
+        while let Some(filled) = match backfill.how {
+            How::Derive(_) => self.patiently(name, || self.fill_batch(migration, backfill)).await?,
+            How::Write { service, work } => self.write_batch(migration, backfill, service, work).await?,
+        } {
             rows += filled;
             if told.elapsed() > TELL {
                 tracing::info!(name, rows, "rows of before are being filled in");
@@ -93,6 +116,39 @@ impl Store {
         }
         tracing::info!(name, rows, took = ?begin.elapsed(), "rows of before are filled in to the last");
         Ok(())
+    }
+
+    /// Does the work for the next rows and tells how many; none when there are no more.
+    async fn write_batch(
+        &self,
+        migration: i64,
+        backfill: &Backfill,
+        service: &str,
+        work: Work,
+    ) -> Result<Option<usize>, Error> {
+        let Some((workspace, id)) = record::position(&self.writer, migration).await? else { return Ok(None) };
+        let keys = self.writer.query_all(rows(backfill, (&workspace, &id)).limit(ROWS)).await?;
+        for row in &keys {
+            let (workspace, id): (String, String) = (row.try_get("", "workspace")?, row.try_get("", "id")?);
+            let named = workspace_of(backfill.table, workspace)?;
+            let write = async |write: &mut Write| work(write, &id).await;
+            match self.write(&Call::internal(service), &named, write).await {
+                Ok(_) => {}
+                Err(error @ (Error::Database(_) | Error::Unconfirmed(_) | Error::Busy(_))) => return Err(error),
+                // One row that was damaged before must not keep a service from its start.
+                Err(error) => tracing::error!(name = backfill.name, %named, id, %error, "a row is left as it is"),
+            }
+        }
+        let transaction = self.one_process().await?;
+        match keys.last() {
+            Some(last) => {
+                let (workspace, id): (String, String) = (last.try_get("", "workspace")?, last.try_get("", "id")?);
+                record::advance(&transaction, migration, (&workspace, &id)).await?;
+            }
+            None => record::end(&transaction, migration, self.now()).await?,
+        }
+        transaction.commit().await?;
+        Ok((!keys.is_empty()).then_some(keys.len()))
     }
 
     /// Fills in the next rows and tells how many; none when there are no more.
@@ -122,10 +178,11 @@ impl Store {
         let mut locked = rows(backfill, after);
         locked.expr_as(Expr::col("body").cast_as("text"), "text").and_where(key().lte(pair(last)));
         let locked = transaction.query_all(&locked).await?;
+        let How::Derive(derive) = backfill.how else { return Err(Error::bug("a backfill of writes derives nothing")) };
         let mut links = Vec::new();
         for row in &locked {
             let (workspace, id): (String, String) = (row.try_get("", "workspace")?, row.try_get("", "id")?);
-            match (backfill.derive)(&workspace, &id, &row.try_get::<String>("", "text")?) {
+            match derive(&workspace, &id, &row.try_get::<String>("", "text")?) {
                 Ok(Derived::Columns(columns)) => {
                     let mut update = Query::update();
                     update.table(backfill.table).values(columns.into_iter().map(|(c, value)| (c, value.into())));

@@ -70,10 +70,17 @@ pub const LOG_BY_REVISION: Script = Script {
     sqlite: include_str!("foundation/0004_log_by_revision.sqlite.sql"),
 };
 
-/// The migration that leaves each write fewer indexes to keep.
+/// The migration that leaves each write fewer indexes to keep, and lets what is kept in order be counted.
 pub const fn fewer_indexes(number: i64) -> Migration {
-    Migration { number, name: "fewer indexes", scripts: &[LINKS_BY_TARGET, LOG_BY_REVISION], oldest: 1, backfill: None }
+    let scripts = &[LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES];
+    Migration { number, name: "fewer indexes", scripts, oldest: 1, backfill: None }
 }
 
+/// How many resources have values that begin alike.
+pub const TALLIES: Script = Script {
+    postgres: include_str!("foundation/0005_tallies.postgres.sql"),
+    sqlite: include_str!("foundation/0005_tallies.sqlite.sql"),
+};
+
 /// Every script, in order. A service's migrations must take in each.
-pub const ALL: &[Script] = &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION];
+pub const ALL: &[Script] = &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES];

@@ -9,7 +9,7 @@ use waymark_rpc::{self as rpc, batch_rows, parse, required};
 use waymark_store::{Error, ListQuery, Write, resource};
 
 use super::Api;
-use crate::store::{Estimates, PriorityRanking};
+use crate::store::{Estimates, prioritize};
 
 type Answer = Result<Response<pb::Estimate>, Status>;
 
@@ -18,11 +18,10 @@ async fn sign(write: &mut Write, estimate: Estimate) -> Result<Change<Estimate>,
     Ok(Change::new(estimate.signed(write.actor(), write.now()), EstimateEvent::Created))
 }
 
-/// What an estimate that just came says of itself.
-fn introduced(message: &pb::Estimate) -> Result<(Estimate, String), Error> {
+/// What an estimate that just came does to its initiative.
+async fn introduce(write: &mut Write, message: &pb::Estimate) -> Result<(), Error> {
     let estimate = resource::<Estimates>(message.clone())?;
-    let why = format!("new estimate {}", estimate.meta.name.id());
-    Ok((estimate, why))
+    prioritize(write, &estimate, &format!("new estimate {}", estimate.meta.name.id())).await
 }
 
 #[tonic::async_trait]
@@ -48,11 +47,10 @@ impl PrioritizationService for Api {
         let workspace = rpc::or_status(parse("parent", &r.parent))?;
         let message = rpc::or_status(required("estimate", r.estimate))?;
         let create = async move |write: &mut Write| {
-            let ranking = PriorityRanking::read(write).await?;
             let fresh = write.fresh::<Estimates>(&r.estimate_id, message)?;
             let change = sign(write, fresh).await?;
             let created = write.put::<Estimates>(change)?;
-            ranking.announce(write, vec![introduced(&created)?]).await?;
+            introduce(write, &created).await?;
             Ok(created)
         };
         rpc::written(self.store.write(&call, &workspace, create).await)
@@ -67,12 +65,11 @@ impl PrioritizationService for Api {
         let rows =
             rpc::or_status(batch_rows(&r.parent, r.requests, |row| (row.parent, (row.estimate_id, row.estimate))))?;
         let create = async move |write: &mut Write| {
-            let ranking = PriorityRanking::read(write).await?;
             let batch = write.batch_create::<Estimates, _>(rows, r.partial, sign).await?;
             // A row that failed left an empty message in its place.
-            let written: Result<Vec<_>, _> =
-                batch.items.iter().filter(|e| !e.name.is_empty()).map(introduced).collect();
-            ranking.announce(write, written?).await?;
+            for created in batch.items.iter().filter(|e| !e.name.is_empty()) {
+                introduce(write, created).await?;
+            }
             Ok(pb::BatchCreateEstimatesResponse { estimates: batch.items, failures: batch.failures })
         };
         rpc::written(self.store.write(&call, &workspace, create).await)
@@ -84,7 +81,6 @@ impl PrioritizationService for Api {
         let name: Name<Estimate> = rpc::or_status(parse("estimate.name", &patch.name))?;
         let workspace = name.workspace().clone();
         let update = async move |write: &mut Write| {
-            let ranking = PriorityRanking::read(write).await?;
             let mut written = Vec::new();
             let sign = async |write: &mut Write, old: Estimate, new: Estimate| {
                 let new = new.signed(write.actor(), write.now());
@@ -94,7 +90,9 @@ impl PrioritizationService for Api {
                 Ok(Change::new(new, EstimateEvent::Updated))
             };
             let updated = write.update::<Estimates, _>(&name, patch, r.update_mask.as_ref(), sign).await?;
-            ranking.announce(write, written).await?;
+            for (estimate, why) in written {
+                prioritize(write, &estimate, &why).await?;
+            }
             Ok(updated)
         };
         rpc::written(self.store.write(&call, &workspace, update).await)
@@ -105,11 +103,10 @@ impl PrioritizationService for Api {
         let name: Name<Estimate> = rpc::or_status(parse("name", &r.name))?;
         let workspace = name.workspace().clone();
         let delete = async move |write: &mut Write| {
-            let ranking = PriorityRanking::read(write).await?;
             let decide = async |_: &mut Write, estimate| Ok(Change::new(estimate, EstimateEvent::Deleted));
             let deleted = write.delete::<Estimates, _>(&name, &r.etag, decide).await?;
             let estimate = resource::<Estimates>(deleted.clone())?;
-            ranking.announce(write, vec![(estimate, "estimate deleted".to_owned())]).await?;
+            prioritize(write, &estimate, "estimate deleted").await?;
             Ok(deleted)
         };
         rpc::written(self.store.write(&call, &workspace, delete).await)
@@ -120,11 +117,10 @@ impl PrioritizationService for Api {
         let name: Name<Estimate> = rpc::or_status(parse("name", &r.name))?;
         let workspace = name.workspace().clone();
         let undelete = async move |write: &mut Write| {
-            let ranking = PriorityRanking::read(write).await?;
             let decide = async |_: &mut Write, estimate| Ok(Change::new(estimate, EstimateEvent::Undeleted));
             let undeleted = write.undelete::<Estimates, _>(&name, &r.etag, decide).await?;
             let estimate = resource::<Estimates>(undeleted.clone())?;
-            ranking.announce(write, vec![(estimate, "estimate undeleted".to_owned())]).await?;
+            prioritize(write, &estimate, "estimate undeleted").await?;
             Ok(undeleted)
         };
         rpc::written(self.store.write(&call, &workspace, undelete).await)

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use waymark_domain::roadmap::{Dependencies, FactorKind, Initiative, Period, Product, ranking};
+use waymark_domain::roadmap::{Dependencies, Initiative, Period, Product};
 use waymark_domain::{Name, Violations, WorkspaceId};
 use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{ResourceMessage, convert, descriptors};
 use waymark_rpc::{parse, required};
-use waymark_store::{Error, Position, resource};
+use waymark_store::{Error, Position};
 
 use super::Api;
-use crate::store::{Estimates, Initiatives, open_initiatives};
+use crate::store::{Initiatives, open_initiatives};
 
 impl Api {
     pub(super) async fn roadmap(&self, request: pb::GetRoadmapRequest) -> Result<pb::GetRoadmapResponse, Error> {
@@ -72,11 +72,9 @@ impl Api {
             name => Some(parse("initiative", &self.store.get::<Initiatives>(name).await?.name)?),
         };
         let open = open_initiatives(&self.store, &workspace).await?;
-        let estimates: Result<Vec<_>, Error> =
-            self.store.all::<Estimates>(&workspace).await?.into_iter().map(resource::<Estimates>).collect();
-        let estimates = estimates?;
-        let current = ranking::current(&estimates);
-        let effort = |name: &Name<Initiative>| current.get(name)?.factor(FactorKind::Effort).map(|f| f.amount.likely());
+        let efforts: BTreeMap<_, _> =
+            open.iter().filter_map(|i| Some((&i.meta.name, i.priority.as_ref()?.effort?))).collect();
+        let effort = |name: &Name<Initiative>| efforts.get(name).copied();
         let graph: Dependencies = open.iter().collect();
         let Some(path) = graph.critical_path(end.as_ref(), effort) else {
             return Ok(pb::GetCriticalPathResponse::default());

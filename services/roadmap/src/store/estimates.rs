@@ -1,13 +1,13 @@
 //! The table of estimates, and the announcement of what they do to the ranking of initiatives.
 
-use std::collections::BTreeMap;
-
 use waymark_domain::Name;
-use waymark_domain::roadmap::{Estimate, Initiative, Ranking};
+use waymark_domain::roadmap::ranking::{current, moved};
+use waymark_domain::roadmap::{Estimate, Initiative, Place, Priority, Rank};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Error, Table, Write};
 
 use super::Initiatives;
+use super::initiatives::RANK;
 
 /// Estimates.
 pub struct Estimates;
@@ -22,34 +22,47 @@ impl Table for Estimates {
     ];
 }
 
-/// The priority ranking of the open initiatives before a write of estimates.
-pub struct PriorityRanking {
-    initiatives: BTreeMap<Name<Initiative>, Initiative>,
-    before: Ranking,
+/// Gives the initiative of an estimate that was written what its estimates say now, and announces where that moved it.
+/// `why` says what changed. Initiatives that only make room are not announced: their own estimate says the same as before.
+pub async fn prioritize(write: &mut Write, estimate: &Estimate, why: &str) -> Result<(), Error> {
+    let Some(initiative) = write.find::<Initiatives>(&estimate.initiative).await? else { return Ok(()) };
+    let estimates = write.all_where::<Estimates>("initiative", &estimate.initiative.to_string(), u32::MAX).await?;
+    let priority = current(&estimates).map(Priority::of);
+    if priority == initiative.priority {
+        return Ok(());
+    }
+    let after = Initiative { priority: priority.clone(), ..initiative.clone() };
+    // Of those better than it is now, it may itself be one.
+    let (from, to) = (placed(write, &initiative, None).await?, placed(write, &after, Some(&initiative)).await?);
+    let others =
+        write.count_between::<Initiatives>(RANK, Rank::FIRST, Rank::UNRANKED).await? - u32::from(from.is_some());
+    let moved = moved(from, to, others + u32::from(to.is_some()), estimate, why, write.now());
+    if let Some(change) = initiative.prioritize(priority, moved) {
+        write.put::<Initiatives>(change)?;
+    }
+    Ok(())
 }
 
-impl PriorityRanking {
-    /// The ranking as it stands in this transaction.
-    pub async fn read(write: &mut Write) -> Result<Self, Error> {
-        let open = write.all::<Initiatives>().await?.into_iter().filter(Initiative::is_open);
-        let initiatives: BTreeMap<_, _> = open.map(|i| (i.meta.name.clone(), i)).collect();
-        let before = Ranking::new(initiatives.values(), &write.all::<Estimates>().await?);
-        Ok(Self { initiatives, before })
+/// The same for an estimate that was written before its initiative kept what it says.
+pub async fn reprioritize(write: &mut Write, id: &str) -> Result<(), Error> {
+    let id = id.parse().map_err(Error::bug)?;
+    match write.find::<Estimates>(&Name::new(write.workspace().clone(), id)).await? {
+        Some(estimate) => prioritize(write, &estimate, "kept from now on").await,
+        None => Ok(()),
     }
+}
 
-    /// Announces, on each initiative whose estimate was written, where it moved. `written` holds those estimates, each
-    /// with what changed in it; of several for one initiative the last says why. Initiatives that only make room are
-    /// not announced: their own estimate says the same as before.
-    pub async fn announce(mut self, write: &mut Write, written: Vec<(Estimate, String)>) -> Result<(), Error> {
-        let after = Ranking::new(self.initiatives.values(), &write.all::<Estimates>().await?);
-        let last: BTreeMap<_, _> =
-            written.into_iter().map(|(estimate, why)| (estimate.initiative.clone(), (estimate, why))).collect();
-        for (name, (estimate, why)) in last {
-            let moved = after.moved_since(&self.before, &estimate, &why, write.now());
-            if let Some((change, initiative)) = moved.zip(self.initiatives.remove(&name)) {
-                write.put::<Initiatives>(initiative.announce_rank(change))?;
-            }
-        }
-        Ok(())
+/// The place of an initiative, if it has one, where its own row stands for `standing`.
+async fn placed(
+    write: &mut Write,
+    initiative: &Initiative,
+    standing: Option<&Initiative>,
+) -> Result<Option<Place>, Error> {
+    let rank = initiative.rank();
+    if initiative.place(1).is_none() {
+        return Ok(None);
     }
+    let better = write.count_between::<Initiatives>(RANK, Rank::FIRST, rank.by_score()).await?;
+    let itself = standing.is_some_and(|s| s.place(1).is_some() && s.rank().by_score() < rank.by_score());
+    Ok(initiative.place(better - u32::from(itself) + 1))
 }

@@ -1,10 +1,17 @@
 //! The table of initiatives.
 
 use waymark_domain::WorkspaceId;
-use waymark_domain::roadmap::Initiative;
+use waymark_domain::roadmap::{Initiative, Priority};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table, resource};
+
+/// The column that initiatives are kept in order by.
+pub const RANK: &str = "rank";
+
+/// How many characters of a rank are tallied: the list, and of the score the sign, the exponent and eight bits, so that the
+/// scores of one tally differ by less than a half per cent.
+const TALLIED: usize = 1 + 5;
 
 /// Initiatives.
 pub struct Initiatives;
@@ -21,6 +28,8 @@ impl Table for Initiatives {
         Column::text("target_start", |i| i.target.map(|t| t.start().first_day().to_string())),
         Column::time("commit_time", |i| i.state.commitment().map(|c| c.time)),
         Column::time("ship_time", |i| i.state.ship_time()),
+        Column::number("score", |i| i.priority.as_ref().and_then(Priority::likely)),
+        Column::text(RANK, |i: &Initiative| Some(i.rank().to_string())).indexed().always_set().tallied(TALLIED),
     ];
 }
 

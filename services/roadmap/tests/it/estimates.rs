@@ -14,7 +14,7 @@ fn guess(value: f64) -> Option<pb::Factor> {
     Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: Some(source) })
 }
 
-fn estimate(of: &str, [reach, impact, confidence, effort]: [f64; 4]) -> pb::Estimate {
+pub(crate) fn estimate(of: &str, [reach, impact, confidence, effort]: [f64; 4]) -> pb::Estimate {
     pb::Estimate {
         display_name: format!("Estimate of {of}"),
         initiative: initiative_name(of),
@@ -26,7 +26,7 @@ fn estimate(of: &str, [reach, impact, confidence, effort]: [f64; 4]) -> pb::Esti
     }
 }
 
-async fn create(f: &Fixture, id: &str, estimate: pb::Estimate) -> Result<pb::Estimate, tonic::Status> {
+pub(crate) async fn create(f: &Fixture, id: &str, estimate: pb::Estimate) -> Result<pb::Estimate, tonic::Status> {
     let request = pb::CreateEstimateRequest {
         parent: W.into(),
         estimate_id: id.into(),
@@ -75,7 +75,7 @@ async fn ranks_follow_estimates_and_moves_are_announced() {
         assert_eq!(order(&rank(f, "").await), [(1, "b"), (2, "a")]);
         let change = f.get("b").await.rank_change.unwrap();
         assert_eq!(change.explanation, "rank 2 (RICE 400) -> rank 1 (RICE 4000) of 2: reach 500 -> 5000");
-        let last_two = f.log().await.split_off(8);
+        let last_two = f.log().await.split_off(9);
         assert_eq!(last_two, ["EstimateUpdated b", "InitiativeRankChanged b"], "{:?}", f.log().await);
 
         let decline = pb::DeclineInitiativeRequest {

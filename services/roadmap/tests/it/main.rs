@@ -7,6 +7,7 @@ mod estimates;
 mod lifecycle;
 mod links;
 mod plan;
+mod ranking;
 
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};

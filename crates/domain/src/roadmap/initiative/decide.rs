@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     ActualOutcome, Commitment, Decline, Horizon, Initiative, InitiativeError, InitiativeEvent as Event,
-    InitiativeState as State, Pause, RankChange, Shipment, Start, Underway, Waiver,
+    InitiativeState as State, Pause, Priority, RankChange, Shipment, Start, Underway, Waiver,
 };
 use crate::roadmap::TargetInterval;
 use crate::{Change, Evidence, Name, Risk};
@@ -217,10 +217,16 @@ impl Initiative {
         Ok(Change::new(self, Event::DependencyRemoved))
     }
 
-    /// Records that an estimate moved it in the order.
-    pub fn announce_rank(mut self, rank_change: RankChange) -> Change<Self> {
-        self.rank_change = Some(rank_change);
-        Change::new(self, Event::RankChanged)
+    /// Takes what the estimate that counts says now, and how that moved it in the order, if it did. `None` when both are
+    /// as before.
+    pub fn prioritize(mut self, priority: Option<Priority>, moved: Option<RankChange>) -> Option<Change<Self>> {
+        if self.priority == priority && moved.is_none() {
+            return None;
+        }
+        self.priority = priority;
+        let event = if moved.is_some() { Event::RankChanged } else { Event::Prioritized };
+        self.rank_change = moved.or(self.rank_change);
+        Some(Change::new(self, event))
     }
 
     fn must_be_open(&self, action: &'static str) -> Result<(), InitiativeError> {

@@ -31,6 +31,7 @@ pub(crate) fn initiative(id: &str) -> Initiative {
         dependencies: BTreeSet::new(),
         state: InitiativeState::Proposed,
         rank_change: None,
+        priority: None,
     }
 }
 

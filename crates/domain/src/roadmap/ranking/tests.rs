@@ -1,12 +1,14 @@
 //! Estimates and the order they make.
 
+use std::collections::BTreeMap;
+
 use chrono::{TimeDelta, TimeZone};
 use proptest::prelude::*;
 
 use super::*;
+use crate::Meta;
 use crate::roadmap::initiative::tests::initiative;
 use crate::roadmap::{Amount, Basis, Factor, FactorSource, ReachPeriod};
-use crate::{Meta, Range};
 
 fn at(minutes: i64) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap() + TimeDelta::minutes(minutes)
@@ -40,73 +42,113 @@ fn estimate(of: &str, id: &str, minutes: i64, [reach, impact, confidence, effort
     }
 }
 
-fn order(ranking: &Ranking) -> Vec<(u32, &str)> {
-    ranking.ranked.iter().map(|r| (r.position, r.initiative.id().as_str())).collect()
+fn prioritized(of: &str, estimates: &[Estimate]) -> Initiative {
+    let name: Name<Initiative> = format!("workspaces/w/initiatives/{of}").parse().unwrap();
+    let of_it: Vec<Estimate> = estimates.iter().filter(|estimate| estimate.initiative == name).cloned().collect();
+    let before = initiative(of);
+    let change = before.clone().prioritize(current(&of_it).map(Priority::of), None);
+    change.map_or(before, |change| change.state().clone())
+}
+
+/// Ids in the order of ranks, a stroke between those with a score and those without.
+fn order<'a>(ids: impl IntoIterator<Item = &'a str>, estimates: &[Estimate]) -> String {
+    let mut rows: Vec<(Rank, &str)> = ids.into_iter().map(|id| (prioritized(id, estimates).rank(), id)).collect();
+    rows.sort();
+    let unscored = rows.iter().position(|(rank, _)| !rank.is_scored()).unwrap_or(rows.len());
+    let text = |rows: &[(Rank, &str)]| rows.iter().map(|(_, id)| *id).collect::<String>();
+    format!("{}|{}", text(&rows[..unscored]), text(&rows[unscored..]))
 }
 
 #[test]
-fn ranks_by_score_and_lists_what_is_missing() {
-    let initiatives = ["a", "b", "c", "d"].map(initiative);
+fn ranks_by_score_and_tells_what_is_missing() {
     let mut gap = estimate("c", "c", 0, [1.0, 1.0, 1.0, 1.0]);
     (gap.effort, gap.reach) = (None, None);
     let estimates =
         [estimate("a", "a", 0, [8000.0, 0.5, 1.0, 3.0]), estimate("b", "b", 0, [5000.0, 2.0, 0.8, 2.0]), gap];
-    let ranking = Ranking::new(&initiatives, &estimates);
-    assert_eq!(order(&ranking), [(1, "b"), (2, "a")]);
-    assert!((ranking.ranked[0].score.likely() - 4000.0).abs() < 1e-9);
-    assert!((ranking.ranked[1].score.likely() - 4000.0 / 3.0).abs() < 1e-9);
-    let missing: Vec<_> = ranking.unranked.iter().map(|u| (u.initiative.id().as_str(), u.missing.clone())).collect();
-    assert_eq!(missing, [("c", vec![FactorKind::Reach, FactorKind::Effort]), ("d", FactorKind::ALL.to_vec())]);
+    assert_eq!(order(["a", "b", "c", "d"], &estimates), "ba|cd");
+    let score = |of| prioritized(of, &estimates).priority.unwrap().likely();
+    assert!((score("b").unwrap() - 4000.0).abs() < 1e-9);
+    assert!((score("a").unwrap() - 4000.0 / 3.0).abs() < 1e-8, "to twelve digits");
+    let gap = prioritized("c", &estimates).priority.unwrap();
+    assert_eq!((gap.score, gap.missing), (None, vec![FactorKind::Reach, FactorKind::Effort]));
+}
+
+#[test]
+fn of_equal_scores_the_surer_then_the_cheaper_is_first() {
+    let estimates = [
+        estimate("a", "a", 0, [100.0, 1.0, 0.5, 1.0]),
+        estimate("b", "b", 0, [50.0, 1.0, 1.0, 1.0]),
+        estimate("c", "c", 0, [100.0, 1.0, 1.0, 2.0]),
+        // Equal by the formula; by the order of its steps they differ in the last digit.
+        estimate("d", "d", 0, [0.1, 3.0, 1.0, 1.0]),
+        estimate("e", "e", 0, [0.3, 1.0, 1.0, 1.0]),
+    ];
+    assert_eq!(order(["a", "b", "c", "d", "e"], &estimates), "bcade|");
+    let ranks = ["a", "b", "c", "d", "e"].map(|id| prioritized(id, &estimates).rank());
+    assert!(ranks[..3].iter().all(|rank| rank.by_score() == ranks[0].by_score()));
+    assert_eq!(ranks[3].by_score(), ranks[4].by_score());
+}
+
+#[test]
+fn what_is_closed_comes_behind_what_is_open() {
+    let estimates = [estimate("a", "a", 0, [1.0; 4]), estimate("b", "b", 0, [9.0; 4])];
+    let [open, mut closed] = ["a", "b"].map(|id| prioritized(id, &estimates));
+    assert!(closed.rank() < open.rank());
+    closed.state = crate::roadmap::InitiativeState::Declined(crate::roadmap::Decline {
+        reason: "no".into(),
+        evidence: Vec::new(),
+        what_would_change_our_mind: "money".into(),
+        review_date: None,
+        left: None,
+        by: "users/ada".into(),
+        time: at(1),
+    });
+    assert!(open.rank() < closed.rank() && initiative("c").rank() < closed.rank());
+    assert!(closed.rank().order() < open.rank().order(), "among those of a filter only the score counts");
+    let shipped = closed.rank();
+    closed.meta.delete_time = Some(at(9));
+    assert!(shipped < closed.rank());
 }
 
 #[test]
 fn a_tie_of_many_names_three() {
-    let ids = ["a", "b", "c", "d", "e", "f"];
-    let initiatives = ids.map(initiative);
-    let estimates = ids.map(|id| estimate(id, id, 0, [100.0, 1.0, 0.5, 1.0]));
-    let ranking = Ranking::new(&initiatives, &estimates);
-    let tie = ranking.ranked[0].tie.as_ref().unwrap();
-    assert!(tie.starts_with("same score as b, c, d and 2 more;"), "{tie}");
-}
-
-#[test]
-fn equal_scores_share_a_position_and_say_so() {
-    let initiatives = ["a", "b", "c"].map(initiative);
-    let estimates = [
-        estimate("a", "a", 0, [100.0, 1.0, 0.5, 1.0]),
-        estimate("b", "b", 0, [50.0, 1.0, 1.0, 1.0]),
-        estimate("c", "c", 0, [10.0, 1.0, 1.0, 1.0]),
-    ];
-    let ranking = Ranking::new(&initiatives, &estimates);
-    assert_eq!(order(&ranking), [(1, "b"), (1, "a"), (3, "c")], "the surer one is shown first");
-    assert!(ranking.ranked[0].tie.as_ref().unwrap().starts_with("same score as a;"));
-    assert_eq!(ranking.ranked[2].tie, None);
+    let tie = |others: &[&str], count| explain_tie(others.iter().copied(), count, 0.5, 1.0);
+    let why = "; shown by confidence (0.5), then effort (1 person-months), then name";
+    assert_eq!(tie(&["b", "c", "d", "e"], 6), format!("same score as b, c, d and 2 more{why}"));
+    assert_eq!(tie(&["b"], 2), format!("same score as b{why}"));
+    assert_eq!(tie(&[], 3), format!("same score as 2 more{why}"));
 }
 
 #[test]
 fn the_estimate_updated_last_counts_and_reach_is_per_quarter() {
-    let initiatives = [initiative("a")];
     let old = estimate("a", "z", 1, [1.0, 1.0, 1.0, 1.0]);
     let new = Estimate { reach_period: ReachPeriod::Month, ..estimate("a", "a", 2, [100.0, 1.0, 1.0, 1.0]) };
-    let ranking = Ranking::new(&initiatives, &[new, old]);
-    assert!((ranking.ranked[0].score.likely() - 300.0).abs() < 1e-9);
-    assert_eq!(ranking.ranked[0].estimate.id().as_str(), "a");
+    let priority = prioritized("a", &[new, old]).priority.unwrap();
+    assert!((priority.likely().unwrap() - 300.0).abs() < 1e-9);
+    assert_eq!(priority.estimate.id().as_str(), "a");
 }
 
 #[test]
 fn a_move_says_from_where_to_where_and_why() {
-    let initiatives = ["a", "b"].map(initiative);
-    let (a, b) = (estimate("a", "a", 0, [100.0, 1.0, 1.0, 1.0]), estimate("b", "b", 0, [50.0, 1.0, 1.0, 1.0]));
-    let before = Ranking::new(&initiatives, &[a.clone(), b.clone()]);
+    let b = estimate("b", "b", 0, [50.0, 1.0, 1.0, 1.0]);
     let better = estimate("b", "b", 1, [500.0, 1.0, 1.0, 1.0]);
     let why = better.differences(&b).join(", ");
     assert_eq!(why, "reach 50 -> 500");
-    let after = Ranking::new(&initiatives, &[a.clone(), better.clone()]);
-    let change = after.moved_since(&before, &better, &why, at(1)).unwrap();
+    let place = |position, score| Some(Place { position, score });
+    let change = moved(place(2, 50.0), place(1, 500.0), 2, &better, &why, at(1)).unwrap();
     assert_eq!((change.from_position, change.to_position, change.ranked_count), (Some(2), Some(1), 2));
     assert_eq!(change.explanation, "rank 2 (RICE 50) -> rank 1 (RICE 500) of 2: reach 50 -> 500");
-    let slightly = estimate("b", "b", 1, [60.0, 1.0, 1.0, 1.0]);
-    assert_eq!(Ranking::new(&initiatives, &[a, slightly.clone()]).moved_since(&before, &slightly, "", at(1)), None);
+    assert_eq!(moved(place(2, 50.0), place(2, 60.0), 2, &better, "", at(1)), None);
+}
+
+#[test]
+fn what_says_the_same_changes_nothing() {
+    let priority = Some(Priority::of(&estimate("a", "a", 0, [1.0; 4])));
+    let first = initiative("a").prioritize(priority.clone(), None).unwrap();
+    assert_eq!(first.events(), [crate::roadmap::InitiativeEvent::Prioritized]);
+    let (initiative, _) = first.into_parts();
+    assert_eq!(initiative.clone().prioritize(priority, None), None);
+    assert!(initiative.prioritize(None, None).is_some());
 }
 
 #[test]
@@ -120,28 +162,24 @@ fn signing_fills_only_what_is_empty() {
 }
 
 proptest! {
-    /// Whatever the estimates, every initiative is either ranked or listed with what is missing, scores do not rise
-    /// down the list, and each range holds its likely score.
+    /// Ranks are in the order of scores, then confidence, then effort.
     #[test]
-    fn nothing_is_lost_and_the_order_is_an_order(rows in proptest::collection::vec((0usize..6, 0.0f64..1e6, 0usize..5, 0.01f64..1.0, 0.1f64..50.0, 0u8..3), 0..12)) {
-        let ids = ["a", "b", "c", "d", "e", "f"];
-        let initiatives = ids.map(initiative);
-        let estimates: Vec<Estimate> = rows.into_iter().enumerate().map(|(i, (of, reach, impact, confidence, effort, gap))| {
-            let impact = [3.0, 2.0, 1.0, 0.5, 0.25][impact];
-            let mut estimate = estimate(ids[of], &format!("e{i}"), i as i64, [reach, impact, confidence, effort]);
-            estimate.reach.as_mut().unwrap().amount = Amount::Range(Range::new(reach / 2.0, reach, reach * 2.0).unwrap());
-            if gap == 0 {
-                estimate.confidence = None;
-            }
-            estimate
+    fn ranks_are_the_order(rows in proptest::collection::vec((0.0f64..1e6, 0usize..5, 0.01f64..1.0, 0.1f64..50.0), 2..12)) {
+        let estimates: Vec<Estimate> = rows.into_iter().map(|(reach, impact, confidence, effort)| {
+            estimate("a", "a", 0, [reach, [3.0, 2.0, 1.0, 0.5, 0.25][impact], confidence, effort])
         }).collect();
-        let ranking = Ranking::new(&initiatives, &estimates);
-        prop_assert_eq!(ranking.ranked.len() + ranking.unranked.len(), initiatives.len());
-        prop_assert!(ranking.unranked.iter().all(|u| !u.missing.is_empty()));
-        for pair in ranking.ranked.windows(2) {
-            prop_assert!(pair[0].score.likely() >= pair[1].score.likely());
-            prop_assert_eq!(pair[0].position == pair[1].position, pair[0].score.likely().to_bits() == pair[1].score.likely().to_bits());
+        let mut rows: Vec<(Rank, Priority)> = estimates.iter().map(|estimate| {
+            let initiative = prioritized("a", std::slice::from_ref(estimate));
+            (initiative.rank(), initiative.priority.unwrap())
+        }).collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        for pair in rows.windows(2) {
+            let [before, after] = [&pair[0], &pair[1]];
+            prop_assert!(before.1.likely() >= after.1.likely());
+            prop_assert_eq!(before.0.by_score() == after.0.by_score(), before.1.likely() == after.1.likely());
+            if before.1.likely() == after.1.likely() {
+                prop_assert!(before.1.confidence.unwrap() as f32 >= after.1.confidence.unwrap() as f32);
+            }
         }
-        prop_assert!(ranking.ranked.iter().all(|r| r.score.low() <= r.score.likely() && r.score.likely() <= r.score.high()));
     }
 }

@@ -29,6 +29,7 @@ impl TryFrom<pb::Initiative> for Initiative {
         let expected_outcome =
             message.expected_outcome.and_then(|expected| v.nested("expected_outcome", expected.try_into()));
         let rank_change = message.rank_change.and_then(|change| v.nested("rank_change", change.try_into()));
+        let priority = message.priority.and_then(|priority| v.nested("priority", priority.try_into()));
         let initiative = (|| {
             Some(Self {
                 meta: meta?,
@@ -44,6 +45,7 @@ impl TryFrom<pb::Initiative> for Initiative {
                 dependencies,
                 state: state?,
                 rank_change,
+                priority,
             })
         })();
         whole(violations, initiative)
@@ -152,6 +154,7 @@ impl From<&Initiative> for pb::Initiative {
             decline,
             pause,
             rank_change: initiative.rank_change.as_ref().map(Into::into),
+            priority: initiative.priority.as_ref().map(Into::into),
             ..Self::default()
         };
         set_meta(&mut message, &initiative.meta);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use waymark_domain::roadmap::{
-    ActualOutcome, Decline, Declining, Estimate, ExpectedOutcome, Pause, RankChange, RiskAssessment, TargetInterval,
-    Underway, Waiver,
+    ActualOutcome, Decline, Declining, Estimate, ExpectedOutcome, FactorKind, Pause, Priority, RankChange,
+    RiskAssessment, TargetInterval, Underway, Waiver,
 };
 use waymark_domain::{Name, Risk, Violations};
 
@@ -233,6 +233,34 @@ impl From<&RankChange> for pb::RankChange {
             to_score: change.to_score,
             explanation: change.explanation.clone(),
             time: Some(timestamp(change.time)),
+        }
+    }
+}
+
+impl TryFrom<pb::Priority> for Priority {
+    type Error = Violations;
+    fn try_from(message: pb::Priority) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let pb::Priority { estimate, score, confidence, effort, missing } = message;
+        let estimate = violations.check("estimate", estimate.parse());
+        let score = score.and_then(|score| range(&mut violations, "score", Some(score)));
+        let missing: Vec<FactorKind> =
+            missing.iter().filter_map(|kind| violations.check("missing", kind.parse())).collect();
+        if missing.is_empty() != score.is_some() {
+            violations.add("missing", "must name what keeps it from having a score");
+        }
+        whole(violations, estimate.map(|estimate| Self { estimate, score, confidence, effort, missing }))
+    }
+}
+
+impl From<&Priority> for pb::Priority {
+    fn from(priority: &Priority) -> Self {
+        Self {
+            estimate: priority.estimate.to_string(),
+            score: priority.score.as_ref().map(Into::into),
+            confidence: priority.confidence,
+            effort: priority.effort,
+            missing: priority.missing.iter().map(ToString::to_string).collect(),
         }
     }
 }
