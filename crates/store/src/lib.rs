@@ -9,6 +9,7 @@
 //! This crate knows tables and columns, never what the resources mean. Nothing outside of it has a connection.
 
 mod batch;
+mod changes;
 mod checkpoints;
 mod consuming;
 mod db;
@@ -40,17 +41,18 @@ mod stream_position;
 mod sweep;
 mod table;
 mod turn;
+mod view;
 mod workspaces;
 mod write;
 
 pub use batch::{Batch, BatchRows};
+pub use changes::Changes;
 pub use checkpoints::{Checkpoint, Checkpoints};
 pub use db::{Store, StoreOptions};
 pub use dead_letter::DeadLetter;
 pub use draft::Draft;
 pub use error::Error;
 pub use heads::{Heads, Moved};
-pub use history::Position;
 pub use lease::Lease;
 pub use list::{ListQuery, Page};
 pub use log::{LogFilter, LogRow};
@@ -62,4 +64,5 @@ pub use rewinding::Ahead;
 pub use schema::{Backfill, Declaration, Migration, Schema, SchemaError, Script};
 pub use stream_position::{ParkedWorkspace, StreamPosition, StreamReader};
 pub use table::{Column, ColumnKind, Columns, Table};
+pub use view::{Part, Position, Range, Read, View};
 pub use write::Write;

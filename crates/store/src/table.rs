@@ -26,7 +26,12 @@ pub struct Column<R> {
     /// The column's name, also in filters and orders.
     pub name: &'static str,
     pub(crate) value: ColumnValue<R>,
-    pub(crate) indexed: bool,
+    /// The further columns of its index, when it has one.
+    pub(crate) index: Option<&'static [&'static str]>,
+    /// Whether the log has an index of it.
+    pub(crate) traced: bool,
+    /// Whether lists may filter and order by it.
+    pub(crate) listed: bool,
 }
 
 pub(crate) enum ColumnValue<R> {
@@ -54,7 +59,7 @@ pub enum ColumnKind {
 impl<R> Column<R> {
     /// A text column; sorted by bytes.
     pub const fn text(name: &'static str, value: fn(&R) -> Option<String>) -> Self {
-        Self { name, value: ColumnValue::Text(value), indexed: false }
+        Self::new(name, ColumnValue::Text(value))
     }
     /// A text column that holds one of `names`: those of an enum's values, as [`Choice`](waymark_proto::Choice) has
     /// them.
@@ -63,28 +68,50 @@ impl<R> Column<R> {
         names: &'static [&'static str],
         value: fn(&R) -> Option<&'static str>,
     ) -> Self {
-        Self { name, value: ColumnValue::Choice(value, names), indexed: false }
+        Self::new(name, ColumnValue::Choice(value, names))
     }
     /// An integer column.
     pub const fn integer(name: &'static str, value: fn(&R) -> Option<i64>) -> Self {
-        Self { name, value: ColumnValue::Integer(value), indexed: false }
+        Self::new(name, ColumnValue::Integer(value))
     }
     /// A floating-point column.
     pub const fn number(name: &'static str, value: fn(&R) -> Option<f64>) -> Self {
-        Self { name, value: ColumnValue::Number(value), indexed: false }
+        Self::new(name, ColumnValue::Number(value))
     }
     /// A true-or-false column.
     pub const fn boolean(name: &'static str, value: fn(&R) -> Option<bool>) -> Self {
-        Self { name, value: ColumnValue::Boolean(value), indexed: false }
+        Self::new(name, ColumnValue::Boolean(value))
     }
     /// A time column, kept in microseconds.
     pub const fn time(name: &'static str, value: fn(&R) -> Option<DateTime<Utc>>) -> Self {
-        Self { name, value: ColumnValue::Time(value), indexed: false }
+        Self::new(name, ColumnValue::Time(value))
     }
+    const fn new(name: &'static str, value: ColumnValue<R>) -> Self {
+        Self { name, value, index: None, traced: false, listed: true }
+    }
+
     /// The same with an index over (workspace, column, id): for columns that lists are usually filtered by.
     #[must_use]
-    pub const fn indexed(mut self) -> Self {
-        self.indexed = true;
+    pub const fn indexed(self) -> Self {
+        self.indexed_with(&[])
+    }
+    /// The same with an index that has `further` columns at its end, so that rows of others need not be looked at.
+    #[must_use]
+    pub const fn indexed_with(mut self, further: &'static [&'static str]) -> Self {
+        self.index = Some(further);
+        self
+    }
+    /// The same with an index of the log, so that resources are found by what the column was after a revision. It must
+    /// be the text of the resource's field of the same name.
+    #[must_use]
+    pub const fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+    /// The same, but not known to lists: for what only the service itself reads by.
+    #[must_use]
+    pub const fn unlisted(mut self) -> Self {
+        self.listed = false;
         self
     }
 
@@ -128,5 +155,5 @@ const STANDARD: [(&str, ColumnKind); 5] = [
 
 /// Names and types of the columns lists of `T` may filter and order by.
 pub(crate) fn listable<T: Table>() -> Vec<(&'static str, ColumnKind)> {
-    STANDARD.into_iter().chain(T::COLUMNS.iter().map(|c| (c.name, c.kind()))).collect()
+    STANDARD.into_iter().chain(T::COLUMNS.iter().filter(|c| c.listed).map(|c| (c.name, c.kind()))).collect()
 }

@@ -26,6 +26,16 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::links(Backfill::links::<Initiatives>("links of initiatives")),
         foundation::further_links(4, Backfill::links::<Estimates>("links of estimates")),
         foundation::fewer_indexes(5),
+        Migration {
+            number: 6,
+            name: "places on the roadmap",
+            scripts: &[Script {
+                postgres: include_str!("migrations/0006_places.postgres.sql"),
+                sqlite: include_str!("migrations/0006_places.sqlite.sql"),
+            }],
+            oldest: 1,
+            backfill: Some(Backfill::columns::<Initiatives>("places on the roadmap")),
+        },
     ],
     &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
 );

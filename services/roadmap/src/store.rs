@@ -5,5 +5,5 @@ mod initiatives;
 mod products;
 
 pub use estimates::{Estimates, PriorityRanking};
-pub use initiatives::{Initiatives, open_initiatives};
+pub use initiatives::{Initiatives, open_initiatives, place};
 pub use products::Products;

@@ -1,7 +1,7 @@
 //! The table of initiatives.
 
 use waymark_domain::WorkspaceId;
-use waymark_domain::roadmap::Initiative;
+use waymark_domain::roadmap::{Initiative, InitiativeState};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table, resource};
@@ -21,7 +21,24 @@ impl Table for Initiatives {
         Column::text("target_start", |i| i.target.map(|t| t.start().first_day().to_string())),
         Column::time("commit_time", |i| i.state.commitment().map(|c| c.time)),
         Column::time("ship_time", |i| i.state.ship_time()),
+        // None of what is deleted, so that a page is as long as its stretch of the index.
+        Column::text("place", |i: &Initiative| i.meta.delete_time.is_none().then(|| place(i)))
+            .indexed_with(&["product"])
+            .unlisted(),
     ];
+}
+
+/// Where an initiative stands on the roadmap: in the lane of its horizon by the first day of its target, behind all days
+/// when it has none, or among what was declined, which is in no order but that of ids.
+pub fn place(initiative: &Initiative) -> String {
+    let lane: &str = match initiative.state {
+        InitiativeState::Declined(_) => return "DECLINED ~".to_owned(),
+        _ => initiative.horizon.into(),
+    };
+    match initiative.target {
+        Some(target) => format!("{lane} {}", target.start().first_day()),
+        None => format!("{lane} ~"),
+    }
 }
 
 /// The initiatives that are still to be decided on or built.

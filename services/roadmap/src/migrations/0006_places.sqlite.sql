@@ -1,0 +1,3 @@
+-- Where initiatives stand on the roadmap, by lane and first day. The product is there to pass over those of others.
+ALTER TABLE initiatives ADD COLUMN place text;
+CREATE INDEX initiatives_place ON initiatives (workspace, place, id, product);
