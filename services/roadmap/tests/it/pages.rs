@@ -1,6 +1,6 @@
 //! Pages of the roadmap, as it stands and as it stood, and of what changed: together they are the whole, in order.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use tonic::Code;
 use waymark_proto::common::v1::AsOf;
@@ -159,7 +159,7 @@ async fn pages_of_changes_are_the_difference() {
             let whole = diff(request.clone()).await;
             assert!(whole.next_page_token.is_empty());
             assert!(whole.added.len() + whole.removed.len() + whole.changed.len() > 10);
-            let mut parts = BTreeMap::new();
+            let mut parts = Vec::new();
             let mut page_token = String::new();
             loop {
                 let part = diff(pb::DiffRoadmapRequest { page_size: 3, page_token, ..request.clone() }).await;
@@ -180,7 +180,12 @@ async fn pages_of_changes_are_the_difference() {
             let all = whole.added.iter().map(|i| (("added", i.name.clone()), format!("{i:?}")));
             let all = all.chain(whole.removed.iter().map(|i| (("removed", i.name.clone()), format!("{i:?}"))));
             let all = all.chain(whole.changed.iter().map(|c| (("changed", c.initiative.clone()), format!("{c:?}"))));
-            assert_eq!(parts, all.collect());
+            let mut all: Vec<_> = all.collect();
+            parts.sort();
+            all.sort();
+            assert_eq!(parts, all);
+            let names: BTreeSet<&String> = all.iter().map(|((_, name), _)| name).collect();
+            assert_eq!(names.len(), all.len(), "each initiative once");
         }
     })
     .await;
