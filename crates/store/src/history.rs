@@ -1,101 +1,112 @@
-//! The past: resources as they stood after a revision or at a time, read from the log.
+//! The past, from the log: the states of resources as they were after a revision.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait as _, Order, SelectStatement};
-use waymark_domain::{Violations, WorkspaceId};
+use sea_orm::DbBackend;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Order, Query, SelectStatement};
+use waymark_domain::{Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
+use crate::draft::json_name;
 use crate::list::PAGE_BYTES;
-use crate::log::{events, later};
+use crate::log::{ORDER, events, later};
 use crate::statement::{columns, order_by, within_bytes};
 use crate::{Error, LogRow, Store, Table};
 
 /// Resources of a snapshot read at once, at most.
 const PART: u64 = 100;
 
-/// A position in a workspace's history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Position {
-    /// After this revision.
-    Revision(i64),
-    /// After the last revision at or before this time.
-    Time(DateTime<Utc>),
-}
-
 impl Store {
-    /// The revision a position stands for; refuses positions in the future or no longer kept.
-    pub async fn resolve(&self, workspace: &WorkspaceId, position: Position) -> Result<i64, Error> {
-        let (earliest, current) = self.bounds(workspace.id()).await?;
-        if let Position::Time(time) = position
-            && time > self.now()
-        {
-            return Err(Violations::one("as_of.time", "lies in the future").into());
-        }
-        let asked = match position {
-            Position::Revision(revision) => revision,
-            Position::Time(time) => self.last_before(workspace, time + TimeDelta::microseconds(1)).await?,
-        };
-        if asked > current {
-            return Err(Error::Future { asked, current });
-        }
-        if asked < earliest {
-            return Err(Error::Expired { asked, earliest });
-        }
-        Ok(asked)
-    }
-
-    /// The live resources of a table as they stood at `position`, in order of id, with the revision that stands for it.
-    pub async fn as_of<T: Table>(
-        &self,
-        workspace: &WorkspaceId,
-        position: Position,
-    ) -> Result<(i64, Vec<T::Message>), Error> {
-        let revision = self.resolve(workspace, position).await?;
-        let mut select = latest(workspace.id(), revision);
-        select.and_where(Expr::col("collection").eq(T::Message::COLLECTION)).order_by("resource_id", Order::Asc);
-        let rows = self.events(&select).await?;
-        // Had the log been trimmed beyond meanwhile, resources would be missing.
-        self.resolve(workspace, Position::Revision(revision)).await?;
-        let messages: Result<Vec<_>, _> = rows.iter().map(resource_of::<T::Message>).collect();
-        Ok((revision, messages?.into_iter().filter(|m| m.standard().delete_time.is_none()).collect()))
-    }
-
     /// The last event of every resource at or before `revision`, deleted ones included, in order of collection and id:
     /// those behind the resource of `after`, some of them at least. Empty behind the last.
     pub async fn snapshot(&self, workspace: &str, revision: i64, after: Option<&LogRow>) -> Result<Vec<LogRow>, Error> {
-        const ORDER: [&str; 2] = ["collection", "resource_id"];
-        let mut select = latest(workspace, revision);
+        const KEY: [&str; 2] = ["collection", "resource_id"];
+        let mut select = events();
+        select.from("log").and_where(Expr::col("workspace").eq(workspace));
+        select.and_where(Expr::col("revision").lte(revision)).and_where(Expr::not_exists(later(revision)));
         if let Some(LogRow { collection, resource_id, .. }) = after {
             let last = Expr::tuple([collection.as_str().into(), resource_id.as_str().into()]);
-            select.and_where(columns(ORDER).gt(last));
+            select.and_where(columns(KEY).gt(last));
         }
-        let order = ORDER.map(|column| (column.to_owned(), Order::Asc, None));
+        let order = KEY.map(|column| (column.to_owned(), Order::Asc, None));
         order_by(&mut select, order.clone());
         select.limit(PART);
         self.events(&within_bytes(select, PAGE_BYTES, "data", &order)).await
     }
 }
 
-/// The last event of every resource at or before `revision`.
-fn latest(workspace: &str, revision: i64) -> SelectStatement {
-    let mut select = events();
-    select.from("log").and_where(Expr::col("workspace").eq(workspace)).and_where(Expr::col("revision").lte(revision));
-    select.and_where(Expr::not_exists(later(revision)));
-    select
+/// The state after `revision` of the resource whose id is in `id`, a column of the statement around it: JSON, or empty
+/// when there was none.
+pub(crate) fn state<T: Table>(workspace: &WorkspaceId, revision: i64, id: (&'static str, &'static str)) -> Expr {
+    let mut last = Query::select();
+    last.expr(carried::<T>("past.data")).from_as("log", "past");
+    last.and_where(Expr::col(("past", "workspace")).eq(workspace.id()));
+    last.and_where(Expr::col(("past", "collection")).eq(T::Resource::COLLECTION));
+    last.and_where(Expr::col(("past", "resource_id")).equals(id));
+    last.and_where(Expr::col(("past", "revision")).lte(revision));
+    for column in ORDER {
+        last.order_by(("past", column), Order::Desc);
+    }
+    Func::coalesce([Expr::SubQuery(None, Box::new(last.limit(1).take().into())), Expr::val("")]).into()
 }
 
-/// The resource that an event carries.
-fn resource_of<M: ResourceMessage>(row: &LogRow) -> Result<M, Error> {
-    let damaged = |problem: String| Error::Damaged {
-        table: "log",
-        column: "data",
-        workspace: row.workspace.id().to_owned(),
-        id: row.event_id.to_string(),
-        problem,
-    };
-    let mut data: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&row.data).map_err(|e| damaged(e.to_string()))?;
-    let resource =
-        data.remove(&crate::draft::json_name(M::SINGULAR)).ok_or_else(|| damaged(format!("has no {}", M::SINGULAR)))?;
-    serde_json::from_value(resource).map_err(|e| damaged(e.to_string()))
+/// Ids and states of the live resources whose traced column was one of `values` after `revision`.
+pub(crate) fn those<T: Table>(
+    backend: DbBackend,
+    workspace: &WorkspaceId,
+    revision: i64,
+    column: &'static str,
+    values: &[String],
+) -> Result<SelectStatement, Error> {
+    if !T::COLUMNS.iter().any(|c| c.name == column && c.traced) {
+        return Err(Error::bug(format!("{} are not traced by {column:?}", T::TABLE)));
+    }
+    Ok(matching::<T>(backend, workspace, revision, column, values))
+}
+
+pub(crate) fn matching<T: Table>(
+    backend: DbBackend,
+    workspace: &WorkspaceId,
+    revision: i64,
+    column: &str,
+    values: &[String],
+) -> SelectStatement {
+    let mut select = Query::select();
+    select.column("resource_id").expr(carried::<T>("data"));
+    let traced_column = Expr::cust(traced::<T>(column));
+    if backend == DbBackend::Postgres {
+        select.from("log").and_where(traced_column.is_in(values.iter().map(String::as_str)));
+    } else {
+        // One by one: many values at once look so costly to SQLite, which has no statistics, that it would rather read
+        // all of the collection.
+        let array = Func::cust("json_each").arg(serde_json::Value::from(values).to_string());
+        select.from_function(array, "one").cross_join("log").and_where(traced_column.eq(Expr::col(("one", "value"))));
+    }
+    select.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::cust(collection::<T>()));
+    // A sum, as SQLite would rather read all the log up to the revision than what is traced.
+    select.and_where(Expr::col("revision").add(0_i64).lte(revision)).and_where(Expr::not_exists(later(revision)));
+    select.and_where(Expr::cust(traced::<T>("delete_time")).is_null()).take()
+}
+
+/// The statement that makes the index of the log by which [`those`] finds them, after its name.
+pub(crate) fn index<T: Table>(column: &str) -> (String, String) {
+    let name = format!("log_{}_{column}", T::TABLE);
+    let (traced, collection) = (traced::<T>(column), collection::<T>());
+    let columns = format!("workspace, ({traced}), resource_id, revision, ordinal");
+    let statement = format!("CREATE INDEX {name} ON log ({columns}) WHERE {collection};");
+    (name, statement)
+}
+
+/// That an event is of a resource of the table. As text, as is what follows: an index over an expression, or of some
+/// rows, serves only statements that say the same, and not those that bind a value there.
+fn collection<T: Table>() -> String {
+    format!("collection = '{}'", T::Resource::COLLECTION)
+}
+
+/// A field of the resource that an event carries.
+fn traced<T: Table>(field: &str) -> String {
+    format!("data -> '{}' ->> '{}'", json_name(T::Message::SINGULAR), json_name(field))
+}
+
+/// The resource that an event carries, as text.
+pub(crate) fn carried<T: Table>(data: &str) -> Expr {
+    Expr::cust(format!("({data} -> '{}')", json_name(T::Message::SINGULAR))).cast_as("text")
 }

@@ -9,6 +9,7 @@
 //! This crate knows tables and columns, never what the resources mean. Nothing outside of it has a connection.
 
 mod batch;
+mod changes;
 mod checkpoints;
 mod consuming;
 mod db;
@@ -41,17 +42,18 @@ mod sweep;
 mod table;
 mod tally;
 mod turn;
+mod view;
 mod workspaces;
 mod write;
 
 pub use batch::{Batch, BatchRows};
+pub use changes::Changes;
 pub use checkpoints::{Checkpoint, Checkpoints};
 pub use db::{Store, StoreOptions};
 pub use dead_letter::DeadLetter;
 pub use draft::Draft;
 pub use error::Error;
 pub use heads::{Heads, Moved};
-pub use history::Position;
 pub use lease::Lease;
 pub use list::{ListQuery, Page};
 pub use log::{LogFilter, LogRow};
@@ -63,4 +65,5 @@ pub use rewinding::Ahead;
 pub use schema::{Backfill, Declaration, Migration, Schema, SchemaError, Script};
 pub use stream_position::{ParkedWorkspace, StreamPosition, StreamReader};
 pub use table::{Column, ColumnKind, Columns, Table};
+pub use view::{Part, Position, Range, Read, View};
 pub use write::Write;

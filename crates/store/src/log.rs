@@ -62,7 +62,7 @@ pub struct LogFilter<'a> {
 }
 
 /// The order of the log, by which its rows are told apart within a workspace.
-const ORDER: [&str; 2] = ["revision", "ordinal"];
+pub(crate) const ORDER: [&str; 2] = ["revision", "ordinal"];
 
 const FIELDS: [(&str, ColumnKind); 8] = [
     ("type", ColumnKind::Text),

@@ -1,17 +1,34 @@
 //! How the databases do what is done over and over, however much there is: by an index, never by reading a table.
 
 use chrono::DateTime;
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement, StatementBuilder};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
+use waymark_domain::roadmap::Product;
+use waymark_proto::roadmap::v1 as pb;
 use waymark_request::Causation;
 use waymark_testkit::{Engine, host, sample};
 
-use crate::{inbox, integrity, log, publishing, retention};
+use crate::{
+    Column, Columns, Range, Table, changes, history, inbox, integrity, log, publishing, resource, retention, view,
+};
+
+/// The table of the sample, traced.
+struct Products;
+
+impl Table for Products {
+    type Resource = Product;
+    type Message = pb::Product;
+    const TABLE: &'static str = "products";
+    const COLUMNS: Columns<Product> = &[
+        Column::text("vision", |p: &Product| Some(p.vision.clone())).indexed().traced(),
+        Column::integer("length", |_| None),
+    ];
+}
 
 /// Many rows of what grows, of which a few are old.
-const ROWS: &str = "
+const ROWS: &str = r#"
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO requests (workspace, request_id, revision, time, answer)
     SELECT 'w' || (i % 200), 'r' || i, i, i, 'x' FROM n;
@@ -26,7 +43,11 @@ const ROWS: &str = "
     SELECT 'w' || (i % 200), 'e' || i, 's', '{}', 'e', 1, 1 FROM n;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data)
-    SELECT 'w' || (i % 2), i, 0, 'e' || i, 't', 'c', 'r' || (i % 3000), i, 'a', '{}' FROM n;
+    SELECT 'w' || (i % 2), i, 0, 'e' || i, 't', 'products', 'r' || (i % 3000), i, 'a',
+        CAST('{"product":{"vision":"v' || (i % 500) || '"}}' AS JSON_TYPE) FROM n;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+    INSERT INTO products (workspace, id, uid, version, display_name, create_time, update_time, body, vision)
+    SELECT 'w1', 'r' || i, 'u', 1, 'p', 1, 1, '{}', 'v' || (i % 500) FROM n;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO workspaces (id, revision) SELECT 'w' || i, 20000 FROM n;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
@@ -36,7 +57,7 @@ const ROWS: &str = "
     SELECT 'w1', 'initiatives/i' || i, 'product', 'products/p' || (i % 2), true FROM n;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO links (workspace, referrer, field, target, holds)
-    SELECT 'w1', 'initiatives/i' || (i + 1), '~dependencies', 'initiatives/i' || i, false FROM n WHERE i % 4 > 0;";
+    SELECT 'w1', 'initiatives/i' || (i + 1), '~dependencies', 'initiatives/i' || i, false FROM n WHERE i % 4 > 0;"#;
 
 /// The steps of the plan of a statement, line by line.
 async fn plan(connection: &DatabaseConnection, statement: &impl StatementBuilder) -> Vec<String> {
@@ -53,7 +74,9 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         let (host, _) = host(7);
         let (_, database) = sample::store(engine, &host).await.unwrap();
         let connection = database.connect().await.unwrap();
-        connection.execute_unprepared(ROWS).await.unwrap();
+        let json = if engine == Engine::Postgres { "json" } else { "text" };
+        connection.execute_unprepared(&ROWS.replace("JSON_TYPE", json)).await.unwrap();
+        connection.execute_unprepared(&history::index::<Products>("vision").1).await.unwrap();
         // SQLite plans as it does for users: without statistics, which nothing there gathers.
         if engine == Engine::Postgres {
             connection.execute_unprepared("ANALYZE").await.unwrap();
@@ -75,9 +98,28 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         // Of a log as small as this a batch is so large a part that PostgreSQL would rather go by the workspace.
         let few: Vec<_> = (0..20).map(|i| (i, format!("e{i}"))).collect();
         let unread = inbox::known(&event, backend);
+        let visions: Vec<String> = (0..20).map(|i| format!("v{i}")).collect();
+        let range = Range { column: "vision", after: ("v1", "r1"), below: "v2", only: None, size: 50, bytes: 1 << 20 };
+        let mut part = view::states::<Products>(&workspace, Some(9_000));
+        part.and_where(Expr::col("id").gt("r1")).order_by("id", Order::Asc).limit(100);
+        let changed = changes::changed::<Products>(&workspace, 9_000, 9_400, (9_000, 0), Some((9_300, 0)), 50);
         for (plan, index) in [
             (plan(&connection, &retention::old_requests(old, 1_000)).await, "requests_time"),
             (plan(&connection, &log::last_until(&workspace, 9_000)).await, "log_pkey"),
+            (plan(&connection, &part).await, "log_resource"),
+            (plan(&connection, &part).await, "products_pkey"),
+            (
+                plan(&connection, &history::matching::<Products>(backend, &workspace, 9_000, "vision", &visions)).await,
+                "log_products_vision",
+            ),
+            (plan(&connection, &view::in_order::<Products>(&workspace, range).unwrap()).await, "products_vision"),
+            (
+                plan(&connection, &resource::those::<Products>(&workspace, "vision", &visions).unwrap()).await,
+                "products_vision",
+            ),
+            (plan(&connection, &changes::end(&workspace, (9_000, 0), 19_000)).await, "log_pkey"),
+            (plan(&connection, &changed).await, "log_pkey"),
+            (plan(&connection, &changed).await, "log_resource"),
             (plan(&connection, &retention::step_end(&workspace, 9_000, 19_000)).await, "log_pkey"),
             (plan(&connection, &retention::superseded(&workspace, 9_000, 9_400)).await, "log_resource"),
             (plan(&connection, &retention::advance(&workspace, 9_000, 9_400)).await, "workspaces_pkey"),
@@ -108,7 +150,9 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             let text = plan.join("\n");
             let whole = |line: &&String| {
                 // An index of just those rows that are looked for is read whole, and so is what was just found.
-                let few = ["CONSTANT ROW", "relay_cursors_rewound", "SCAN reach"].iter().any(|end| line.ends_with(end));
+                let few = ["CONSTANT ROW", "relay_cursors_rewound", "SCAN reach", "VIRTUAL TABLE INDEX 1:"]
+                    .iter()
+                    .any(|end| line.ends_with(end));
                 line.contains("Seq Scan") || (line.starts_with("SCAN ") && !few)
             };
             assert_eq!(plan.iter().find(whole), None, "{engine:?} reads a table for {index}:\n{text}");

@@ -137,7 +137,7 @@ impl Store {
 
     /// Has the relay publish a workspace again from revision `from` on; tells how many events those are.
     pub async fn republish(&self, workspace: &WorkspaceId, from: i64) -> Result<i64, Error> {
-        self.resolve(workspace, Position::Revision(from)).await?;
+        self.view(workspace, Some(Position::Revision(from))).await?;
         let mut rewind = Query::update();
         rewind.table("relay_cursors").value("revision", from - 1).value("rewound", true);
         rewind.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::col("revision").gte(from));

@@ -1,7 +1,7 @@
 //! From what a body column holds to the domain's value. A row that breaks an invariant is named by table, column and id.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
-use waymark_domain::Violations;
+use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
 use crate::statement::json_text;
@@ -31,6 +31,23 @@ pub(crate) fn bodies<T: Table>(workspace: &str) -> SelectStatement {
     let mut select = Query::select();
     select.column("id").expr(json_text("body")).from(T::TABLE);
     select.and_where(Expr::col("workspace").eq(workspace)).take()
+}
+
+/// Ids and bodies of the live resources whose declared text column is one of `values`.
+pub(crate) fn those<T: Table>(
+    workspace: &WorkspaceId,
+    column: &'static str,
+    values: &[String],
+) -> Result<SelectStatement, Error> {
+    let mut select = bodies::<T>(workspace.id());
+    select.and_where(Expr::col(declared::<T>(column)?).is_in(values.iter().map(String::as_str)));
+    Ok(select.and_where(Expr::col("delete_time").is_null()).take())
+}
+
+/// A column that the table declares.
+pub(crate) fn declared<T: Table>(column: &'static str) -> Result<&'static str, Error> {
+    let declared = T::COLUMNS.iter().any(|c| c.name == column);
+    declared.then_some(column).ok_or_else(|| Error::bug(format!("{} has no column {column:?}", T::TABLE)))
 }
 
 fn damaged<T: Table>(workspace: &str, id: &str, problem: String) -> Error {

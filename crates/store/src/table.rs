@@ -26,9 +26,16 @@ pub struct Column<R> {
     /// The column's name, also in filters and orders.
     pub name: &'static str,
     pub(crate) value: ColumnValue<R>,
-    pub(crate) indexed: bool,
+    /// The further columns of its index, when it has one.
+    pub(crate) index: Option<&'static [&'static str]>,
+    /// Whether it is set in every row.
     pub(crate) always_set: bool,
+    /// Characters of its values that are tallied.
     pub(crate) tallied: Option<usize>,
+    /// Whether the log has an index of it.
+    pub(crate) traced: bool,
+    /// Whether lists may filter and order by it.
+    pub(crate) listed: bool,
 }
 
 pub(crate) enum ColumnValue<R> {
@@ -55,7 +62,7 @@ pub enum ColumnKind {
 
 impl<R> Column<R> {
     const fn new(name: &'static str, value: ColumnValue<R>) -> Self {
-        Self { name, value, indexed: false, always_set: false, tallied: None }
+        Self { name, value, index: None, always_set: false, tallied: None, traced: false, listed: true }
     }
 
     /// A text column; sorted by bytes.
@@ -89,8 +96,26 @@ impl<R> Column<R> {
     }
     /// The same with an index over (workspace, column, id): for columns that lists are usually filtered by.
     #[must_use]
-    pub const fn indexed(mut self) -> Self {
-        self.indexed = true;
+    pub const fn indexed(self) -> Self {
+        self.indexed_with(&[])
+    }
+    /// The same with an index that has `further` columns at its end, so that rows of others need not be looked at.
+    #[must_use]
+    pub const fn indexed_with(mut self, further: &'static [&'static str]) -> Self {
+        self.index = Some(further);
+        self
+    }
+    /// The same with an index of the log, so that resources are found by what the column was after a revision. It must
+    /// be the text of the resource's field of the same name.
+    #[must_use]
+    pub const fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+    /// The same, but not known to lists: for what only the service itself reads by.
+    #[must_use]
+    pub const fn unlisted(mut self) -> Self {
+        self.listed = false;
         self
     }
 
@@ -155,7 +180,7 @@ const STANDARD: [(&str, ColumnKind); 5] = [
 
 /// Names and types of the columns lists of `T` may filter and order by.
 pub(crate) fn listable<T: Table>() -> Vec<(&'static str, ColumnKind)> {
-    STANDARD.into_iter().chain(T::COLUMNS.iter().map(|c| (c.name, c.kind()))).collect()
+    STANDARD.into_iter().chain(T::COLUMNS.iter().filter(|c| c.listed).map(|c| (c.name, c.kind()))).collect()
 }
 
 /// Columns of `T` that are set in every row.

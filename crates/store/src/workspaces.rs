@@ -1,6 +1,6 @@
 //! The workspaces of a database and their revisions.
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use waymark_domain::WorkspaceId;
 
 use crate::{Error, Store};
@@ -13,9 +13,7 @@ impl Store {
 
     /// The earliest revision whose history is whole, and the current one.
     pub async fn bounds(&self, workspace: &str) -> Result<(i64, i64), Error> {
-        let mut select = Query::select();
-        select.columns(["earliest_revision", "revision"]).from("workspaces").and_where(Expr::col("id").eq(workspace));
-        match self.query_one(&select).await? {
+        match self.query_one(&bounds(workspace)).await? {
             Some(row) => Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)),
             None => Ok((0, 0)),
         }
@@ -30,6 +28,11 @@ impl Store {
         });
         pairs.collect()
     }
+}
+
+pub(crate) fn bounds(workspace: &str) -> SelectStatement {
+    let mut select = Query::select();
+    select.columns(["earliest_revision", "revision"]).from("workspaces").and_where(Expr::col("id").eq(workspace)).take()
 }
 
 /// The workspace that a row of `table` names.

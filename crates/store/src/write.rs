@@ -276,14 +276,11 @@ impl Write {
     /// Live resources whose declared text column `column` is `value`, in order of id; at most `limit`.
     pub async fn all_where<T: Table>(
         &mut self,
-        column: &str,
+        column: &'static str,
         value: &str,
         limit: u32,
     ) -> Result<Vec<T::Resource>, Error> {
-        let declared = T::COLUMNS.iter().map(|c| c.name).find(|name| *name == column);
-        let column = declared.ok_or_else(|| Error::bug(format!("{} has no column {column:?}", T::TABLE)))?;
-        let mut select = resource::bodies::<T>(self.draft.workspace.id());
-        select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col(column).eq(value));
+        let mut select = resource::those::<T>(&self.draft.workspace, column, &[value.to_owned()])?;
         select.order_by("id", Order::Asc).limit(limit.into());
         self.resources::<T>(select).await
     }

@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait as _, Statement};
 use uuid::Uuid;
 use waymark_request::Call;
 use waymark_store::{Error, LogReaders, Position, Store};
-use waymark_testkit::sample::{Products, call, create, created, product, store, update, workspace};
+use waymark_testkit::sample::{Products, as_of, call, create, created, product, store, update, workspace};
 use waymark_testkit::schema::execute;
 use waymark_testkit::{Engine, TestDatabase, host};
 
@@ -170,7 +170,7 @@ async fn a_log_is_trimmed_by_age() {
         }
         let visions = |position| {
             let s = &s;
-            async move { s.as_of::<Products>(&workspace(), position).await.map(|(_, all)| all[0].vision.clone()) }
+            async move { as_of(s, position).await.map(|all| all[0].vision.clone()) }
         };
         let trim = async |time| s.trim_log_before(&workspace(), time, &nobody()).await.unwrap();
         assert_eq!(trim(times[0] - TimeDelta::hours(48)).await, None, "{engine:?}: nothing is that old");
@@ -220,8 +220,8 @@ async fn a_state_that_is_read_while_its_log_is_trimmed_is_whole_or_gone() {
         let reading = async {
             let mut revision = 1;
             while revision < 150 {
-                match s.as_of::<Products>(&workspace(), Position::Revision(revision)).await {
-                    Ok((_, products)) => {
+                match as_of(&s, Position::Revision(revision)).await {
+                    Ok(products) => {
                         let visions: Vec<_> = products.iter().map(|product| product.vision.as_str()).collect();
                         assert_eq!(visions, [revision.to_string()], "{engine:?}");
                     }

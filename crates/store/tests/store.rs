@@ -12,7 +12,9 @@ use waymark_domain::{Change, Failure, Reason};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::Call;
 use waymark_store::{Error, ListQuery, LogFilter, LogReaders, Position, Store, Write};
-use waymark_testkit::sample::{Products, call, create, created, created_in, product, store, updated, workspace as ws};
+use waymark_testkit::sample::{
+    Products, as_of, call, create, created, created_in, product, store, updated, workspace as ws,
+};
 use waymark_testkit::{Engine, TestDatabase, host};
 
 struct Fixture {
@@ -342,8 +344,7 @@ async fn the_past_can_be_read_until_it_is_trimmed() {
             s.update::<Products, _>(&call(), Some(patch), None, updated).await.unwrap();
         }
         let visions = |position| async move {
-            let (_, products) = s.as_of::<Products>(&ws(), position).await?;
-            Ok::<_, Error>(products.into_iter().map(|p| p.vision).collect::<Vec<_>>())
+            Ok::<_, Error>(as_of(s, position).await?.into_iter().map(|p| p.vision).collect::<Vec<_>>())
         };
         assert_eq!(visions(Position::Revision(1)).await.unwrap(), ["one"]);
         assert_eq!(visions(Position::Revision(3)).await.unwrap(), ["two", ""]);

@@ -11,7 +11,7 @@ use waymark_request::{Actor, Call};
 use waymark_runtime::Host;
 use waymark_store::schema::foundation;
 use waymark_store::{
-    Column, Columns, Declaration, Error, Migration, Schema, Script, Store, StoreOptions, Table, Write,
+    Column, Columns, Declaration, Error, Migration, Position, Schema, Script, Store, StoreOptions, Table, Write,
 };
 
 use crate::database::{Engine, TestDatabase, database};
@@ -102,6 +102,12 @@ pub async fn created_in(_: &mut Write, product: Product) -> Result<Change<Produc
 #[expect(clippy::missing_errors_doc, reason = "a decision's form; it never fails")]
 pub async fn updated(_: &mut Write, _: Product, product: Product) -> Result<Change<Product>, Error> {
     Ok(Change::new(product, ProductEvent::Updated))
+}
+
+/// The products of `workspaces/acme` as they stood, of which there are not many.
+#[expect(clippy::missing_errors_doc, reason = "those of the store")]
+pub async fn as_of(store: &Store, position: Position) -> Result<Vec<pb::Product>, Error> {
+    Ok(store.view(&workspace(), Some(position)).await?.part::<Products>("", 1_000).await?.items)
 }
 
 /// Creates a product in `workspaces/acme`.

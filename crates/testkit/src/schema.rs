@@ -36,7 +36,8 @@ pub async fn missing(engine: Engine, schema: &Schema) -> Result<Vec<String>> {
         }
         for declaration in schema.declarations() {
             execute(database.url(), &declaration.create(backend)).await?;
-            for (_, index) in declaration.indexes() {
+            let indexes = declaration.indexes().into_iter().map(|(_, index)| index);
+            for index in indexes.chain(declaration.log_indexes().into_iter().map(|(_, index)| index)) {
                 execute(database.url(), &index).await?;
             }
         }
@@ -107,6 +108,14 @@ fn difference(from: &Catalogue, to: &Catalogue, declarations: &[Declaration], ba
                 statements.extend(declaration.indexes().into_iter().map(|(_, index)| index));
             }
             (None, _) if of(from, table) != of(to, table) => {
+                let known = |index: &str| from.contains_key(&Part::Index(table.clone(), index.to_owned()));
+                let indexes = declarations.iter().flat_map(Declaration::log_indexes);
+                let lacking = indexes.filter(|(index, _)| table == "log" && !known(index)).map(|(_, index)| index);
+                let before = statements.len();
+                statements.extend(lacking);
+                if statements.len() > before {
+                    continue;
+                }
                 statements.push(format!("-- {table}: take in every script of waymark_store::schema::foundation"));
             }
             (None, _) => {}

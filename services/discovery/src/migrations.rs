@@ -30,6 +30,16 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::further_links(7, Backfill::links::<Outcomes>("links of outcomes")),
         foundation::further_links(8, Backfill::links::<Solutions>("links of solutions")),
         foundation::fewer_indexes(9),
+        Migration {
+            number: 10,
+            name: "branches of trees",
+            scripts: &[Script {
+                postgres: include_str!("migrations/0010_branches.postgres.sql"),
+                sqlite: include_str!("migrations/0010_branches.sqlite.sql"),
+            }],
+            oldest: 1,
+            backfill: Some(Backfill::columns::<Outcomes>("measures of outcomes")),
+        },
     ],
     &[
         Declaration::of::<AssumptionTests>(),

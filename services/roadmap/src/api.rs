@@ -3,6 +3,7 @@
 
 mod estimates;
 mod initiatives;
+mod lanes;
 mod products;
 mod ranking;
 mod roadmap;

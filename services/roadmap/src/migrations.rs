@@ -28,14 +28,14 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::fewer_indexes(5),
         Migration {
             number: 6,
-            name: "ranks",
+            name: "orders",
             scripts: &[Script {
-                postgres: include_str!("migrations/0006_ranks.postgres.sql"),
-                sqlite: include_str!("migrations/0006_ranks.sqlite.sql"),
+                postgres: include_str!("migrations/0006_orders.postgres.sql"),
+                sqlite: include_str!("migrations/0006_orders.sqlite.sql"),
             }],
             // A program of before would lose what it does not know of an initiative: its priority.
             oldest: 6,
-            backfill: Some(Backfill::columns::<Initiatives>("ranks of initiatives")),
+            backfill: Some(Backfill::columns::<Initiatives>("places and ranks of initiatives")),
         },
         Migration {
             number: 7,

@@ -5,5 +5,5 @@ mod initiatives;
 mod products;
 
 pub use estimates::{Estimates, prioritize, reprioritize};
-pub use initiatives::{Initiatives, RANK, open_initiatives};
+pub use initiatives::{Initiatives, RANK, open_initiatives, place};
 pub use products::Products;

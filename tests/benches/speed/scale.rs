@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tonic::Status;
+use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
@@ -169,7 +170,22 @@ async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Res
         let request = pb::GetRoadmapRequest { parent: format!("workspaces/{workspace}"), ..Default::default() };
         client().get_roadmap(request).await.map(|_| ())
     };
-    time("GetRoadmap", sizes, None, plan, report).await?;
+    time("GetRoadmap", sizes, at_most, plan, report).await?;
+    // Each product was a revision, and each batch of initiatives.
+    let filled = |size: usize| (PRODUCTS + size / BATCH) as i64;
+    let at = |revision| Some(AsOf { position: Some(as_of::Position::Revision(revision)) });
+    let then = async |workspace: &str, size, _| {
+        let (parent, as_of) = (format!("workspaces/{workspace}"), at(filled(size) / 2));
+        client().get_roadmap(pb::GetRoadmapRequest { parent, as_of, ..Default::default() }).await.map(|_| ())
+    };
+    time("GetRoadmap, as it stood", sizes, at_most, then, report).await?;
+    let changes = async |workspace: &str, size, _| {
+        let (from, to) = (at(filled(size) - 2), at(filled(size)));
+        let request =
+            pb::DiffRoadmapRequest { parent: format!("workspaces/{workspace}"), from, to, ..Default::default() };
+        client().diff_roadmap(request).await.map(|_| ())
+    };
+    time("DiffRoadmap, 1,000 changes", sizes, at_most, changes, report).await?;
     let path = async |workspace: &str, _, _| {
         let request = pb::GetCriticalPathRequest { parent: format!("workspaces/{workspace}"), ..Default::default() };
         client().get_critical_path(request).await.map(|_| ())

@@ -25,7 +25,7 @@ pub use node::{NodeChange, NodeName};
 /// protobuf refuse one of more than 100 levels, and a tree has three more than its opportunities.
 pub const LEVELS: usize = 20;
 
-/// Nodes by name: all trees of a workspace, or as much of them as a decision needs. Deleted nodes are not among them,
+/// Nodes by name: a branch, or as much of the trees of a workspace as a decision needs. Deleted nodes are not among them,
 /// pruned ones are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tree {
@@ -113,7 +113,31 @@ fn by_name<T: Resource>(nodes: impl IntoIterator<Item = T>) -> BTreeMap<Name<T>,
     nodes.into_iter().map(|node| (node.meta().name.clone(), node)).collect()
 }
 
+impl TreeError {
+    /// That more stands below a node than is read at once.
+    pub fn too_large(node: &NodeName) -> Self {
+        let most = Tree::NODES;
+        let explanation = format!(
+            "more than {most} nodes stand at and below {node}; name a node further down, or list those with it as their parent"
+        );
+        Self::Rule { rule: "size", node: node.to_string(), explanation }
+    }
+}
+
 impl Tree {
+    /// Nodes that are read at once, at most.
+    pub const NODES: usize = 10_000;
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.outcomes.len() + self.opportunities.len() + self.solutions.len() + self.tests.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The nodes given.
     pub fn new(
         outcomes: impl IntoIterator<Item = Outcome>,

@@ -5,7 +5,7 @@
 
 use sea_orm::DbBackend;
 
-use crate::{ColumnKind, Table};
+use crate::{Column, ColumnKind, Table, history};
 
 /// The declared table of a resource.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,8 @@ pub struct Declaration {
 struct Declared {
     name: &'static str,
     kind: ColumnKind,
-    indexed: bool,
+    index: Option<&'static [&'static str]>,
+    log_index: Option<(String, String)>,
 }
 
 impl Declaration {
@@ -58,14 +59,27 @@ impl Declaration {
     /// Its indexes: the column, and the statement that makes it.
     pub fn indexes(&self) -> Vec<(&'static str, String)> {
         let table = self.table;
-        let indexed = (self.columns)().into_iter().filter(|column| column.indexed).map(|column| column.name);
-        indexed.map(|name| (name, format!("CREATE INDEX {table}_{name} ON {table} (workspace, {name}, id);"))).collect()
+        let index = |Declared { name, index, .. }: Declared| {
+            let columns = [&["workspace", name, "id"], index?].concat().join(", ");
+            Some((name, format!("CREATE INDEX {table}_{name} ON {table} ({columns});")))
+        };
+        (self.columns)().into_iter().filter_map(index).collect()
+    }
+
+    /// The indexes that it has the log have: the index, and the statement that makes it.
+    pub fn log_indexes(&self) -> Vec<(String, String)> {
+        (self.columns)().into_iter().filter_map(|column| column.log_index).collect()
     }
 }
 
 fn declared<T: Table>() -> Vec<Declared> {
-    let declared = T::COLUMNS.iter();
-    declared.map(|column| Declared { name: column.name, kind: column.kind(), indexed: column.indexed }).collect()
+    let declared = |column: &Column<T::Resource>| Declared {
+        name: column.name,
+        kind: column.kind(),
+        index: column.index,
+        log_index: column.traced.then(|| history::index::<T>(column.name)),
+    };
+    T::COLUMNS.iter().map(declared).collect()
 }
 
 fn kind_in(kind: ColumnKind, backend: DbBackend) -> &'static str {

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use waymark_domain::discovery::lint::lint;
-use waymark_domain::discovery::{AssumptionTest, NodeName, Outcome, Solution, Tree, risks};
+use waymark_domain::discovery::{AssumptionTest, NodeName, Outcome, ParentNode, Solution, Tree, risks};
 use waymark_domain::{Name, Violations, WorkspaceId};
 use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::convert;
@@ -10,21 +10,21 @@ use waymark_proto::convert::discovery::{observation, tree_node};
 use waymark_proto::discovery::v1 as pb;
 use waymark_request::{Call, Written};
 use waymark_rpc::{parse, required};
-use waymark_store::{Error, Position, Write, resource};
+use waymark_store::{Error, Position, Read as _, Write};
 
 use super::Api;
-use crate::store::{AssumptionTests, Opportunities, Outcomes, Solutions, put_node, tests_of, tree_as_of, tree_of};
+use crate::store::{AssumptionTests, Opportunities, Outcomes, Solutions, add_above, branch, put_node};
 
 const STALE_DAYS: i32 = 90;
 
 impl Api {
     pub(super) async fn tree(&self, request: pb::GetTreeRequest) -> Result<pb::GetTreeResponse, Error> {
-        let name: Name<Outcome> = parse("name", &request.name)?;
+        let node: NodeName = parse("name", &request.name)?;
         let position = request.as_of.map(position).transpose()?;
-        let (revision, tree) = tree_as_of(&self.store, name.workspace(), position).await?;
-        let root =
-            tree_node(&tree, &NodeName::Outcome(name), request.show_pruned).ok_or(Error::NotFound(request.name))?;
-        Ok(pb::GetTreeResponse { root: Some(root), revision })
+        let mut view = self.store.view(&workspace(&node), position).await?;
+        let tree = branch(&mut view, &node).await?;
+        let root = tree_node(&tree, &node, request.show_pruned).ok_or(Error::NotFound(request.name))?;
+        Ok(pb::GetTreeResponse { root: Some(root), revision: view.revision() })
     }
 
     pub(super) async fn lint(&self, request: pb::LintTreeRequest) -> Result<pb::LintTreeResponse, Error> {
@@ -34,8 +34,9 @@ impl Api {
             days if days > 0 => days,
             _ => return Err(Violations::one("stale_days", "must not be negative; 0 means 90").into()),
         };
-        let (_, tree) = tree_as_of(&self.store, name.workspace(), None).await?;
-        if !tree.outcomes.contains_key(&name) {
+        let mut view = self.store.view(name.workspace(), None).await?;
+        let tree = branch(&mut view, &NodeName::Outcome(name.clone())).await?;
+        if tree.is_empty() {
             return Err(Error::NotFound(request.name));
         }
         let findings = lint(&tree, &name, self.store.now(), TimeDelta::days(days.into()));
@@ -44,11 +45,10 @@ impl Api {
 
     pub(super) async fn risks(&self, request: pb::AssessRisksRequest) -> Result<pb::AssessRisksResponse, Error> {
         let name: Name<Solution> = parse("name", &request.name)?;
-        let solution = resource::<Solutions>(self.store.get::<Solutions>(&request.name).await?)?;
-        if solution.meta.delete_time.is_some() {
-            return Err(Error::NotFound(request.name));
-        }
-        let standings = risks::assess(&solution, &tests_of(&self.store, &name).await?);
+        let mut view = self.store.view(name.workspace(), None).await?;
+        let solution = view.find::<Solutions>(&name).await?.ok_or(Error::NotFound(request.name))?;
+        let tests = view.all_where_in::<AssumptionTests>("solution", &[name.to_string()], u32::MAX).await?;
+        let standings = risks::assess(&solution, &tests);
         Ok(pb::AssessRisksResponse {
             solution: name.to_string(),
             risks: standings.iter().map(Into::into).collect(),
@@ -94,7 +94,8 @@ impl Api {
         let (node, destination) = (required("name", node)?, required("destination", destination)?);
         let work = async |write: &mut Write| {
             check_etag(write, &node, &request.etag).await?;
-            let mut tree = tree_of(write).await?;
+            let mut tree = branch(write, &node).await?;
+            add_destination(write, &mut tree, &destination).await?;
             let change = tree.relocate(&node, &destination).map_err(Error::rule)?;
             put_node(write, &mut tree, change)?;
             subtree(&tree, &node)
@@ -113,7 +114,7 @@ impl Api {
         let (node, reason) = (required("name", node)?, request.reason);
         let work = async |write: &mut Write| {
             check_etag(write, &node, &request.etag).await?;
-            let mut tree = tree_of(write).await?;
+            let mut tree = branch(write, &node).await?;
             for change in tree.prune(&node, &reason, write.now()).map_err(Error::rule)? {
                 put_node(write, &mut tree, change)?;
             }
@@ -134,6 +135,20 @@ async fn check_etag(write: &mut Write, node: &NodeName, etag: &str) -> Result<()
         NodeName::Opportunity(name) => write.load::<Opportunities>(name, etag).await.map(|_| ()),
         NodeName::Solution(name) => write.load::<Solutions>(name, etag).await.map(|_| ()),
         NodeName::AssumptionTest(name) => write.load::<AssumptionTests>(name, etag).await.map(|_| ()),
+    }
+}
+
+/// Adds where a node is to go, as far as it exists, with what stands above.
+async fn add_destination(write: &mut Write, tree: &mut Tree, destination: &NodeName) -> Result<(), Error> {
+    match destination {
+        NodeName::Outcome(name) => add_above(write, tree, &ParentNode::Outcome(name.clone())).await,
+        NodeName::Opportunity(name) => add_above(write, tree, &ParentNode::Opportunity(name.clone())).await,
+        NodeName::Solution(name) => {
+            tree.solutions.extend(write.find::<Solutions>(name).await?.map(|solution| (name.clone(), solution)));
+            Ok(())
+        }
+        // Nothing goes below one.
+        NodeName::AssumptionTest(_) => Ok(()),
     }
 }
 

@@ -46,8 +46,7 @@ pub(super) async fn found(write: &mut Write, Leak { path, sighting }: Leak) -> R
 /// it is made when there is none.
 async fn root(write: &mut Write, path: &str) -> Result<String, Error> {
     let measure = format!("share of users who get {path}");
-    if let Some(root) = write.all::<Outcomes>().await?.into_iter().find(|outcome| outcome.binding.measure() == measure)
-    {
+    if let Some(root) = write.all_where::<Outcomes>("measure", &measure, 1).await?.into_iter().next() {
         return Ok(root.meta.name.to_string());
     }
     create_root(write, pb::Outcome { display_name: format!("More users get {path}"), measure, ..Default::default() })

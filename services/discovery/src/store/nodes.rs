@@ -14,7 +14,9 @@ pub async fn place_opportunity(
     opportunity: Opportunity,
     event: OpportunityEvent,
 ) -> Result<Change<Opportunity>, Error> {
-    above(write, &opportunity.parent_node).await?.place_opportunity(&opportunity).map_err(Error::rule)?;
+    let mut tree = Tree::default();
+    add_above(write, &mut tree, &opportunity.parent_node).await?;
+    tree.place_opportunity(&opportunity).map_err(Error::rule)?;
     Ok(Change::new(opportunity, event))
 }
 
@@ -40,9 +42,8 @@ pub async fn place_test(
     Ok(Change::new(test, event))
 }
 
-/// The nodes from `node` up to the root, as far as they exist.
-async fn above(write: &mut Write, node: &ParentNode) -> Result<Tree, Error> {
-    let mut tree = Tree::default();
+/// Adds the nodes from `node` up to the root, as far as they exist and are not there.
+pub async fn add_above(write: &mut Write, tree: &mut Tree, node: &ParentNode) -> Result<(), Error> {
     let mut next = Some(node.clone());
     while let Some(node) = next.take() {
         match node {
@@ -58,5 +59,5 @@ async fn above(write: &mut Write, node: &ParentNode) -> Result<Tree, Error> {
             }
         }
     }
-    Ok(tree)
+    Ok(())
 }

@@ -11,6 +11,8 @@ impl Table for Outcomes {
     type Resource = Outcome;
     type Message = pb::Outcome;
     const TABLE: &'static str = "outcomes";
-    const COLUMNS: Columns<Outcome> =
-        &[Column::text("metric", |o: &Outcome| o.binding.metric().map(ToString::to_string)).indexed()];
+    const COLUMNS: Columns<Outcome> = &[
+        Column::text("metric", |o: &Outcome| o.binding.metric().map(ToString::to_string)).indexed(),
+        Column::text("measure", |o: &Outcome| Some(o.binding.measure().to_owned())).indexed(),
+    ];
 }

@@ -1,62 +1,64 @@
-//! Whole trees: read in a write, or as they stood at a position of the log, and changed node by node.
+//! Branches of trees: read level by level, each by an index, from a write or a view alike; and changed node by node.
 
 use std::collections::BTreeMap;
 
-use waymark_domain::discovery::{AssumptionTest, NodeChange, Solution, Tree};
-use waymark_domain::{Change, Name, Resource, WorkspaceId};
-use waymark_store::{Error, ListQuery, Position, Store, Table, Write, resource};
+use waymark_domain::discovery::{NodeChange, NodeName, Tree, TreeError};
+use waymark_domain::{Change, Name, Resource};
+use waymark_store::{Error, Read, Table, Write, resource};
 
 use super::{AssumptionTests, Opportunities, Outcomes, Solutions};
 
-/// All trees of the workspace that is written to.
-pub async fn tree_of(write: &mut Write) -> Result<Tree, Error> {
-    let outcomes = write.all::<Outcomes>().await?;
-    let opportunities = write.all::<Opportunities>().await?;
-    let solutions = write.all::<Solutions>().await?;
-    let tests = write.all::<AssumptionTests>().await?;
-    Ok(Tree::new(outcomes, opportunities, solutions, tests))
-}
-
-/// All trees of a workspace at one position, with the revision it stands for: the four tables agree, whatever is
-/// written meanwhile.
-pub async fn tree_as_of(
-    store: &Store,
-    workspace: &WorkspaceId,
-    position: Option<Position>,
-) -> Result<(i64, Tree), Error> {
-    let revision = match position {
-        Some(position) => store.resolve(workspace, position).await?,
-        None => store.revision(workspace).await?,
-    };
-    let tree = Tree::new(
-        read::<Outcomes>(store, workspace, revision).await?,
-        read::<Opportunities>(store, workspace, revision).await?,
-        read::<Solutions>(store, workspace, revision).await?,
-        read::<AssumptionTests>(store, workspace, revision).await?,
-    );
-    Ok((revision, tree))
-}
-
-async fn read<T: Table>(store: &Store, workspace: &WorkspaceId, revision: i64) -> Result<Vec<T::Resource>, Error> {
-    let (_, messages) = store.as_of::<T>(workspace, Position::Revision(revision)).await?;
-    messages.into_iter().map(resource::<T>).collect()
-}
-
-/// All live tests of a solution, as of now.
-pub async fn tests_of(store: &Store, solution: &Name<Solution>) -> Result<Vec<AssumptionTest>, Error> {
-    let (parent, filter) = (solution.workspace().to_string(), format!("solution = \"{solution}\""));
-    let (mut tests, mut page_token) = (Vec::new(), String::new());
-    loop {
-        let query = ListQuery { parent: &parent, filter: &filter, page_token: &page_token, ..Default::default() };
-        let page = store.list::<AssumptionTests>(query).await?;
-        for test in page.items {
-            tests.push(resource::<AssumptionTests>(test)?);
-        }
-        if page.next_page_token.is_empty() {
-            return Ok(tests);
-        }
-        page_token = page.next_page_token;
+/// A node and all that stands below it. Empty when there is no such node; refused when it is too large to be read at
+/// once.
+pub async fn branch(read: &mut impl Read, root: &NodeName) -> Result<Tree, Error> {
+    let mut tree = Tree::default();
+    match root {
+        NodeName::Outcome(name) => tree.outcomes.extend(keyed(read.find::<Outcomes>(name).await?)),
+        NodeName::Opportunity(name) => tree.opportunities.extend(keyed(read.find::<Opportunities>(name).await?)),
+        NodeName::Solution(name) => tree.solutions.extend(keyed(read.find::<Solutions>(name).await?)),
+        NodeName::AssumptionTest(name) => tree.tests.extend(keyed(read.find::<AssumptionTests>(name).await?)),
     }
+    let mut level: Vec<String> = names(&tree.outcomes).chain(names(&tree.opportunities)).collect();
+    while !level.is_empty() {
+        let below = read_below::<Opportunities>(read, "parent_node", &level, &tree).await?;
+        let mut below: BTreeMap<_, _> = keyed(below).collect();
+        // A damaged tree may lead back.
+        below.retain(|name, _| !tree.opportunities.contains_key(name));
+        level = names(&below).collect();
+        tree.opportunities.extend(below);
+        refuse_too_large(&tree, root)?;
+    }
+    let opportunities: Vec<String> = names(&tree.opportunities).collect();
+    let solutions = read_below::<Solutions>(read, "opportunity", &opportunities, &tree).await?;
+    tree.solutions.extend(keyed(solutions));
+    refuse_too_large(&tree, root)?;
+    let solutions: Vec<String> = names(&tree.solutions).collect();
+    let tests = read_below::<AssumptionTests>(read, "solution", &solutions, &tree).await?;
+    tree.tests.extend(keyed(tests));
+    refuse_too_large(&tree, root)?;
+    Ok(tree)
+}
+
+/// The nodes below those of a level, or enough of them to tell that they are too many.
+async fn read_below<T: Table>(
+    read: &mut impl Read,
+    column: &'static str,
+    level: &[String],
+    tree: &Tree,
+) -> Result<Vec<T::Resource>, Error> {
+    read.all_where_in::<T>(column, level, (Tree::NODES + 1 - tree.len()) as u32).await
+}
+
+fn refuse_too_large(tree: &Tree, root: &NodeName) -> Result<(), Error> {
+    if tree.len() > Tree::NODES { Err(Error::rule(TreeError::too_large(root))) } else { Ok(()) }
+}
+
+fn names<R: Resource>(nodes: &BTreeMap<Name<R>, R>) -> impl Iterator<Item = String> {
+    nodes.keys().map(ToString::to_string)
+}
+
+fn keyed<R: Resource>(nodes: impl IntoIterator<Item = R>) -> impl Iterator<Item = (Name<R>, R)> {
+    nodes.into_iter().map(|node| (node.meta().name.clone(), node))
 }
 
 /// Saves the change of a node of any kind, in the tree too: it need not be read again to be shown.

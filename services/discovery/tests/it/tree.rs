@@ -21,7 +21,7 @@ async fn grow(d: &mut Discovery) {
 }
 
 /// The tree as ids with what stands below in brackets.
-fn sketch(node: &pb::TreeNode) -> String {
+pub(crate) fn sketch(node: &pb::TreeNode) -> String {
     let name = match node.node.as_ref().unwrap() {
         Node::Outcome(n) => &n.name,
         Node::Opportunity(n) => &n.name,

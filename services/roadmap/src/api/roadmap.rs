@@ -4,61 +4,102 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use waymark_domain::roadmap::{Dependencies, Initiative, Period, Product};
+use waymark_domain::roadmap::{Dependencies, Initiative, Product};
 use waymark_domain::{Name, Violations, WorkspaceId};
 use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{ResourceMessage, convert, descriptors};
+use waymark_request::PageToken;
+use waymark_request::page::{self, PageError};
 use waymark_rpc::{parse, required};
 use waymark_store::{Error, Position};
 
 use super::Api;
+use super::lanes::{self, LANES, Lane, Lanes, lane_of};
 use crate::store::{Initiatives, open_initiatives};
+
+/// Changes of a page of a difference, at most, and where nothing is said.
+const CHANGES: usize = page::MAX_SIZE;
 
 impl Api {
     pub(super) async fn roadmap(&self, request: pb::GetRoadmapRequest) -> Result<pb::GetRoadmapResponse, Error> {
-        let pb::GetRoadmapRequest { parent, as_of, product } = request;
+        let pb::GetRoadmapRequest { parent, as_of, product, page_size, page_token } = request;
         let workspace: WorkspaceId = parse("parent", &parent)?;
         if !product.is_empty() {
             parse::<Name<Product>>("product", &product)?;
         }
-        let (revision, mut initiatives) = self.at(&workspace, "as_of", as_of).await?;
-        initiatives.retain(|i| product.is_empty() || i.product == product);
-        let (declined, mut planned): (Vec<_>, Vec<_>) =
-            initiatives.into_iter().partition(|i| i.state() == pb::InitiativeState::Declined);
-        planned.sort_by_cached_key(|i| {
-            let start = i.target.as_ref().and_then(|t| t.start.parse::<Period>().ok()).map(Period::first_day);
-            (start.is_none(), start, i.name.clone())
-        });
-        let lanes = [pb::Horizon::Now, pb::Horizon::Next, pb::Horizon::Later].map(|horizon| pb::RoadmapLane {
+        let (size, asked) = (page::size(page_size)?, format!("{as_of:?}"));
+        let parts = ["roadmap", &parent, &product, &asked];
+        let after = match PageToken::decode(&page_token, &parts, 2)?.map(|token| token.key) {
+            Some(key) => match <[_; 2]>::try_from(key) {
+                Ok([Some(place), Some(id)]) if LANES.contains(&lane_of(&place)) => Some((place, id)),
+                _ => return Err(PageError::Damaged.into()),
+            },
+            None => None,
+        };
+        let lanes = Lanes { product: &product, size, after };
+        let position = as_of.map(|as_of| position("as_of", as_of)).transpose()?;
+        let view = self.store.view(&workspace, position).await?;
+        // By what is asked for, not by whether it is past by now: pages of one roadmap are in one order.
+        let lanes = if position.is_some() { lanes.then(&view).await? } else { lanes.now(&view).await? };
+        let token = |next: Option<lanes::Key>| {
+            next.map(|(place, id)| PageToken::after(&parts, vec![Some(place), Some(id)]).encode()).unwrap_or_default()
+        };
+        let [now, next, later, declined] = lanes;
+        let lane = |(horizon, lane): (pb::Horizon, Lane)| pb::RoadmapLane {
             horizon: horizon.into(),
-            initiatives: planned.iter().filter(|i| i.horizon() == horizon).cloned().collect(),
-        });
-        Ok(pb::GetRoadmapResponse { lanes: lanes.into(), declined, revision })
+            initiatives: lane.items,
+            next_page_token: token(lane.next),
+        };
+        let lanes = [(pb::Horizon::Now, now), (pb::Horizon::Next, next), (pb::Horizon::Later, later)].map(lane);
+        Ok(pb::GetRoadmapResponse {
+            lanes: lanes.into(),
+            declined: declined.items,
+            revision: view.revision(),
+            next_declined_page_token: token(declined.next),
+        })
     }
 
     pub(super) async fn diff(&self, request: pb::DiffRoadmapRequest) -> Result<pb::DiffRoadmapResponse, Error> {
-        let workspace: WorkspaceId = parse("parent", &request.parent)?;
-        let from = required("from", request.from)?;
-        let (from_revision, before) = self.at(&workspace, "from", Some(from)).await?;
-        let (to_revision, after) = self.at(&workspace, "to", request.to).await?;
-        // By uid: an initiative that took the name of another one is another one.
-        let mut before: BTreeMap<String, pb::Initiative> = before.into_iter().map(|i| (i.uid.clone(), i)).collect();
+        let pb::DiffRoadmapRequest { parent, from, to, page_size, page_token } = request;
+        let workspace: WorkspaceId = parse("parent", &parent)?;
+        let from = required("from", from)?;
+        let size = if page_size == 0 { CHANGES } else { page::size(page_size)? };
+        let asked = [format!("{from:?}"), format!("{to:?}")];
+        let parts = ["diff", &parent, &asked[0], &asked[1]];
+        let after = PageToken::decode(&page_token, &parts, 3)?.as_ref().map(place_in_log).transpose()?;
+        let (from, mut to) = (position("from", from)?, to.map(|to| position("to", to)).transpose()?);
+        if let Some((revision, _)) = after {
+            to = Some(Position::Revision(revision));
+        }
+        let view = self.store.view(&workspace, to).await?;
+        let from_revision = self.store.revision_at(&workspace, from).await?;
+        let changes = view.changes::<Initiatives>(from_revision, after.map(|(_, place)| place), size as u64).await?;
+        let to_revision = view.revision();
         let mut response = pb::DiffRoadmapResponse { from_revision, to_revision, ..Default::default() };
-        for initiative in after {
-            match before.remove(&initiative.uid) {
-                None => response.added.push(initiative),
-                Some(old) => {
-                    let fields = differences(&old, &initiative);
+        for change in changes.items {
+            match change {
+                // An initiative that took the name of another one is another one.
+                (Some(before), Some(after)) if before.uid == after.uid => {
+                    let fields = differences(&before, &after);
                     if !fields.is_empty() {
-                        let pb::Initiative { name, display_name, .. } = initiative;
+                        let pb::Initiative { name, display_name, .. } = after;
                         response.changed.push(pb::InitiativeDiff { initiative: name, display_name, fields });
                     }
                 }
+                (before, after) => {
+                    response.removed.extend(before);
+                    response.added.extend(after);
+                }
             }
         }
-        response.removed = before.into_values().collect();
+        response.added.sort_by(|a, b| a.name.cmp(&b.name));
         response.removed.sort_by(|a, b| a.name.cmp(&b.name));
+        response.changed.sort_by(|a, b| a.initiative.cmp(&b.initiative));
+        if let Some((revision, ordinal)) = changes.next {
+            let key = [to_revision, revision, ordinal.into()].map(|number| Some(number.to_string()));
+            response.next_page_token = PageToken::after(&parts, key.into()).encode();
+        }
         Ok(response)
     }
 
@@ -91,19 +132,14 @@ impl Api {
             missing_effort: path.missing.iter().map(ToString::to_string).collect(),
         })
     }
+}
 
-    /// The initiatives at a position, by name, and the revision it stands for; now when there is none.
-    async fn at(
-        &self,
-        workspace: &WorkspaceId,
-        field: &str,
-        as_of: Option<AsOf>,
-    ) -> Result<(i64, Vec<pb::Initiative>), Error> {
-        let position = match as_of {
-            Some(as_of) => position(field, as_of)?,
-            None => Position::Revision(self.store.revision(workspace).await?),
-        };
-        self.store.as_of::<Initiatives>(workspace, position).await
+/// The revision that is compared to, and the event behind which a page begins.
+fn place_in_log(token: &PageToken) -> Result<(i64, (i64, i32)), Error> {
+    let numbers: Option<Vec<i64>> = token.key.iter().map(|number| number.as_deref()?.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some(&[to, revision, ordinal]) => Ok((to, (revision, i32::try_from(ordinal).map_err(|_| PageError::Damaged)?))),
+        _ => Err(PageError::Damaged.into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table of initiatives.
 
 use waymark_domain::WorkspaceId;
-use waymark_domain::roadmap::{Initiative, Priority};
+use waymark_domain::roadmap::{Initiative, InitiativeState, Priority};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table, resource};
@@ -30,7 +30,24 @@ impl Table for Initiatives {
         Column::time("ship_time", |i| i.state.ship_time()),
         Column::number("score", |i| i.priority.as_ref().and_then(Priority::likely)),
         Column::text(RANK, |i: &Initiative| Some(i.rank().to_string())).indexed().always_set().tallied(TALLIED),
+        // None of what is deleted, so that a page is as long as its stretch of the index.
+        Column::text("place", |i: &Initiative| i.meta.delete_time.is_none().then(|| place(i)))
+            .indexed_with(&["product"])
+            .unlisted(),
     ];
+}
+
+/// Where an initiative stands on the roadmap: in the lane of its horizon by the first day of its target, behind all days
+/// when it has none, or among what was declined, which is in no order but that of ids.
+pub fn place(initiative: &Initiative) -> String {
+    let lane: &str = match initiative.state {
+        InitiativeState::Declined(_) => return "DECLINED ~".to_owned(),
+        _ => initiative.horizon.into(),
+    };
+    match initiative.target {
+        Some(target) => format!("{lane} {}", target.start().first_day()),
+        None => format!("{lane} ~"),
+    }
 }
 
 /// The initiatives that are still to be decided on or built.

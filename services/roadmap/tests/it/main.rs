@@ -6,6 +6,7 @@ mod consume;
 mod estimates;
 mod lifecycle;
 mod links;
+mod pages;
 mod plan;
 mod ranking;
 

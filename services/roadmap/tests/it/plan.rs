@@ -11,12 +11,12 @@ use waymark_proto::roadmap::v1 as pb;
 use crate::{Fixture, W, initiative_name, named, on_both, refusal};
 
 #[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
-fn revision(revision: i64) -> Option<AsOf> {
+pub(crate) fn revision(revision: i64) -> Option<AsOf> {
     Some(AsOf { position: Some(as_of::Position::Revision(revision)) })
 }
 
 async fn roadmap(f: &Fixture, as_of: Option<AsOf>) -> Result<pb::GetRoadmapResponse, tonic::Status> {
-    let request = pb::GetRoadmapRequest { parent: W.into(), as_of, product: String::new() };
+    let request = pb::GetRoadmapRequest { parent: W.into(), as_of, ..Default::default() };
     f.roadmap().get_roadmap(request).await.map(tonic::Response::into_inner)
 }
 
@@ -93,7 +93,7 @@ async fn the_roadmap_as_it_stood_and_what_changed_since() {
         assert_eq!(refusal(roadmap(f, revision(99)).await), (Code::InvalidArgument, "REVISION_IN_FUTURE".into()));
         assert_eq!(refusal(roadmap(f, Some(AsOf { position: None })).await).0, Code::InvalidArgument);
 
-        let request = pb::DiffRoadmapRequest { parent: W.into(), from: revision(2), to: None };
+        let request = pb::DiffRoadmapRequest { parent: W.into(), from: revision(2), ..Default::default() };
         let diff = f.roadmap().diff_roadmap(request).await.unwrap().into_inner();
         let ids = |list: &[pb::Initiative]| list.iter().map(|i| i.display_name.clone()).collect::<Vec<_>>();
         assert_eq!(

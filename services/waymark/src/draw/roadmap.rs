@@ -19,6 +19,9 @@ pub struct Roadmap {
     /// Only initiatives of this product
     #[arg(long, value_name = "PRODUCT")]
     product: Option<String>,
+    /// Initiatives that are shown of each lane, at most 1,000
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    page_size: i32,
 }
 
 /// Draws the roadmap.
@@ -26,7 +29,8 @@ pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
     let parent = settings.parent()?;
     let product =
         options.product.as_deref().map(|product| format!("{parent}/products/{}", short(product))).unwrap_or_default();
-    let request = pb::GetRoadmapRequest { parent: parent.clone(), as_of: options.when.position()?, product };
+    let (as_of, page_size) = (options.when.position()?, options.page_size);
+    let request = pb::GetRoadmapRequest { parent, as_of, product, page_size, page_token: String::new() };
     let mut client = RoadmapServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
     let answer = client.get_roadmap(request).await.map_err(Error::from)?.into_inner();
     crate::show(format_args!("{}", draw(&answer, settings.workspace()?)));
@@ -43,16 +47,23 @@ fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str) -> String {
         for initiative in &lane.initiatives {
             lines.extend(initiative_lines(initiative));
         }
+        lines.extend(more(&lane.next_page_token));
     }
-    if !roadmap.declined.is_empty() {
+    if !roadmap.declined.is_empty() || !roadmap.next_declined_page_token.is_empty() {
         lines.push("\nNOT DOING".to_owned());
     }
     for initiative in &roadmap.declined {
         let why = initiative.decline.as_ref().map(|decline| decline.reason.as_str()).unwrap_or_default();
         lines.push(format!("  ⊘ {}  [{}]  {why}", initiative.display_name, short(&initiative.name)));
     }
+    lines.extend(more(&roadmap.next_declined_page_token));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// That a lane goes on.
+fn more(next_page_token: &str) -> Option<String> {
+    (!next_page_token.is_empty()).then(|| "  … and more; --page-size shows more of each lane".to_owned())
 }
 
 fn initiative_lines(initiative: &pb::Initiative) -> Vec<String> {
@@ -113,15 +124,21 @@ mod tests {
             }),
             ..Default::default()
         };
-        let now = pb::RoadmapLane { horizon: pb::Horizon::Now.into(), initiatives: vec![initiative] };
-        let later = pb::RoadmapLane { horizon: pb::Horizon::Later.into(), initiatives: vec![] };
-        let text = draw(&pb::GetRoadmapResponse { lanes: vec![now, later], declined: vec![], revision: 4 }, "w");
+        let now = pb::RoadmapLane {
+            horizon: pb::Horizon::Now.into(),
+            initiatives: vec![initiative],
+            next_page_token: "next".into(),
+        };
+        let later = pb::RoadmapLane { horizon: pb::Horizon::Later.into(), ..Default::default() };
+        let roadmap = pb::GetRoadmapResponse { lanes: vec![now, later], revision: 4, ..Default::default() };
+        let text = draw(&roadmap, "w");
         let expected = "Roadmap of w at revision 4
 
 NOW
   ★ Saved carts  [carts]  measured
       expected  orders  +10.0 % (+5.0 % to +15.0 %)
       actual    ✓ MET  +12.0 % (+7.0 % to +17.0 %)
+  … and more; --page-size shows more of each lane
 
 LATER
   –

@@ -16,7 +16,7 @@ use crate::settings::Settings;
 /// Options of `waymark tree`.
 #[derive(Debug, Default, Args)]
 pub struct Tree {
-    /// The outcome at the root, by id or name; all outcomes when not given
+    /// The outcome at the root, by id or name, or a node of its tree by name; all outcomes when not given
     outcome: Option<String>,
     #[command(flatten)]
     when: When,
@@ -100,6 +100,10 @@ pub fn branch(node: &pb::TreeNode) -> Option<Branch> {
         }
     };
     below.extend(node.children.iter().filter_map(branch));
+    if node.truncated {
+        below
+            .push(Branch::leaf("… and more; `waymark tree` shows what stands below a node, given its name".to_owned()));
+    }
     Some(Branch { text, children: below })
 }
 
@@ -150,7 +154,7 @@ mod tests {
             measure: "orders a week".into(),
             ..Default::default()
         });
-        let node = |node, children| pb::TreeNode { node: Some(node), children };
+        let node = |node, children| pb::TreeNode { node: Some(node), children, truncated: false };
         let tree =
             node(outcome, vec![node(Node::Opportunity(opportunity), vec![node(solution, vec![node(test, vec![])])])]);
         let text = branch(&tree).unwrap().draw();

@@ -157,7 +157,7 @@ pub async fn the_roadmap_remembers_how_it_stood(services: &Services, before: i64
     let now = find(client(services).get_roadmap(get(None)).await?.into_inner());
     assert_eq!((now.state(), now.ship_time.is_some()), (pb::InitiativeState::Measured, true));
 
-    let diff = pb::DiffRoadmapRequest { parent: WORKSPACE.to_owned(), from: position, to: None };
+    let diff = pb::DiffRoadmapRequest { parent: WORKSPACE.to_owned(), from: position, ..Default::default() };
     let diff = client(services).diff_roadmap(diff).await?.into_inner();
     assert_eq!((diff.added.len(), diff.removed.len()), (0, 0));
     let [changed] = diff.changed.as_slice() else { panic!("one initiative changed, not {:?}", diff.changed) };

@@ -26,6 +26,13 @@ impl Branches {
         self.0.get(node).map_or(&[], Vec::as_slice)
     }
 
+    /// Takes away the nodes, with all below them, that are not to be kept.
+    pub fn retain(&mut self, keep: impl Fn(&NodeName) -> bool) {
+        for below in self.0.values_mut() {
+            below.retain(&keep);
+        }
+    }
+
     /// The node and all below it, a node before what is below it.
     pub fn subtree(&self, root: &NodeName) -> Vec<NodeName> {
         let mut found = Vec::new();

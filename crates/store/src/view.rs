@@ -1,0 +1,283 @@
+//! A workspace as it stands, or as it stood after a revision or at a time: all that is read from one view agrees,
+//! whatever is written meanwhile.
+//!
+//! The present is in the tables, the past in the log, where the state of a resource is what its last event up to the
+//! revision carries. What resources there are is told by their table either way, as it keeps those that were deleted: so
+//! the past costs one look into an index of the log for each resource that is looked at, however often it changed, and
+//! writes pay nothing for it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseTransaction, DbBackend, IsolationLevel, QueryResult, StatementBuilder,
+    TransactionTrait as _,
+};
+use waymark_domain::{Name, Violations, WorkspaceId};
+use waymark_proto::ResourceMessage;
+
+use crate::list::PAGE_BYTES;
+use crate::statement::{columns, found, json_text, order_by, within_bytes};
+use crate::{Error, Store, Table, Write, history, resource, workspaces};
+
+/// What times are told apart by.
+const MOMENT: TimeDelta = TimeDelta::microseconds(1);
+/// Values that one statement looks for; databases limit how many it may bind.
+const VALUES: usize = 1_000;
+
+/// A position in a workspace's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// After this revision.
+    Revision(i64),
+    /// After the last revision at or before this time.
+    Time(DateTime<Utc>),
+}
+
+/// A workspace at one position.
+pub struct View {
+    transaction: DatabaseTransaction,
+    workspace: WorkspaceId,
+    revision: i64,
+    /// The earliest revision whose history is whole, and the current one.
+    bounds: (i64, i64),
+}
+
+/// Some of a table's resources, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part<M, K> {
+    /// Those that are live at the view's position.
+    pub items: Vec<M>,
+    /// What the next part begins behind; none when this is the last. There may be one though there are no items.
+    pub next: Option<K>,
+}
+
+/// Which rows of a table to read in the order of a column, and of ids where that is the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Range<'a> {
+    /// A declared text column with an index.
+    pub column: &'static str,
+    /// Rows behind this value and id.
+    pub after: (&'a str, &'a str),
+    /// Only values less than this.
+    pub below: &'a str,
+    /// Another column, which must have this value.
+    pub only: Option<(&'static str, &'a str)>,
+    /// Rows at most.
+    pub size: usize,
+    /// Bytes of JSON at most, about.
+    pub bytes: i64,
+}
+
+/// What resources are read from.
+pub trait Read: Send {
+    /// A resource, unless there is none, or it is deleted, or its name is of another workspace.
+    fn find<T: Table>(
+        &mut self,
+        name: &Name<T::Resource>,
+    ) -> impl Future<Output = Result<Option<T::Resource>, Error>> + Send;
+
+    /// Live resources whose declared text column `column` is one of `values`, in no order; at most `limit`. Of the past
+    /// if the column is [traced](crate::Column::traced).
+    fn all_where_in<T: Table>(
+        &mut self,
+        column: &'static str,
+        values: &[String],
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<T::Resource>, Error>> + Send;
+}
+
+impl Store {
+    /// A view of a workspace, as it stands when there is no position. Refuses positions in the future or no longer kept.
+    pub async fn view(&self, workspace: &WorkspaceId, position: Option<Position>) -> Result<View, Error> {
+        let asked = match position {
+            Some(position) => Some(self.revision_at(workspace, position).await?),
+            None => None,
+        };
+        // All that a transaction of SQLite reads agrees by itself.
+        let isolation = (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+        let transaction = self.reader.begin_with_config(isolation, None).await.map_err(|e| self.error(e))?;
+        let bounds = match transaction.query_one(&workspaces::bounds(workspace.id())).await? {
+            Some(row) => (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
+            None => (0, 0),
+        };
+        let view = View { transaction, workspace: workspace.clone(), revision: asked.unwrap_or(bounds.1), bounds };
+        view.check(view.revision)?;
+        Ok(view)
+    }
+
+    /// The revision a position stands for, whether there is one of it or not; refuses times in the future.
+    pub async fn revision_at(&self, workspace: &WorkspaceId, position: Position) -> Result<i64, Error> {
+        match position {
+            Position::Revision(revision) => Ok(revision),
+            Position::Time(time) if time > self.now() => {
+                Err(Violations::one("as_of.time", "lies in the future").into())
+            }
+            Position::Time(time) => self.last_before(workspace, time + MOMENT).await,
+        }
+    }
+}
+
+impl View {
+    /// The revision that is shown.
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// Refuses revisions in the future or no longer kept.
+    pub(crate) fn check(&self, asked: i64) -> Result<(), Error> {
+        let (earliest, current) = self.bounds;
+        if asked > current {
+            return Err(Error::Future { asked, current });
+        }
+        if asked < earliest {
+            return Err(Error::Expired { asked, earliest });
+        }
+        Ok(())
+    }
+
+    /// Resources behind the one with id `after`, in order of id, as far as the next `limit` ids lead.
+    pub async fn part<T: Table>(&self, after: &str, limit: u64) -> Result<Part<T::Message, String>, Error> {
+        let mut select = states::<T>(&self.workspace, self.past());
+        select.and_where(Expr::col("id").gt(after)).order_by("id", Order::Asc).limit(limit);
+        let by_id = [("id".to_owned(), Order::Asc, None)];
+        let rows = self.rows(&within_bytes(select, PAGE_BYTES, "state", &by_id)).await?;
+        let found = found(&rows)?;
+        let more = found as u64 == limit || found > rows.len();
+        let last = rows.last().filter(|_| more).map(|row| row.try_get_by_index(0));
+        Ok(Part { items: self.live::<T>(&rows)?, next: last.transpose()? })
+    }
+
+    /// Live resources in the order of a column. The order of the past is not kept: [`View::part`] reads that.
+    pub async fn range<T: Table>(&self, range: Range<'_>) -> Result<Part<T::Message, (String, String)>, Error> {
+        if self.past().is_some() {
+            return Err(Error::bug("the past is in order of ids alone"));
+        }
+        let select = in_order::<T>(&self.workspace, range)?;
+        let by_key = [range.column, "id"].map(|column| (column.to_owned(), Order::Asc, None));
+        let mut rows = self.rows(&within_bytes(select, range.bytes, "state", &by_key)).await?;
+        let more = found(&rows)? > rows.len().min(range.size);
+        rows.truncate(range.size);
+        let next = match rows.last() {
+            Some(last) if more => Some((last.try_get_by_index(2)?, last.try_get_by_index(0)?)),
+            _ => None,
+        };
+        Ok(Part { items: self.live::<T>(&rows)?, next })
+    }
+
+    pub(crate) async fn rows(&self, statement: &impl StatementBuilder) -> Result<Vec<QueryResult>, Error> {
+        Ok(self.transaction.query_all(statement).await?)
+    }
+
+    pub(crate) fn workspace(&self) -> &WorkspaceId {
+        &self.workspace
+    }
+
+    /// The revision, where that is past.
+    fn past(&self) -> Option<i64> {
+        (self.revision < self.bounds.1).then_some(self.revision)
+    }
+
+    /// The resources among rows of ids and states that are live.
+    fn live<T: Table>(&self, rows: &[QueryResult]) -> Result<Vec<T::Message>, Error> {
+        let read = |row: &QueryResult| -> Result<Option<T::Message>, Error> {
+            self.read::<T>(&row.try_get_by_index::<String>(0)?, &row.try_get_by_index::<String>(1)?)
+        };
+        rows.iter().filter_map(|row| read(row).transpose()).collect()
+    }
+
+    /// The resource of a state, if there is one and it is live.
+    pub(crate) fn read<T: Table>(&self, id: &str, state: &str) -> Result<Option<T::Message>, Error> {
+        if state.is_empty() {
+            return Ok(None);
+        }
+        let message = resource::decode::<T>(self.workspace.id(), id, state).map_err(|error| match error {
+            Error::Damaged { workspace, id, problem, .. } if self.past().is_some() => {
+                Error::Damaged { table: "log", column: "data", workspace, id, problem }
+            }
+            other => other,
+        })?;
+        Ok(Some(message).filter(|message| message.standard().delete_time.is_none()))
+    }
+}
+
+impl Read for View {
+    async fn find<T: Table>(&mut self, name: &Name<T::Resource>) -> Result<Option<T::Resource>, Error> {
+        if *name.workspace() != self.workspace {
+            return Ok(None);
+        }
+        let rows = self
+            .rows(states::<T>(&self.workspace, self.past()).and_where(Expr::col("id").eq(name.id().as_str())))
+            .await?;
+        self.live::<T>(&rows)?.pop().map(resource::resource::<T>).transpose()
+    }
+
+    async fn all_where_in<T: Table>(
+        &mut self,
+        column: &'static str,
+        values: &[String],
+        limit: u32,
+    ) -> Result<Vec<T::Resource>, Error> {
+        let mut rows = Vec::new();
+        for values in values.chunks(VALUES) {
+            let mut select = match self.past() {
+                Some(revision) => {
+                    let backend = self.transaction.get_database_backend();
+                    history::those::<T>(backend, &self.workspace, revision, column, values)?
+                }
+                None => resource::those::<T>(&self.workspace, column, values)?,
+            };
+            rows.extend(self.rows(select.limit(u64::from(limit) - rows.len() as u64)).await?);
+        }
+        self.live::<T>(&rows)?.into_iter().map(resource::resource::<T>).collect()
+    }
+}
+
+impl Read for Write {
+    async fn find<T: Table>(&mut self, name: &Name<T::Resource>) -> Result<Option<T::Resource>, Error> {
+        Write::find::<T>(self, name).await
+    }
+
+    async fn all_where_in<T: Table>(
+        &mut self,
+        column: &'static str,
+        values: &[String],
+        limit: u32,
+    ) -> Result<Vec<T::Resource>, Error> {
+        let mut found = Vec::new();
+        for values in values.chunks(VALUES) {
+            let mut select = resource::those::<T>(self.workspace(), column, values)?;
+            select.limit(u64::from(limit) - found.len() as u64);
+            found.extend(self.resources::<T>(select).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// All rows of a table as ids and states, as they are or were after a revision: JSON, or empty of what was not there yet.
+pub(crate) fn states<T: Table>(workspace: &WorkspaceId, past: Option<i64>) -> SelectStatement {
+    let state = match past {
+        Some(revision) => history::state::<T>(workspace, revision, (T::TABLE, "id")),
+        None => json_text("body"),
+    };
+    let mut select = Query::select();
+    select.column("id").expr_as(state, "state").from(T::TABLE);
+    select.and_where(Expr::col("workspace").eq(workspace.id())).take()
+}
+
+/// One row more than the range's size, to tell whether there are more.
+pub(crate) fn in_order<T: Table>(workspace: &WorkspaceId, range: Range<'_>) -> Result<SelectStatement, Error> {
+    let Range { column, after, below, only, size, .. } = range;
+    let column = resource::declared::<T>(column)?;
+    let mut select = Query::select();
+    select.column("id").expr_as(json_text("body"), "state").column(column).from(T::TABLE);
+    select.and_where(Expr::col("workspace").eq(workspace.id()));
+    let last = Expr::tuple([Expr::val(after.0), Expr::val(after.1)]);
+    select.and_where(columns([column, "id"]).gt(last)).and_where(Expr::col(column).lt(below));
+    if let Some((only, value)) = only {
+        select.and_where(Expr::col(resource::declared::<T>(only)?).eq(value));
+    }
+    // What is deleted may have a value as well.
+    select.and_where(Expr::col("delete_time").is_null());
+    order_by(&mut select, [column, "id"].map(|column| (column.to_owned(), Order::Asc, None)));
+    Ok(select.limit(size as u64 + 1).take())
+}
