@@ -12,6 +12,7 @@ pub mod event;
 pub mod links;
 pub mod options;
 pub mod resource;
+pub mod standard;
 
 pub use access::{Access, RpcMethod, rpc_method, rpc_methods};
 pub use check::{Check, check, parse};

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Check;
 use crate::links::LinkField;
+use crate::standard::Visitor;
 
 /// A request that changes something.
 pub trait Mutation: prost::Message + Check {
@@ -38,6 +39,8 @@ pub trait ResourceMessage:
     const LINKS: &'static [LinkField];
     /// Visits every reference, empty ones included.
     fn links(&self, visit: &mut dyn FnMut(&'static LinkField, &str));
+    /// Tells of the standard methods that the contract has for it.
+    fn methods<V: Visitor<Self>>(visitor: &mut V);
     /// Clears what only the service may set, so that a caller's values for it are ignored.
     fn clear_output_only(&mut self);
 }

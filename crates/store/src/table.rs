@@ -5,8 +5,10 @@ use sea_orm::Value;
 use waymark_domain::{Resource, Violations};
 use waymark_proto::ResourceMessage;
 
+use crate::Rules;
+
 /// A resource's table; implemented on a service-local marker such as `struct Products;`.
-pub trait Table: Send + Sync + 'static {
+pub trait Table: Sized + Send + Sync + 'static {
     /// The domain's type.
     type Resource: Resource + TryFrom<Self::Message, Error = Violations>;
     /// The contract's type, which is also what the body column and the log keep, as JSON.
@@ -16,6 +18,10 @@ pub trait Table: Send + Sync + 'static {
     /// The columns that are filtered or sorted by, beyond those every table has: `id`, `display_name`, `create_time`,
     /// `update_time`, `delete_time`.
     const COLUMNS: Columns<Self::Resource> = &[];
+    /// What is particular about its standard methods.
+    const RULES: Rules<Self> = Rules::PLAIN;
+    /// Bytes of a request at most, where they are more than usual.
+    const REQUEST_BYTES: Option<usize> = None;
 }
 
 /// The declared columns of a table.

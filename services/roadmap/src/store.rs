@@ -4,6 +4,6 @@ mod estimates;
 mod initiatives;
 mod products;
 
-pub use estimates::{Estimates, PriorityRanking};
+pub use estimates::Estimates;
 pub use initiatives::{Initiatives, open_initiatives};
 pub use products::Products;

@@ -221,7 +221,7 @@ pub struct RankChange {
 }
 
 /// What happens to initiatives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum InitiativeEvent {
     Created,

@@ -1,10 +1,12 @@
 //! Assumption tests.
 
-use waymark_domain::discovery::AssumptionTest;
+use waymark_domain::discovery::{AssumptionTest, AssumptionTestEvent};
 use waymark_proto::Choice as _;
 use waymark_proto::common::v1::Risk;
 use waymark_proto::discovery::v1 as pb;
-use waymark_store::{Column, Columns, Table};
+use waymark_store::{Column, Columns, Error, Rule, Rules, Table};
+
+use super::nodes::place_test;
 
 /// The table of assumption tests.
 pub struct AssumptionTests;
@@ -19,4 +21,10 @@ impl Table for AssumptionTests {
         Column::choice("verdict", pb::TestVerdict::NAMES, |t| Some(t.verdict().into())),
         Column::boolean("pruned", |t| Some(t.pruning.is_some())),
     ];
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Reading(|write, new| Box::pin(place_test(write, new, AssumptionTestEvent::Created))),
+        update: Rule::Alone(|(old, new)| old.revise(new).map_err(Error::rule)),
+        undelete: Rule::Reading(|write, back| Box::pin(place_test(write, back, AssumptionTestEvent::Undeleted))),
+        ..Rules::PLAIN
+    };
 }

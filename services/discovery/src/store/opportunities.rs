@@ -1,9 +1,11 @@
 //! Opportunities.
 
-use waymark_domain::discovery::Opportunity;
+use waymark_domain::discovery::{Opportunity, OpportunityEvent};
 use waymark_proto::Choice as _;
 use waymark_proto::discovery::v1 as pb;
-use waymark_store::{Column, Columns, Table};
+use waymark_store::{Column, Columns, Rule, Rules, Table};
+
+use super::nodes::place_opportunity;
 
 /// The table of opportunities.
 pub struct Opportunities;
@@ -17,4 +19,9 @@ impl Table for Opportunities {
         Column::text("parent_node", |o: &Opportunity| Some(o.parent_node.to_string())).indexed(),
         Column::boolean("pruned", |o| Some(o.pruning.is_some())),
     ];
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Reading(|write, new| Box::pin(place_opportunity(write, new, OpportunityEvent::Created))),
+        undelete: Rule::Reading(|write, back| Box::pin(place_opportunity(write, back, OpportunityEvent::Undeleted))),
+        ..Rules::PLAIN
+    };
 }

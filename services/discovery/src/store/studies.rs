@@ -5,6 +5,8 @@ use waymark_proto::Choice as _;
 use waymark_proto::discovery::v1 as pb;
 use waymark_store::{Column, Columns, Table};
 
+use super::research::REQUEST_BYTES;
+
 /// The table of studies.
 pub struct Studies;
 
@@ -16,4 +18,5 @@ impl Table for Studies {
         Column::choice("method", pb::StudyMethod::NAMES, |s| Some(s.method.into())),
         Column::choice("state", pb::StudyState::NAMES, |s| Some(s.state.into())),
     ];
+    const REQUEST_BYTES: Option<usize> = Some(REQUEST_BYTES);
 }

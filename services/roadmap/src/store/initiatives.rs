@@ -4,7 +4,7 @@ use waymark_domain::WorkspaceId;
 use waymark_domain::roadmap::Initiative;
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Column, Columns, Error, Store, Table, resource};
+use waymark_store::{Column, Columns, Error, Rule, Rules, Store, Table, resource};
 
 /// Initiatives.
 pub struct Initiatives;
@@ -22,6 +22,11 @@ impl Table for Initiatives {
         Column::time("commit_time", |i| i.state.commitment().map(|c| c.time)),
         Column::time("ship_time", |i| i.state.ship_time()),
     ];
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Alone(|new| Ok(new.propose())),
+        update: Rule::Alone(|(old, new)| new.revise(&old).map_err(Error::rule)),
+        ..Rules::PLAIN
+    };
 }
 
 /// The initiatives that are still to be decided on or built.
