@@ -171,7 +171,7 @@ impl Write {
         let targets = self.targets::<T>(&name_of_patch::<T>(), named.collect()).await?;
         let merge = |(target, request): (Result<T::Message, Error>, Update<T::Message>)| {
             let patch = request.resource.ok_or_else(missing::<T>)?;
-            let (old, new) = merged::<T>(target?, &patch, request.update_mask.as_ref())?;
+            let (old, new) = merged::<T>(self.workspace(), target?, &patch, request.update_mask.as_ref())?;
             Ok(Step::Updated { old, new })
         };
         let steps = targets.into_iter().zip(requests).map(merge).collect();

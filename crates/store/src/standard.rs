@@ -9,10 +9,9 @@ use waymark_proto::standard::Create;
 use waymark_request::{Call, Written, mask};
 
 use crate::draft::Draft;
-use crate::resource::{self, resource};
 use crate::rules::{Rule, Rules, Step};
 use crate::write::is_live;
-use crate::{Error, Store, Table, Write};
+use crate::{Error, Store, Table, Write, resource};
 
 impl Store {
     /// A resource by name, deleted or not.
@@ -154,7 +153,7 @@ impl Write {
     {
         let current = self.load_any::<T>(name, &patch.standard().etag).await?;
         is_live(&current)?;
-        let (old, new) = merged::<T>(current, &patch, update_mask)?;
+        let (old, new) = merged::<T>(name.workspace(), current, &patch, update_mask)?;
         let noted = T::RULES.after.is_some().then(|| Step::Updated { old: old.clone(), new: new.clone() });
         let change = decide(self, old, new).await?;
         self.settle::<T>(change, noted).await
@@ -224,12 +223,13 @@ impl Write {
 
 /// A resource as it stands, and with the fields that the mask names taken from `patch`.
 pub(crate) fn merged<T: Table>(
+    workspace: &WorkspaceId,
     current: T::Message,
     patch: &T::Message,
     update_mask: Option<&FieldMask>,
 ) -> Result<(T::Resource, T::Resource), Error> {
     let merged = mask::apply(&current, patch, update_mask)?;
-    let old = resource::<T>(current)?;
+    let old = resource::parse::<T>(workspace.id(), current)?;
     let mut violations = Violations::new();
     let new = violations.nested(T::Message::SINGULAR, waymark_proto::parse(merged));
     Ok((old, new.ok_or(violations)?))
