@@ -10,6 +10,8 @@ mod links;
 #[path = "src/options.rs"]
 #[expect(dead_code, reason = "the crate asks more of it")]
 mod options;
+#[path = "build/standard.rs"]
+mod standard;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -42,16 +44,19 @@ fn main() -> Result<()> {
     let encoded = compiler.encode_file_descriptor_set();
     std::fs::write(out.join("descriptor_set.bin"), &encoded)?;
 
+    let pool = DescriptorPool::decode(encoded.as_slice())?;
     // BTreeMap, so that encoding a message twice gives the same bytes: the body hash of a request relies on it.
-    tonic_prost_build::configure()
+    let builder = tonic_prost_build::configure()
         .btree_map(".")
         .extern_path(".google.protobuf", "::pbjson_types")
         .compile_well_known_types(true)
         .client_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
-        .server_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
-        .compile_fds(compiler.file_descriptor_set())?;
+        .server_mod_attribute(".", "#[cfg(feature = \"grpc\")]");
+    let mut config = prost_build::Config::new();
+    config.service_generator(Box::new(standard::Services::new(&pool, &builder)?));
+    let messages = builder.build_client(false).build_server(false);
+    messages.compile_fds_with_config(compiler.file_descriptor_set(), config)?;
 
-    let pool = DescriptorPool::decode(encoded.as_slice())?;
     let not_stored = |m: &MessageDescriptor| m.name().ends_with("Request") || m.name().ends_with("Response");
     let excluded: Vec<String> = pool
         .all_messages()
@@ -73,7 +78,7 @@ fn main() -> Result<()> {
 }
 
 /// Implementations read off the descriptors: `Check` and `Choice`, `Mutation` for requests that change something,
-/// `ResourceMessage` for resources, and the table from an event's type name to its codec.
+/// `ResourceMessage` for resources, the standard methods, and the table from an event's type name to its codec.
 fn derived(pool: &DescriptorPool) -> Result<String> {
     let options = Options::find(pool).context("an option of waymark.common.v1 is not declared")?;
     let mut code = String::new();
@@ -89,6 +94,7 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
         }
         if let Some(resource) = options.resource(&message) {
             resource_message(&mut code, &message, &resource, &options)?;
+            standard::conversions(&mut code, &message, &resource)?;
         }
         if let Some(subject) = subject_of(&message, &options) {
             let verb = snake(
@@ -135,9 +141,10 @@ fn snake(camel: &str) -> String {
 fn resource_message(
     code: &mut String,
     message: &MessageDescriptor,
-    ResourceOption { collection, singular, .. }: &ResourceOption,
+    resource: &ResourceOption,
     options: &Options,
 ) -> Result<()> {
+    let ResourceOption { collection, singular, .. } = resource;
     let rust = rust_path(message.package_name(), message.name());
     let mut cleared = String::new();
     for field in message.fields().filter(|field| options.is_output_only(field)) {
@@ -166,6 +173,7 @@ fn resource_message(
         full = message.full_name(),
     )?;
     links::links(code, message, options)?;
+    standard::methods(code, message, resource)?;
     writeln!(code, "}}")?;
     Ok(())
 }

@@ -40,9 +40,9 @@ pub trait Resource: Debug + Clone + PartialEq + Send + Sync + 'static {
     /// The collection's name in resource names: `initiatives`.
     const COLLECTION: &'static str;
     /// What can happen to it: a field-less enum whose variants are past-tense verbs. `KIND` + variant is the event's
-    /// message name, so `InitiativeEvent::Scheduled` is announced as `InitiativeScheduled`. Every enum has `Created`,
-    /// `Updated`, `Deleted` and `Undeleted` for the standard methods.
-    type Event: Copy + Debug + PartialEq + Send + Sync + Into<&'static str>;
+    /// message name, so `InitiativeEvent::Scheduled` is announced as `InitiativeScheduled`. It has `Created`, `Updated`,
+    /// `Deleted` and `Undeleted` as far as the contract has the standard methods, and is read from its names.
+    type Event: Copy + Debug + PartialEq + Send + Sync + Into<&'static str> + FromStr;
 
     /// The standard fields.
     fn meta(&self) -> &Meta<Self>;

@@ -12,9 +12,9 @@ pub use dependencies::{CriticalPath, Dependencies};
 pub use estimate::{Amount, Basis, Estimate, EstimateEvent, Factor, FactorSource, ReachPeriod};
 pub use initiative::{
     ActualOutcome, Commitment, Decline, Declining, ExpectedOutcome, Horizon, Initiative, InitiativeError,
-    InitiativeEvent, InitiativeState, Pause, RankChange, RiskAssessment, Shipment, Start, Underway, Waiver,
+    InitiativeEvent, InitiativeState, Pause, Priority, RankChange, RiskAssessment, Shipment, Start, Underway, Waiver,
 };
 pub use product::{Product, ProductEvent, ProductLifecycle};
-pub use ranking::{Place, Priority, Rank};
+pub use ranking::{Place, Rank};
 pub use score::{FactorError, FactorKind, Ice, IceVariant, Rice, Wsjf};
 pub use target::{Period, TargetInterval};

@@ -103,7 +103,9 @@ fn each(field: &FieldDescriptor, required: bool, options: &Options, checked: &Ha
             if required && !field.is_list() {
                 lines.push(format!("crate::check::set(value.is_some(), {at});"));
             }
-            if checked.contains(of.full_name()) && options.resource(&of).is_none() {
+            // Resources are judged when they are complete, the rows of a batch one by one.
+            let later = options.resource(&of).is_some() || of.name().ends_with("Request");
+            if checked.contains(of.full_name()) && !later {
                 let each = if field.is_list() { "value" } else { "value.as_slice()" };
                 let parts = if field.is_list() { "parts" } else { "part" };
                 lines.push(format!("crate::check::{parts}({each}, {at});"));

@@ -11,8 +11,8 @@ use crate::Choice;
 
 /// A message that knows what its fields may hold. Implemented by the build.
 pub trait Check {
-    /// Adds what is wrong with its fields, which stand at `at`. Resources within are not looked at: they are checked
-    /// when they are complete.
+    /// Adds what is wrong with its fields, which stand at `at`. Not looked at are resources within, which are checked
+    /// when they are complete, and the rows of a batch, which are checked one by one.
     fn check(&self, at: At<'_>, found: &mut Violations);
 }
 

@@ -1,5 +1,4 @@
-//! What the messages of all resources and of all changing requests have in common. Implemented by the build from the
-//! descriptors.
+//! What the messages of all resources have in common. Implemented by the build from the descriptors.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Check;
 use crate::links::LinkField;
-
-/// A request that changes something.
-pub trait Mutation: prost::Message + Check {
-    /// The request's full name; requests of several RPCs may have the same bytes.
-    const FULL_NAME: &'static str;
-    /// UUID of the request, or empty.
-    fn request_id(&self) -> &str;
-    /// Whether nothing is to change.
-    fn validate_only(&self) -> bool;
-}
+use crate::standard::Visitor;
 
 /// A message that is a resource: has a name, standard fields and a JSON form.
 pub trait ResourceMessage:
@@ -38,6 +28,8 @@ pub trait ResourceMessage:
     const LINKS: &'static [LinkField];
     /// Visits every reference, empty ones included.
     fn links(&self, visit: &mut dyn FnMut(&'static LinkField, &str));
+    /// Tells of the standard methods that the contract has for it.
+    fn methods<V: Visitor<Self>>(visitor: &mut V);
     /// Clears what only the service may set, so that a caller's values for it are ignored.
     fn clear_output_only(&mut self);
 }

@@ -1,9 +1,20 @@
 //! One call: who makes it, what makes it repeatable, and what it brought about.
 
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use waymark_domain::WorkspaceId;
+use waymark_domain::{Failure, FailureKind, Reason, Violation, Violations, WorkspaceId};
+use waymark_proto::{Mutation, check};
 
 use crate::Actor;
+
+/// What a transport knows of a request beside its message.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// Who asks, if that was found out.
+    pub actor: Option<Actor>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+}
 
 /// What a write needs to know about the call that asks for it.
 #[derive(Debug, Clone)]
@@ -39,7 +50,56 @@ pub struct Causation {
     pub event_id: Uuid,
 }
 
+/// Why a request makes no call.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Nobody was found to ask.
+    #[error("the call carries no accepted credentials")]
+    Anonymous,
+    /// Fields of the request are not what the contract says.
+    #[error(transparent)]
+    Invalid(#[from] Violations),
+}
+
+impl Failure for CallError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Anonymous => FailureKind::Denied,
+            Self::Invalid(violations) => violations.kind(),
+        }
+    }
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Anonymous => Reason::Unauthenticated,
+            Self::Invalid(violations) => violations.reason(),
+        }
+    }
+    fn violations(&self) -> Vec<Violation> {
+        match self {
+            Self::Anonymous => Vec::new(),
+            Self::Invalid(violations) => violations.violations(),
+        }
+    }
+}
+
 impl Call {
+    /// The call that a changing request makes, unless its fields are not what the contract says.
+    pub fn open<M: Mutation>(origin: Origin, message: &M) -> Result<Self, CallError> {
+        // Without an actor nothing may be changed.
+        let actor = origin.actor.ok_or(CallError::Anonymous)?;
+        check(message).into_result()?;
+        let request_id = match message.request_id() {
+            "" => None,
+            text => {
+                let wrong = |e| Violations::one("request_id", format!("is not a UUID: {e}"));
+                Some(Uuid::parse_str(text).map_err(wrong)?)
+            }
+        };
+        let digest = if request_id.is_some() { digest(message) } else { [0; 32] };
+        let validate_only = message.validate_only();
+        Ok(Self { actor, request_id, digest, validate_only, traceparent: origin.traceparent, causation: None })
+    }
+
     /// A call that a service makes on its own account, such as measuring when the time has come.
     pub fn internal(service: &str) -> Self {
         Self {
@@ -60,4 +120,9 @@ pub struct Written<M> {
     pub message: M,
     /// The workspace's revision after the write; `None` when nothing changed (validate_only).
     pub revision: Option<i64>,
+}
+
+/// Hash of a request: its name, as several RPCs take the same bytes, and its bytes.
+fn digest<M: Mutation>(message: &M) -> [u8; 32] {
+    Sha256::new().chain_update(M::FULL_NAME).chain_update([0]).chain_update(message.encode_to_vec()).finalize().into()
 }

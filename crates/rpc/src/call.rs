@@ -1,11 +1,9 @@
 //! From a request on the wire to the call it makes, and from its result to the answer.
 
-use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
-use waymark_domain::{Failure, Reason, Violations};
+use waymark_domain::Failure;
 use waymark_proto::{Check, Mutation, check};
-use waymark_request::{Actor, Call, Written};
+use waymark_request::{Actor, Call, Origin, Written};
 
 use crate::status;
 
@@ -14,26 +12,19 @@ pub const REVISION: &str = "waymark-revision";
 
 /// Splits a changing request into its context and its message; refuses one whose fields are not what the contract says.
 pub fn open<M: Mutation>(request: Request<M>) -> Result<(Call, M), Status> {
-    // The authentication layer put an actor there; without one nothing may be changed.
-    let Some(actor) = request.extensions().get::<Actor>().cloned() else {
-        return Err(status(&Anonymous));
-    };
-    let traceparent = request
-        .metadata()
-        .get("traceparent")
-        .and_then(|v| v.to_str().ok())
-        .filter(|v| is_traceparent(v))
-        .map(str::to_owned);
-    let message = asked(request)?;
-    let request_id = match message.request_id() {
-        "" => None,
-        text => Some(
-            Uuid::parse_str(text).map_err(|e| status(&Violations::one("request_id", format!("is not a UUID: {e}"))))?,
-        ),
-    };
-    let digest = if request_id.is_some() { digest(&message) } else { [0; 32] };
-    let validate_only = message.validate_only();
-    Ok((Call { actor, request_id, digest, validate_only, traceparent, causation: None }, message))
+    let origin = origin(&request);
+    let message = request.into_inner();
+    let call = or_status(Call::open(origin, &message))?;
+    Ok((call, message))
+}
+
+/// Who makes a request, which the authentication layer put there, and in which trace.
+pub fn origin<M>(request: &Request<M>) -> Origin {
+    let traceparent = request.metadata().get("traceparent").and_then(|v| v.to_str().ok());
+    Origin {
+        actor: request.extensions().get::<Actor>().cloned(),
+        traceparent: traceparent.filter(|v| is_traceparent(v)).map(str::to_owned),
+    }
 }
 
 /// The message of a request; refuses one whose fields are not what the contract says. Resources in it are judged when
@@ -44,28 +35,9 @@ pub fn asked<M: Check>(request: Request<M>) -> Result<M, Status> {
     Ok(message)
 }
 
-/// Hash of a request: its name, as several RPCs take the same bytes, and its bytes.
-fn digest<M: Mutation>(message: &M) -> [u8; 32] {
-    Sha256::new().chain_update(M::FULL_NAME).chain_update([0]).chain_update(message.encode_to_vec()).finalize().into()
-}
-
 /// A trace context as W3C writes it; anything else a caller may send is not kept.
 fn is_traceparent(text: &str) -> bool {
     text.len() == 55 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-')
-}
-
-/// No authenticated caller is attached to the request.
-#[derive(Debug, thiserror::Error)]
-#[error("the call carries no accepted credentials")]
-struct Anonymous;
-
-impl Failure for Anonymous {
-    fn kind(&self) -> waymark_domain::FailureKind {
-        waymark_domain::FailureKind::Denied
-    }
-    fn reason(&self) -> Reason {
-        Reason::Unauthenticated
-    }
 }
 
 /// Answers a write, with its revision in the response metadata.

@@ -4,15 +4,17 @@
 //! services' affair.
 
 mod connection;
+mod unary;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use tokio::net::TcpListener;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::service::{Routes, RoutesBuilder};
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::{Layer as _, Service};
@@ -22,6 +24,8 @@ use crate::config::ServerArgs;
 use crate::edge::{Authenticator, Edge, Exposed, Route};
 use crate::host::Host;
 use crate::running::Running;
+
+pub use unary::Answer;
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +57,7 @@ pub struct Server {
     host: Host,
     args: ServerArgs,
     address: SocketAddr,
-    routes: RoutesBuilder,
+    routes: Routes,
     names: Vec<&'static str>,
     authenticator: Authenticator,
     route: fn(&str) -> Route,
@@ -66,7 +70,7 @@ impl Server {
             host: host.clone(),
             args: args.clone(),
             address: args.listen.unwrap_or(default),
-            routes: Routes::builder(),
+            routes: Routes::default(),
             names: Vec::new(),
             authenticator: Authenticator::Development,
             route: Route::of,
@@ -84,8 +88,41 @@ impl Server {
             + 'static,
         S::Future: Send + 'static,
     {
-        self.names.push(S::NAME);
-        self.routes.add_service(service);
+        self.add(service);
+        self.named(S::NAME)
+    }
+
+    /// Adds a single RPC, which goes before one of the same path in a service that is added. It takes messages of at
+    /// most `limit` bytes.
+    pub fn unary(
+        mut self,
+        service: &'static str,
+        path: &str,
+        limit: usize,
+        serve: impl Fn(tonic::Request<Bytes>) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let router = self.routes.axum_router_mut();
+        *router = std::mem::take(router).route_service(path, unary::unary(limit, serve));
+        self.named(service)
+    }
+
+    fn add<S>(&mut self, service: S)
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        self.routes = std::mem::take(&mut self.routes).add_service(service);
+    }
+
+    fn named(mut self, service: &'static str) -> Self {
+        if !self.names.contains(&service) {
+            self.names.push(service);
+        }
         self
     }
 
@@ -117,9 +154,9 @@ impl Server {
         let address = listener.local_addr().map_err(|source| Error::Listen { address: self.address, source })?;
 
         let (reporter, health) = tonic_health::server::health_reporter();
-        self.routes.add_service(health);
-        self.routes.add_service(reflection().build_v1()?);
-        self.routes.add_service(reflection().build_v1alpha()?);
+        self.add(health);
+        self.add(reflection().build_v1()?);
+        self.add(reflection().build_v1alpha()?);
         self.host
             .tasks
             .spawn(format!("health {address}"), report_health(self.host.clone(), reporter, self.names.clone()));
@@ -132,7 +169,7 @@ impl Server {
             self.host.ids.clone(),
             self.host.shutdown.clone(),
         );
-        let guarded = edge.layer(self.routes.routes().prepare());
+        let guarded = edge.layer(self.routes.prepare());
         let (running, ended) = Running::at(address);
         let (host, max_streams) = (self.host.clone(), self.args.limits.max_streams);
         let serving = async move {

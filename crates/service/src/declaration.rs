@@ -12,7 +12,7 @@ use waymark_store::{Error, Received, Schema, Store};
 
 use crate::transport::{Peer, Transport};
 use crate::trimming::Trimming;
-use crate::{database, housekeeping};
+use crate::{database, housekeeping, standard};
 
 /// What a service does with an event of another.
 pub type Handle = for<'a> fn(&'a Store, &'a Received) -> BoxFuture<'a, Result<(), Error>>;
@@ -37,7 +37,8 @@ pub struct Service<Parts: 'static = (), Options: 'static = ()> {
     /// Opens what it works with beside its database, before that is opened: what cannot be used is refused before a
     /// schema is migrated.
     pub parts: fn(&Host, &DatabaseArgs, &Options) -> anyhow::Result<Parts>,
-    /// Adds its RPCs to its server; those of the events service every service has.
+    /// Adds its RPCs to its server. The standard methods of its resources are there, as its schema declares them, and
+    /// so are those of the events service, which every service has.
     pub rpcs: fn(Server, &Store, &Parts) -> Server,
     /// Spawns what it does by itself.
     pub background: fn(&Host, &Store, &Parts),
@@ -99,7 +100,9 @@ impl<Parts, Options> Open<Parts, Options> {
     /// Serves its RPCs.
     pub async fn serve(&self, host: &Host, args: &ServerArgs) -> anyhow::Result<Running> {
         let events = EventsApi::new(host, &self.store, self.subscription());
-        let server = (self.service.rpcs)(Server::new(host, args, self.service.address), &self.store, &self.parts)
+        let server = Server::new(host, args, self.service.address);
+        let server = standard::serve(server, self.service.schema, &self.store);
+        let server = (self.service.rpcs)(server, &self.store, &self.parts)
             .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES));
         Ok(server.start().await?)
     }

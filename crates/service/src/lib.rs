@@ -10,6 +10,7 @@ mod declaration;
 mod housekeeping;
 mod nats;
 mod process;
+mod standard;
 mod transport;
 mod trimming;
 

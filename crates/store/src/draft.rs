@@ -17,7 +17,7 @@ use waymark_proto::{ResourceMessage, Standard};
 use waymark_request::Call;
 
 use crate::links::{self, Integrity, Links};
-use crate::{Error, Table, resource, tally};
+use crate::{Error, Table, resource};
 
 /// What a write has put so far. It may put what is new; what exists is changed by a [`Write`](crate::Write), which has
 /// read it.
@@ -275,7 +275,7 @@ impl Draft {
             let (old, new) = (before.as_ref().and_then(|old| column.tally_of(old)), column.tally_of(resource));
             if old != new {
                 let changes = [(old, -1), (new, 1)].into_iter().filter_map(|(head, by)| Some((head?, by)));
-                let name = tally::name::<T>(column);
+                let name = column.tally_name(T::TABLE);
                 self.rows.extend(changes.map(|(head, by)| Row::tally(workspace, &name, head, by)));
             }
         }

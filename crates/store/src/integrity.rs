@@ -12,6 +12,7 @@ use waymark_domain::{AnyName, FullName, Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
 use crate::links::{Dangling, Integrity, Target, back, key, of};
+use crate::rules::Step;
 use crate::{Error, Table, Write, resource};
 
 impl Write {
@@ -48,19 +49,24 @@ impl Write {
         Ok(())
     }
 
-    /// Refuses, of resources that are to be created, those that refer to what does not exist. They may refer to one
-    /// another.
+    /// Refuses, of resources that are to be created or updated, those that come to refer to what does not exist. They
+    /// may refer to one another.
     pub(crate) async fn refuse_dangling<T: Table>(
         &mut self,
-        fresh: &mut [Result<T::Resource, Error>],
+        steps: &mut [Result<Step<T::Resource>, Error>],
     ) -> Result<(), Error> {
-        let mut referred = Vec::with_capacity(fresh.len());
-        for one in fresh.iter_mut() {
+        let mut referred = Vec::with_capacity(steps.len());
+        for one in steps.iter_mut() {
             let mut integrity = Integrity::default();
-            if let Ok(resource) = one {
-                let name = resource.meta().name.any();
-                let links = of::<T>(&T::Message::from(resource))?;
-                let wrong = links.values().try_for_each(|link| integrity.refers(T::Resource::SERVICE, &name, link));
+            let links = |resource: &T::Resource| of::<T>(&T::Message::from(resource));
+            if let Ok(step @ (Step::Created(_) | Step::Updated { .. })) = one {
+                let mut new = links(step.state())?;
+                if let Step::Updated { old, .. } = step {
+                    let known = links(old)?;
+                    new.retain(|link, _| !known.contains_key(link));
+                }
+                let name = step.state().meta().name.any();
+                let wrong = new.values().try_for_each(|link| integrity.refers(T::Resource::SERVICE, &name, link));
                 if let Err(error) = wrong {
                     *one = Err(error);
                 }
@@ -70,10 +76,10 @@ impl Write {
         let live = self.live(referred.iter().flat_map(BTreeMap::keys)).await?;
         // What was refused is not there for the others.
         loop {
-            let own = fresh.iter().flatten().map(|resource| resource.meta().name.id().to_string());
+            let own = steps.iter().flatten().map(|step| step.state().meta().name.id().to_string());
             let own: BTreeSet<Target> = own.map(|id| (T::TABLE.to_owned(), id)).collect();
             let mut refused = false;
-            for (one, referred) in fresh.iter_mut().zip(&referred).filter(|(one, _)| one.is_ok()) {
+            for (one, referred) in steps.iter_mut().zip(&referred).filter(|(one, _)| one.is_ok()) {
                 if let Some((_, dangling)) = referred.iter().find(|(t, _)| !live.contains(t) && !own.contains(t)) {
                     *one = Err(dangling.clone().into());
                     refused = true;
@@ -81,6 +87,31 @@ impl Write {
             }
             if !refused {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Refuses, of resources that are to be deleted, those that are needed by what stays.
+    pub(crate) async fn refuse_needed<T: Table>(
+        &mut self,
+        steps: &mut [Result<Step<T::Resource>, Error>],
+    ) -> Result<(), Error> {
+        // What was refused stays.
+        loop {
+            let mut gone = BTreeMap::new();
+            for (index, step) in steps.iter().enumerate() {
+                if let Ok(Step::Deleted(resource)) = step {
+                    gone.insert(format!("{}/{}", T::Resource::COLLECTION, resource.meta().name.id()), index);
+                }
+            }
+            let needed = self.needed(gone.keys().cloned().collect(), true).await?;
+            if needed.is_empty() {
+                return Ok(());
+            }
+            for (resource, referrer) in needed {
+                if let Some(index) = gone.get(&resource) {
+                    steps[*index] = Err(self.in_use(&resource, &referrer));
+                }
             }
         }
     }
@@ -119,14 +150,31 @@ impl Write {
     }
 
     async fn must_not_be_needed(&mut self, deleted: &[AnyName]) -> Result<(), Error> {
-        for name in deleted {
-            let needed = needed(self.workspace(), &format!("{}/{}", name.collection, name.id));
-            if let Some(row) = self.rows(&needed).await?.pop() {
-                let referrer = format!("{}/{}", self.workspace(), row.try_get_by_index::<String>(0)?);
-                return Err(Error::InUse { resource: name.to_string(), referrer });
+        let deleted = deleted.iter().map(|name| format!("{}/{}", name.collection, name.id)).collect();
+        match self.needed(deleted, false).await?.into_iter().next() {
+            Some((resource, referrer)) => Err(self.in_use(&resource, &referrer)),
+            None => Ok(()),
+        }
+    }
+
+    /// Those of the resources that are needed, each with one that needs it: one beyond them, if `beyond`.
+    async fn needed(&mut self, resources: Vec<String>, beyond: bool) -> Result<BTreeMap<String, String>, Error> {
+        if resources.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows = self.rows(&needed(self.workspace(), &resources, beyond)).await?;
+        let mut needed = BTreeMap::new();
+        for row in rows {
+            if let Some(referrer) = row.try_get_by_index::<Option<String>>(1)? {
+                needed.insert(row.try_get_by_index(0)?, referrer);
             }
         }
-        Ok(())
+        Ok(needed)
+    }
+
+    fn in_use(&self, resource: &str, referrer: &str) -> Error {
+        let full = |local: &str| format!("{}/{local}", self.workspace());
+        Error::InUse { resource: full(resource), referrer: full(referrer) }
     }
 
     /// Refuses a reference from one to another that leads back by the same field.
@@ -189,11 +237,19 @@ pub(crate) fn referring(
     referring.and_where(Expr::col("field").is_in(paths.iter().copied())).take()
 }
 
-/// One that needs a target. In no order: asked for one, SQLite would read all links in that order until it finds it.
-pub(crate) fn needed(workspace: &WorkspaceId, target: &str) -> SelectStatement {
-    let mut select = links(workspace);
-    select.column("referrer").and_where(Expr::col("target").eq(target)).and_where(Expr::col("holds"));
-    select.limit(1).take()
+/// Each of the targets with one that needs it, if there is one: one that is not a target itself, if `beyond`. In no
+/// order: asked for one, SQLite would read all links in that order until it finds it.
+pub(crate) fn needed(workspace: &WorkspaceId, targets: &[String], beyond: bool) -> SelectStatement {
+    let mut referrer = links(workspace);
+    referrer.column("referrer").and_where(Expr::col("target").equals(("gone", "column1")));
+    referrer.and_where(Expr::col("holds"));
+    if beyond {
+        referrer.and_where(Expr::col("referrer").is_not_in(targets.iter().map(String::as_str)));
+    }
+    referrer.limit(1);
+    let mut select = Query::select();
+    select.column(("gone", "column1")).expr(Expr::SubQuery(None, Box::new(referrer.into())));
+    select.from_values(targets.iter().cloned(), "gone").take()
 }
 
 /// A row if the link between the two leads back by its field.

@@ -6,7 +6,8 @@ use chrono::DateTime;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, NullOrdering, Order as Direction, Query};
 use sea_orm::{DbBackend, QueryResult, Value};
 use waymark_domain::{Violations, WorkspaceId};
-use waymark_proto::ResourceMessage;
+use waymark_proto::ResourceMessage as _;
+use waymark_proto::standard::Page;
 use waymark_request::order::{self, Order};
 use waymark_request::{Comparison, Filter, FilterError, Operator, OrderError, PageToken, page};
 
@@ -33,15 +34,6 @@ pub struct ListQuery<'a> {
     pub order_by: &'a str,
     /// Whether deleted rows are listed.
     pub show_deleted: bool,
-}
-
-/// One page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<M> {
-    /// The rows.
-    pub items: Vec<M>,
-    /// Token of the next page; empty on the last.
-    pub next_page_token: String,
 }
 
 impl Store {

@@ -95,7 +95,7 @@ impl Schema {
         self.migrations
     }
 
-    /// Its resource tables as the code declares them: for the check of the migrations, which nothing at run time needs.
+    /// Its resource tables as the code declares them: for what they serve, and for the check of the migrations.
     pub fn declarations(&self) -> &'static [Declaration] {
         self.declarations
     }

@@ -5,10 +5,13 @@ use pbjson_types::FieldMask;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order};
 use waymark_domain::{Change, Failure, Name, Resource, Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
+use waymark_proto::standard::Create;
 use waymark_request::{Call, Written, mask};
 
 use crate::draft::Draft;
-use crate::{Error, Store, Table, Write, resource};
+use crate::rules::{Rule, Rules, Step};
+use crate::write::is_live;
+use crate::{Error, Ruled, Store, Table, Write, resource};
 
 impl Store {
     /// A resource by name, deleted or not.
@@ -29,30 +32,30 @@ impl Store {
         rows.iter().map(|row| decode((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
     }
 
-    /// Creates a resource in `parent` under `id`, or under an id of the service's making when that is empty.
-    pub async fn create<T, F>(
+    /// Creates a resource by the rule of its table. Where that reads nothing and nothing is to be written besides,
+    /// nothing is locked: see [`Store::write_blind`].
+    pub async fn create<T: Ruled>(
         &self,
         call: &Call,
-        parent: &str,
-        id: &str,
-        message: Option<T::Message>,
-        decide: F,
-    ) -> Result<Written<T::Message>, Error>
-    where
-        T: Table,
-        F: AsyncFnOnce(&mut Write, T::Resource) -> Result<Change<T::Resource>, Error>,
-    {
-        let (workspace, message) = (parse_workspace(parent)?, message.ok_or_else(missing::<T>)?);
+        request: Create<T::Message>,
+    ) -> Result<Written<T::Message>, Error> {
+        let Create { parent, id, resource } = request;
+        if let Rules { create: Rule::Alone(decide), after: None, .. } = T::RULES {
+            return self.create_blind::<T, _>(call, &parent, &id, resource, decide).await;
+        }
+        let (workspace, message) = (parse_workspace(&parent)?, resource.ok_or_else(missing::<T>)?);
         self.write(call, &workspace, async move |write| {
-            let fresh = write.fresh::<T>(id, message)?;
-            let change = decide(write, fresh).await?;
-            write.put::<T>(change)
+            let step = Step::Created(write.fresh::<T>(&id, message)?);
+            let noted = step.noted::<T>();
+            let change = step.decide::<T>(write).await?;
+            write.settle::<T>(change, noted).await
         })
         .await
     }
 
-    /// The same with a rule that reads nothing, so that nothing need be locked: see [`Store::write_blind`].
-    pub async fn create_blind<T: Table, E: Failure + Send + Sync + 'static>(
+    /// Creates a resource in `parent` under `id`, or under an id of the service's making when that is empty, with a
+    /// rule that reads nothing, so that nothing need be locked: see [`Store::write_blind`].
+    pub async fn create_blind<T: Ruled, E: Failure + Send + Sync + 'static>(
         &self,
         call: &Call,
         parent: &str,
@@ -74,12 +77,11 @@ impl Store {
         decide: F,
     ) -> Result<Written<T::Message>, Error>
     where
-        T: Table,
+        T: Ruled,
         F: AsyncFnOnce(&mut Write, T::Resource, T::Resource) -> Result<Change<T::Resource>, Error>,
     {
         let patch = patch.ok_or_else(missing::<T>)?;
-        let field = format!("{}.name", T::Message::SINGULAR);
-        let name: Name<T::Resource> = parse_name(&field, &patch.standard().name)?;
+        let name: Name<T::Resource> = parse_name(&name_of_patch::<T>(), &patch.standard().name)?;
         let update = async |write: &mut Write| write.update::<T, _>(&name, patch, update_mask.as_ref(), decide).await;
         self.write(call, name.workspace(), update).await
     }
@@ -110,7 +112,7 @@ impl Store {
         decide: F,
     ) -> Result<Written<T::Message>, Error>
     where
-        T: Table,
+        T: Ruled,
         F: AsyncFnOnce(&mut Write, T::Resource) -> Result<Change<T::Resource>, Error>,
     {
         let name: Name<T::Resource> = parse_name("name", name)?;
@@ -127,7 +129,7 @@ impl Store {
         decide: F,
     ) -> Result<Written<T::Message>, Error>
     where
-        T: Table,
+        T: Ruled,
         F: AsyncFnOnce(&mut Write, T::Resource) -> Result<Change<T::Resource>, Error>,
     {
         let name: Name<T::Resource> = parse_name("name", name)?;
@@ -146,19 +148,15 @@ impl Write {
         decide: F,
     ) -> Result<T::Message, Error>
     where
-        T: Table,
+        T: Ruled,
         F: AsyncFnOnce(&mut Self, T::Resource, T::Resource) -> Result<Change<T::Resource>, Error>,
     {
         let current = self.load_any::<T>(name, &patch.standard().etag).await?;
-        if current.standard().delete_time.is_some() {
-            return Err(Error::Deleted(name.to_string()));
-        }
-        let merged = mask::apply(&current, &patch, update_mask)?;
-        let old = resource::parse::<T>(name.workspace().id(), current)?;
-        let mut violations = Violations::new();
-        let new = violations.nested(T::Message::SINGULAR, waymark_proto::parse(merged));
-        let change = decide(self, old, new.ok_or(violations)?).await?;
-        self.put::<T>(change)
+        is_live(&current)?;
+        let (old, new) = merged::<T>(name.workspace(), current, &patch, update_mask)?;
+        let noted = T::RULES.after.is_some().then(|| Step::Updated { old: old.clone(), new: new.clone() });
+        let change = decide(self, old, new).await?;
+        self.settle::<T>(change, noted).await
     }
 
     /// As [`Store::change`].
@@ -175,19 +173,21 @@ impl Write {
     /// As [`Store::delete`].
     pub async fn delete<T, F>(&mut self, name: &Name<T::Resource>, etag: &str, decide: F) -> Result<T::Message, Error>
     where
-        T: Table,
+        T: Ruled,
         F: AsyncFnOnce(&mut Self, T::Resource) -> Result<Change<T::Resource>, Error>,
     {
-        let mut resource = self.load::<T>(name, etag).await?;
-        resource.meta_mut().delete_time = Some(self.now());
-        let change = decide(self, resource).await?;
-        self.put::<T>(change)
+        let message = self.load_any::<T>(name, etag).await?;
+        is_live(&message)?;
+        let step = Step::Deleted(self.as_deleted::<T>(message)?);
+        let noted = step.noted::<T>();
+        let change = decide(self, step.into_state()).await?;
+        self.settle::<T>(change, noted).await
     }
 
     /// As [`Store::undelete`].
     pub async fn undelete<T, F>(&mut self, name: &Name<T::Resource>, etag: &str, decide: F) -> Result<T::Message, Error>
     where
-        T: Table,
+        T: Ruled,
         F: AsyncFnOnce(&mut Self, T::Resource) -> Result<Change<T::Resource>, Error>,
     {
         let message = self.load_any::<T>(name, etag).await?;
@@ -195,12 +195,52 @@ impl Write {
         if resource.meta_mut().delete_time.take().is_none() {
             return Err(Error::NotDeleted(name.to_string()));
         }
-        let change = decide(self, resource).await?;
-        self.put::<T>(change)
+        let step = Step::Undeleted(resource);
+        let noted = step.noted::<T>();
+        let change = decide(self, step.into_state()).await?;
+        self.settle::<T>(change, noted).await
+    }
+
+    /// A live resource as deleted by this write.
+    pub(crate) fn as_deleted<T: Ruled>(&self, message: T::Message) -> Result<T::Resource, Error> {
+        let mut resource = resource::parse::<T>(self.workspace().id(), message)?;
+        resource.meta_mut().delete_time = Some(self.now());
+        Ok(resource)
+    }
+
+    /// Puts what was decided, and writes what follows from it.
+    async fn settle<T: Ruled>(
+        &mut self,
+        change: Change<T::Resource>,
+        noted: Option<Step<T::Resource>>,
+    ) -> Result<T::Message, Error> {
+        let taken = noted.map(|step| step.decided(change.state()));
+        let message = self.put::<T>(change)?;
+        self.follow::<T>(taken.as_slice()).await?;
+        Ok(message)
     }
 }
 
-pub(crate) fn missing<T: Table>() -> Error {
+/// A resource as it stands, and with the fields that the mask names taken from `patch`.
+pub(crate) fn merged<T: Ruled>(
+    workspace: &WorkspaceId,
+    current: T::Message,
+    patch: &T::Message,
+    update_mask: Option<&FieldMask>,
+) -> Result<(T::Resource, T::Resource), Error> {
+    let merged = mask::apply(&current, patch, update_mask)?;
+    let old = resource::parse::<T>(workspace.id(), current)?;
+    let mut violations = Violations::new();
+    let new = violations.nested(T::Message::SINGULAR, waymark_proto::parse(merged));
+    Ok((old, new.ok_or(violations)?))
+}
+
+/// Where the name of a resource stands that is to be updated.
+pub(crate) fn name_of_patch<T: Ruled>() -> String {
+    format!("{}.name", T::Message::SINGULAR)
+}
+
+pub(crate) fn missing<T: Ruled>() -> Error {
     Violations::one(T::Message::SINGULAR, "must be set").into()
 }
 
@@ -208,6 +248,6 @@ pub(crate) fn parse_workspace(parent: &str) -> Result<WorkspaceId, Error> {
     parent.parse().map_err(|e: waymark_domain::name::NameError| Violations::one("parent", e.to_string()).into())
 }
 
-fn parse_name<R: Resource>(field: &str, text: &str) -> Result<Name<R>, Error> {
+pub(crate) fn parse_name<R: Resource>(field: &str, text: &str) -> Result<Name<R>, Error> {
     text.parse().map_err(|e: waymark_domain::name::NameError| Violations::one(field, e.to_string()).into())
 }

@@ -134,6 +134,11 @@ impl<R> Column<R> {
         self
     }
 
+    /// What its tally is called, of a table.
+    pub(crate) fn tally_name(&self, table: &str) -> String {
+        format!("{table}.{}", self.name)
+    }
+
     /// What a resource's value is tallied under, if it is.
     pub(crate) fn tally_of(&self, resource: &R) -> Option<String> {
         let (length, ColumnValue::Text(value)) = (self.tallied?, &self.value) else { return None };

@@ -5,7 +5,6 @@
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Query, SelectStatement};
 use waymark_domain::WorkspaceId;
 
-use crate::table::Column;
 use crate::{Error, Store, Table, Write};
 
 impl Store {
@@ -32,11 +31,6 @@ impl Write {
     }
 }
 
-/// What the tallies of a column of `T` are called.
-pub(crate) fn name<T: Table>(column: &Column<T::Resource>) -> String {
-    format!("{}.{}", T::TABLE, column.name)
-}
-
 pub(crate) fn count_between<T: Table>(
     workspace: &WorkspaceId,
     column: &str,
@@ -60,7 +54,9 @@ pub(crate) fn count_between<T: Table>(
     let sum = Func::coalesce([Func::sum(Expr::col("count")).into(), Expr::val(0_i64)]);
     // The sum of big integers is a numeric to PostgreSQL.
     tallied.expr(Func::cast_as(sum, "bigint")).from("tallies").and_where(Expr::col("workspace").eq(workspace.id()));
-    tallied.and_where(Expr::col("tally").eq(name::<T>(column))).and_where(Expr::col("head").lt(last.as_str()));
+    tallied
+        .and_where(Expr::col("tally").eq(column.tally_name(T::TABLE)))
+        .and_where(Expr::col("head").lt(last.as_str()));
     let mut all = Expr::val(0_i64);
     if low.len() > length {
         // All that begin as it does are before this: the texts are ASCII.

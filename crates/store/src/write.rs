@@ -1,5 +1,6 @@
 //! One write of one workspace: bump the revision, load, decide, save state and log, commit.
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use sea_orm::{DbBackend, DbErr, QueryResult, SqlErr, StatementBuilder};
 use tokio::time::timeout;
 use uuid::Uuid;
 use waymark_domain::{Change, Name, WorkspaceId};
-use waymark_proto::ResourceMessage;
+use waymark_proto::{ResourceMessage, Standard};
 use waymark_request::{Call, Written};
 
 use crate::draft::{Draft, Row, form, sql};
@@ -234,9 +235,7 @@ impl Write {
     /// A resource that must exist and not be deleted. A given `etag` must be the current one.
     pub async fn load<T: Table>(&mut self, name: &Name<T::Resource>, etag: &str) -> Result<T::Resource, Error> {
         let message = self.load_any::<T>(name, etag).await?;
-        if message.standard().delete_time.is_some() {
-            return Err(Error::Deleted(name.to_string()));
-        }
+        is_live(&message)?;
         resource::parse::<T>(self.draft.workspace.id(), message)
     }
 
@@ -310,11 +309,24 @@ impl Write {
         self.flush().await?;
         let row = self.turn.one(self.backend.build(&select)).await?.ok_or_else(|| Error::NotFound(name.to_string()))?;
         let message = self.decode::<T>(name.id().as_str().to_owned(), row.try_get_by_index(0)?)?;
-        let current = message.standard().etag;
-        if !etag.is_empty() && etag != current {
-            return Err(Error::Stale { resource: name.to_string(), current, given: etag.to_owned() });
-        }
+        is_current(&message, etag)?;
         Ok(message)
+    }
+
+    /// The messages of those of these ids that there are, deleted or not, read at once.
+    pub(crate) async fn load_many<T: Table>(
+        &mut self,
+        ids: impl Iterator<Item = String>,
+    ) -> Result<BTreeMap<String, T::Message>, Error> {
+        let mut select = resource::bodies::<T>(self.draft.workspace.id());
+        select.and_where(Expr::col("id").is_in(ids));
+        self.flush().await?;
+        let mut found = BTreeMap::new();
+        for row in self.turn.all(self.backend.build(&select)).await? {
+            let id: String = row.try_get_by_index(0)?;
+            found.insert(id.clone(), self.decode::<T>(id, row.try_get_by_index(1)?)?);
+        }
+        Ok(found)
     }
 
     /// Ids among `ids` that are taken, by live or deleted resources.
@@ -340,6 +352,21 @@ impl Write {
         self.draft.loaded(T::TABLE, id, body);
         Ok(message)
     }
+}
+
+/// Refuses a resource that is deleted.
+pub(crate) fn is_live(message: &impl ResourceMessage) -> Result<(), Error> {
+    let Standard { name, delete_time, .. } = message.standard();
+    if delete_time.is_some() { Err(Error::Deleted(name)) } else { Ok(()) }
+}
+
+/// Refuses a given `etag` that is not the resource's.
+pub(crate) fn is_current(message: &impl ResourceMessage, etag: &str) -> Result<(), Error> {
+    let Standard { name: resource, etag: current, .. } = message.standard();
+    if etag.is_empty() || etag == current {
+        return Ok(());
+    }
+    Err(Error::Stale { resource, current, given: etag.to_owned() })
 }
 
 /// The remembered answer to a request; refuses another request under the same id.

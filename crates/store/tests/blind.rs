@@ -5,18 +5,22 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::future::join_all;
+use prost::Message as _;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use uuid::Uuid;
 use waymark_clock::Clock;
-use waymark_domain::roadmap::ProductEvent;
+use waymark_domain::roadmap::{Product, ProductEvent};
 use waymark_domain::{Change, Failure as _, FailureKind};
 use waymark_proto::roadmap::v1 as pb;
-use waymark_request::{Call, Written};
-use waymark_store::{Draft, Error, Store, StoreOptions, resource};
+use waymark_request::{Call, Origin, Written};
+use waymark_store::{
+    Asked, Columns, Declaration, Draft, Error, Rule, Ruled, Rules, Store, StoreOptions, Table, resource,
+};
 use waymark_testkit::sample::{Products, call, create, created, product, store, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host, wait_for};
 
@@ -132,6 +136,76 @@ async fn what_exists_is_not_created_again() {
         let refused = s.write_blind(&call(), &ws(), again).await.unwrap_err();
         assert_eq!(refused.kind(), FailureKind::Bug, "{engine:?}: what is not read must not be overwritten");
         assert_eq!(s.revision(&ws()).await.unwrap(), 1, "{engine:?}");
+    }
+}
+
+/// Products, on account of which something else is written.
+struct Followed;
+
+impl Table for Followed {
+    type Resource = Product;
+    type Message = pb::Product;
+    const TABLE: &'static str = Products::TABLE;
+    const COLUMNS: Columns<Product> = Products::COLUMNS;
+}
+
+impl Ruled for Followed {
+    const RULES: Rules<Self> = Rules { after: Some(|_, _| Box::pin(ready(Ok(())))), ..Rules::PLAIN };
+}
+
+/// Products whose rule of creating may read.
+struct Placed;
+
+impl Table for Placed {
+    type Resource = Product;
+    type Message = pb::Product;
+    const TABLE: &'static str = Products::TABLE;
+    const COLUMNS: Columns<Product> = Products::COLUMNS;
+}
+
+impl Ruled for Placed {
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Reading(|_, new| Box::pin(ready(Ok(Change::new(new, ProductEvent::Created))))),
+        ..Rules::PLAIN
+    };
+}
+
+#[tokio::test]
+async fn the_standard_create_is_blind_unless_its_table_reads() {
+    let (replicas, database) = replicas(Engine::Postgres).await;
+    create(&replicas[0], "before", "").await;
+    for (declaration, blind) in [
+        (Declaration::of::<Products>(), true),
+        (Declaration::of::<Followed>(), false),
+        (Declaration::of::<Placed>(), false),
+    ] {
+        // Another holds the workspace, so that the statement waits.
+        let (other, looks) = (database.connect().await.unwrap(), database.connect().await.unwrap());
+        let other = other.begin().await.unwrap();
+        other.execute_unprepared("SELECT 1 FROM workspaces FOR UPDATE").await.unwrap();
+        let methods = declaration.methods();
+        let method = methods.iter().find(|method| method.rpc.path.ends_with("/CreateProduct")).unwrap();
+        let message = pb::CreateProductRequest {
+            parent: "workspaces/acme".into(),
+            product: Some(product("A", "")),
+            ..Default::default()
+        };
+        let origin = Origin { actor: Some(call().actor), traceparent: None };
+        let created = method.serve(&replicas[0], Asked { origin, message: message.encode_to_vec().into() });
+        let waiting = "SELECT query LIKE 'WITH _bump_%' FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let seen = wait_for("the statement to wait", Duration::from_secs(10), async || {
+            let row = looks.query_one_raw(Statement::from_string(DbBackend::Postgres, waiting)).await.unwrap()?;
+            Some(row.try_get_by_index::<bool>(0).unwrap())
+        });
+        let look = async {
+            let seen = seen.await;
+            other.rollback().await.unwrap();
+            seen
+        };
+        let (created, seen) = tokio::join!(created, look);
+        assert_eq!(seen, blind);
+        assert!(created.unwrap().revision.is_some());
     }
 }
 

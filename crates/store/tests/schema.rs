@@ -11,7 +11,8 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement, TransactionTr
 use waymark_domain::roadmap::Product;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{
-    Backfill, Column, Columns, Declaration, Error, Migration, Schema, SchemaError, Script, Store, StoreOptions, Table,
+    Backfill, Column, Columns, Declaration, Error, Migration, Ruled, Schema, SchemaError, Script, Store, StoreOptions,
+    Table,
 };
 use waymark_testkit::sample::{self, INITIAL, SCHEMA as FIRST, call, create, created};
 use waymark_testkit::schema::{catalogue, empty, missing};
@@ -31,6 +32,8 @@ impl Table for Wider {
     ];
 }
 
+impl Ruled for Wider {}
+
 /// The third has the column of the second, and no longer one of the first.
 struct Narrower;
 
@@ -48,6 +51,8 @@ impl Table for Narrower {
     ];
 }
 
+impl Ruled for Narrower {}
+
 /// After as many more rows a backfill of [`Narrower`] dies.
 static ROWS_TO_LIVE: AtomicI64 = AtomicI64::new(0);
 
@@ -56,7 +61,7 @@ fn strategy(product: &Product) -> Option<String> {
     Some(product.strategy.clone())
 }
 
-const fn strategy_added<T: Table>() -> Migration {
+const fn strategy_added<T: Ruled>() -> Migration {
     Migration {
         number: 2,
         name: "strategy",
@@ -98,7 +103,7 @@ async fn another(database: &TestDatabase) -> Store {
     Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await.unwrap()
 }
 
-async fn create_many<T: Table<Resource = Product, Message = pb::Product>>(store: &Store, count: usize) {
+async fn create_many<T: Ruled<Resource = Product, Message = pb::Product>>(store: &Store, count: usize) {
     let creating = (0..count).map(async |n| {
         let (workspace, id) = (format!("workspaces/w{}", n % 3), format!("p{n:03}"));
         let product = pb::Product { strategy: format!("strategy {n}"), ..sample::product(&id, "v") };

@@ -11,7 +11,7 @@ use waymark_request::{Actor, Call};
 use waymark_runtime::Host;
 use waymark_store::schema::foundation;
 use waymark_store::{
-    Column, Columns, Declaration, Error, Migration, Position, Schema, Script, Store, StoreOptions, Table, Write,
+    Column, Columns, Declaration, Error, Migration, Position, Ruled, Schema, Script, Store, StoreOptions, Table, Write,
 };
 
 use crate::database::{Engine, TestDatabase, database};
@@ -29,6 +29,8 @@ impl Table for Products {
         Column::integer("length", |p| i64::try_from(p.strategy.len()).ok()),
     ];
 }
+
+impl Ruled for Products {}
 
 /// The schema of the sample.
 pub static SCHEMA: Schema = Schema::new(&[INITIAL], &[Declaration::of::<Products>()]);

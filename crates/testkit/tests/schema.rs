@@ -4,7 +4,7 @@
 
 use waymark_domain::roadmap::Product;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Column, Columns, Declaration, Migration, Schema, Script, Table};
+use waymark_store::{Column, Columns, Declaration, Migration, Ruled, Schema, Script, Table};
 use waymark_testkit::Engine;
 use waymark_testkit::sample::{INITIAL, SCHEMA};
 use waymark_testkit::schema::{CHECKSUMS, frozen, missing};
@@ -32,6 +32,9 @@ impl Table for Plans {
     const TABLE: &'static str = "plans";
     const COLUMNS: Columns<Product> = &[Column::number("share", |_| Some(0.5)).indexed()];
 }
+
+impl Ruled for Products {}
+impl Ruled for Plans {}
 
 static DECLARATIONS: [Declaration; 2] = [Declaration::of::<Products>(), Declaration::of::<Plans>()];
 

@@ -16,13 +16,11 @@ use waymark_runtime::edge::MESSAGE_BYTES;
 use waymark_service::Service;
 
 use api::Api;
+use store::REQUEST_BYTES;
 
 pub use consume::{CONSUMES, handle};
 pub use migrations::SCHEMA;
 pub use name::NAME;
-
-/// Largest message of the research service: a transcript alone may have 1 MiB.
-const RESEARCH_BYTES: usize = 2 * MESSAGE_BYTES;
 
 /// The service.
 pub static SERVICE: Service = Service {
@@ -37,7 +35,7 @@ pub static SERVICE: Service = Service {
     rpcs: |server, store, ()| {
         let api = Api { store: store.clone() };
         server
-            .service(ResearchServiceServer::new(api.clone()).max_decoding_message_size(RESEARCH_BYTES))
+            .service(ResearchServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_BYTES))
             .service(OpportunityServiceServer::new(api).max_decoding_message_size(MESSAGE_BYTES))
     },
     background: |_, _, ()| {},

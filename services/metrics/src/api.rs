@@ -1,4 +1,4 @@
-//! The service's RPCs. A handler parses, makes one call and answers; rules are the domain's, transactions the store's.
+//! The service's RPCs beside the standard methods. A handler parses, makes one call and answers; rules are the domain's, transactions the store's.
 
 mod analysis;
 mod ingestion;

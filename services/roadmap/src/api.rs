@@ -1,10 +1,9 @@
-//! The RPCs of the service. A handler opens the request, makes one call of the store and answers; rules are the
-//! domain's.
+//! The RPCs of the service beside the standard methods. A handler opens the request, makes one call of the store and
+//! answers; rules are the domain's.
 
-mod estimates;
 mod initiatives;
 mod lanes;
-mod products;
+mod prioritization;
 mod ranking;
 mod roadmap;
 

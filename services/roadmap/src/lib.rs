@@ -12,7 +12,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use waymark_proto::roadmap::v1::prioritization_service_server::PrioritizationServiceServer;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapServiceServer;
-use waymark_proto::roadmap::v1::strategy_service_server::StrategyServiceServer;
 use waymark_runtime::edge::MESSAGE_BYTES;
 use waymark_service::Service;
 
@@ -35,7 +34,6 @@ pub static SERVICE: Service = Service {
     rpcs: |server, store, ()| {
         let api = Api { store: store.clone() };
         server
-            .service(StrategyServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(RoadmapServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(PrioritizationServiceServer::new(api).max_decoding_message_size(MESSAGE_BYTES))
     },

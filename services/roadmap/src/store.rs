@@ -4,6 +4,6 @@ mod estimates;
 mod initiatives;
 mod products;
 
-pub use estimates::{Estimates, prioritize, reprioritize};
+pub use estimates::{Estimates, reprioritize};
 pub use initiatives::{Initiatives, RANK, open_initiatives, place};
 pub use products::Products;

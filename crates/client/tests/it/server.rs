@@ -1,20 +1,25 @@
 //! A server whose answers are scripted, and which remembers what it was sent.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use futures::future::BoxFuture;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::body::Body;
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
+use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Code, Request, Response, Status};
+use tonic_prost::ProstCodec;
 use tonic_types::{ErrorDetails, StatusExt as _};
 use waymark_proto::events::v1 as events;
 use waymark_proto::events::v1::events_service_server::{EventsService, EventsServiceServer};
 use waymark_proto::events::v1::watch_events_request::Start;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_proto::roadmap::v1::strategy_service_server::{StrategyService, StrategyServiceServer};
 
 /// What the next call is answered with.
 #[derive(Debug, Clone)]
@@ -54,7 +59,7 @@ impl Server {
         let state = Arc::new(Mutex::new(State { answers: answers.into(), ..State::default() }));
         let service = Service(state.clone());
         let server = tonic::transport::Server::builder()
-            .add_service(StrategyServiceServer::new(service.clone()))
+            .add_service(Products(service.clone()))
             .add_service(EventsServiceServer::new(service));
         #[expect(clippy::disallowed_methods, reason = "the task is aborted when the server is dropped")]
         let task =
@@ -113,34 +118,43 @@ fn not_here<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("not part of this test"))
 }
 
-#[tonic::async_trait]
-impl StrategyService for Service {
-    async fn get_product(&self, r: Request<pb::GetProductRequest>) -> Result<Response<pb::Product>, Status> {
-        self.answer(r.metadata(), "").await
+/// The methods of products, which no generated server has. Every answer is an empty message, whatever its type.
+#[derive(Clone)]
+struct Products(Service);
+
+impl NamedService for Products {
+    const NAME: &'static str = "waymark.roadmap.v1.StrategyService";
+}
+
+impl tower::Service<http::Request<Body>> for Products {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<http::Response<Body>, Infallible>>;
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
-    async fn list_products(
-        &self,
-        r: Request<pb::ListProductsRequest>,
-    ) -> Result<Response<pb::ListProductsResponse>, Status> {
-        self.answer(r.metadata(), "").await
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let service = self.0.clone();
+        Box::pin(async move {
+            Ok(if request.uri().path().ends_with("/CreateProduct") {
+                let method = Method(service, |request: &pb::CreateProductRequest| &request.request_id);
+                Grpc::new(ProstCodec::default()).unary(method, request).await
+            } else {
+                Grpc::new(ProstCodec::default()).unary(Method(service, |(): &()| ""), request).await
+            })
+        })
     }
-    async fn create_product(&self, r: Request<pb::CreateProductRequest>) -> Result<Response<pb::Product>, Status> {
-        self.answer(r.metadata(), &r.get_ref().request_id).await
-    }
-    async fn batch_create_products(
-        &self,
-        _: Request<pb::BatchCreateProductsRequest>,
-    ) -> Result<Response<pb::BatchCreateProductsResponse>, Status> {
-        not_here()
-    }
-    async fn update_product(&self, _: Request<pb::UpdateProductRequest>) -> Result<Response<pb::Product>, Status> {
-        not_here()
-    }
-    async fn delete_product(&self, _: Request<pb::DeleteProductRequest>) -> Result<Response<pb::Product>, Status> {
-        not_here()
-    }
-    async fn undelete_product(&self, _: Request<pb::UndeleteProductRequest>) -> Result<Response<pb::Product>, Status> {
-        not_here()
+}
+
+/// One of them, and where its requests have their id.
+struct Method<Q>(Service, fn(&Q) -> &str);
+
+impl<Q: Send + Sync + 'static> UnaryService<Q> for Method<Q> {
+    type Response = pb::Product;
+    type Future = BoxFuture<'static, Result<Response<pb::Product>, Status>>;
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        let (service, id) = (self.0.clone(), (self.1)(request.get_ref()).to_owned());
+        Box::pin(async move { service.answer(request.metadata(), &id).await })
     }
 }
 

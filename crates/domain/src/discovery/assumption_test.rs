@@ -85,7 +85,7 @@ pub enum TestVerdict {
 }
 
 /// What happens to assumption tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum AssumptionTestEvent {
     Created,

@@ -78,7 +78,7 @@ pub struct Learning {
 }
 
 /// What happens to opportunities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum OpportunityEvent {
     Created,

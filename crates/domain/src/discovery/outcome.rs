@@ -1,7 +1,7 @@
 //! Desired outcomes: the roots of opportunity solution trees, what a product team wants to move. The contract calls them
 //! outcomes, as it does what became of a prediction, which is `metrics::Outcome`.
 
-use strum::{IntoStaticStr, VariantNames};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::{FullName, Meta};
 
@@ -41,7 +41,7 @@ impl Binding {
 }
 
 /// What happens to outcomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum OutcomeEvent {
     Created,

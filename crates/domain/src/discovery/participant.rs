@@ -45,7 +45,7 @@ pub enum ConsentScope {
 }
 
 /// What happens to participants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum ParticipantEvent {
     Created,

@@ -1,7 +1,7 @@
 //! Solutions: what might serve an opportunity. When one is ready to be built is for `risks` to say.
 
 use chrono::{DateTime, Utc};
-use strum::{Display, IntoStaticStr, VariantNames};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::opportunity::Opportunity;
 use super::pruning::Pruning;
@@ -48,7 +48,7 @@ pub enum SolutionState {
 }
 
 /// What happens to solutions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum SolutionEvent {
     Created,

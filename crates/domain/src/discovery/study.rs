@@ -57,7 +57,7 @@ pub enum StudyState {
 }
 
 /// What happens to studies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum StudyEvent {
     Created,

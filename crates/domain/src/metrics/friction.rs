@@ -5,7 +5,7 @@ mod question;
 mod words;
 
 use chrono::{DateTime, Utc};
-use strum::{IntoStaticStr, VariantNames};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 pub use question::{Entries, MinUsers, Path, Properties, Question, QuestionError, Step, Window};
 
@@ -69,7 +69,7 @@ pub struct Loss {
 }
 
 /// What happens to frictions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum FrictionEvent {
     Found,

@@ -2,7 +2,7 @@
 //! arguments. The contract calls them outcomes, as it does the roots of trees, which are `discovery::Outcome`.
 
 use chrono::{DateTime, Utc};
-use strum::{IntoStaticStr, VariantNames};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::{MetricDirection, Prediction, Promise, Windows};
 use crate::{Evidence, FullName, Meta, Name, Range, Resource, Verdict};
@@ -48,7 +48,7 @@ pub struct Finding {
 }
 
 /// What happens to outcomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum OutcomeEvent {
     Measured,

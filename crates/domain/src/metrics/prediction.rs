@@ -2,7 +2,7 @@
 //! initiative.
 
 use chrono::{DateTime, Days, NaiveTime, Utc};
-use strum::{Display, IntoStaticStr, VariantNames};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use crate::{
     AnyName, Change, Evidence, Failure, FailureKind, FullName, Meta, Name, Range, Reason, Resource, Violation,
@@ -66,7 +66,7 @@ pub enum PredictionState {
 }
 
 /// What happens to predictions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum PredictionEvent {
     Recorded,

@@ -14,7 +14,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 pub use decide::Declining;
 pub use error::InitiativeError;
 
-use super::{Priority, Product, TargetInterval};
+use super::{FactorKind, Product, TargetInterval};
 use crate::{AnyName, Evidence, FullName, Meta, Name, Range, Resource, Risk, Verdict};
 
 /// A piece of work that is meant to change something for users.
@@ -222,8 +222,23 @@ pub struct RankChange {
     pub time: DateTime<Utc>,
 }
 
+/// What the estimate that counts says of an initiative.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Priority {
+    /// The estimate, which names the initiative.
+    pub estimate: AnyName,
+    /// The RICE score, unless a factor is missing.
+    pub score: Option<Range>,
+    /// How sure the score is, by the likely value.
+    pub confidence: Option<f64>,
+    /// What it costs in person-months, by the likely value.
+    pub effort: Option<f64>,
+    /// The factors to find out.
+    pub missing: Vec<FactorKind>,
+}
+
 /// What happens to initiatives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum InitiativeEvent {
     Created,
@@ -274,6 +289,13 @@ impl Underway {
             Self::Committed(_) => None,
             Self::InProgress(start) => Some(start),
         }
+    }
+}
+
+impl Priority {
+    /// The score by the likely values, unless a factor is missing.
+    pub fn likely(&self) -> Option<f64> {
+        self.score.map(|score| score.likely())
     }
 }
 

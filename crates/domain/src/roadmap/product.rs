@@ -34,7 +34,7 @@ pub enum ProductLifecycle {
 }
 
 /// What happens to products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[expect(missing_docs, reason = "the variants are the verbs of the contract's events")]
 pub enum ProductEvent {
     Created,

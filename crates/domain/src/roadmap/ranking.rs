@@ -6,23 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::score::Plain;
-use super::{Estimate, FactorKind, Initiative, RankChange};
-use crate::{Name, Range};
-
-/// What the estimate that counts says of an initiative.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Priority {
-    /// The estimate.
-    pub estimate: Name<Estimate>,
-    /// The RICE score, unless a factor is missing.
-    pub score: Option<Range>,
-    /// How sure the score is, by the likely value.
-    pub confidence: Option<f64>,
-    /// What it costs in person-months, by the likely value.
-    pub effort: Option<f64>,
-    /// The factors to find out.
-    pub missing: Vec<FactorKind>,
-}
+use super::{Estimate, FactorKind, Initiative, Priority, RankChange};
 
 /// Where something stands in an order.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,17 +27,12 @@ impl Priority {
     pub fn of(estimate: &Estimate) -> Self {
         let likely = |kind| estimate.factor(kind).map(|factor| factor.amount.likely());
         Self {
-            estimate: estimate.meta.name.clone(),
+            estimate: estimate.meta.name.any(),
             score: estimate.score(),
             confidence: likely(FactorKind::Confidence),
             effort: likely(FactorKind::Effort),
             missing: estimate.missing(),
         }
-    }
-
-    /// The score by the likely values, unless a factor is missing.
-    pub fn likely(&self) -> Option<f64> {
-        self.score.map(|score| score.likely())
     }
 }
 

@@ -95,7 +95,7 @@ impl Service<Request<Body>> for Misbehave {
 /// All methods but `Secret` are granted; that one is declared without access.
 fn route(path: &str) -> Route {
     static METHODS: LazyLock<HashMap<String, RpcMethod>> = LazyLock::new(|| {
-        let methods = ["Echo", "Panic", "Sleep", "Broken", "Stream", "StreamPanic"].map(|method| {
+        let methods = ["Echo", "Panic", "Sleep", "Broken", "Single", "Stream", "StreamPanic"].map(|method| {
             let rpc =
                 RpcMethod { service: Misbehave::NAME.to_owned(), method: method.to_owned(), access: Access::Write };
             (format!("/{}/{method}", Misbehave::NAME), rpc)
@@ -123,6 +123,10 @@ async fn serve_with(args: ServerArgs) -> Fixture {
     let mut host = Host::local(Clock::system(), Ids::seeded(1)).unwrap();
     host.drain_timeout = Duration::from_millis(300);
     let server = Server::new(&host, &args, "127.0.0.1:0".parse().unwrap()).service(Misbehave).routed(route);
+    let server = server.unary(Misbehave::NAME, "/test.Misbehave/Single", MESSAGE_BYTES, |request| {
+        let answer = request.into_inner().to_ascii_uppercase();
+        Box::pin(async move { Ok(tonic::Response::new(answer)) })
+    });
     let running = server.start().await.unwrap();
     let channel = Endpoint::from_shared(format!("http://{}", running.address())).unwrap().connect().await.unwrap();
     Fixture { host, running, channel }
@@ -168,6 +172,15 @@ async fn until(what: &str, mut condition: impl FnMut() -> bool) {
         }
     });
     assert!(waited.await.is_ok(), "{what} did not come about");
+}
+
+#[tokio::test]
+async fn a_single_rpc_is_served_beside_those_of_its_service() {
+    let fixture = serve(LimitArgs::default()).await;
+    assert_eq!(fixture.call("Single", text("who")).await.unwrap(), "WHO");
+    assert_eq!(fixture.call("Echo", text("who")).await.unwrap(), "who");
+    let large = fixture.call("Single", text(&"x".repeat(MESSAGE_BYTES))).await.unwrap_err();
+    assert_eq!(reason(&large), (Code::ResourceExhausted, "TOO_LARGE".into()));
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@
 //! another matter: it is written as any write is, told, and done again when a process was killed before it got on.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
@@ -22,6 +21,7 @@ use waymark_request::Call;
 use super::record;
 use crate::draft::{Action, Row, form};
 use crate::resource::{decode, parse};
+use crate::rules::BoxFuture;
 use crate::workspaces::workspace_of;
 use crate::{Error, Store, Table, Write};
 
@@ -46,8 +46,6 @@ enum How {
     /// By a write for each row.
     Write { service: &'static str, work: Work },
 }
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What is done for the row of an id.
 pub type Work = for<'a> fn(&'a mut Write, &'a str) -> BoxFuture<'a, Result<(), Error>>;

@@ -1,11 +1,12 @@
-//! What a [`Table`] and its columns are as statements. Migrations do not come from here, or a declaration that changes
-//! would change the past; `make schema` and the tests compare both.
+//! A [`Table`] among others: what it and its columns are as statements, and its standard methods. Migrations do not come
+//! from here, or a declaration that changes would change the past; `make schema` and the tests compare both.
 //!
 //! In text, as sea-query's types are not these ones and it knows no collation of a column.
 
 use sea_orm::DbBackend;
 
-use crate::{Column, ColumnKind, Table, history};
+use crate::methods::methods;
+use crate::{Column, ColumnKind, Ruled, StandardMethod, Table, history};
 
 /// The declared table of a resource.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +14,7 @@ pub struct Declaration {
     /// The table's name.
     pub table: &'static str,
     columns: fn() -> Vec<Declared>,
+    methods: fn() -> Vec<StandardMethod>,
 }
 
 struct Declared {
@@ -24,8 +26,13 @@ struct Declared {
 
 impl Declaration {
     /// What `T` declares.
-    pub const fn of<T: Table>() -> Self {
-        Self { table: T::TABLE, columns: declared::<T> }
+    pub const fn of<T: Ruled>() -> Self {
+        Self { table: T::TABLE, columns: declared::<T>, methods: methods::<T> }
+    }
+
+    /// The standard methods of its resource.
+    pub fn methods(&self) -> Vec<StandardMethod> {
+        (self.methods)()
     }
 
     /// All columns in order: name and definition.

@@ -4,9 +4,34 @@ use waymark_domain::Change;
 use waymark_domain::discovery::{
     AssumptionTest, AssumptionTestEvent, Opportunity, OpportunityEvent, ParentNode, Solution, SolutionEvent, Tree,
 };
-use waymark_store::{Error, Write};
+use waymark_store::{Error, Rule, Ruled, Rules, Write};
 
-use super::{Opportunities, Outcomes, Solutions};
+use super::{AssumptionTests, Opportunities, Outcomes, Solutions};
+
+impl Ruled for Opportunities {
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Reading(|write, new| Box::pin(place_opportunity(write, new, OpportunityEvent::Created))),
+        undelete: Rule::Reading(|write, back| Box::pin(place_opportunity(write, back, OpportunityEvent::Undeleted))),
+        ..Rules::PLAIN
+    };
+}
+
+impl Ruled for Solutions {
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Reading(|write, new| Box::pin(place_solution(write, new, SolutionEvent::Created))),
+        undelete: Rule::Reading(|write, back| Box::pin(place_solution(write, back, SolutionEvent::Undeleted))),
+        ..Rules::PLAIN
+    };
+}
+
+impl Ruled for AssumptionTests {
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Reading(|write, new| Box::pin(place_test(write, new, AssumptionTestEvent::Created))),
+        update: Rule::Alone(|(old, new)| old.revise(new).map_err(Error::rule)),
+        undelete: Rule::Reading(|write, back| Box::pin(place_test(write, back, AssumptionTestEvent::Undeleted))),
+        ..Rules::PLAIN
+    };
+}
 
 /// Places an opportunity that is new in its tree, hence has nothing below it, with its place looked up.
 pub async fn place_opportunity(

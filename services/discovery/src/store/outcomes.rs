@@ -2,7 +2,7 @@
 
 use waymark_domain::discovery::Outcome;
 use waymark_proto::discovery::v1 as pb;
-use waymark_store::{Column, Columns, Table};
+use waymark_store::{Column, Columns, Ruled, Table};
 
 /// The table of desired outcomes.
 pub struct Outcomes;
@@ -16,3 +16,5 @@ impl Table for Outcomes {
         Column::text("measure", |o: &Outcome| Some(o.binding.measure().to_owned())).indexed(),
     ];
 }
+
+impl Ruled for Outcomes {}

@@ -184,6 +184,44 @@ async fn each_insight_is_assessed_again_when_who_spoke_or_when_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn insights_are_assessed_once_for_all_interviews_of_a_batch() {
+    on_both(async |mut d: Discovery| {
+        d.study("s").await;
+        d.participant("p", None).await;
+        d.participant("q", None).await;
+        for (id, who) in [("i", "p"), ("j", "q")] {
+            d.interview(id, interview_of(who, 3)).await.unwrap();
+        }
+        d.insight("one", vec![cite("i", "invites"), cite("j", "invites")]).await.unwrap();
+        let before = d.events().await.len();
+        let held = |id: &str, days: i64| pb::UpdateInterviewRequest {
+            interview: Some(pb::Interview {
+                name: format!("{PARENT}/interviews/{id}"),
+                conduct_time: Some(days_ago(days)),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let requests = vec![held("i", 8), held("j", 9)];
+        let batch = pb::BatchUpdateInterviewsRequest { parent: PARENT.into(), requests, ..Default::default() };
+        d.research.batch_update_interviews(batch).await.unwrap();
+        let events: Vec<String> = d.events().await.into_iter().skip(before).map(|(_, event)| event).collect();
+        assert_eq!(events, ["InterviewUpdated", "InterviewUpdated", "InsightReassessed"]);
+        let names = ["i", "j"].map(|id| format!("{PARENT}/interviews/{id}")).into();
+        let get = pb::BatchGetInterviewsRequest { parent: PARENT.into(), names };
+        let interviews = d.research.batch_get_interviews(get).await.unwrap().into_inner().interviews;
+        assert!(interviews.iter().all(|interview| !interview.transcript.is_empty()), "shown as Get shows them");
+        let get = pb::BatchGetInsightsRequest { parent: PARENT.into(), names: vec![format!("{PARENT}/insights/one")] };
+        let insight = d.research.batch_get_insights(get.clone()).await.unwrap().into_inner().insights.remove(0);
+        assert_eq!(insight.strength.as_ref().unwrap().newest_time, Some(days_ago(8)));
+        d.clock.advance(Duration::from_hours(365 * 24));
+        let later = d.research.batch_get_insights(get).await.unwrap().into_inner().insights.remove(0);
+        assert!(later.strength.unwrap().score < insight.strength.unwrap().score, "its strength is that of now");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn evidence_is_traced_to_people_in_one_call() {
     on_both(async |mut d: Discovery| {
         d.study("s").await;

@@ -1,20 +1,17 @@
-//! AnalysisService: questions about product events without a stored definition, and frictions.
+//! AnalysisService: questions about product events without a stored definition, and the search for frictions.
 
 use tonic::{Request, Response, Status};
-use waymark_domain::metrics::FrictionEvent;
-use waymark_domain::{Change, WorkspaceId};
+use waymark_domain::WorkspaceId;
 use waymark_proto::check;
 use waymark_proto::convert::metrics::{measure, settings};
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
 use waymark_proto::metrics::v1::analysis_service_server::AnalysisService;
 use waymark_rpc as rpc;
-use waymark_store::{ListQuery, Write};
 
 use super::Api;
 use crate::analysis::{LakeFailure, trend};
 use crate::frictions::find_friction;
-use crate::store::Frictions;
 
 #[tonic::async_trait]
 impl AnalysisService for Api {
@@ -74,35 +71,5 @@ impl AnalysisService for Api {
     async fn find_friction(&self, request: Request<pb::FindFrictionRequest>) -> Result<Response<pb::Friction>, Status> {
         let (call, r) = rpc::open(request)?;
         rpc::written(find_friction(&self.store, &self.lake, &call, r).await)
-    }
-
-    async fn get_friction(&self, request: Request<pb::GetFrictionRequest>) -> Result<Response<pb::Friction>, Status> {
-        rpc::answer(self.store.get::<Frictions>(&request.get_ref().name).await)
-    }
-
-    async fn list_frictions(
-        &self,
-        request: Request<pb::ListFrictionsRequest>,
-    ) -> Result<Response<pb::ListFrictionsResponse>, Status> {
-        let r = request.into_inner();
-        let query = ListQuery {
-            parent: &r.parent,
-            page_size: r.page_size,
-            page_token: &r.page_token,
-            filter: &r.filter,
-            order_by: &r.order_by,
-            show_deleted: r.show_deleted,
-        };
-        let page = rpc::or_status(self.store.list::<Frictions>(query).await)?;
-        Ok(Response::new(pb::ListFrictionsResponse { frictions: page.items, next_page_token: page.next_page_token }))
-    }
-
-    async fn delete_friction(
-        &self,
-        request: Request<pb::DeleteFrictionRequest>,
-    ) -> Result<Response<pb::Friction>, Status> {
-        let (call, r) = rpc::open(request)?;
-        let delete = async |_: &mut Write, friction| Ok(Change::new(friction, FrictionEvent::Deleted));
-        rpc::written(self.store.delete::<Frictions, _>(&call, &r.name, &r.etag, delete).await)
     }
 }

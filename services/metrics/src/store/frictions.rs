@@ -2,7 +2,7 @@
 
 use waymark_domain::metrics::Friction;
 use waymark_proto::metrics::v1 as pb;
-use waymark_store::{Column, Columns, Table};
+use waymark_store::{Column, Columns, Ruled, Table};
 
 /// Marks the table of frictions.
 pub struct Frictions;
@@ -19,3 +19,5 @@ impl Table for Frictions {
         Column::number("lost_share", |friction| friction.answer.lost_share.map(|share| share.likely())),
     ];
 }
+
+impl Ruled for Frictions {}

@@ -1,10 +1,12 @@
-//! The table of metrics, and which of them are watched.
+//! The table of metrics, which of them are watched, and how they are redefined with predictions about them.
 
-use waymark_domain::Name;
-use waymark_domain::metrics::Metric;
+use waymark_domain::metrics::{Metric, Prediction};
+use waymark_domain::{Change, Name};
 use waymark_proto::Choice as _;
 use waymark_proto::metrics::v1 as pb;
-use waymark_store::{Column, Columns, Error, Store, Table};
+use waymark_store::{Column, Columns, Error, Rule, Ruled, Rules, Store, Table, Write};
+
+use super::Predictions;
 
 /// Marks the table of metrics.
 pub struct Metrics;
@@ -22,8 +24,31 @@ impl Table for Metrics {
     ];
 }
 
+impl Ruled for Metrics {
+    const RULES: Rules<Self> = Rules {
+        update: Rule::Reading(|write, (old, new)| Box::pin(redefine(write, old, new))),
+        delete: Rule::Reading(|write, metric| Box::pin(delete(write, metric))),
+        ..Rules::PLAIN
+    };
+}
+
 /// Live metrics of all workspaces that have an alert, in order of workspace and id: the first `limit` of them, or of
 /// those after `after`.
 pub async fn alerted(store: &Store, after: Option<&Name<Metric>>, limit: u32) -> Result<Vec<Name<Metric>>, Error> {
     store.sweep::<Metrics>("alerted = true", after, limit).await
+}
+
+async fn redefine(write: &mut Write, old: Metric, new: Metric) -> Result<Change<Metric>, Error> {
+    let predictions = about(write, &old.meta.name).await?;
+    old.redefine(new, &predictions).map_err(Error::rule)
+}
+
+async fn delete(write: &mut Write, metric: Metric) -> Result<Change<Metric>, Error> {
+    let predictions = about(write, &metric.meta.name).await?;
+    metric.delete(&predictions).map_err(Error::rule)
+}
+
+/// All predictions about a metric.
+async fn about(write: &mut Write, metric: &Name<Metric>) -> Result<Vec<Prediction>, Error> {
+    write.referrers::<Predictions>(&metric.full(), &["metric"]).await
 }

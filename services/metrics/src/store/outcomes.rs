@@ -4,7 +4,7 @@ use waymark_domain::metrics::Outcome;
 use waymark_proto::Choice as _;
 use waymark_proto::common::v1::Verdict;
 use waymark_proto::metrics::v1 as pb;
-use waymark_store::{Column, Columns, Table};
+use waymark_store::{Column, Columns, Ruled, Table};
 
 /// Marks the table of measured outcomes.
 pub struct Outcomes;
@@ -19,3 +19,5 @@ impl Table for Outcomes {
         Column::text("initiative", |outcome| Some(outcome.initiative.to_string())),
     ];
 }
+
+impl Ruled for Outcomes {}

@@ -5,7 +5,7 @@ use waymark_domain::Name;
 use waymark_domain::metrics::Prediction;
 use waymark_proto::Choice as _;
 use waymark_proto::metrics::v1 as pb;
-use waymark_store::{Column, Columns, Error, Store, Table};
+use waymark_store::{Column, Columns, Error, Ruled, Store, Table};
 
 /// Marks the table of predictions.
 pub struct Predictions;
@@ -22,6 +22,8 @@ impl Table for Predictions {
         Column::time("due_time", Prediction::due_time),
     ];
 }
+
+impl Ruled for Predictions {}
 
 /// Predictions of all workspaces whose window is over at the store's time, in order of workspace and id: the first
 /// `limit` of them, or of those after `after`.

@@ -1,15 +1,13 @@
-//! Initiatives: the standard methods, the state methods and dependencies. The roadmap they make is in `roadmap`.
-
-use std::convert::Infallible;
+//! Initiatives: the methods that change their state, and dependencies. The roadmap they make is in `roadmap`.
 
 use tonic::{Request, Response, Status};
-use waymark_domain::roadmap::{Declining, Horizon, Initiative, InitiativeEvent};
-use waymark_domain::{Change, Name, Violations};
+use waymark_domain::roadmap::{Declining, Horizon, Initiative};
+use waymark_domain::{Name, Violations};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapService;
-use waymark_rpc::{self as rpc, batch_rows, parse};
-use waymark_store::{Batch, Error, ListQuery, Write};
+use waymark_rpc::{self as rpc, parse};
+use waymark_store::{Error, Write};
 
 use super::Api;
 use crate::store::Initiatives;
@@ -18,65 +16,6 @@ type Answer = Result<Response<pb::Initiative>, Status>;
 
 #[tonic::async_trait]
 impl RoadmapService for Api {
-    async fn get_initiative(&self, request: Request<pb::GetInitiativeRequest>) -> Answer {
-        rpc::answer(self.store.get::<Initiatives>(&request.get_ref().name).await)
-    }
-
-    async fn list_initiatives(
-        &self,
-        request: Request<pb::ListInitiativesRequest>,
-    ) -> Result<Response<pb::ListInitiativesResponse>, Status> {
-        let pb::ListInitiativesRequest { parent, page_size, page_token, filter, order_by, show_deleted } =
-            request.get_ref();
-        let query =
-            ListQuery { parent, page_size: *page_size, page_token, filter, order_by, show_deleted: *show_deleted };
-        let page = rpc::or_status(self.store.list::<Initiatives>(query).await)?;
-        Ok(Response::new(pb::ListInitiativesResponse {
-            initiatives: page.items,
-            next_page_token: page.next_page_token,
-        }))
-    }
-
-    async fn create_initiative(&self, request: Request<pb::CreateInitiativeRequest>) -> Answer {
-        let (call, r) = rpc::open(request)?;
-        let propose = |initiative: Initiative| Ok::<_, Infallible>(initiative.propose());
-        let (parent, id) = (&r.parent, &r.initiative_id);
-        rpc::written(self.store.create_blind::<Initiatives, _>(&call, parent, id, r.initiative, propose).await)
-    }
-
-    async fn batch_create_initiatives(
-        &self,
-        request: Request<pb::BatchCreateInitiativesRequest>,
-    ) -> Result<Response<pb::BatchCreateInitiativesResponse>, Status> {
-        let (call, r) = rpc::open(request)?;
-        let row = |row: pb::CreateInitiativeRequest| (row.parent, (row.initiative_id, row.initiative));
-        let rows = rpc::or_status(batch_rows(&r.parent, r.requests, row))?;
-        let reply =
-            |batch: Batch<_>| pb::BatchCreateInitiativesResponse { initiatives: batch.items, failures: batch.failures };
-        let propose = async |_: &mut Write, initiative: Initiative| Ok(initiative.propose());
-        let created =
-            self.store.batch_create::<Initiatives, _, _>(&call, &r.parent, rows, r.partial, propose, reply).await;
-        rpc::written(created)
-    }
-
-    async fn update_initiative(&self, request: Request<pb::UpdateInitiativeRequest>) -> Answer {
-        let (call, r) = rpc::open(request)?;
-        let revise = async |_: &mut Write, old: Initiative, new: Initiative| new.revise(&old).map_err(Error::rule);
-        rpc::written(self.store.update::<Initiatives, _>(&call, r.initiative, r.update_mask, revise).await)
-    }
-
-    async fn delete_initiative(&self, request: Request<pb::DeleteInitiativeRequest>) -> Answer {
-        let (call, r) = rpc::open(request)?;
-        let delete = async |_: &mut Write, initiative| Ok(Change::new(initiative, InitiativeEvent::Deleted));
-        rpc::written(self.store.delete::<Initiatives, _>(&call, &r.name, &r.etag, delete).await)
-    }
-
-    async fn undelete_initiative(&self, request: Request<pb::UndeleteInitiativeRequest>) -> Answer {
-        let (call, r) = rpc::open(request)?;
-        let undelete = async |_: &mut Write, initiative| Ok(Change::new(initiative, InitiativeEvent::Undeleted));
-        rpc::written(self.store.undelete::<Initiatives, _>(&call, &r.name, &r.etag, undelete).await)
-    }
-
     async fn schedule_initiative(&self, request: Request<pb::ScheduleInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
         let mut violations = Violations::new();

@@ -1,10 +1,13 @@
 //! The table of estimates, and the announcement of what they do to the ranking of initiatives.
 
-use waymark_domain::Name;
+use std::collections::BTreeMap;
+use std::future::ready;
+
 use waymark_domain::roadmap::ranking::{current, moved};
-use waymark_domain::roadmap::{Estimate, Initiative, Place, Priority, Rank};
+use waymark_domain::roadmap::{Estimate, EstimateEvent, Initiative, Place, Priority, Rank};
+use waymark_domain::{Change, Name};
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Column, Columns, Error, Table, Write};
+use waymark_store::{Column, Columns, Error, Rule, Ruled, Rules, Step, Table, Write};
 
 use super::Initiatives;
 use super::initiatives::RANK;
@@ -22,9 +25,46 @@ impl Table for Estimates {
     ];
 }
 
+impl Ruled for Estimates {
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Reading(|write, new| Box::pin(ready(Ok(sign(write, new, EstimateEvent::Created))))),
+        update: Rule::Reading(|write, (_, new)| Box::pin(ready(Ok(sign(write, new, EstimateEvent::Updated))))),
+        after: Some(|write, taken| Box::pin(prioritize_all(write, taken))),
+        ..Rules::PLAIN
+    };
+}
+
+/// An estimate, signed by its caller.
+fn sign(write: &Write, estimate: Estimate, event: EstimateEvent) -> Change<Estimate> {
+    Change::new(estimate.signed(write.actor(), write.now()), event)
+}
+
+/// Why an initiative moves when this is done to its estimate.
+fn reason(step: &Step<Estimate>) -> String {
+    match step {
+        Step::Created(new) => format!("new estimate {}", new.meta.name.id()),
+        Step::Updated { old, new } => {
+            let differences = new.differences(old);
+            if differences.is_empty() { "estimate confirmed".to_owned() } else { differences.join(", ") }
+        }
+        Step::Deleted(_) => "estimate deleted".to_owned(),
+        Step::Undeleted(_) => "estimate undeleted".to_owned(),
+    }
+}
+
+/// Gives each initiative whose estimates were written what they say now.
+async fn prioritize_all(write: &mut Write, taken: &[Step<Estimate>]) -> Result<(), Error> {
+    // Of several for one initiative the last says why.
+    let last: BTreeMap<_, _> = taken.iter().map(|step| (&step.state().initiative, step)).collect();
+    for step in last.into_values() {
+        prioritize(write, step.state(), &reason(step)).await?;
+    }
+    Ok(())
+}
+
 /// Gives the initiative of an estimate that was written what its estimates say now, and announces where that moved it.
 /// `why` says what changed. Initiatives that only make room are not announced: their own estimate says the same as before.
-pub async fn prioritize(write: &mut Write, estimate: &Estimate, why: &str) -> Result<(), Error> {
+async fn prioritize(write: &mut Write, estimate: &Estimate, why: &str) -> Result<(), Error> {
     let Some(initiative) = write.find::<Initiatives>(&estimate.initiative).await? else { return Ok(()) };
     let estimates = write.all_where::<Estimates>("initiative", &estimate.initiative.to_string(), u32::MAX).await?;
     let priority = current(&estimates).map(Priority::of);

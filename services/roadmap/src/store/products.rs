@@ -3,7 +3,7 @@
 use waymark_domain::roadmap::Product;
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Column, Columns, Table};
+use waymark_store::{Column, Columns, Ruled, Table};
 
 /// Products.
 pub struct Products;
@@ -15,3 +15,5 @@ impl Table for Products {
     const COLUMNS: Columns<Product> =
         &[Column::choice("lifecycle", pb::ProductLifecycle::NAMES, |p| Some(p.lifecycle.into()))];
 }
+
+impl Ruled for Products {}

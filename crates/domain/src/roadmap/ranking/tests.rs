@@ -6,7 +6,7 @@ use chrono::{TimeDelta, TimeZone};
 use proptest::prelude::*;
 
 use super::*;
-use crate::Meta;
+use crate::{Meta, Name};
 use crate::roadmap::initiative::tests::initiative;
 use crate::roadmap::{Amount, Basis, Factor, FactorSource, ReachPeriod};
 
@@ -125,7 +125,7 @@ fn the_estimate_updated_last_counts_and_reach_is_per_quarter() {
     let new = Estimate { reach_period: ReachPeriod::Month, ..estimate("a", "a", 2, [100.0, 1.0, 1.0, 1.0]) };
     let priority = prioritized("a", &[new, old]).priority.unwrap();
     assert!((priority.likely().unwrap() - 300.0).abs() < 1e-9);
-    assert_eq!(priority.estimate.id().as_str(), "a");
+    assert_eq!(priority.estimate.id.as_str(), "a");
 }
 
 #[test]

@@ -242,14 +242,15 @@ impl TryFrom<pb::Priority> for Priority {
     fn try_from(message: pb::Priority) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let pb::Priority { estimate, score, confidence, effort, missing } = message;
-        let estimate = violations.check("estimate", estimate.parse());
+        let estimate = violations.check("estimate", estimate.parse::<Name<Estimate>>());
         let score = score.and_then(|score| range(&mut violations, "score", Some(score)));
         let missing: Vec<FactorKind> =
             missing.iter().filter_map(|kind| violations.check("missing", kind.parse())).collect();
         if missing.is_empty() != score.is_some() {
             violations.add("missing", "must name what keeps it from having a score");
         }
-        whole(violations, estimate.map(|estimate| Self { estimate, score, confidence, effort, missing }))
+        let priority = estimate.map(|estimate| Self { estimate: estimate.any(), score, confidence, effort, missing });
+        whole(violations, priority)
     }
 }
 

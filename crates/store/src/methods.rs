@@ -1,0 +1,209 @@
+//! The standard methods that the contract has for a table, each from the bytes of a request to those of its answer. How
+//! the bytes come and go is not this crate's affair.
+
+use std::marker::PhantomData;
+
+use prost::Message;
+use prost::bytes::Bytes;
+use waymark_domain::Violations;
+use waymark_proto::standard::{
+    Answer, Batch, Create, List, Named, Names, Order, Page, Question, Rows, Rpc, Update, Visitor,
+};
+use waymark_proto::{ResourceMessage as _, check};
+use waymark_request::{Call, Origin, Written};
+
+use crate::rules::BoxFuture;
+use crate::{Error, ListQuery, Ruled, Store, Write};
+
+/// A standard method of a resource.
+pub struct StandardMethod {
+    /// Its name.
+    pub rpc: Rpc,
+    /// Bytes of its request at most, where they are more than usual.
+    pub request_bytes: Option<usize>,
+    serve: fn(Store, Asked) -> Served,
+}
+
+/// A request as it came.
+pub struct Asked {
+    /// From whom.
+    pub origin: Origin,
+    /// Its message, encoded.
+    pub message: Bytes,
+}
+
+type Served = BoxFuture<'static, Result<Written<Vec<u8>>, Error>>;
+
+impl StandardMethod {
+    /// Answers a request; what reads makes no revision.
+    pub fn serve(&self, store: &Store, asked: Asked) -> Served {
+        (self.serve)(store.clone(), asked)
+    }
+}
+
+/// The standard methods of a table.
+pub(crate) fn methods<T: Ruled>() -> Vec<StandardMethod> {
+    let mut methods = Methods::<T> { found: Vec::new(), table: PhantomData };
+    T::Message::methods(&mut methods);
+    methods.found
+}
+
+struct Methods<T> {
+    found: Vec<StandardMethod>,
+    table: PhantomData<T>,
+}
+
+impl<T: Ruled> Methods<T> {
+    fn add(&mut self, rpc: Rpc, serve: fn(Store, Asked) -> Served) {
+        self.found.push(StandardMethod { rpc, request_bytes: T::REQUEST_BYTES, serve });
+    }
+}
+
+impl<T: Ruled> Visitor<T::Message> for Methods<T> {
+    fn get<Q: Question + Into<Named>>(&mut self, rpc: Rpc) {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let mut found = store.get::<T>(&asked.read::<Q, Named>()?.name).await?;
+                (T::RULES.shown)(&mut found, store.now());
+                Ok(read(&found))
+            })
+        });
+    }
+
+    fn list<Q: Question + Into<List>, A: Answer + From<Page<T::Message>>>(&mut self, rpc: Rpc) {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let List { parent, page_size, page_token, filter, order_by, show_deleted } =
+                    &asked.read::<Q, List>()?;
+                let (page_size, show_deleted) = (*page_size, *show_deleted);
+                let query = ListQuery { parent, page_size, page_token, filter, order_by, show_deleted };
+                let mut page = store.list::<T>(query).await?;
+                for item in &mut page.items {
+                    (T::RULES.shown)(item, store.now());
+                    (T::RULES.listed)(item);
+                }
+                Ok(read(&A::from(page)))
+            })
+        });
+    }
+
+    fn batch_get<Q: Question + Into<Names>, A: Answer + From<Vec<T::Message>>>(&mut self, rpc: Rpc) {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let Names { parent, names } = asked.read::<Q, Names>()?;
+                let mut found = store.batch_get::<T>(&parent, &names).await?;
+                for item in &mut found {
+                    (T::RULES.shown)(item, store.now());
+                }
+                Ok(read(&A::from(found)))
+            })
+        });
+    }
+
+    fn create<Q: Order + Into<Create<T::Message>>>(&mut self, rpc: Rpc) {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let (call, create) = asked.open::<Q, Create<_>>()?;
+                Ok(written(&store.create::<T>(&call, create).await?))
+            })
+        });
+    }
+
+    fn batch_create<Q, A>(&mut self, rpc: Rpc)
+    where
+        Q: Order + Into<Rows<Create<T::Message>>>,
+        A: Answer + From<Batch<T::Message>>,
+    {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let (call, rows) = asked.open::<Q, Rows<_>>()?;
+                Ok(written(&store.batch_create_by_rule::<T, A>(&call, rows).await?))
+            })
+        });
+    }
+
+    fn update<Q: Order + Into<Update<T::Message>>>(&mut self, rpc: Rpc) {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let (call, Update { resource, update_mask }) = asked.open::<Q, Update<_>>()?;
+                let revise = async |write: &mut Write, old, new| T::RULES.update.decide(write, (old, new)).await;
+                Ok(written(&store.update::<T, _>(&call, resource, update_mask, revise).await?))
+            })
+        });
+    }
+
+    fn batch_update<Q, A>(&mut self, rpc: Rpc)
+    where
+        Q: Order + Into<Rows<Update<T::Message>>>,
+        A: Answer + From<Batch<T::Message>>,
+    {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let (call, rows) = asked.open::<Q, Rows<_>>()?;
+                Ok(written(&store.batch_update::<T, A>(&call, rows).await?))
+            })
+        });
+    }
+
+    fn delete<Q: Order + Into<Named>>(&mut self, rpc: Rpc) {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let (call, Named { name, etag }) = asked.open::<Q, Named>()?;
+                let delete = async |write: &mut Write, old| T::RULES.delete.decide(write, old).await;
+                Ok(written(&store.delete::<T, _>(&call, &name, &etag, delete).await?))
+            })
+        });
+    }
+
+    fn batch_delete<Q, A>(&mut self, rpc: Rpc)
+    where
+        Q: Order + Into<Rows<Named>>,
+        A: Answer + From<Batch<T::Message>>,
+    {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let (call, rows) = asked.open::<Q, Rows<_>>()?;
+                Ok(written(&store.batch_delete::<T, A>(&call, rows).await?))
+            })
+        });
+    }
+
+    fn undelete<Q: Order + Into<Named>>(&mut self, rpc: Rpc) {
+        self.add(rpc, |store, asked| {
+            Box::pin(async move {
+                let (call, Named { name, etag }) = asked.open::<Q, Named>()?;
+                let back = async |write: &mut Write, old| T::RULES.undelete.decide(write, old).await;
+                Ok(written(&store.undelete::<T, _>(&call, &name, &etag, back).await?))
+            })
+        });
+    }
+}
+
+impl Asked {
+    /// What a request that reads asks.
+    fn read<Q: Question + Into<A>, A>(self) -> Result<A, Error> {
+        let question = decode::<Q>(self.message)?;
+        check(&question).into_result()?;
+        Ok(question.into())
+    }
+
+    /// What a request that writes asks, and the call it makes.
+    fn open<Q: Order + Into<A>, A>(self) -> Result<(Call, A), Error> {
+        let order = decode::<Q>(self.message)?;
+        let call = Call::open(self.origin, &order).map_err(Error::rule)?;
+        Ok((call, order.into()))
+    }
+}
+
+fn decode<Q: Question>(message: Bytes) -> Result<Q, Error> {
+    let malformed = |e| Violations::one("message", format!("is not a valid message of this method: {e}"));
+    Ok(Q::decode(message).map_err(malformed)?)
+}
+
+fn read(message: &impl Message) -> Written<Vec<u8>> {
+    Written { message: message.encode_to_vec(), revision: None }
+}
+
+fn written<M: Message>(written: &Written<M>) -> Written<Vec<u8>> {
+    Written { message: written.message.encode_to_vec(), revision: written.revision }
+}

@@ -1,0 +1,25 @@
+//! What is asked of estimates as a whole: the order they make, and a score that is not kept.
+
+use tonic::{Request, Response, Status};
+use waymark_proto::roadmap::v1 as pb;
+use waymark_proto::roadmap::v1::prioritization_service_server::PrioritizationService;
+use waymark_rpc as rpc;
+
+use super::Api;
+
+#[tonic::async_trait]
+impl PrioritizationService for Api {
+    async fn rank_initiatives(
+        &self,
+        request: Request<pb::RankInitiativesRequest>,
+    ) -> Result<Response<pb::RankInitiativesResponse>, Status> {
+        rpc::answer(self.rank(request.into_inner()).await)
+    }
+
+    async fn evaluate_score(
+        &self,
+        request: Request<pb::EvaluateScoreRequest>,
+    ) -> Result<Response<pb::EvaluateScoreResponse>, Status> {
+        rpc::answer(super::ranking::evaluate(request.into_inner()))
+    }
+}
