@@ -107,6 +107,14 @@ impl Row {
         }
     }
 
+    /// Whether a statement that writes this row can write the other one, too.
+    pub(crate) fn takes(&self, other: &Self) -> bool {
+        let columns = |row: &Self| row.cells.iter().map(|(column, _)| *column).collect::<Vec<_>>();
+        !matches!(self.action, Action::Replace(_))
+            && (self.action, self.table, &self.workspace) == (other.action, other.table, &other.workspace)
+            && columns(self) == columns(other)
+    }
+
     /// Whether what is written is known to be one row.
     pub(crate) fn is_counted(&self) -> bool {
         matches!(self.action, Action::Insert | Action::Replace(_))

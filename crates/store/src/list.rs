@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, NullOrdering, Order as Direction, Query};
+use sea_orm::sea_query::{
+    Condition, Expr, ExprTrait as _, Func, NullOrdering, Order as Direction, Query, SelectStatement,
+};
 use sea_orm::{DbBackend, QueryResult, Value};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
@@ -18,6 +20,9 @@ use crate::{ColumnKind, Error, Store, Table};
 /// Bytes of JSON on a page, about: the first row beyond is still on it. Clients of gRPC take messages of 4 MiB unless
 /// told otherwise.
 pub(crate) const PAGE_BYTES: i64 = 2 << 20;
+
+/// Rows that are sorted for a page at most, where no index has them in order.
+const SORTED: u64 = 10_000;
 
 /// What a List request asks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,15 +59,18 @@ impl Store {
         let set = always_set::<T>();
         let keys = || (0..order.len()).map(|i| format!("key{i}"));
         let mut select = Query::select();
-        select.column("id").expr_as(json_text("body"), "body").from(T::TABLE);
-        for ((name, ..), key) in order.iter().zip(keys()) {
-            select.expr_as(Expr::col(*name), key);
-        }
-        select.and_where(Expr::col("workspace").eq(workspace.id()));
+        select.from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
         if !query.show_deleted {
             select.and_where(Expr::col("delete_time").is_null());
         }
         select.and_where(condition(self.backend(), &filter, &columns)?);
+        if !is_kept::<T>(&order) {
+            self.must_be_sortable::<T>(select.clone()).await?;
+        }
+        select.column("id").expr_as(json_text("body"), "body");
+        for ((name, ..), key) in order.iter().zip(keys()) {
+            select.expr_as(Expr::col(*name), key);
+        }
         if let Some(token) = &token {
             select.cond_where(after(&order, &token.key, &set)?);
         }
@@ -91,6 +99,27 @@ impl Store {
 }
 
 impl Store {
+    /// Refuses to sort more rows for a page than a page may take time for.
+    async fn must_be_sortable<T: Table>(&self, mut selected: SelectStatement) -> Result<(), Error> {
+        selected.column("id").limit(SORTED + 1);
+        let counted = Query::select().expr(Expr::col("id").count()).from_subquery(selected, "selected").take();
+        let count: i64 = match self.query_one(&counted).await? {
+            Some(row) => row.try_get_by_index(0)?,
+            None => 0,
+        };
+        if count.unsigned_abs() <= SORTED {
+            return Ok(());
+        }
+        let kept = T::COLUMNS.iter().filter(|column| column.is_kept() && column.listed).map(|column| column.name);
+        let kept: Vec<_> = ["id"].into_iter().chain(kept).collect();
+        Err(OrderError(format!(
+            "the filter selects more than {SORTED} {}, which are not sorted for a page; narrow it, or order by one of {}",
+            T::Message::COLLECTION,
+            kept.join(", ")
+        ))
+        .into())
+    }
+
     /// Ids of the live resources that a filter selects, with their values of a text column, in no order. Refused when it
     /// selects more than `most`.
     pub async fn values<T: Table>(
@@ -140,6 +169,16 @@ fn direction(column: String, (name, _, descending): &Ordered, always_set: &[&str
 }
 
 type Ordered = (&'static str, ColumnKind, bool);
+
+/// Whether an index has rows in this order, so that a page is read without looking at others.
+fn is_kept<T: Table>(order: &[Ordered]) -> bool {
+    let by_id = |(name, _, descending): &Ordered| *name == "id" && !descending;
+    match order {
+        [("id", ..)] => true,
+        [(name, _, false), last] => by_id(last) && T::COLUMNS.iter().any(|c| c.name == *name && c.is_kept()),
+        _ => false,
+    }
+}
 
 /// The columns to order by, made total by the id.
 fn ordered(orders: Vec<Order>, columns: &[(&'static str, ColumnKind)]) -> Result<Vec<Ordered>, OrderError> {

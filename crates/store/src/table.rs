@@ -134,6 +134,11 @@ impl<R> Column<R> {
         self
     }
 
+    /// Whether lists in its order are read from its index.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.index == Some(&[]) && self.always_set
+    }
+
     /// What its tally is called, of a table.
     pub(crate) fn tally_name(&self, table: &str) -> String {
         format!("{table}.{}", self.name)

@@ -14,6 +14,7 @@ use waymark_domain::{Change, Name, WorkspaceId};
 use waymark_proto::{ResourceMessage, Standard};
 use waymark_request::{Call, Written};
 
+use crate::draft::sql::Group;
 use crate::draft::{Draft, Row, form, sql};
 use crate::statement::json_text;
 use crate::turn::Turn;
@@ -109,7 +110,9 @@ impl Store {
         if let Some(request_id) = call.request_id {
             draft.remember(request_id, &message);
         }
-        let statement = form::blind(&draft.workspace, draft.now, &mut draft.rows)?;
+        // Each row by itself: values of several do not come from the bump.
+        let mut groups: Vec<_> = std::mem::take(&mut draft.rows).into_iter().map(|row| vec![row]).collect();
+        let statement = form::blind(&draft.workspace, draft.now, &mut groups)?;
         fail::fail_point!("store-before-commit", |_| std::process::abort());
         // The driver answers when the server is ready for the next statement, which is after this one's commit.
         let sent = timeout(self.patience, self.query_one_on_writer(statement)).await;
@@ -118,7 +121,7 @@ impl Store {
             Ok(Ok(Some(row))) => row.try_get_by_index(0)?,
             // The workspace's time is ahead.
             Ok(Ok(None)) => return Ok(None),
-            Ok(Err(Error::Database(error))) => return Err(conflict(&draft.rows, error)),
+            Ok(Err(Error::Database(error))) => return Err(conflict(&groups, error)),
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(Error::Unconfirmed(None)),
         };
@@ -203,30 +206,28 @@ impl Write {
     /// Sends what was put. On PostgreSQL all of it is one statement, hence one round trip; on SQLite there is no trip
     /// to save.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
-        let mut rows = std::mem::take(&mut self.draft.rows);
-        for part in sql::parts(&rows) {
-            let part = &mut rows[part];
-            let written = match self.send(part).await {
-                Err(Error::Database(error)) => return Err(conflict(part, error)),
+        for mut part in sql::parts(std::mem::take(&mut self.draft.rows)) {
+            let written = match self.send(&mut part).await {
+                Err(Error::Database(error)) => return Err(conflict(&part, error)),
                 other => other?,
             };
-            if written != part.iter().filter(|row| row.is_counted()).count() as u64 {
+            if written != part.iter().flatten().filter(|row| row.is_counted()).count() as u64 {
                 return Err(Error::bug("a row that was loaded under the lock was changed by somebody who has it not"));
             }
         }
         Ok(())
     }
 
-    async fn send(&mut self, rows: &mut [Row]) -> Result<u64, Error> {
+    async fn send(&mut self, groups: &mut [Group]) -> Result<u64, Error> {
         if self.backend == DbBackend::Postgres {
-            let row = self.turn.one(form::together(rows, self.revision)?).await?;
+            let row = self.turn.one(form::together(groups, self.revision)?).await?;
             let written: i64 = row.ok_or_else(|| Error::bug("a count answered nothing"))?.try_get_by_index(0)?;
             return Ok(written.unsigned_abs());
         }
         let mut written = 0;
-        for row in rows {
-            let counted = row.is_counted();
-            let done = self.turn.execute(form::sent(self.backend, row, self.revision)?).await?;
+        for group in groups {
+            let counted = group.iter().any(Row::is_counted);
+            let done = self.turn.execute(form::sent(self.backend, group, self.revision)?).await?;
             written += if counted { done } else { 0 };
         }
         Ok(written)
@@ -382,13 +383,13 @@ fn repeat<R: Message + Default>(call: &Call, answer: &[u8]) -> Result<Written<R>
 }
 
 /// Which name or request id was taken, from the constraint that the database names.
-fn conflict(rows: &[Row], error: DbErr) -> Error {
+fn conflict(groups: &[Group], error: DbErr) -> Error {
     let Some(SqlErr::UniqueConstraintViolation(constraint)) = error.sql_err() else { return error.into() };
     // PostgreSQL names `<table>_pkey`, SQLite `<table>.<column>`.
     let broken = |row: &&Row| {
         constraint.contains(&format!("\"{}_pkey\"", row.table)) || constraint.contains(&format!(" {}.", row.table))
     };
-    match rows.iter().find(broken) {
+    match groups.iter().flatten().find(broken) {
         Some(Row { table: "requests", id, .. }) => Uuid::parse_str(id).map_or(error.into(), Error::RequestIdReused),
         Some(Row { workspace, collection, id, .. }) => {
             Error::Exists(format!("workspaces/{workspace}/{collection}/{id}"))

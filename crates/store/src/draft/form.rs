@@ -12,12 +12,12 @@ use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 
-use super::sql::{self, Revision};
+use super::sql::{self, Group, Revision};
 use super::{Action, Cell, Row};
 use crate::Error;
 
-/// The words that say all of a form.
-type Form = Vec<&'static str>;
+/// The words that say all of a form, and how many rows its groups have.
+type Form = (Vec<&'static str>, Vec<usize>);
 
 /// Texts kept at most. There is one for each mix of tables that a write puts; should batches make very many mixes, it
 /// begins anew.
@@ -37,34 +37,34 @@ pub(crate) fn bump(
         values.extend([workspace.id().into(), request_id.to_string().into()]);
     }
     let what = if request_id.is_some() { "bump and answer" } else { "bump" };
-    let build = |_: &[Row]| Ok(backend.build(&sql::bump(workspace, now, request_id)));
+    let build = |_: &[Group]| Ok(backend.build(&sql::bump(workspace, now, request_id)));
     statement(backend, what, values, &mut [], Revision::Bumped, build)
 }
 
 /// The statement of [`sql::blind`]. Takes the values out of the rows.
-pub(crate) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, rows: &mut [Row]) -> Result<Statement, Error> {
+pub(crate) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, groups: &mut [Group]) -> Result<Statement, Error> {
     let backend = DbBackend::Postgres;
-    let build = |rows: &[Row]| Ok(backend.build(&sql::blind(workspace, now, rows)?));
-    statement(backend, "blind", bumping(workspace, now), rows, Revision::Bumped, build)
+    let build = |groups: &[Group]| Ok(backend.build(&sql::blind(workspace, now, groups)?));
+    statement(backend, "blind", bumping(workspace, now), groups, Revision::Bumped, build)
 }
 
 /// The statement of [`sql::together`]. Takes the values out of the rows.
-pub(crate) fn together(rows: &mut [Row], revision: i64) -> Result<Statement, Error> {
+pub(crate) fn together(groups: &mut [Group], revision: i64) -> Result<Statement, Error> {
     let backend = DbBackend::Postgres;
-    let build = |rows: &[Row]| Ok(backend.build(&sql::together(rows, revision)?));
-    statement(backend, "together", Vec::new(), rows, Revision::Known(revision), build)
+    let build = |groups: &[Group]| Ok(backend.build(&sql::together(groups, revision)?));
+    statement(backend, "together", Vec::new(), groups, Revision::Known(revision), build)
 }
 
-/// The statement of [`sql::sent`]. Takes the values out of the row.
-pub(crate) fn sent(backend: DbBackend, row: &mut Row, revision: i64) -> Result<Statement, Error> {
+/// The statement of [`sql::sent`]. Takes the values out of the rows.
+pub(crate) fn sent(backend: DbBackend, group: &mut Group, revision: i64) -> Result<Statement, Error> {
     let revision = Revision::Known(revision);
-    let build = |rows: &[Row]| match rows.first().map(|row| sql::sent(row, backend, revision)).transpose()? {
+    let build = |groups: &[Group]| match groups.first().map(|g| sql::sent(g, backend, revision)).transpose()? {
         Some(SubQueryStatement::InsertStatement(insert)) => Ok(backend.build(&insert)),
         Some(SubQueryStatement::UpdateStatement(update)) => Ok(backend.build(&update)),
         Some(SubQueryStatement::DeleteStatement(delete)) => Ok(backend.build(&delete)),
         _ => Err(Error::bug("a row is neither inserted, updated nor deleted")),
     };
-    statement(backend, "sent", Vec::new(), std::slice::from_mut(row), revision, build)
+    statement(backend, "sent", Vec::new(), std::slice::from_mut(group), revision, build)
 }
 
 /// The statement that does `what` with the rows, whose values are bound after those given.
@@ -72,16 +72,16 @@ fn statement(
     backend: DbBackend,
     what: &'static str,
     mut values: Vec<Value>,
-    rows: &mut [Row],
+    groups: &mut [Group],
     revision: Revision,
-    build: impl FnOnce(&[Row]) -> Result<Statement, Error>,
+    build: impl FnOnce(&[Group]) -> Result<Statement, Error>,
 ) -> Result<Statement, Error> {
-    let form = form(backend, what, rows);
+    let form = form(backend, what, groups);
     let known = texts().get(&form).cloned();
     let (text, built) = if let Some(text) = known {
         (text, None)
     } else {
-        let built = build(rows)?;
+        let built = build(groups)?;
         let text: Arc<str> = built.sql.into();
         let mut texts = texts();
         if texts.len() >= KEPT {
@@ -90,7 +90,7 @@ fn statement(
         texts.insert(form, Arc::clone(&text));
         (text, built.values)
     };
-    for row in rows {
+    for row in groups.iter_mut().flatten() {
         bind(row, revision, &mut values);
     }
     debug_assert!(
@@ -105,13 +105,13 @@ fn texts() -> MutexGuard<'static, HashMap<Form, Arc<str>>> {
     TEXTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn form(backend: DbBackend, what: &'static str, rows: &[Row]) -> Form {
-    let mut form = vec![if backend == DbBackend::Postgres { "PostgreSQL" } else { "SQLite" }, what];
-    for row in rows {
-        form.extend([verb(row.action), row.table]);
-        form.extend(row.cells.iter().map(|(column, _)| *column));
+fn form(backend: DbBackend, what: &'static str, groups: &[Group]) -> Form {
+    let mut words = vec![if backend == DbBackend::Postgres { "PostgreSQL" } else { "SQLite" }, what];
+    for row in groups.iter().filter_map(|group| group.first()) {
+        words.extend([verb(row.action), row.table]);
+        words.extend(row.cells.iter().map(|(column, _)| *column));
     }
-    form
+    (words, groups.iter().map(Vec::len).collect())
 }
 
 fn verb(action: Action) -> &'static str {

@@ -2,7 +2,6 @@
 //! and the commit are one statement. Its statements are sent as `form` keeps them.
 
 use std::collections::HashSet;
-use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbBackend;
@@ -20,7 +19,10 @@ use crate::statement::{columns, json_value};
 use super::{Action, Cell, Row};
 
 /// Rows sent in one statement at most; databases limit the values of one.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 256;
+
+/// Rows that one statement writes: alike in table, columns and what is done with them.
+pub(crate) type Group = Vec<Row>;
 
 /// Where the revision comes from.
 #[derive(Clone, Copy)]
@@ -68,81 +70,117 @@ fn bumped() -> OnConflict {
 
 /// All of a blind write. It answers the revision, or nothing when the workspace's time is ahead of the draft's: then it
 /// has changed nothing.
-pub(super) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, rows: &[Row]) -> Result<WithQuery, Error> {
+pub(super) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, groups: &[Group]) -> Result<WithQuery, Error> {
     let mut conflict = bumped();
     conflict.action_and_where(Expr::col(("workspaces", "last_time")).lte(Expr::col(("excluded", "last_time"))));
     let mut bump = bumping(workspace, now, conflict);
     bump.returning_col("revision");
     let mut with = WithClause::new();
     with.cte(table("bump".to_owned(), bump.into()));
-    for (i, row) in rows.iter().enumerate() {
-        with.cte(table(format!("row{i}"), sent(row, DbBackend::Postgres, Revision::Bumped)?));
+    for (i, group) in groups.iter().enumerate() {
+        with.cte(table(format!("group{i}"), sent(group, DbBackend::Postgres, Revision::Bumped)?));
     }
     Ok(with.query(Query::select().column("revision").from("bump").take()))
 }
 
-/// How rows are parted that are sent under the lock, so that each part fits into one statement: no row twice in one.
-pub(crate) fn parts(rows: &[Row]) -> Vec<Range<usize>> {
-    let (mut parts, mut begin, mut seen) = (Vec::new(), 0, HashSet::new());
-    for (i, row) in rows.iter().enumerate() {
-        if !seen.insert((row.table, row.id.as_str())) || i - begin == TOGETHER {
-            parts.push(begin..i);
-            begin = i;
-            seen = HashSet::from([(row.table, row.id.as_str())]);
+/// Rows that are sent under the lock, in parts that each fit into one statement, no row twice in one, and what is alike
+/// in a part together.
+pub(crate) fn parts(rows: Vec<Row>) -> Vec<Vec<Group>> {
+    let (mut parts, mut part, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    for row in rows {
+        if seen.len() == TOGETHER || !seen.insert((row.table, row.id.clone())) {
+            parts.push(grouped(std::mem::take(&mut part)));
+            seen = HashSet::from([(row.table, row.id.clone())]);
         }
+        part.push(row);
     }
-    if begin < rows.len() {
-        parts.push(begin..rows.len());
+    if !part.is_empty() {
+        parts.push(grouped(part));
     }
     parts
 }
 
+fn grouped(rows: Vec<Row>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for row in rows {
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| first.takes(&row))) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    groups.into_iter().map(joined).collect()
+}
+
+/// One row for all of a group of links, which are values of one statement in any case.
+fn joined(group: Group) -> Group {
+    let is_links = |row: &Row| matches!(row.action, Action::Link | Action::Unlink);
+    let mut rows = group.into_iter();
+    let Some(mut first) = rows.next() else { return Vec::new() };
+    if !is_links(&first) {
+        return std::iter::once(first).chain(rows).collect();
+    }
+    for row in rows {
+        for ((_, all), (_, more)) in first.cells.iter_mut().zip(row.cells) {
+            if let (Cell::Json(all), Cell::Json(more)) = (all, more) {
+                all.truncate(all.len() - 1);
+                all.push(',');
+                all.push_str(more.get(1..).unwrap_or_default());
+            }
+        }
+    }
+    vec![first]
+}
+
 /// Rows as one statement, which answers how many were written: on PostgreSQL, where it saves round trips.
-pub(super) fn together(rows: &[Row], revision: i64) -> Result<WithQuery, Error> {
+pub(super) fn together(groups: &[Group], revision: i64) -> Result<WithQuery, Error> {
     let mut with = WithClause::new();
-    let mut counts = Vec::with_capacity(rows.len());
-    for (i, row) in rows.iter().enumerate() {
-        let name = format!("row{i}");
-        if !row.is_counted() {
-            with.cte(table(name, sent(row, DbBackend::Postgres, Revision::Known(revision))?));
+    let mut counts = Vec::with_capacity(groups.len());
+    for (i, group) in groups.iter().enumerate() {
+        let name = format!("group{i}");
+        let statement = sent(group, DbBackend::Postgres, Revision::Known(revision))?;
+        if !group.iter().any(Row::is_counted) {
+            with.cte(table(name, statement));
             continue;
         }
         let count = Query::select().expr(Func::count(Expr::col(Asterisk))).from(name.clone()).take();
         counts.push(Expr::SubQuery(None, Box::new(count.into())));
-        with.cte(table(name, answering(sent(row, DbBackend::Postgres, Revision::Known(revision))?)));
+        with.cte(table(name, answering(statement)));
     }
-    let written = counts.into_iter().reduce(Expr::add).ok_or_else(|| Error::bug("nothing is sent together"))?;
+    let written = counts.into_iter().reduce(Expr::add).unwrap_or(Expr::val(0_i64));
     Ok(with.query(Query::select().expr(written).take()))
 }
 
-/// The statement that inserts or updates one row.
-pub(super) fn sent(row: &Row, backend: DbBackend, revision: Revision) -> Result<SubQueryStatement, Error> {
-    let cells = row.cells.iter().map(|(column, cell)| (*column, expression(cell, backend, revision)));
-    let replaced = match row.action {
+/// The statement that inserts rows that are alike, or updates one.
+pub(super) fn sent(group: &[Row], backend: DbBackend, revision: Revision) -> Result<SubQueryStatement, Error> {
+    let Some(first) = group.first() else { return Err(Error::bug("no row is sent")) };
+    let values = |row: &Row| row.cells.iter().map(|(_, cell)| expression(cell, backend, revision)).collect::<Vec<_>>();
+    let columns = first.cells.iter().map(|(column, _)| *column);
+    let replaced = match first.action {
         Action::Replace(version) => Some(version),
         Action::Insert | Action::Tally => None,
-        Action::Link => return linked(cells.map(|(_, value)| value), backend, revision),
-        Action::Unlink => return unlinked(cells.map(|(_, value)| value), backend),
+        Action::Link => return linked(values(first).into_iter(), backend, revision),
+        Action::Unlink => return unlinked(values(first).into_iter(), backend),
     };
     let Some(replaced) = replaced else {
-        let (columns, values): (Vec<_>, Vec<_>) = cells.unzip();
         let mut insert = Query::insert();
-        insert.into_table(row.table).columns(columns);
-        match revision {
-            Revision::Known(_) => insert.values(values),
-            Revision::Bumped => insert.select_from(Query::select().exprs(values).from("bump").take()),
+        insert.into_table(first.table).columns(columns);
+        for row in group {
+            match revision {
+                Revision::Known(_) => insert.values(values(row)),
+                Revision::Bumped => insert.select_from(Query::select().exprs(values(row)).from("bump").take()),
+            }
+            .map_err(Error::bug)?;
         }
-        .map_err(Error::bug)?;
-        if row.action == Action::Tally {
-            let count = Expr::col((row.table, "count")).add(Expr::col(("excluded", "count")));
+        if first.action == Action::Tally {
+            let count = Expr::col((first.table, "count")).add(Expr::col(("excluded", "count")));
             insert.on_conflict(OnConflict::columns(["workspace", "tally", "head"]).value("count", count).to_owned());
         }
         return Ok(insert.into());
     };
     let mut update = Query::update();
-    update.table(row.table).values(cells);
-    update.and_where(Expr::col("workspace").eq(row.workspace.as_str()));
-    update.and_where(Expr::col("id").eq(row.id.as_str()));
+    update.table(first.table).values(columns.zip(values(first)));
+    update.and_where(Expr::col("workspace").eq(first.workspace.as_str()));
+    update.and_where(Expr::col("id").eq(first.id.as_str()));
     update.and_where(Expr::col("version").eq(replaced.cast_signed()));
     Ok(update.into())
 }
@@ -245,10 +283,26 @@ mod tests {
 
     #[test]
     fn a_part_has_no_row_twice_and_not_too_many() {
-        let many: Vec<Row> = (0..TOGETHER * 2 + 3).map(|i| row("products", i)).collect();
-        assert_eq!(parts(&many), [0..TOGETHER, TOGETHER..2 * TOGETHER, 2 * TOGETHER..2 * TOGETHER + 3]);
+        let sizes = |rows: Vec<Row>| -> Vec<Vec<usize>> {
+            parts(rows).iter().map(|part| part.iter().map(Vec::len).collect()).collect()
+        };
+        let many = (0..TOGETHER * 2 + 3).map(|i| row("products", i)).collect();
+        assert_eq!(sizes(many), [[TOGETHER], [TOGETHER], [3]]);
         let twice = [row("products", 1), row("log", 1), row("products", 2), row("products", 1), row("products", 2)];
-        assert_eq!(parts(&twice), [0..3, 3..5]);
-        assert!(parts(&[]).is_empty());
+        assert_eq!(sizes(twice.into()), [vec![2, 1], vec![2]]);
+        assert!(sizes(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn links_of_many_are_one_row_and_updates_stand_alone() {
+        let link = |id: usize| Row {
+            action: Action::Link,
+            cells: vec![("workspace", "acme".into()), ("links", Cell::Json(format!("[[\"{id}\"]]")))],
+            ..row("links", id)
+        };
+        let update = |id| Row { action: Action::Replace(1), ..row("products", id) };
+        let part = parts(vec![update(1), link(1), update(2), link(2), row("products", 3)]).remove(0);
+        assert_eq!(part.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1, 1]);
+        assert!(matches!(&part[1][0].cells[1].1, Cell::Json(json) if json == r#"[["1"],["2"]]"#));
     }
 }

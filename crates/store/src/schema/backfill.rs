@@ -199,8 +199,8 @@ impl Store {
             stale.cond_where(crate::links::of_referrers(links.iter().map(|row| row.id.as_str())));
             transaction.execute(&stale).await?;
         }
-        for mut links in links {
-            transaction.execute_raw(form::sent(self.backend(), &mut links, 0)?).await?;
+        for links in links {
+            transaction.execute_raw(form::sent(self.backend(), &mut vec![links], 0)?).await?;
         }
         record::advance(&transaction, migration, last).await?;
         transaction.commit().await?;

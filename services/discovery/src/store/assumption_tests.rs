@@ -14,7 +14,7 @@ impl Table for AssumptionTests {
     type Message = pb::AssumptionTest;
     const TABLE: &'static str = "assumption_tests";
     const COLUMNS: Columns<AssumptionTest> = &[
-        Column::text("solution", |t: &AssumptionTest| Some(t.solution.to_string())).indexed().traced(),
+        Column::text("solution", |t: &AssumptionTest| Some(t.solution.to_string())).indexed().always_set().traced(),
         Column::choice("risk", Risk::NAMES, |t| Some(t.risk.into())),
         Column::choice("verdict", pb::TestVerdict::NAMES, |t| Some(t.verdict().into())),
         Column::boolean("pruned", |t| Some(t.pruning.is_some())),

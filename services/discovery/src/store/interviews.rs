@@ -12,8 +12,8 @@ impl Table for Interviews {
     type Message = pb::Interview;
     const TABLE: &'static str = "interviews";
     const COLUMNS: Columns<Interview> = &[
-        Column::text("study", |i: &Interview| Some(i.study.to_string())).indexed(),
-        Column::text("participant", |i: &Interview| Some(i.participant.to_string())).indexed(),
+        Column::text("study", |i: &Interview| Some(i.study.to_string())).indexed().always_set(),
+        Column::text("participant", |i: &Interview| Some(i.participant.to_string())).indexed().always_set(),
         Column::time("conduct_time", |i| Some(i.conduct_time)),
     ];
 }

@@ -14,7 +14,7 @@ impl Table for Opportunities {
     const TABLE: &'static str = "opportunities";
     const COLUMNS: Columns<Opportunity> = &[
         Column::choice("kind", pb::OpportunityKind::NAMES, |o| Some(o.kind.into())),
-        Column::text("parent_node", |o: &Opportunity| Some(o.parent_node.to_string())).indexed().traced(),
+        Column::text("parent_node", |o: &Opportunity| Some(o.parent_node.to_string())).indexed().always_set().traced(),
         Column::boolean("pruned", |o| Some(o.pruning.is_some())),
     ];
 }

@@ -13,7 +13,7 @@ impl Table for Solutions {
     type Message = pb::Solution;
     const TABLE: &'static str = "solutions";
     const COLUMNS: Columns<Solution> = &[
-        Column::text("opportunity", |s: &Solution| Some(s.opportunity.to_string())).indexed().traced(),
+        Column::text("opportunity", |s: &Solution| Some(s.opportunity.to_string())).indexed().always_set().traced(),
         Column::choice("state", pb::SolutionState::NAMES, |s| Some(s.state.into())),
         Column::boolean("pruned", |s| Some(s.pruning.is_some())),
     ];

@@ -20,7 +20,7 @@ impl Table for Estimates {
     type Message = pb::Estimate;
     const TABLE: &'static str = "estimates";
     const COLUMNS: Columns<Estimate> = &[
-        Column::text("initiative", |e: &Estimate| Some(e.initiative.to_string())).indexed(),
+        Column::text("initiative", |e: &Estimate| Some(e.initiative.to_string())).indexed().always_set(),
         Column::number("score", |e| e.score().map(|s| s.likely())),
     ];
 }

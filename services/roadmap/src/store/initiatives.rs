@@ -21,7 +21,9 @@ impl Table for Initiatives {
     type Message = pb::Initiative;
     const TABLE: &'static str = "initiatives";
     const COLUMNS: Columns<Initiative> = &[
-        Column::choice("state", pb::InitiativeState::NAMES, |i: &Initiative| Some((&i.state).into())).indexed(),
+        Column::choice("state", pb::InitiativeState::NAMES, |i: &Initiative| Some((&i.state).into()))
+            .indexed()
+            .always_set(),
         Column::choice("horizon", pb::Horizon::NAMES, |i| Some(i.horizon.into())),
         Column::text("owner", |i| Some(i.owner.clone())),
         Column::text("product", |i| i.product.as_ref().map(ToString::to_string)),

@@ -6,9 +6,9 @@ use chrono::{TimeDelta, TimeZone};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Meta, Name};
 use crate::roadmap::initiative::tests::initiative;
 use crate::roadmap::{Amount, Basis, Factor, FactorSource, ReachPeriod};
+use crate::{Meta, Name};
 
 fn at(minutes: i64) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap() + TimeDelta::minutes(minutes)
