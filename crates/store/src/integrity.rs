@@ -13,7 +13,22 @@ use waymark_proto::ResourceMessage;
 
 use crate::links::{Dangling, Integrity, Target, back, key, of};
 use crate::rules::Step;
-use crate::{Error, Table, Write, resource};
+use crate::{Error, Store, Table, Write, resource};
+
+impl Store {
+    /// The ids of all that refers to others of `T`, or is referred to, by an acyclic field.
+    pub async fn chained<T: Table>(&self, workspace: &WorkspaceId, field: &str) -> Result<BTreeSet<String>, Error> {
+        let rows = self.query_all(&chains(workspace, T::Resource::COLLECTION, field)).await?;
+        let mut ids = BTreeSet::new();
+        for row in rows {
+            for end in [0, 1] {
+                let name: String = row.try_get_by_index(end)?;
+                ids.extend(name.split_once('/').map(|(_, id)| id.to_owned()));
+            }
+        }
+        Ok(ids)
+    }
+}
 
 impl Write {
     /// Live resources of `T` that refer to `target` by a field at one of the `paths`, in order of id.
@@ -217,6 +232,15 @@ fn shortest<'a>(next: &'a BTreeMap<String, Vec<String>>, from: &'a str, to: &'a 
     path.push(from);
     path.reverse();
     path
+}
+
+/// Both ends of each link by an acyclic field of a collection, as ids.
+pub(crate) fn chains(workspace: &WorkspaceId, collection: &str, field: &str) -> SelectStatement {
+    let mut select = links(workspace);
+    select.columns(["target", "referrer"]).and_where(Expr::col("field").eq(back(field)));
+    // Kept the other way round, they stand at their referrers, hence apart from all that refers to other collections.
+    select.and_where(Expr::col("target").gte(format!("{collection}/")));
+    select.and_where(Expr::col("target").lt(format!("{collection}0"))).take()
 }
 
 /// Ids in a collection that refer to a target by a field at one of the paths.

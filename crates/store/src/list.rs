@@ -7,12 +7,13 @@ use sea_orm::sea_query::{
     Condition, Expr, ExprTrait as _, Func, NullOrdering, Order as Direction, Query, SelectStatement,
 };
 use sea_orm::{DbBackend, QueryResult, Value};
-use waymark_domain::{Violations, WorkspaceId};
+use waymark_domain::{AnyName, Resource as _, Violations, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
 use waymark_proto::standard::Page;
 use waymark_request::order::{self, Order};
 use waymark_request::{Comparison, Filter, FilterError, Operator, OrderError, PageToken, page};
 
+use crate::integrity::referring;
 use crate::statement::{Ordering, found, index_of, json_text, order_by, within_bytes};
 use crate::table::{always_set, listable};
 use crate::{ColumnKind, Error, Store, Table};
@@ -23,6 +24,9 @@ pub(crate) const PAGE_BYTES: i64 = 2 << 20;
 
 /// Rows that are sorted for a page at most, where no index has them in order.
 const SORTED: u64 = 10_000;
+
+/// Ids that one statement looks for; databases limit how many it may bind.
+const IDS: usize = 1_000;
 
 /// What a List request asks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,6 +68,9 @@ impl Store {
             select.and_where(Expr::col("delete_time").is_null());
         }
         select.and_where(condition(self.backend(), &filter, &columns)?);
+        if !query.show_deleted {
+            narrow::<T>(&mut select, &workspace, &filter);
+        }
         if !is_kept::<T>(&order) {
             self.must_be_sortable::<T>(select.clone()).await?;
         }
@@ -132,7 +139,9 @@ impl Store {
         let mut select = Query::select();
         select.columns(["id", column]).from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
         select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col(column).is_not_null());
-        select.and_where(condition(self.backend(), &Filter::parse(filter)?, &listable::<T>())?);
+        let filter = Filter::parse(filter)?;
+        select.and_where(condition(self.backend(), &filter, &listable::<T>())?);
+        narrow::<T>(&mut select, workspace, &filter);
         let rows = self.query_all(select.limit(most as u64 + 1)).await?;
         if rows.len() > most {
             let problem = format!("selects more than {most} {}; narrow it", T::Message::COLLECTION);
@@ -147,13 +156,35 @@ impl Store {
         workspace: &WorkspaceId,
         ids: impl IntoIterator<Item = &str>,
     ) -> Result<BTreeMap<String, T::Message>, Error> {
-        let mut select = crate::resource::bodies::<T>(workspace.id());
-        select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col("id").is_in(ids));
-        let rows = self.query_all(&select).await?;
-        let decode = |(id, body): (String, String)| {
-            crate::resource::decode::<T>(workspace.id(), &id, &body).map(|message| (id, message))
-        };
-        rows.iter().map(|row| decode((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let mut named = BTreeMap::new();
+        for ids in ids.chunks(IDS) {
+            let mut select = crate::resource::bodies::<T>(workspace.id());
+            select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col("id").is_in(ids.iter().copied()));
+            for row in self.query_all(&select).await? {
+                let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                let message = crate::resource::decode::<T>(workspace.id(), &id, &body)?;
+                named.insert(id, message);
+            }
+        }
+        Ok(named)
+    }
+}
+
+/// Where a filter asks for live resources that refer to one by a column without an index, links tell which they are.
+fn narrow<T: Table>(select: &mut SelectStatement, workspace: &WorkspaceId, filter: &Filter) {
+    match filter {
+        Filter::All(terms) => terms.iter().for_each(|term| narrow::<T>(select, workspace, term)),
+        Filter::Compare(Comparison { field, operator: Operator::Equal, value, .. }) => {
+            let has_index = T::COLUMNS.iter().any(|column| column.name == *field && column.index.is_some());
+            let link = T::Message::LINKS.iter().find(|link| link.path == *field && link.service.is_empty());
+            if let (Some(link), false, Ok(target)) = (link, has_index, value.parse::<AnyName>()) {
+                let target = format!("{}/{}", target.collection, target.id);
+                let referring = referring(workspace, T::Resource::COLLECTION, &target, &[link.path]);
+                select.and_where(Expr::col("id").in_subquery(referring));
+            }
+        }
+        Filter::Compare(_) | Filter::Any(_) | Filter::Not(_) => {}
     }
 }
 

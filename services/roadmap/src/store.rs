@@ -5,5 +5,5 @@ mod initiatives;
 mod products;
 
 pub use estimates::{Estimates, reprioritize};
-pub use initiatives::{Initiatives, RANK, open_initiatives, place};
+pub use initiatives::{Initiatives, RANK, on_the_way, place};
 pub use products::Products;

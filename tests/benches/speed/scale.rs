@@ -18,7 +18,7 @@ use crate::service::{Roadmap, create};
 /// Rows of a batch.
 const BATCH: usize = 500;
 /// Initiatives have one of so many products.
-const PRODUCTS: usize = 10;
+const PRODUCTS: usize = 20;
 /// A call is repeated for so long, or so often.
 const LONG: Duration = Duration::from_secs(2);
 const OFTEN: usize = 100;
@@ -40,6 +40,11 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
         fill(&roadmap, workspace, size).await?;
     }
     report.rate("initiatives created in batches", (sizes[0] + sizes[1]) as f64 / began.elapsed().as_secs_f64());
+    let began = Instant::now();
+    for (workspace, size) in WORKSPACES.into_iter().zip(sizes) {
+        estimate_all(&roadmap, workspace, size).await?;
+    }
+    report.rate("estimates created in batches", (sizes[0] + sizes[1]) as f64 / began.elapsed().as_secs_f64());
     if engine == Engine::Postgres {
         // Its autovacuum does that within minutes of so many rows.
         roadmap.bare.execute("ANALYZE").await?;
@@ -82,6 +87,45 @@ async fn fill(roadmap: &Roadmap, workspace: &str, size: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// An estimate of each initiative.
+async fn estimate_all(roadmap: &Roadmap, workspace: &str, size: usize) -> Result<()> {
+    let parent = format!("workspaces/{workspace}");
+    let mut client = PrioritizationServiceClient::new(roadmap.channel(0));
+    for begin in (0..size).step_by(BATCH) {
+        let row = |number| pb::CreateEstimateRequest {
+            estimate_id: format!("e{number}"),
+            estimate: Some(estimate(workspace, number, number)),
+            ..Default::default()
+        };
+        let requests = (begin..(begin + BATCH).min(size)).map(row).collect();
+        let batch = pb::BatchCreateEstimatesRequest { parent: parent.clone(), requests, ..Default::default() };
+        client.batch_create_estimates(batch).await?;
+        let done = begin + BATCH;
+        if done.is_multiple_of(20_000) {
+            println!("{workspace}: {done} of {size} estimates");
+        }
+    }
+    Ok(())
+}
+
+/// An estimate of an initiative, with one of some ten thousand scores.
+fn estimate(workspace: &str, of: usize, number: usize) -> pb::Estimate {
+    let guess = |value: usize| {
+        let basis = Some(pb::factor_source::Basis::Guess("as others of its kind".to_owned()));
+        let source = Some(pb::FactorSource { basis, ..Default::default() });
+        Some(pb::Factor { value: Some(pb::factor::Value::Point(value as f64)), source })
+    };
+    pb::Estimate {
+        display_name: format!("Estimate {number}"),
+        initiative: format!("workspaces/{workspace}/initiatives/i{of}"),
+        reach: guess(number * 7_919 % 10_000),
+        impact: guess(1 + number % 3),
+        confidence: guess(1),
+        effort: guess(1 + number % 12),
+        ..Default::default()
+    }
 }
 
 async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Result<()> {
@@ -143,39 +187,47 @@ async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Res
     };
     time("ListInitiatives", sizes, at_most, page, report).await?;
     let by_name = async |workspace: &str, _, _| {
-        let (parent, order_by) = (format!("workspaces/{workspace}"), "display_name".to_owned());
-        client()
-            .list_initiatives(pb::ListInitiativesRequest { parent, order_by, ..Default::default() })
-            .await
-            .map(|_| ())
-    };
-    time("ListInitiatives, by name", sizes, None, by_name, report).await?;
-    let estimate = async |workspace, size, number| {
-        let estimate = pb::Estimate {
-            display_name: "Estimate".to_owned(),
-            initiative: name(workspace, any(size, number)),
-            ..Default::default()
-        };
         let parent = format!("workspaces/{workspace}");
-        let request = pb::CreateEstimateRequest { parent, estimate: Some(estimate), ..Default::default() };
+        let (filter, order_by) = (format!("product = '{parent}/products/p0'"), "display_name".to_owned());
+        let request = pb::ListInitiativesRequest { parent, filter, order_by, ..Default::default() };
+        client().list_initiatives(request).await.map(|_| ())
+    };
+    time("ListInitiatives of a product, by name", sizes, None, by_name, report).await?;
+    let by_rank = async |workspace: &str, _, _| {
+        let (parent, order_by) = (format!("workspaces/{workspace}"), "rank".to_owned());
+        let request = pb::ListInitiativesRequest { parent, order_by, ..Default::default() };
+        client().list_initiatives(request).await.map(|_| ())
+    };
+    time("ListInitiatives, by rank", sizes, at_most, by_rank, report).await?;
+    let new_estimate = async |workspace, size, number| {
+        let estimate = Some(estimate(workspace, any(size, number), number + 7));
+        let request =
+            pb::CreateEstimateRequest { parent: format!("workspaces/{workspace}"), estimate, ..Default::default() };
         ranks().create_estimate(request).await.map(|_| ())
     };
-    time("CreateEstimate", sizes, at_most, estimate, report).await?;
+    time("CreateEstimate", sizes, at_most, new_estimate, report).await?;
     let rank = async |workspace: &str, _, _| {
         let request = pb::RankInitiativesRequest { parent: format!("workspaces/{workspace}"), ..Default::default() };
         ranks().rank_initiatives(request).await.map(|_| ())
     };
-    time("RankInitiatives", sizes, None, rank, report).await?;
+    time("RankInitiatives", sizes, at_most, rank, report).await?;
+    let rank_some = async |workspace: &str, _, _| {
+        let parent = format!("workspaces/{workspace}");
+        let filter = format!("product = '{parent}/products/p0'");
+        let request = pb::RankInitiativesRequest { parent, filter, ..Default::default() };
+        ranks().rank_initiatives(request).await.map(|_| ())
+    };
+    time("RankInitiatives of a product", sizes, None, rank_some, report).await?;
     let plan = async |workspace: &str, _, _| {
         let request = pb::GetRoadmapRequest { parent: format!("workspaces/{workspace}"), ..Default::default() };
         client().get_roadmap(request).await.map(|_| ())
     };
     time("GetRoadmap", sizes, at_most, plan, report).await?;
-    // Each product was a revision, and each batch of initiatives.
+    // Each product was a revision, and each batch.
     let filled = |size: usize| (PRODUCTS + size / BATCH) as i64;
     let at = |revision| Some(AsOf { position: Some(as_of::Position::Revision(revision)) });
     let then = async |workspace: &str, size, _| {
-        let (parent, as_of) = (format!("workspaces/{workspace}"), at(filled(size) / 2));
+        let (parent, as_of) = (format!("workspaces/{workspace}"), at((PRODUCTS + size / BATCH / 2) as i64));
         client().get_roadmap(pb::GetRoadmapRequest { parent, as_of, ..Default::default() }).await.map(|_| ())
     };
     time("GetRoadmap, as it stood", sizes, at_most, then, report).await?;

@@ -16,7 +16,7 @@ use waymark_store::{Error, Position};
 
 use super::Api;
 use super::lanes::{self, LANES, Lane, Lanes, lane_of};
-use crate::store::{Initiatives, open_initiatives};
+use crate::store::{Initiatives, on_the_way};
 
 /// Changes of a page of a difference, at most, and where nothing is said.
 const CHANGES: usize = page::MAX_SIZE;
@@ -112,7 +112,7 @@ impl Api {
             "" => None,
             name => Some(parse("initiative", &self.store.get::<Initiatives>(name).await?.name)?),
         };
-        let open = open_initiatives(&self.store, &workspace).await?;
+        let open = on_the_way(&self.store, &workspace, end.as_ref()).await?;
         let efforts: BTreeMap<_, _> =
             open.iter().filter_map(|i| Some((&i.meta.name, i.priority.as_ref()?.effort?))).collect();
         let effort = |name: &Name<Initiative>| efforts.get(name).copied();

@@ -1,7 +1,9 @@
 //! The table of initiatives.
 
-use waymark_domain::WorkspaceId;
+use std::collections::{BTreeMap, BTreeSet};
+
 use waymark_domain::roadmap::{Initiative, InitiativeState, Priority};
+use waymark_domain::{Name, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Error, Rule, Ruled, Rules, Store, Table, resource};
@@ -60,9 +62,33 @@ pub fn place(initiative: &Initiative) -> String {
     }
 }
 
-/// The initiatives that are still to be decided on or built.
-pub async fn open_initiatives(store: &Store, workspace: &WorkspaceId) -> Result<Vec<Initiative>, Error> {
-    let all: Result<Vec<Initiative>, Error> =
-        store.all::<Initiatives>(workspace).await?.into_iter().map(resource::<Initiatives>).collect();
-    Ok(all?.into_iter().filter(Initiative::is_open).collect())
+/// The open initiatives on all ways of dependencies, or on those that lead to `end`, which is among them.
+pub async fn on_the_way(
+    store: &Store,
+    workspace: &WorkspaceId,
+    end: Option<&Name<Initiative>>,
+) -> Result<Vec<Initiative>, Error> {
+    let mut next = match end {
+        Some(end) => BTreeSet::from([end.id().to_string()]),
+        None => store.chained::<Initiatives>(workspace, "dependencies").await?,
+    };
+    let mut open: BTreeMap<String, Initiative> = BTreeMap::new();
+    while !next.is_empty() {
+        let found = store.named::<Initiatives>(workspace, next.iter().map(String::as_str)).await?;
+        next.clear();
+        for (id, message) in found {
+            let initiative = resource::<Initiatives>(message)?;
+            // What is done leads no further.
+            if initiative.is_open() {
+                next.extend(initiative.dependencies.iter().map(|name| name.id().to_string()));
+                open.insert(id, initiative);
+            }
+        }
+        next.retain(|id| !open.contains_key(id));
+        if end.is_none() {
+            // All ways were asked for at once.
+            break;
+        }
+    }
+    Ok(open.into_values().collect())
 }

@@ -119,6 +119,42 @@ async fn links_of_before_are_filled_in_and_stale_ones_go() {
     .await;
 }
 
+#[tokio::test]
+async fn what_refers_to_a_product_is_listed_by_it() {
+    on_both(async |f| {
+        for id in ["p", "q"] {
+            let product = pb::Product { display_name: id.into(), ..Default::default() };
+            let request = pb::CreateProductRequest {
+                parent: W.into(),
+                product_id: id.into(),
+                product: Some(product),
+                ..Default::default()
+            };
+            f.strategy().create_product(request).await.unwrap();
+        }
+        let product = |id: &str| format!("{W}/products/{id}");
+        for (id, of) in [("a", product("p")), ("b", product("q")), ("c", String::new()), ("d", product("p"))] {
+            f.create(id, pb::Initiative { product: of, ..named(id) }).await.unwrap();
+        }
+        let delete = pb::DeleteInitiativeRequest { name: initiative_name("d"), ..Default::default() };
+        f.roadmap().delete_initiative(delete).await.unwrap();
+        let list = async |filter: String, show_deleted| {
+            let request = pb::ListInitiativesRequest { parent: W.into(), filter, show_deleted, ..Default::default() };
+            let page = f.roadmap().list_initiatives(request).await.unwrap().into_inner();
+            page.initiatives.into_iter().map(|initiative| initiative.display_name).collect::<String>()
+        };
+        let of = |id| format!("product = \"{}\"", product(id));
+        assert_eq!(list(of("p"), false).await, "a");
+        assert_eq!(list(of("p"), true).await, "ad");
+        assert_eq!(list(format!("{} AND state = PROPOSED", of("q")), false).await, "b");
+        assert_eq!(list(format!("{} OR {}", of("p"), of("q")), false).await, "ab");
+        assert_eq!(list(format!("NOT {}", of("p")), false).await, "bc");
+        assert_eq!(list("product = \"workspaces/other/products/p\"".into(), false).await, "");
+        assert_eq!(list("product = p".into(), false).await, "");
+    })
+    .await;
+}
+
 /// Whether `to` leads to `from`.
 fn leads(graph: &BTreeMap<u8, BTreeSet<u8>>, to: u8, from: u8) -> bool {
     let (mut seen, mut stack) = (BTreeSet::from([to]), vec![to]);
