@@ -55,7 +55,7 @@ fn order<'a>(ids: impl IntoIterator<Item = &'a str>, estimates: &[Estimate]) -> 
     let mut rows: Vec<(Rank, &str)> = ids.into_iter().map(|id| (prioritized(id, estimates).rank(), id)).collect();
     rows.sort();
     let unscored = rows.iter().position(|(rank, _)| !rank.is_scored()).unwrap_or(rows.len());
-    let text = |rows: &[(Rank, &str)]| rows.iter().map(|(_, id)| *id).collect::<String>();
+    let text = |rows: &[(Rank, &str)]| rows.iter().map(|(_, id)| *id).collect::<Vec<_>>().join(" ");
     format!("{}|{}", text(&rows[..unscored]), text(&rows[unscored..]))
 }
 
@@ -65,7 +65,7 @@ fn ranks_by_score_and_tells_what_is_missing() {
     (gap.effort, gap.reach) = (None, None);
     let estimates =
         [estimate("a", "a", 0, [8000.0, 0.5, 1.0, 3.0]), estimate("b", "b", 0, [5000.0, 2.0, 0.8, 2.0]), gap];
-    assert_eq!(order(["a", "b", "c", "d"], &estimates), "ba|cd");
+    assert_eq!(order(["a", "b", "c", "d"], &estimates), "b a|c d");
     let score = |of| prioritized(of, &estimates).priority.unwrap().likely();
     assert!((score("b").unwrap() - 4000.0).abs() < 1e-9);
     assert!((score("a").unwrap() - 4000.0 / 3.0).abs() < 1e-8, "to twelve digits");
@@ -83,7 +83,7 @@ fn of_equal_scores_the_surer_then_the_cheaper_is_first() {
         estimate("d", "d", 0, [0.1, 3.0, 1.0, 1.0]),
         estimate("e", "e", 0, [0.3, 1.0, 1.0, 1.0]),
     ];
-    assert_eq!(order(["a", "b", "c", "d", "e"], &estimates), "bcade|");
+    assert_eq!(order(["a", "b", "c", "d", "e"], &estimates), "b c a d e|");
     let ranks = ["a", "b", "c", "d", "e"].map(|id| prioritized(id, &estimates).rank());
     assert!(ranks[..3].iter().all(|rank| rank.by_score() == ranks[0].by_score()));
     assert_eq!(ranks[3].by_score(), ranks[4].by_score());
