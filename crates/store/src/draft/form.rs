@@ -19,9 +19,9 @@ use crate::Error;
 /// The words that say all of a form, and how many rows its groups have.
 type Form = (Vec<&'static str>, Vec<usize>);
 
-/// Texts kept at most. There is one for each mix of tables that a write puts; should batches make very many mixes, it
-/// begins anew.
-const KEPT: usize = 1_024;
+/// Texts kept at most. There is one for each mix of tables that a write puts; should batches, whose texts are long, make
+/// very many mixes, it begins anew.
+const KEPT: usize = 256;
 
 static TEXTS: LazyLock<Mutex<HashMap<Form, Arc<str>>>> = LazyLock::new(Mutex::default);
 

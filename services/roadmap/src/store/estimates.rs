@@ -74,8 +74,8 @@ async fn prioritize(write: &mut Write, estimate: &Estimate, why: &str) -> Result
     let after = Initiative { priority: priority.clone(), ..initiative.clone() };
     // Of those better than it is now, it may itself be one.
     let (from, to) = (placed(write, &initiative, None).await?, placed(write, &after, Some(&initiative)).await?);
-    let others =
-        write.count_between::<Initiatives>(RANK, Rank::FIRST, Rank::UNRANKED).await? - u32::from(from.is_some());
+    let ranked = write.count_between::<Initiatives>(RANK, Rank::FIRST, Rank::UNRANKED).await?;
+    let others = ranked.saturating_sub(u32::from(from.is_some()));
     let moved = moved(from, to, others + u32::from(to.is_some()), estimate, why, write.now());
     if let Some(change) = initiative.prioritize(priority, moved) {
         write.put::<Initiatives>(change)?;
@@ -104,5 +104,5 @@ async fn placed(
     }
     let better = write.count_between::<Initiatives>(RANK, Rank::FIRST, rank.by_score()).await?;
     let itself = standing.is_some_and(|s| s.place(1).is_some() && s.rank().by_score() < rank.by_score());
-    Ok(initiative.place(better - u32::from(itself) + 1))
+    Ok(initiative.place(better.saturating_sub(u32::from(itself)) + 1))
 }
