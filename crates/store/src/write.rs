@@ -266,13 +266,6 @@ impl Write {
         Ok(self.taken::<T>(&[name.id().to_string()]).await?.is_empty())
     }
 
-    /// All live resources of the workspace, in order of id.
-    pub async fn all<T: Table>(&mut self) -> Result<Vec<T::Resource>, Error> {
-        let mut select = resource::bodies::<T>(self.draft.workspace.id());
-        select.and_where(Expr::col("delete_time").is_null()).order_by("id", Order::Asc);
-        self.resources::<T>(select).await
-    }
-
     /// Live resources whose declared text column `column` is `value`, in order of id; at most `limit`.
     pub async fn all_where<T: Table>(
         &mut self,

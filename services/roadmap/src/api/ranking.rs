@@ -140,7 +140,7 @@ fn shown(page: Ranked) -> pb::RankInitiativesResponse {
             let pb::Priority { estimate, score, confidence, effort, .. } = priority.clone().unwrap_or_default();
             let others =
                 group.iter().filter(|other| other.name != *name).filter_map(|other| other.name.rsplit('/').next());
-            let tie = explain_tie(others, size, confidence.unwrap_or_default(), effort.unwrap_or_default());
+            let tie = || explain_tie(others, size, confidence.unwrap_or_default(), effort.unwrap_or_default());
             response.ranked.push(pb::RankedInitiative {
                 position: before as i32 + 1,
                 initiative: name.clone(),
@@ -148,7 +148,7 @@ fn shown(page: Ranked) -> pb::RankInitiativesResponse {
                 state: *state,
                 score,
                 estimate,
-                tie: if size > 1 { tie } else { String::new() },
+                tie: if size > 1 { tie() } else { String::new() },
             });
         }
         before += size;
