@@ -114,9 +114,7 @@ async fn share(store: &Store, key: &str, first: Waiting) -> Option<Waiting> {
         savepoint += 1;
         let full = savepoint >= WRITES || began.elapsed() > AGE;
         let Some(next) = (!full).then(|| store.turns.next(key)).flatten() else { break };
-        // Each has a name of its own: undoing to it cannot undo to another by mistake.
-        let name = format!("SAVEPOINT write_{savepoint}");
-        if let Err(error) = in_time(store, transaction.execute_unprepared(&name)).await {
+        if let Err(error) = in_time(store, transaction.execute_unprepared(&next_savepoint(savepoint))).await {
             group.told(&Err(error));
             return Some(next);
         }
@@ -132,6 +130,13 @@ async fn lend(transaction: DatabaseTransaction, waiting: Waiting) -> Option<Ende
     let (turn, ended) = Turn::new(transaction);
     drop(waiting.send(Ok(turn)));
     ended.await.ok()
+}
+
+/// The savepoint of a write, in place of that of the write before: a page is kept once for each that is open. Each has a
+/// name of its own: undoing to it cannot undo to another by mistake.
+fn next_savepoint(savepoint: u32) -> String {
+    let set = format!("SAVEPOINT write_{savepoint}");
+    if savepoint == 1 { set } else { format!("RELEASE SAVEPOINT write_{}; {set}", savepoint - 1) }
 }
 
 /// Undoes what was done behind the savepoint, which stays; savepoint 0 stands for the beginning, which is not undone.
