@@ -4,6 +4,9 @@
 pub(crate) mod form;
 pub(crate) mod sql;
 
+/// References that a blind write makes sure of at most.
+const REQUIRED: usize = 16;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
@@ -60,6 +63,8 @@ pub(crate) enum Action {
     Unlink,
     /// A tally grows or shrinks.
     Tally,
+    /// Nothing is done; it must be there and not deleted. Blind writes alone ask for that.
+    Require,
 }
 
 /// A value of a row.
@@ -118,6 +123,11 @@ impl Row {
     /// Whether what is written is known to be one row.
     pub(crate) fn is_counted(&self) -> bool {
         matches!(self.action, Action::Insert | Action::Replace(_))
+    }
+
+    /// Whether what it is must be made sure of in a blind write.
+    pub(crate) fn is_guarded(&self) -> bool {
+        matches!(self.action, Action::Replace(_) | Action::Require)
     }
 }
 
@@ -303,6 +313,27 @@ impl Draft {
     /// Notes how a resource stood when it was read.
     pub(crate) fn loaded(&mut self, table: &'static str, id: String, body: String) {
         self.bodies.insert((table, id), body);
+    }
+
+    /// Makes what must be looked at a part of the statement, in a blind write. False where it cannot be.
+    pub(crate) fn require(&mut self) -> bool {
+        let Integrity { referred, deleted, chained } = &self.integrity;
+        // Nothing leads back to what is new, unless it refers to itself.
+        let leads_back = |(_, from, to): &(_, String, String)| !self.created.contains(from) || from == to;
+        if !deleted.is_empty() || chained.iter().any(leads_back) || referred.len() > REQUIRED {
+            return false;
+        }
+        let workspace = self.workspace.id();
+        let required = referred.keys().map(|(table, id)| Row {
+            workspace: workspace.to_owned(),
+            table,
+            collection: "",
+            id: id.clone(),
+            action: Action::Require,
+            cells: vec![("workspace", workspace.into()), ("id", id.as_str().into())],
+        });
+        self.rows.extend(required);
+        true
     }
 
     /// Keeps what the request was answered.

@@ -270,12 +270,25 @@ impl Failure for Error {
     }
 }
 
-/// A statement the database rejects is a bug; a database that cannot serve is an outage.
-fn is_bug(error: &DbErr) -> bool {
+/// Whether PostgreSQL refused to divide by zero.
+pub(crate) fn is_division_by_zero(error: &DbErr) -> bool {
+    let code = of_driver(error).and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
+    code.as_deref() == Some("22012")
+}
+
+fn of_driver(error: &DbErr) -> Option<&sqlx::Error> {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error))
-        | DbErr::Conn(RuntimeErr::SqlxError(error)) => match error.as_ref() {
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// A statement the database rejects is a bug; a database that cannot serve is an outage.
+fn is_bug(error: &DbErr) -> bool {
+    if let Some(error) = of_driver(error) {
+        return match error {
             sqlx::Error::Database(error) => !is_outage_code(error.code().as_deref().unwrap_or_default()),
             // The connection, the pool or the protocol gave way.
             sqlx::Error::Io(_)
@@ -285,10 +298,9 @@ fn is_bug(error: &DbErr) -> bool {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => false,
             _ => true,
-        },
-        DbErr::ConnectionAcquire(_) => false,
-        _ => true,
+        };
     }
+    !matches!(error, DbErr::ConnectionAcquire(_))
 }
 
 /// PostgreSQL's SQLSTATE classes of connection, resources, operator intervention, system and rolled-back transactions,

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sea_orm::DbErr;
 use sea_orm::sea_query::{
     CommonTableExpression, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, UnionType, WithClause, WithQuery,
 };
@@ -92,7 +91,7 @@ impl Write {
         // What was refused is not there for the others.
         loop {
             let own = steps.iter().flatten().map(|step| step.state().meta().name.id().to_string());
-            let own: BTreeSet<Target> = own.map(|id| (T::TABLE.to_owned(), id)).collect();
+            let own: BTreeSet<Target> = own.map(|id| (T::TABLE, id)).collect();
             let mut refused = false;
             for (one, referred) in steps.iter_mut().zip(&referred).filter(|(one, _)| one.is_ok()) {
                 if let Some((_, dangling)) = referred.iter().find(|(t, _)| !live.contains(t) && !own.contains(t)) {
@@ -141,15 +140,16 @@ impl Write {
 
     /// Those of the targets that exist and are not deleted.
     async fn live<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) -> Result<BTreeSet<Target>, Error> {
-        let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut tables: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
         for (table, id) in targets {
             tables.entry(table).or_default().push(id);
         }
         let mut select: Option<SelectStatement> = None;
-        for (table, ids) in tables {
+        for (&table, ids) in &tables {
             let mut live = Query::select();
-            live.expr(Expr::val(table).cast_as("text")).column("id").from(table.to_owned());
-            live.and_where(Expr::col("workspace").eq(self.workspace().id())).and_where(Expr::col("id").is_in(ids));
+            live.expr(Expr::val(table).cast_as("text")).column("id").from(table);
+            live.and_where(Expr::col("workspace").eq(self.workspace().id()));
+            live.and_where(Expr::col("id").is_in(ids.iter().copied()));
             live.and_where(Expr::col("delete_time").is_null());
             select = Some(match select {
                 Some(mut all) => all.union(UnionType::All, live).take(),
@@ -158,10 +158,14 @@ impl Write {
         }
         let Some(select) = select else { return Ok(BTreeSet::new()) };
         let rows = self.rows(&select).await?;
-        Ok(rows
-            .iter()
-            .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
-            .collect::<Result<_, DbErr>>()?)
+        let mut found = BTreeSet::new();
+        for row in rows {
+            let table: String = row.try_get_by_index(0)?;
+            if let Some((&table, _)) = tables.get_key_value(table.as_str()) {
+                found.insert((table, row.try_get_by_index(1)?));
+            }
+        }
+        Ok(found)
     }
 
     async fn must_not_be_needed(&mut self, deleted: &[AnyName]) -> Result<(), Error> {

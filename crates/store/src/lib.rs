@@ -3,12 +3,13 @@
 //!
 //! The workspace's revision row is locked first and bumped once per write, so revisions are in commit order without
 //! gaps, and whatever a write reads cannot change before it commits. There is no retry loop, because there is nothing to
-//! conflict with. A write that reads nothing needs no lock to decide, so it is sent as one statement
-//! ([`Store::write_blind`]).
+//! conflict with. A write that reads nothing but what it changes needs no lock to decide, so it is sent as one statement
+//! that makes sure of it ([`Store::write_blind`]).
 //!
 //! This crate knows tables and columns, never what the resources mean. Nothing outside of it has a connection.
 
 mod batch;
+mod blind;
 mod changes;
 mod checkpoints;
 mod consuming;

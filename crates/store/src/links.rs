@@ -14,7 +14,7 @@ use crate::{Error, Table};
 pub(crate) type Links = BTreeMap<(&'static str, String), Link>;
 
 /// A resource of the same service and workspace, by table and id.
-pub(crate) type Target = (String, String);
+pub(crate) type Target = (&'static str, String);
 
 /// The field that refers, and the name of what it refers to.
 #[derive(Clone)]
@@ -104,10 +104,6 @@ impl From<Dangling> for Error {
 }
 
 impl Integrity {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.referred.is_empty() && self.deleted.is_empty() && self.chained.is_empty()
-    }
-
     /// Notes a reference that a resource has got.
     pub(crate) fn refers(&mut self, service: &str, from: &AnyName, link: &Link) -> Result<(), Error> {
         let Link { field, target } = link;
@@ -123,7 +119,7 @@ impl Integrity {
         let AnyName { collection, id, .. } = &target.name;
         // In a collection that the service does not have, nothing is.
         let Some(table) = table(service, collection) else { return Err(dangling.into()) };
-        self.referred.insert((table.to_owned(), id.to_string()), dangling);
+        self.referred.insert((table, id.to_string()), dangling);
         if field.acyclic {
             self.chained.push((field.path, format!("{}/{}", from.collection, from.id), format!("{collection}/{id}")));
         }

@@ -126,8 +126,7 @@ impl<T: Ruled> Visitor<T::Message> for Methods<T> {
         self.add(rpc, |store, asked| {
             Box::pin(async move {
                 let (call, Update { resource, update_mask }) = asked.open::<Q, Update<_>>()?;
-                let revise = async |write: &mut Write, old, new| T::RULES.update.decide(write, (old, new)).await;
-                Ok(written(&store.update::<T, _>(&call, resource, update_mask, revise).await?))
+                Ok(written(&store.update_by_rule::<T>(&call, resource, update_mask).await?))
             })
         });
     }

@@ -10,17 +10,21 @@ use waymark_request::{Call, Written, mask};
 
 use crate::draft::Draft;
 use crate::rules::{Rule, Rules, Step};
-use crate::write::is_live;
+use crate::write::{is_current, is_live};
 use crate::{Error, Ruled, Store, Table, Write, resource};
 
 impl Store {
     /// A resource by name, deleted or not.
     pub async fn get<T: Table>(&self, name: &str) -> Result<T::Message, Error> {
         let name: Name<T::Resource> = parse_name("name", name)?;
+        resource::decode::<T>(name.workspace().id(), name.id().as_str(), &self.body::<T>(&name).await?)
+    }
+
+    pub(crate) async fn body<T: Table>(&self, name: &Name<T::Resource>) -> Result<String, Error> {
         let mut select = resource::bodies::<T>(name.workspace().id());
         select.and_where(Expr::col("id").eq(name.id().as_str()));
         let row = self.query_one(&select).await?.ok_or_else(|| Error::NotFound(name.to_string()))?;
-        resource::decode::<T>(name.workspace().id(), name.id().as_str(), &row.try_get_by_index::<String>(1)?)
+        Ok(row.try_get_by_index(1)?)
     }
 
     /// All live resources of a workspace, in order of id.
@@ -66,6 +70,32 @@ impl Store {
         let (workspace, message) = (parse_workspace(parent)?, message.ok_or_else(missing::<T>)?);
         let create = |draft: &mut Draft| draft.create::<T, E>(id, message.clone(), &decide);
         self.write_blind(call, &workspace, create).await
+    }
+
+    /// Updates the fields that the mask names, by the rule of the table. Where that reads nothing and nothing is to be
+    /// written besides, nothing is locked, either.
+    pub(crate) async fn update_by_rule<T: Ruled>(
+        &self,
+        call: &Call,
+        patch: Option<T::Message>,
+        update_mask: Option<FieldMask>,
+    ) -> Result<Written<T::Message>, Error> {
+        let patch = patch.ok_or_else(missing::<T>)?;
+        let name: Name<T::Resource> = parse_name(&name_of_patch::<T>(), &patch.standard().name)?;
+        let (patch, update_mask) = (&patch, update_mask.as_ref());
+        let locked = async |write: &mut Write| {
+            let decide = async |write: &mut Write, old, new| T::RULES.update.decide(write, (old, new)).await;
+            write.update::<T, _>(&name, patch.clone(), update_mask, decide).await
+        };
+        let Rules { update: Rule::Alone(decide), after: None, .. } = T::RULES else {
+            return self.write(call, name.workspace(), locked).await;
+        };
+        let blind = async |draft: &mut Draft| {
+            let current = self.load_unlocked::<T>(draft, &name).await?;
+            let revised = revised::<T>(name.workspace(), current, patch, update_mask)?;
+            draft.put::<T>(decide(revised)?)
+        };
+        self.blind_or(call, name.workspace(), blind, locked).await
     }
 
     /// Updates the fields that the mask names; `decide` gets the resource before and after.
@@ -151,9 +181,8 @@ impl Write {
         T: Ruled,
         F: AsyncFnOnce(&mut Self, T::Resource, T::Resource) -> Result<Change<T::Resource>, Error>,
     {
-        let current = self.load_any::<T>(name, &patch.standard().etag).await?;
-        is_live(&current)?;
-        let (old, new) = merged::<T>(name.workspace(), current, &patch, update_mask)?;
+        let current = self.load_any::<T>(name, "").await?;
+        let (old, new) = revised::<T>(name.workspace(), current, &patch, update_mask)?;
         let noted = T::RULES.after.is_some().then(|| Step::Updated { old: old.clone(), new: new.clone() });
         let change = decide(self, old, new).await?;
         self.settle::<T>(change, noted).await
@@ -219,6 +248,18 @@ impl Write {
         self.follow::<T>(taken.as_slice()).await?;
         Ok(message)
     }
+}
+
+/// As [`merged`], if the resource is live and the etag of `patch`, when set, is the current one.
+fn revised<T: Ruled>(
+    workspace: &WorkspaceId,
+    current: T::Message,
+    patch: &T::Message,
+    update_mask: Option<&FieldMask>,
+) -> Result<(T::Resource, T::Resource), Error> {
+    is_current(&current, &patch.standard().etag)?;
+    is_live(&current)?;
+    merged::<T>(workspace, current, patch, update_mask)
 }
 
 /// A resource as it stands, and with the fields that the mask names taken from `patch`.

@@ -126,7 +126,7 @@ impl<R> Column<R> {
         self
     }
     /// The same for an indexed text of ASCII with a tally kept beside it: how many resources have a value that begins with
-    /// the same `length` characters, shorter values aside. So [`Write::count_between`](crate::Write::count_between) counts without
+    /// the same `length` characters, shorter values aside. So [`Write::counts_between`](crate::Write::counts_between) counts without
     /// reading what it counts.
     #[must_use]
     pub const fn tallied(mut self, length: usize) -> Self {

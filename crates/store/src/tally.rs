@@ -7,6 +7,9 @@ use waymark_domain::WorkspaceId;
 
 use crate::{Error, Store, Table, Write};
 
+/// Ranges that are counted by one statement.
+const RANGES: usize = 64;
+
 impl Store {
     /// How many resources of `T` have a value of the tallied column `column` from `low` on and before `high`.
     pub async fn count_between<T: Table>(
@@ -22,12 +25,22 @@ impl Store {
 }
 
 impl Write {
-    /// The same, as this write leaves it.
-    pub async fn count_between<T: Table>(&mut self, column: &str, low: &str, high: &str) -> Result<u32, Error> {
-        let select = count_between::<T>(self.workspace(), column, low, high)?;
+    /// The same for each of some ranges, as this write leaves it.
+    pub async fn counts_between<T: Table>(&mut self, column: &str, ranges: &[(&str, &str)]) -> Result<Vec<u32>, Error> {
         self.flush().await?;
-        let row = self.rows(&select).await?.pop();
-        Ok(row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.unwrap_or(0) as u32)
+        let mut counts = Vec::with_capacity(ranges.len());
+        for part in ranges.chunks(RANGES) {
+            let mut select = Query::select();
+            for (low, high) in part {
+                select.expr(count::<T>(self.workspace(), column, low, high)?);
+            }
+            for row in self.rows(&select).await? {
+                for index in 0..part.len() {
+                    counts.push(row.try_get_by_index::<i64>(index)? as u32);
+                }
+            }
+        }
+        Ok(counts)
     }
 }
 
@@ -37,6 +50,10 @@ pub(crate) fn count_between<T: Table>(
     low: &str,
     high: &str,
 ) -> Result<SelectStatement, Error> {
+    Ok(Query::select().expr(count::<T>(workspace, column, low, high)?).take())
+}
+
+fn count<T: Table>(workspace: &WorkspaceId, column: &str, low: &str, high: &str) -> Result<Expr, Error> {
     let tallied = T::COLUMNS.iter().find(|c| c.name == column).and_then(|c| Some((c, c.tallied?)));
     let (column, length) = tallied.ok_or_else(|| Error::bug(format!("{}.{column} is not tallied", T::TABLE)))?;
     let counted = |low: &str, high: &str| {
@@ -48,7 +65,7 @@ pub(crate) fn count_between<T: Table>(
     let head = |text: &str| text.get(..length).unwrap_or(text).to_owned();
     let (first, last) = (head(low), head(high));
     if first == last {
-        return Ok(Query::select().expr(counted(low, high)).take());
+        return Ok(counted(low, high));
     }
     let mut tallied = Query::select();
     let sum = Func::coalesce([Func::sum(Expr::col("count")).into(), Expr::val(0_i64)]);
@@ -68,5 +85,5 @@ pub(crate) fn count_between<T: Table>(
     if high.len() > length {
         all = all.add(counted(&last, high));
     }
-    Ok(Query::select().expr(all.add(Expr::SubQuery(None, Box::new(tallied.into())))).take())
+    Ok(all.add(Expr::SubQuery(None, Box::new(tallied.into()))))
 }

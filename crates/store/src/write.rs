@@ -71,68 +71,14 @@ impl Store {
         }
     }
 
-    /// As [`Store::write`], for work that reads nothing, as most creates do: nothing must be locked before it decides.
-    /// On PostgreSQL, where nobody else writes to the workspace, its bump, state, log and answer are one statement,
-    /// which is a transaction by itself: one round trip instead of four. `work` runs again, with the later time, when
-    /// the workspace turns out to have been written by a replica whose clock is ahead.
-    pub async fn write_blind<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Written<R>, Error>
-    where
-        R: Message + Default,
-        F: Fn(&mut Draft) -> Result<R, Error>,
-    {
-        match self.send_blind(call, workspace, &work).await {
-            Ok(Some(written)) => Ok(written),
-            Ok(None) => self.write(call, workspace, async |write| work(&mut write.draft)).await,
-            Err(error) => self.repeat_or(call, workspace, error).await,
-        }
-    }
-
-    /// `None` when nothing was written because it takes the lock to do it.
-    async fn send_blind<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Option<Written<R>>, Error>
-    where
-        R: Message,
-        F: Fn(&mut Draft) -> Result<R, Error>,
-    {
-        if self.backend() != DbBackend::Postgres || call.validate_only || call.causation.is_some() {
-            return Ok(None);
-        }
-        let Some(_alone) = self.alone(workspace.id()) else { return Ok(None) };
-        let asked = Instant::now();
-        let mut draft = Draft::new(workspace, call, &self.ids, self.now());
-        let message = work(&mut draft)?;
-        if !draft.has_events() {
-            return Ok(Some(Written { message, revision: None }));
-        }
-        // What it refers to can be looked at under the lock alone.
-        if !draft.integrity.is_empty() {
-            return Ok(None);
-        }
-        if let Some(request_id) = call.request_id {
-            draft.remember(request_id, &message);
-        }
-        // Each row by itself: values of several do not come from the bump.
-        let mut groups: Vec<_> = std::mem::take(&mut draft.rows).into_iter().map(|row| vec![row]).collect();
-        let statement = form::blind(&draft.workspace, draft.now, &mut groups)?;
-        fail::fail_point!("store-before-commit", |_| std::process::abort());
-        // The driver answers when the server is ready for the next statement, which is after this one's commit.
-        let sent = timeout(self.patience, self.query_one_on_writer(statement)).await;
-        self.waited(asked.elapsed());
-        let revision = match sent {
-            Ok(Ok(Some(row))) => row.try_get_by_index(0)?,
-            // The workspace's time is ahead.
-            Ok(Ok(None)) => return Ok(None),
-            Ok(Err(Error::Database(error))) => return Err(conflict(&groups, error)),
-            Ok(Err(error)) => return Err(error),
-            Err(_) => return Err(Error::Unconfirmed(None)),
-        };
-        fail::fail_point!("store-after-commit", |_| std::process::abort());
-        self.heads().observe(workspace, revision);
-        Ok(Some(Written { message, revision: Some(revision) }))
-    }
-
     /// What the request was answered before; `error` if it was not. On PostgreSQL a request that did not see what the
     /// same request, at another replica, was answered fails on the other's effect. The other's answer is the answer.
-    async fn repeat_or<R>(&self, call: &Call, workspace: &WorkspaceId, error: Error) -> Result<Written<R>, Error>
+    pub(crate) async fn repeat_or<R>(
+        &self,
+        call: &Call,
+        workspace: &WorkspaceId,
+        error: Error,
+    ) -> Result<Written<R>, Error>
     where
         R: Message + Default,
     {
@@ -247,6 +193,21 @@ impl Write {
             Err(Error::NotFound(_) | Error::Deleted(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Those of these that there are, are not deleted and are of this workspace, by id, read at once.
+    pub async fn find_all<'a, T: Table>(
+        &mut self,
+        names: impl Iterator<Item = &'a Name<T::Resource>>,
+    ) -> Result<BTreeMap<String, T::Resource>, Error> {
+        let own: Vec<_> = names.filter(|name| *name.workspace() == self.draft.workspace).collect();
+        let mut found = BTreeMap::new();
+        for (id, message) in self.load_many::<T>(own.iter().map(|name| name.id().to_string())).await? {
+            if is_live(&message).is_ok() {
+                found.insert(id, resource::parse::<T>(self.draft.workspace.id(), message)?);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether a live resource of this name exists.
@@ -376,7 +337,7 @@ fn repeat<R: Message + Default>(call: &Call, answer: &[u8]) -> Result<Written<R>
 }
 
 /// Which name or request id was taken, from the constraint that the database names.
-fn conflict(groups: &[Group], error: DbErr) -> Error {
+pub(crate) fn conflict(groups: &[Group], error: DbErr) -> Error {
     let Some(SqlErr::UniqueConstraintViolation(constraint)) = error.sql_err() else { return error.into() };
     // PostgreSQL names `<table>_pkey`, SQLite `<table>.<column>`.
     let broken = |row: &&Row| {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::future::join_all;
-use prost::Message as _;
+use prost::Message;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use uuid::Uuid;
 use waymark_clock::Clock;
@@ -153,7 +153,7 @@ impl Ruled for Followed {
     const RULES: Rules<Self> = Rules { after: Some(|_, _| Box::pin(ready(Ok(())))), ..Rules::PLAIN };
 }
 
-/// Products whose rule of creating may read.
+/// Products whose rules may read.
 struct Placed;
 
 impl Table for Placed {
@@ -166,46 +166,125 @@ impl Table for Placed {
 impl Ruled for Placed {
     const RULES: Rules<Self> = Rules {
         create: Rule::Reading(|_, new| Box::pin(ready(Ok(Change::new(new, ProductEvent::Created))))),
+        update: Rule::Reading(|_, (_, new)| Box::pin(ready(Ok(Change::new(new, ProductEvent::Updated))))),
         ..Rules::PLAIN
     };
 }
 
 #[tokio::test]
-async fn the_standard_create_is_blind_unless_its_table_reads() {
+async fn standard_creates_and_updates_are_blind_unless_their_table_reads() {
     let (replicas, database) = replicas(Engine::Postgres).await;
-    create(&replicas[0], "before", "").await;
+    let s = &replicas[0];
+    create(s, "before", "").await;
+    let new = pb::CreateProductRequest {
+        parent: "workspaces/acme".into(),
+        product: Some(product("A", "")),
+        ..Default::default()
+    };
     for (declaration, blind) in [
         (Declaration::of::<Products>(), true),
         (Declaration::of::<Followed>(), false),
         (Declaration::of::<Placed>(), false),
     ] {
-        // Another holds the workspace, so that the statement waits.
-        let (other, looks) = (database.connect().await.unwrap(), database.connect().await.unwrap());
-        let other = other.begin().await.unwrap();
-        other.execute_unprepared("SELECT 1 FROM workspaces FOR UPDATE").await.unwrap();
-        let methods = declaration.methods();
-        let method = methods.iter().find(|method| method.rpc.path.ends_with("/CreateProduct")).unwrap();
-        let message = pb::CreateProductRequest {
-            parent: "workspaces/acme".into(),
-            product: Some(product("A", "")),
-            ..Default::default()
-        };
-        let origin = Origin { actor: Some(call().actor), traceparent: None };
-        let created = method.serve(&replicas[0], Asked { origin, message: message.encode_to_vec().into() });
-        let waiting = "SELECT query LIKE 'WITH _bump_%' FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let seen = wait_for("the statement to wait", Duration::from_secs(10), async || {
-            let row = looks.query_one_raw(Statement::from_string(DbBackend::Postgres, waiting)).await.unwrap()?;
-            Some(row.try_get_by_index::<bool>(0).unwrap())
-        });
+        let holder = database.hold(&[]).await.unwrap();
         let look = async {
-            let seen = seen.await;
-            other.rollback().await.unwrap();
+            let seen = holder.sees_a_blind_write().await;
+            holder.commit().await.unwrap();
             seen
         };
-        let (created, seen) = tokio::join!(created, look);
-        assert_eq!(seen, blind);
+        let (created, seen) = tokio::join!(serve(s, &declaration, "CreateProduct", &new), look);
         assert!(created.unwrap().revision.is_some());
+        assert_eq!(seen, blind, "create");
+
+        let holder = database.hold(&[]).await.unwrap();
+        let look = async {
+            let seen = holder.sees_a_blind_write().await;
+            holder.commit().await.unwrap();
+            seen
+        };
+        let patch = pb::Product { name: "workspaces/acme/products/before".into(), ..product("A", &format!("{blind}")) };
+        let change = pb::UpdateProductRequest { product: Some(patch), ..Default::default() };
+        let (updated, seen) = tokio::join!(serve(s, &declaration, "UpdateProduct", &change), look);
+        assert!(updated.unwrap().revision.is_some());
+        assert_eq!(seen, blind, "update");
+    }
+}
+
+/// What a standard method of a table answers.
+async fn serve(
+    store: &Store,
+    table: &Declaration,
+    method: &str,
+    request: &impl Message,
+) -> Result<Written<Vec<u8>>, Error> {
+    let methods = table.methods();
+    let method = methods.iter().find(|known| known.rpc.path.ends_with(method)).unwrap();
+    let origin = Origin { actor: Some(call().actor), traceparent: None };
+    method.serve(store, Asked { origin, message: request.encode_to_vec().into() }).await
+}
+
+#[tokio::test]
+async fn an_update_that_waited_is_made_to_what_the_other_left() {
+    let (replicas, database) = replicas(Engine::Postgres).await;
+    let s = &replicas[0];
+    create(s, "p", "far").await;
+    // Another is about to commit a second version, and the revision that it is of.
+    let second = "UPDATE products SET version = 2,
+                  body = replace(replace(body::text, 'far', 'near'), '\"etag\":\"1\"', '\"etag\":\"2\"')::json";
+    for (etag, refused) in [("", false), ("1", true)] {
+        let holder = database.hold(&[second, "UPDATE workspaces SET revision = revision + 1"]).await.unwrap();
+        let look = async {
+            assert!(holder.sees_a_blind_write().await);
+            holder.commit().await.unwrap();
+        };
+        let name = "workspaces/acme/products/p".to_owned();
+        let patch = pb::Product { name, etag: etag.into(), strategy: "slow".into(), ..Default::default() };
+        let request = pb::UpdateProductRequest { product: Some(patch), ..Default::default() };
+        let table = Declaration::of::<Products>();
+        let (updated, ()) = tokio::join!(serve(s, &table, "UpdateProduct", &request), look);
+        if refused {
+            assert!(matches!(updated, Err(Error::Stale { .. })));
+        } else {
+            assert_eq!(updated.unwrap().revision, Some(3), "nothing is left out, nothing made twice");
+            let product = s.get::<Products>("workspaces/acme/products/p").await.unwrap();
+            assert_eq!((&*product.vision, &*product.strategy, &*product.etag), ("near", "slow", "3"));
+            // Back to how it began.
+            database
+                .execute(&["UPDATE products SET version = 1, body = replace(replace(body::text, 'near', 'far'),
+                                '\"etag\":\"3\"', '\"etag\":\"1\"')::json"])
+                .await
+                .unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_update_that_finds_nothing_to_do_gets_the_first_answer() {
+    for engine in Engine::each() {
+        let (replicas, _database) = replicas(engine).await;
+        let s = &replicas[0];
+        create(s, "p", "far").await;
+        let table = Declaration::of::<Products>();
+        let asked = |vision: &str, request_id: &str| pb::UpdateProductRequest {
+            product: Some(pb::Product {
+                name: "workspaces/acme/products/p".into(),
+                vision: vision.into(),
+                ..Default::default()
+            }),
+            request_id: request_id.into(),
+            ..Default::default()
+        };
+        let once = asked("near", &Uuid::from_u128(9).to_string());
+        let first = serve(s, &table, "UpdateProduct", &once).await.unwrap();
+        // Whether it would still do something or not.
+        for (revision, between) in [(2, "near"), (3, "far")] {
+            if between == "far" {
+                serve(s, &table, "UpdateProduct", &asked(between, "")).await.unwrap();
+            }
+            let again = serve(&replicas[1], &table, "UpdateProduct", &once).await.unwrap();
+            assert_eq!((again.revision, &again.message), (Some(2), &first.message), "{engine:?}");
+            assert_eq!(s.revision(&ws()).await.unwrap(), revision, "{engine:?}");
+        }
     }
 }
 

@@ -121,6 +121,7 @@ fn verb(action: Action) -> &'static str {
         Action::Link => "LINK",
         Action::Unlink => "UNLINK",
         Action::Tally => "TALLY",
+        Action::Require => "REQUIRE",
     }
 }
 

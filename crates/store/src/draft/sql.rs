@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::DbBackend;
 use sea_orm::sea_query::extension::postgres::PgBinOper;
 use sea_orm::sea_query::{
-    Asterisk, CommonTableExpression, Expr, ExprTrait as _, Func, FunctionCall, InsertStatement, OnConflict, Query,
-    SubQueryStatement, WithClause, WithQuery,
+    Asterisk, CommonTableExpression, Expr, ExprTrait as _, Func, FunctionCall, InsertStatement, LockType, OnConflict,
+    Query, SelectStatement, SubQueryStatement, WithClause, WithQuery,
 };
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
@@ -69,7 +69,8 @@ fn bumped() -> OnConflict {
 }
 
 /// All of a blind write. It answers the revision, or nothing when the workspace's time is ahead of the draft's: then it
-/// has changed nothing.
+/// has changed nothing. Where a row that is changed or required is not as it must be it fails, dividing by zero. All else
+/// comes after the bump, hence is done under the lock that it takes: so no lock is waited for out of order.
 pub(super) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, groups: &[Group]) -> Result<WithQuery, Error> {
     let mut conflict = bumped();
     conflict.action_and_where(Expr::col(("workspaces", "last_time")).lte(Expr::col(("excluded", "last_time"))));
@@ -77,10 +78,21 @@ pub(super) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, groups: &[Group
     bump.returning_col("revision");
     let mut with = WithClause::new();
     with.cte(table("bump".to_owned(), bump.into()));
+    let mut revision = Expr::col("revision");
+    let mut guards = Vec::new();
     for (i, group) in groups.iter().enumerate() {
-        with.cte(table(format!("group{i}"), sent(group, DbBackend::Postgres, Revision::Bumped)?));
+        let name = format!("group{i}");
+        let mut statement = sent(group, DbBackend::Postgres, Revision::Bumped)?;
+        if group.iter().any(Row::is_guarded) {
+            guards.push(Expr::exists(Query::select().column("workspace").from(name.clone()).take()));
+            statement = answering(statement);
+        }
+        with.cte(table(name, statement));
     }
-    Ok(with.query(Query::select().column("revision").from("bump").take()))
+    if let Some(guard) = guards.into_iter().reduce(Expr::and) {
+        revision = revision.div(guard.cast_as("integer"));
+    }
+    Ok(with.query(Query::select().expr(revision).from("bump").take()))
 }
 
 /// Rows that are sent under the lock, in parts that each fit into one statement, no row twice in one, and what is alike
@@ -159,7 +171,8 @@ pub(super) fn sent(group: &[Row], backend: DbBackend, revision: Revision) -> Res
         Action::Replace(version) => Some(version),
         Action::Insert | Action::Tally => None,
         Action::Link => return linked(values(first).into_iter(), backend, revision),
-        Action::Unlink => return unlinked(values(first).into_iter(), backend),
+        Action::Unlink => return unlinked(values(first).into_iter(), backend, revision),
+        Action::Require => return Ok(required(first.table, columns.zip(values(first))).into()),
     };
     let Some(replaced) = replaced else {
         let mut insert = Query::insert();
@@ -182,7 +195,26 @@ pub(super) fn sent(group: &[Row], backend: DbBackend, revision: Revision) -> Res
     update.and_where(Expr::col("workspace").eq(first.workspace.as_str()));
     update.and_where(Expr::col("id").eq(first.id.as_str()));
     update.and_where(Expr::col("version").eq(replaced.cast_signed()));
+    if matches!(revision, Revision::Bumped) {
+        update.and_where(bump_done());
+    }
     Ok(update.into())
+}
+
+/// True once the bump is done.
+fn bump_done() -> Expr {
+    Expr::exists(Query::select().column("revision").from("bump").take())
+}
+
+/// The row, locked, if it is there and not deleted. It is looked at again when it changed while the bump was waited for.
+fn required<'a>(table: &'static str, key: impl Iterator<Item = (&'a str, Expr)>) -> SelectStatement {
+    let mut select = Query::select();
+    select.column((table, "workspace")).from("bump").cross_join(table);
+    for (column, value) in key {
+        select.and_where(Expr::col((table, column.to_owned())).eq(value));
+    }
+    select.and_where(Expr::col((table, "delete_time")).is_null());
+    select.lock_with_tables(LockType::Share, [table]).take()
 }
 
 /// Adds the links of a resource: one statement for all, so that its text does not depend on how many there are.
@@ -209,13 +241,20 @@ fn linked(
 }
 
 /// Takes away links of a resource.
-fn unlinked(values: impl Iterator<Item = Expr>, backend: DbBackend) -> Result<SubQueryStatement, Error> {
+fn unlinked(
+    values: impl Iterator<Item = Expr>,
+    backend: DbBackend,
+    revision: Revision,
+) -> Result<SubQueryStatement, Error> {
     let [workspace, links] = two(values)?;
     let mut named = Query::select();
     named.exprs([workspace, part(backend, 0), part(backend, 1), part(backend, 2)]);
     named.from_function(elements(backend, links), "link");
     let mut delete = Query::delete();
     delete.from_table("links").and_where(columns(["workspace", "target", "field", "referrer"]).in_subquery(named));
+    if matches!(revision, Revision::Bumped) {
+        delete.and_where(bump_done());
+    }
     Ok(delete.into())
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::future::ready;
 
 use waymark_domain::roadmap::ranking::{current, moved};
-use waymark_domain::roadmap::{Estimate, EstimateEvent, Initiative, Place, Priority, Rank};
+use waymark_domain::roadmap::{Estimate, EstimateEvent, Initiative, Priority, Rank};
 use waymark_domain::{Change, Name};
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Column, Columns, Error, Rule, Ruled, Rules, Step, Table, Write};
+use waymark_store::{Column, Columns, Error, Read as _, Rule, Ruled, Rules, Step, Table, Write};
 
 use super::Initiatives;
 use super::initiatives::RANK;
@@ -56,53 +56,97 @@ fn reason(step: &Step<Estimate>) -> String {
 async fn prioritize_all(write: &mut Write, taken: &[Step<Estimate>]) -> Result<(), Error> {
     // Of several for one initiative the last says why.
     let last: BTreeMap<_, _> = taken.iter().map(|step| (&step.state().initiative, step)).collect();
-    for step in last.into_values() {
-        prioritize(write, step.state(), &reason(step)).await?;
+    prioritize(write, last.into_values().map(|step| (step.state(), reason(step))).collect()).await
+}
+
+/// Gives the initiatives of estimates that were written, one of each, what their estimates say now, and announces where
+/// that moved them, one after the other. Beside an estimate stands what of it changed. Initiatives that only make room are
+/// not announced: their own estimate says the same as before.
+async fn prioritize(write: &mut Write, written: Vec<(&Estimate, String)>) -> Result<(), Error> {
+    let mut initiatives = write.find_all::<Initiatives>(written.iter().map(|(e, _)| &e.initiative)).await?;
+    let names: Vec<String> = written.iter().map(|(e, _)| e.initiative.to_string()).collect();
+    let mut estimates: BTreeMap<_, Vec<Estimate>> = BTreeMap::new();
+    for estimate in write.all_where_in::<Estimates>("initiative", &names, u32::MAX).await? {
+        estimates.entry(estimate.initiative.id().to_string()).or_default().push(estimate);
+    }
+    let mut moves = Vec::with_capacity(written.len());
+    for (estimate, why) in written {
+        let id = estimate.initiative.id().as_str();
+        let Some(initiative) = initiatives.remove(id) else { continue };
+        let priority = estimates.get(id).and_then(|all| current(all)).map(Priority::of);
+        if priority != initiative.priority {
+            moves.push(Move::new(initiative, priority, estimate, why));
+        }
+    }
+    // Counted before the first of them moves, all at once: what the moves before one do to its count is added below.
+    let mut ranges = vec![(Rank::FIRST, Rank::UNRANKED)];
+    for Move { from, to, .. } in &moves {
+        ranges.extend([from, to].map(|rank| (Rank::FIRST, rank.by_score())));
+    }
+    let counts = write.counts_between::<Initiatives>(RANK, &ranges).await?;
+    let [ranked, better @ ..] = counts.as_slice() else { return Err(Error::bug("a count is missing")) };
+    let mut shift = Shift::default();
+    for (Move { initiative, priority, from, to, estimate, why }, better) in moves.into_iter().zip(better.chunks(2)) {
+        let [better_from, better_to] = [0, 1].map(|end| better.get(end).copied().unwrap_or_default());
+        let after = Initiative { priority: priority.clone(), ..initiative.clone() };
+        let start = initiative.place(shift.of(better_from, from.by_score()) + 1);
+        shift.gone(&from);
+        let end = after.place(shift.of(better_to, to.by_score()) + 1);
+        let count = shift.of(*ranked, Rank::UNRANKED) + u32::from(end.is_some());
+        shift.come(&to);
+        if let Some(change) = initiative.prioritize(priority, moved(start, end, count, estimate, &why, write.now())) {
+            write.put::<Initiatives>(change)?;
+        }
     }
     Ok(())
 }
 
-/// Gives the initiative of an estimate that was written what its estimates say now, and announces where that moved it.
-/// `why` says what changed. Initiatives that only make room are not announced: their own estimate says the same as before.
-async fn prioritize(write: &mut Write, estimate: &Estimate, why: &str) -> Result<(), Error> {
-    let Some(initiative) = write.find::<Initiatives>(&estimate.initiative).await? else { return Ok(()) };
-    let estimates = write.all_where::<Estimates>("initiative", &estimate.initiative.to_string(), u32::MAX).await?;
-    let priority = current(&estimates).map(Priority::of);
-    if priority == initiative.priority {
-        return Ok(());
+/// What moves do to counts of the ranks better than a bound.
+#[derive(Default)]
+struct Shift {
+    /// Ranks that are gone or have come, with what each adds.
+    ranks: Vec<(String, i64)>,
+}
+
+impl Shift {
+    fn gone(&mut self, rank: &Rank) {
+        self.ranks.push((rank.to_string(), -1));
     }
-    let after = Initiative { priority: priority.clone(), ..initiative.clone() };
-    // Of those better than it is now, it may itself be one.
-    let (from, to) = (placed(write, &initiative, None).await?, placed(write, &after, Some(&initiative)).await?);
-    let ranked = write.count_between::<Initiatives>(RANK, Rank::FIRST, Rank::UNRANKED).await?;
-    let others = ranked.saturating_sub(u32::from(from.is_some()));
-    let moved = moved(from, to, others + u32::from(to.is_some()), estimate, why, write.now());
-    if let Some(change) = initiative.prioritize(priority, moved) {
-        write.put::<Initiatives>(change)?;
+
+    fn come(&mut self, rank: &Rank) {
+        self.ranks.push((rank.to_string(), 1));
     }
-    Ok(())
+
+    /// A count from before all moves, as it is now.
+    fn of(&self, before: u32, bound: &str) -> u32 {
+        let better = self.ranks.iter().filter(|(rank, _)| Rank::FIRST <= rank.as_str() && rank.as_str() < bound);
+        (i64::from(before) + better.map(|(_, by)| by).sum::<i64>()) as u32
+    }
+}
+
+/// What becomes of an initiative.
+struct Move<'a> {
+    initiative: Initiative,
+    priority: Option<Priority>,
+    from: Rank,
+    to: Rank,
+    estimate: &'a Estimate,
+    why: String,
+}
+
+impl<'a> Move<'a> {
+    fn new(initiative: Initiative, priority: Option<Priority>, estimate: &'a Estimate, why: String) -> Self {
+        let from = initiative.rank();
+        let to = Initiative { priority: priority.clone(), ..initiative.clone() }.rank();
+        Self { initiative, priority, from, to, estimate, why }
+    }
 }
 
 /// The same for an estimate that was written before its initiative kept what it says.
 pub async fn reprioritize(write: &mut Write, id: &str) -> Result<(), Error> {
     let id = id.parse().map_err(Error::bug)?;
     match write.find::<Estimates>(&Name::new(write.workspace().clone(), id)).await? {
-        Some(estimate) => prioritize(write, &estimate, "kept from now on").await,
+        Some(estimate) => prioritize(write, vec![(&estimate, "kept from now on".to_owned())]).await,
         None => Ok(()),
     }
-}
-
-/// The place of an initiative, if it has one, where its own row stands for `standing`.
-async fn placed(
-    write: &mut Write,
-    initiative: &Initiative,
-    standing: Option<&Initiative>,
-) -> Result<Option<Place>, Error> {
-    let rank = initiative.rank();
-    if initiative.place(1).is_none() {
-        return Ok(None);
-    }
-    let better = write.count_between::<Initiatives>(RANK, Rank::FIRST, rank.by_score()).await?;
-    let itself = standing.is_some_and(|s| s.place(1).is_some() && s.rank().by_score() < rank.by_score());
-    Ok(initiative.place(better.saturating_sub(u32::from(itself)) + 1))
 }

@@ -202,3 +202,31 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn what_is_deleted_while_a_reference_to_it_waits_is_not_referred_to() {
+    let f = Fixture::start(Engine::Postgres).await;
+    let product = pb::CreateProductRequest {
+        parent: W.into(),
+        product_id: "app".into(),
+        product: Some(pb::Product { display_name: "App".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    let product = f.strategy().create_product(product).await.unwrap().into_inner().name;
+    for (change, refused) in [("version = version", false), ("delete_time = 1", true)] {
+        let holder = f.served.database().hold(&[&format!("UPDATE products SET {change}")]).await.unwrap();
+        let look = async {
+            assert!(holder.sees_a_blind_write().await, "a reference by itself takes no more round trips");
+            holder.commit().await.unwrap();
+        };
+        let create = f.create("", pb::Initiative { product: product.clone(), ..named("of the app") });
+        let (created, ()) = tokio::join!(create, look);
+        if refused {
+            assert_eq!(refusal(created), (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into()));
+        } else {
+            assert_eq!(created.unwrap().product, product);
+        }
+    }
+    assert_eq!(f.log().await.len(), 2, "nothing is announced of what was refused");
+    f.stop().await;
+}
