@@ -14,6 +14,7 @@ use sea_orm::{
 use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
+use crate::access::LOOKED_AT;
 use crate::place::Looks;
 use crate::turn::Turns;
 use crate::{Error, Heads};
@@ -67,6 +68,8 @@ pub struct Store {
     pub(crate) acquire_timeout: Duration,
     /// How long a write may take, and its commit: longer than any single statement may.
     pub(crate) patience: Duration,
+    /// Rows that a list looks at for a page at most.
+    pub(crate) looked_at: u64,
     /// How long writes waited for their turn, a connection and BEGIN, or took as one statement, with the label that
     /// tells the services of a process apart.
     wait: Option<(Histogram<f64>, KeyValue)>,
@@ -148,6 +151,7 @@ impl Store {
             tasks: TaskTracker::new(),
             patience: options.statement_timeout + SPARE,
             acquire_timeout: options.acquire_timeout,
+            looked_at: LOOKED_AT,
             wait: None,
         })
     }
@@ -189,6 +193,14 @@ impl Store {
     #[cfg(feature = "testing")]
     pub fn writer(&self) -> &DatabaseConnection {
         &self.writer
+    }
+
+    /// The same with lists that look at fewer rows for a page, for tests of what they do where there are more.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn looking_at(mut self, rows: u64) -> Self {
+        self.looked_at = rows;
+        self
     }
 
     /// Whether the database answers.
