@@ -27,7 +27,7 @@ impl GraphService for Graph {
                 pb::LinkDirection::Unspecified | pb::LinkDirection::Incoming => Direction::Incoming,
             },
             field: &request.field,
-            depth: request.depth.max(1).unsigned_abs(),
+            depth: request.depth_or_default().unsigned_abs(),
             page_size: request.page_size,
             page_token: &request.page_token,
         };

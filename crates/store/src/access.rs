@@ -10,11 +10,9 @@ use waymark_request::{Comparison, Filter, FilterError, Operator};
 
 use crate::filter::{Field, Fields, is_presence};
 use crate::integrity::referring;
+use crate::labels::labelled;
 use crate::links;
 use crate::{Error, Store, Table};
-
-/// Rows that are looked at for a page at most, beside those on it.
-pub(crate) const LOOKED_AT: u64 = 10_000;
 
 /// Indexes that are asked how many rows they find for a filter, at most.
 const ASKED: usize = 4;
@@ -138,13 +136,6 @@ fn referring_to<T: Table>(
     let target = fields.target(comparison, link).filter(|target| target.name.workspace == *workspace)?;
     let target = links::key(T::Resource::SERVICE, &target);
     Some(referring(workspace, T::Resource::COLLECTION, &target, &[link.path]))
-}
-
-/// Ids of the resources that have a label of a key.
-pub(crate) fn labelled<T: Table>(workspace: &WorkspaceId, key: &str) -> SelectStatement {
-    let mut select = Query::select();
-    select.column("id").from("labels").and_where(Expr::col("workspace").eq(workspace.id()));
-    select.and_where(Expr::col("collection").eq(T::Resource::COLLECTION)).and_where(Expr::col("key").eq(key)).take()
 }
 
 /// Ids of all resources.

@@ -82,14 +82,8 @@ impl Row {
         Self::many("links", workspace, referrer, links::json(referrer, links), action)
     }
 
-    /// Labels of a resource, to be added or taken away.
-    pub(crate) fn labels(workspace: &str, (collection, id): (&str, &str), labels: &Labels, action: Action) -> Self {
-        let rows: Vec<_> = labels.iter().map(|(key, value)| [collection, key, value, id]).collect();
-        Self::many("labels", workspace, &format!("{collection}/{id}"), serde_json::json!(rows).to_string(), action)
-    }
-
     /// Rows of a table that all belong to one resource.
-    fn many(table: &'static str, workspace: &str, resource: &str, rows: String, action: Action) -> Self {
+    pub(crate) fn many(table: &'static str, workspace: &str, resource: &str, rows: String, action: Action) -> Self {
         Self {
             workspace: workspace.to_owned(),
             table,
@@ -131,9 +125,6 @@ impl Row {
         matches!(self.action, Action::Insert | Action::Replace(_))
     }
 }
-
-/// Labels by key.
-pub(crate) type Labels = BTreeMap<String, String>;
 
 impl<V: Into<Value>> From<V> for Cell {
     fn from(value: V) -> Self {
@@ -282,20 +273,6 @@ impl Draft {
             Some(_) => {}
         }
         Ok(())
-    }
-
-    /// Puts labels of a resource beside it, as far as they are other than before. Those of a deleted one stay, as lists
-    /// may show it.
-    fn label<T: Table>(&mut self, id: &str, message: &T::Message, before: Option<&T::Message>) {
-        let labels = |message: &T::Message| message.standard().labels;
-        let (mut gone, mut new) = (before.map(labels).unwrap_or_default(), labels(message));
-        new.retain(|key, value| gone.get(key) != Some(value) || gone.remove(key).is_none());
-        for (labels, action) in [(gone, Action::Unlink), (new, Action::Link)] {
-            if !labels.is_empty() {
-                let resource = (T::Resource::COLLECTION, id);
-                self.rows.push(Row::labels(self.workspace.id(), resource, &labels, action));
-            }
-        }
     }
 
     /// Puts what tallies gain and lose by a resource.

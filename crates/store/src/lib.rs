@@ -23,6 +23,7 @@ mod heads;
 mod history;
 mod inbox;
 mod integrity;
+mod labels;
 mod lease;
 mod links;
 mod list;

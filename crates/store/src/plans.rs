@@ -10,6 +10,7 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_request::{Causation, Filter};
 use waymark_testkit::{Engine, host, sample};
 
+use crate::db::LOOKED_AT;
 use crate::filter::Fields;
 use crate::{
     Column, ColumnKind, Columns, Range, Table, access, changes, history, inbox, integrity, list, log, publishing,
@@ -118,7 +119,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         let sources = |filter: &str| {
             access::sources_of::<Products>(&fields, &workspace, &Filter::parse(filter).unwrap(), false).unwrap()
         };
-        let size = |filter: &str| access::size(sources(filter).remove(0), 0, access::LOOKED_AT);
+        let size = |filter: &str| access::size(sources(filter).remove(0), 0, LOOKED_AT);
         let by_label = |filter: &str| {
             let mut select = resource::bodies::<Products>("w1");
             select.and_where(Expr::col("delete_time").is_null());

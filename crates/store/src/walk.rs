@@ -101,32 +101,7 @@ impl Store {
             return Err(Error::NotFound(start.name.to_string()));
         }
 
-        let (mut level, mut seen) = (vec![begin.clone()], BTreeSet::from([begin]));
-        let (mut found, mut left) = (Vec::new(), WALKED);
-        for distance in 1..=depth {
-            let after = place.as_ref().filter(|(at, _)| *at == distance).map(|(_, edge)| edge);
-            if distance == depth {
-                let wanted = (size + 1).saturating_sub(found.len());
-                let last = self.edges(&route, &level, after, wanted).await?;
-                found.extend(last.into_iter().map(|edge| (distance, edge)));
-                break;
-            }
-            let edges = self.edges(&route, &level, None, left + 1).await?;
-            left = left.checked_sub(edges.len()).ok_or_else(|| {
-                let problem = format!("leads along more than {WALKED} links; give a field or less depth");
-                Violations::one("depth", problem)
-            })?;
-            let next: BTreeSet<&String> =
-                edges.iter().map(|edge| &edge.far).filter(|far| !seen.contains(*far)).collect();
-            level = next.into_iter().cloned().collect();
-            seen.extend(level.iter().cloned());
-            let passed = place.as_ref().is_some_and(|(at, _)| *at > distance);
-            let shown = edges.into_iter().filter(|edge| !passed && after.is_none_or(|after| edge > after));
-            found.extend(shown.map(|edge| (distance, edge)));
-            if level.is_empty() || found.len() > size {
-                break;
-            }
-        }
+        let mut found = self.links(&route, begin, depth, place.as_ref(), size + 1).await?;
         let more = found.len() > size;
         found.truncate(size);
         let next_page_token = match found.last().filter(|_| more) {
@@ -140,6 +115,42 @@ impl Store {
         let names = self.display_names(&route, ends).await?;
         let items: Result<_, Error> = found.into_iter().map(|(at, edge)| route.link(at, edge, &names)).collect();
         Ok(Page { items: items?, next_page_token })
+    }
+
+    /// The first links of all levels, each with the number of its level: those behind a place, at least as many as are
+    /// wanted where there are.
+    async fn links(
+        &self,
+        route: &Route<'_>,
+        begin: String,
+        depth: u32,
+        place: Option<&(u32, Edge)>,
+        wanted: usize,
+    ) -> Result<Vec<(u32, Edge)>, Error> {
+        let (mut level, mut seen) = (vec![begin.clone()], BTreeSet::from([begin]));
+        let (mut found, mut left) = (Vec::new(), WALKED);
+        for distance in 1..=depth {
+            let after = place.filter(|(at, _)| *at == distance).map(|(_, edge)| edge);
+            if distance == depth {
+                let last = self.edges(route, &level, after, wanted - found.len()).await?;
+                found.extend(last.into_iter().map(|edge| (distance, edge)));
+                break;
+            }
+            let edges = self.edges(route, &level, None, left + 1).await?;
+            left = left.checked_sub(edges.len()).ok_or_else(|| {
+                let problem = format!("leads along more than {WALKED} links; give a field or less depth");
+                Violations::one("depth", problem)
+            })?;
+            level = edges.iter().filter(|edge| seen.insert(edge.far.clone())).map(|edge| edge.far.clone()).collect();
+            level.sort();
+            let passed = place.is_some_and(|(at, _)| *at > distance);
+            let shown = edges.into_iter().filter(|edge| !passed && after.is_none_or(|after| edge > after));
+            found.extend(shown.map(|edge| (distance, edge)));
+            if level.is_empty() || found.len() >= wanted {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The first links of a level, in order: those behind one, as many as are wanted.

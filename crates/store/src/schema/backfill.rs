@@ -56,8 +56,8 @@ enum Derived {
     Columns(Vec<(&'static str, Value)>),
     /// All its links.
     Links(Row),
-    /// All its labels.
-    Labels(Row),
+    /// All its labels, if it has any.
+    Labels(Option<Row>),
 }
 
 impl Backfill {
@@ -102,7 +102,8 @@ fn links<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Derived, Err
 
 fn labels<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Derived, Error> {
     let labels = decode::<T>(workspace, id, body)?.standard().labels;
-    Ok(Derived::Labels(Row::labels(workspace, (T::Resource::COLLECTION, id), &labels, Action::Link)))
+    let row = || crate::labels::row::<T>(workspace, id, &labels, Action::Link);
+    Ok(Derived::Labels((!labels.is_empty()).then(row)))
 }
 
 impl Store {
@@ -200,7 +201,7 @@ impl Store {
                     transaction.execute(&update).await?;
                 }
                 Ok(Derived::Links(of_one)) => links.push(of_one),
-                Ok(Derived::Labels(of_one)) => labels.push(of_one),
+                Ok(Derived::Labels(of_one)) => labels.extend(of_one),
                 // One row that was damaged before must not keep a service from its start.
                 Err(error) => tracing::error!(name = backfill.name, %error, "a damaged row is left as it is"),
             }
