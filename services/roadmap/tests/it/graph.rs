@@ -182,6 +182,15 @@ async fn links_tell_names_and_whether_they_hold() {
         assert_eq!(walked(f, incoming(&to_insight.to, "", 1), 50).await, std::slice::from_ref(&to_insight));
         assert!(walked(f, incoming(&insight("unheard-of").target, "", 1), 50).await.is_empty());
 
+        // What other services are known to refer to is told by its full name, and holds nothing.
+        let known = "INSERT INTO links (workspace, target, field, referrer, holds)
+                     VALUES ('acme', 'products/app', 'product', '//metrics/outcomes/x', false)";
+        f.served.database().execute(&[known]).await.unwrap();
+        let foreign = walked(f, incoming(&app, "product", 1), 50).await.remove(0);
+        assert_eq!((foreign.from.as_str(), foreign.holds), ("//metrics.waymark.dev/workspaces/acme/outcomes/x", false));
+        assert_eq!((foreign.from_display_name.as_str(), foreign.to_display_name.as_str()), ("", "Product app"));
+        f.served.database().execute(&["DELETE FROM links WHERE referrer LIKE '//%'"]).await.unwrap();
+
         // What is deleted refers to nothing, but may be referred to.
         let estimate = pb::Estimate { initiative: name.clone(), display_name: "Guess".into(), ..Default::default() };
         let request = pb::CreateEstimateRequest {
