@@ -21,7 +21,7 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 
 use options::{Options, ResourceOption};
 
-const PACKAGES: [&str; 5] = ["common", "events", "discovery", "roadmap", "metrics"];
+const PACKAGES: [&str; 6] = ["common", "events", "graph", "discovery", "roadmap", "metrics"];
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");

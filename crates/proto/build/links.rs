@@ -34,7 +34,7 @@ struct Place<'a> {
     /// A reference to it.
     of: &'a str,
     /// The fields that lead to it.
-    path: &'a [String],
+    path: &'a [FieldDescriptor],
     /// The messages it stands in.
     above: &'a [String],
     /// What is held true of all references there.
@@ -48,7 +48,7 @@ fn walk(found: &mut Found, message: &MessageDescriptor, place: &Place<'_>, optio
     }
     let above = [place.above, &[message.full_name().to_owned()]].concat();
     for field in message.fields() {
-        let path = [place.path, &[field.name().to_owned()]].concat();
+        let path = [place.path, std::slice::from_ref(&field)].concat();
         let value = format!("v{}", path.len());
         let stated = options.reference(&field);
         let Integrity { keeps, unverified, .. } = place.lax;
@@ -90,10 +90,12 @@ fn each(field: &FieldDescriptor, of: &str, value: &str, statements: &str) -> Str
     }
 }
 
-fn declaration(path: &[String], Reference { service, .. }: &Reference, lax: Integrity) -> String {
+fn declaration(path: &[FieldDescriptor], Reference { service, .. }: &Reference, lax: Integrity) -> String {
     let Integrity { keeps, unverified, acyclic } = lax;
+    let names: Vec<&str> = path.iter().map(FieldDescriptor::name).collect();
+    let steps: Vec<(&str, bool)> = path.iter().map(|field| (field.json_name(), field.is_list())).collect();
     format!(
-        "crate::links::LinkField {{ path: {:?}, service: {service:?}, keeps: {keeps}, unverified: {unverified}, acyclic: {acyclic} }}",
-        path.join(".")
+        "crate::links::LinkField {{ path: {:?}, steps: &{steps:?}, service: {service:?}, keeps: {keeps}, unverified: {unverified}, acyclic: {acyclic} }}",
+        names.join(".")
     )
 }

@@ -61,6 +61,7 @@ macro_rules! package {
     };
 }
 package!(common, "waymark.common.v1", "`waymark.common.v1`: what every service uses.");
+package!(graph, "waymark.graph.v1", "`waymark.graph.v1`: what refers to what.");
 package!(discovery, "waymark.discovery.v1", "`waymark.discovery.v1`: what users need.");
 package!(roadmap, "waymark.roadmap.v1", "`waymark.roadmap.v1`: what is built and what is not.");
 package!(metrics, "waymark.metrics.v1", "`waymark.metrics.v1`: whether it worked.");

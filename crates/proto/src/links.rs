@@ -15,6 +15,8 @@ use crate::{descriptors, options};
 pub struct LinkField {
     /// Its path in the resource, such as `dependencies` or `risks.evidence.target`.
     pub path: &'static str,
+    /// The same path in canonical JSON, field by field, and which of them hold many.
+    pub steps: &'static [(&'static str, bool)],
     /// The service that keeps what is referred to, `*` for any; empty where names are those of the same service.
     pub service: &'static str,
     /// Whether what is referred to may be deleted: the reference stays and leads nowhere.
@@ -34,6 +36,11 @@ impl LinkField {
         }
         value.parse()
     }
+}
+
+/// The services that have a collection: more than one have `outcomes`.
+pub fn holders(collection: &str) -> Vec<&'static str> {
+    ["discovery", "roadmap", "metrics"].into_iter().filter(|service| table(service, collection).is_some()).collect()
 }
 
 /// The table in which a service keeps a collection: `assumption_tests` for `assumptionTests`. `None` for a collection
@@ -96,6 +103,8 @@ mod tests {
         ];
         assert_eq!(found, expected);
         assert!(pb::Product::LINKS.is_empty());
+        let of_risks = pb::Initiative::LINKS.iter().find(|link| link.path == "risks.evidence.target").unwrap();
+        assert_eq!(of_risks.steps, [("risks", true), ("evidence", true), ("target", false)]);
     }
 
     #[test]
@@ -103,5 +112,6 @@ mod tests {
         assert_eq!(table("discovery", "assumptionTests"), Some("assumption_tests"));
         assert_eq!(table("discovery", "secrets"), None);
         assert_eq!(table("roadmap", "insights"), None, "another service has them");
+        assert_eq!((holders("insights"), holders("outcomes").len()), (vec!["discovery"], 2));
     }
 }

@@ -4,7 +4,8 @@
 //! filter     = disjunction (AND disjunction)* | empty        AND may be left out: "a = 1 b = 2"
 //! disjunction= term (OR term)*                               OR binds tighter than AND, as AIP-160 has it
 //! term       = (NOT | "-") term | "(" filter ")" | field op value
-//! op         = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"     ":" means: text contains
+//! field      = bare word | bare word that ends with "." and, next to it, "quoted" or 'quoted'
+//! op         = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"     ":" means: has, or of a text: contains
 //! value      = "quoted" | 'quoted' | bare word or number
 //! ```
 //!
@@ -42,7 +43,7 @@ pub enum Filter {
 /// `field operator value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
-    /// The field as written.
+    /// The field, without quotes.
     pub field: String,
     /// The operator.
     pub operator: Operator,
@@ -136,7 +137,9 @@ impl Kind {
 
 struct Token {
     kind: Kind,
+    /// Where it begins, in bytes, and where it ends.
     position: usize,
+    end: usize,
 }
 
 fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
@@ -188,7 +191,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
             }
             other => return Err(FilterError { problem: format!("unexpected character {other:?}"), position }),
         };
-        tokens.push(Token { kind, position });
+        let end = chars.peek().map_or(text.len(), |(end, _)| *end);
+        tokens.push(Token { kind, position, end });
     }
     Ok(tokens)
 }
@@ -286,9 +290,18 @@ impl<'a> Parser<'a> {
         if self.comparisons > MAX_COMPARISONS {
             return self.error(format!("more than {MAX_COMPARISONS} comparisons"));
         }
-        let (Some(field), Some(Token { position, .. })) = (self.word(), self.take()) else {
+        let (Some(field), Some(Token { position, end, .. })) = (self.word(), self.take()) else {
             return self.error("expected a field");
         };
+        let mut field = field.to_owned();
+        // The last part may hold anything, such as the key of a label.
+        if let Some(Token { kind: Kind::Quoted(part), position, .. }) = self.peek()
+            && field.ends_with('.')
+            && position == end
+        {
+            field.push_str(part);
+            self.next += 1;
+        }
         let operator = match self.peek().map(|t| &t.kind) {
             Some(Kind::Operator(operator)) => *operator,
             _ => return self.error("expected one of = != < <= > >= :"),
@@ -299,7 +312,7 @@ impl<'a> Parser<'a> {
             _ => return self.error("expected a value"),
         };
         self.next += 1;
-        Ok(Filter::Compare(Comparison { field: field.to_owned(), operator, value, position: *position }))
+        Ok(Filter::Compare(Comparison { field, operator, value, position: *position }))
     }
 }
 
@@ -341,6 +354,16 @@ mod tests {
         );
         assert_eq!(Filter::parse("n = -3").unwrap(), compare("n", Operator::Equal, "-3", 0));
         assert_eq!(Filter::parse("-n = 3").unwrap(), Filter::Not(Box::new(compare("n", Operator::Equal, "3", 1))));
+    }
+
+    #[test]
+    fn the_last_part_of_a_field_may_be_quoted() {
+        let a = compare(r#"labels.a "b".c"#, Operator::Equal, "x", 0);
+        assert_eq!(Filter::parse(r#"labels."a \"b\".c" = x"#).unwrap(), a);
+        assert_eq!(Filter::parse(r#"labels.'a "b".c'=x"#).unwrap(), a);
+        assert_eq!(Filter::parse("labels.a.b:*").unwrap(), compare("labels.a.b", Operator::Contains, "*", 0));
+        assert_eq!(Filter::parse(r#"labels. "a" = x"#).unwrap_err().position, 8, "a space ends a field");
+        assert_eq!(Filter::parse(r#"labels"a" = x"#).unwrap_err().position, 6);
     }
 
     #[test]

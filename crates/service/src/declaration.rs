@@ -6,10 +6,12 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use waymark_events::{EventsApi, Subscription, Topic};
 use waymark_proto::events::v1::events_service_server::EventsServiceServer;
+use waymark_proto::graph::v1::graph_service_server::GraphServiceServer;
 use waymark_runtime::edge::MESSAGE_BYTES;
 use waymark_runtime::{DatabaseArgs, EventArgs, Host, KeepLog, Running, Server, ServerArgs};
 use waymark_store::{Error, Received, Schema, Store};
 
+use crate::graph::Graph;
 use crate::transport::{Peer, Transport};
 use crate::trimming::Trimming;
 use crate::{database, housekeeping, standard};
@@ -38,7 +40,7 @@ pub struct Service<Parts: 'static = (), Options: 'static = ()> {
     /// schema is migrated.
     pub parts: fn(&Host, &DatabaseArgs, &Options) -> anyhow::Result<Parts>,
     /// Adds its RPCs to its server. The standard methods of its resources are there, as its schema declares them, and
-    /// so are those of the events service, which every service has.
+    /// so are those of the events and graph services, which every service has.
     pub rpcs: fn(Server, &Store, &Parts) -> Server,
     /// Spawns what it does by itself.
     pub background: fn(&Host, &Store, &Parts),
@@ -100,10 +102,13 @@ impl<Parts, Options> Open<Parts, Options> {
     /// Serves its RPCs.
     pub async fn serve(&self, host: &Host, args: &ServerArgs) -> anyhow::Result<Running> {
         let events = EventsApi::new(host, &self.store, self.subscription());
+        let (service, schema) = (self.service.name, self.service.schema);
+        let graph = Graph { service, schema, store: self.store.clone() };
         let server = Server::new(host, args, self.service.address);
-        let server = standard::serve(server, self.service.schema, &self.store);
+        let server = standard::serve(server, schema, &self.store);
         let server = (self.service.rpcs)(server, &self.store, &self.parts)
-            .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES));
+            .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES))
+            .service(GraphServiceServer::new(graph).max_decoding_message_size(MESSAGE_BYTES));
         Ok(server.start().await?)
     }
 

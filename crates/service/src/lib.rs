@@ -7,6 +7,7 @@
 mod address;
 mod database;
 mod declaration;
+mod graph;
 mod housekeeping;
 mod nats;
 mod process;

@@ -23,6 +23,8 @@ const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5
 /// Pages of its log that SQLite brings to their places at once, 16 MiB: many writes touch the same pages, so the more it
 /// waits the fewer there are to bring. Reads look them up in an index of the log, which is small beside them.
 const WAL_PAGES: &str = "4000";
+/// Rows that a list looks at for a page at most, beside those on it.
+pub(crate) const LOOKED_AT: u64 = 10_000;
 /// What a write may take beyond the longest statement.
 const SPARE: Duration = Duration::from_secs(5);
 
@@ -67,6 +69,8 @@ pub struct Store {
     pub(crate) acquire_timeout: Duration,
     /// How long a write may take, and its commit: longer than any single statement may.
     pub(crate) patience: Duration,
+    /// Rows that a list looks at for a page at most.
+    pub(crate) looked_at: u64,
     /// How long writes waited for their turn, a connection and BEGIN, or took as one statement, with the label that
     /// tells the services of a process apart.
     wait: Option<(Histogram<f64>, KeyValue)>,
@@ -148,6 +152,7 @@ impl Store {
             tasks: TaskTracker::new(),
             patience: options.statement_timeout + SPARE,
             acquire_timeout: options.acquire_timeout,
+            looked_at: LOOKED_AT,
             wait: None,
         })
     }
@@ -189,6 +194,14 @@ impl Store {
     #[cfg(feature = "testing")]
     pub fn writer(&self) -> &DatabaseConnection {
         &self.writer
+    }
+
+    /// The same with lists that look at fewer rows for a page, for tests of what they do where there are more.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn looking_at(mut self, rows: u64) -> Self {
+        self.looked_at = rows;
+        self
     }
 
     /// Whether the database answers.

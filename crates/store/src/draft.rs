@@ -57,9 +57,9 @@ pub(crate) enum Action {
     Insert,
     /// The row of this version is updated.
     Replace(u64),
-    /// Links are added; the row stands for all of them.
+    /// Links or labels are added; the row stands for all of them.
     Link,
-    /// Links are taken away.
+    /// Links or labels are taken away.
     Unlink,
     /// A tally grows or shrinks.
     Tally,
@@ -84,14 +84,19 @@ pub(crate) enum Cell {
 impl Row {
     /// Links of a referrer, to be added or taken away.
     pub(crate) fn links(workspace: &str, referrer: &str, links: &Links, action: Action) -> Self {
+        Self::many("links", workspace, referrer, links::json(referrer, links), action)
+    }
+
+    /// Rows of a table that all belong to one resource.
+    pub(crate) fn many(table: &'static str, workspace: &str, resource: &str, rows: String, action: Action) -> Self {
         Self {
             workspace: workspace.to_owned(),
-            table: "links",
-            collection: "links",
+            table,
+            collection: table,
             // Those that are added are others than those that are taken away, so one statement may do both.
-            id: if action == Action::Unlink { format!("-{referrer}") } else { referrer.to_owned() },
+            id: if action == Action::Unlink { format!("-{resource}") } else { resource.to_owned() },
             action,
-            cells: vec![("workspace", workspace.into()), ("links", Cell::Json(links::json(referrer, links)))],
+            cells: vec![("workspace", workspace.into()), ("rows", Cell::Json(rows))],
         }
     }
 
@@ -231,7 +236,9 @@ impl Draft {
         let action = if previous > 0 { Action::Replace(previous) } else { Action::Insert };
         self.rows.push(self.state::<T>(&resource, action, &body));
         let before = self.bodies.insert((T::TABLE, id.clone()), body.clone());
-        self.link::<T>(&resource.meta().name, &message, before.as_deref())?;
+        let known: Option<T::Message> = before.as_deref().map(serde_json::from_str).transpose().map_err(Error::bug)?;
+        self.link::<T>(&resource.meta().name, &message, known.as_ref())?;
+        self.label::<T>(&id, &message, known.as_ref());
         self.tally::<T>(&resource, before.as_deref())?;
         let changed = before.map(|before| changed_fields(&before, &body)).unwrap_or_default();
         for event in events {
@@ -247,7 +254,7 @@ impl Draft {
         &mut self,
         name: &Name<T::Resource>,
         message: &T::Message,
-        before: Option<&str>,
+        before: Option<&T::Message>,
     ) -> Result<(), Error> {
         debug_assert_eq!(
             waymark_proto::links::table(T::Resource::SERVICE, T::Resource::COLLECTION),
@@ -259,8 +266,7 @@ impl Draft {
             return Ok(());
         }
         let (name, key) = (name.any(), format!("{}/{}", T::Resource::COLLECTION, name.id()));
-        let before: Option<T::Message> = before.map(serde_json::from_str).transpose().map_err(Error::bug)?;
-        let mut gone = before.as_ref().map(links::of::<T>).transpose()?.unwrap_or_default();
+        let mut gone = before.map(links::of::<T>).transpose()?.unwrap_or_default();
         let mut new = links::of::<T>(message)?;
         new.retain(|link, _| gone.remove(link).is_none());
         for link in new.values() {
@@ -273,7 +279,7 @@ impl Draft {
         }
         match before {
             None => _ = self.created.insert(key),
-            Some(before) if is_deleted(message) && !is_deleted(&before) => self.integrity.deletes(name),
+            Some(before) if is_deleted(message) && !is_deleted(before) => self.integrity.deletes(name),
             Some(_) => {}
         }
         Ok(())

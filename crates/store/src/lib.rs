@@ -8,6 +8,7 @@
 //!
 //! This crate knows tables and columns, never what the resources mean. Nothing outside of it has a connection.
 
+mod access;
 mod batch;
 mod blind;
 mod changes;
@@ -17,11 +18,13 @@ mod db;
 mod dead_letter;
 mod draft;
 mod error;
+mod filter;
 mod group_commit;
 mod heads;
 mod history;
 mod inbox;
 mod integrity;
+mod labels;
 mod lease;
 mod links;
 mod list;
@@ -46,6 +49,7 @@ mod table;
 mod tally;
 mod turn;
 mod view;
+mod walk;
 mod workspaces;
 mod write;
 
@@ -71,5 +75,6 @@ pub use schema::{Backfill, Declaration, Migration, Schema, SchemaError, Script};
 pub use stream_position::{ParkedWorkspace, StreamPosition, StreamReader};
 pub use table::{Column, ColumnKind, Columns, Table};
 pub use view::{Part, Position, Range, Read, View};
+pub use walk::{Direction, Link, Walk};
 pub use waymark_proto::standard::{Batch, Page};
 pub use write::Write;

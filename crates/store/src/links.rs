@@ -75,13 +75,18 @@ pub(crate) fn key(service: &str, target: &FullName) -> String {
 pub(crate) fn json(referrer: &str, links: &Links) -> String {
     let mut rows = Vec::with_capacity(links.len());
     for ((path, target), Link { field, .. }) in links {
-        let holds = if field.keeps || field.unverified { "0" } else { "1" };
+        let holds = if holds(field) { "1" } else { "0" };
         rows.push(serde_json::json!([target, path, referrer, holds]));
         if field.acyclic {
             rows.push(serde_json::json!([referrer, back(path), target, "0"]));
         }
     }
     serde_json::Value::Array(rows).to_string()
+}
+
+/// Whether what a field refers to must not be deleted, where it is of the same service.
+pub(crate) fn holds(field: &LinkField) -> bool {
+    !field.keeps && !field.unverified
 }
 
 /// What links of a field are called where they are kept the other way round.

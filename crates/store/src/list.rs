@@ -2,28 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use chrono::DateTime;
-use sea_orm::sea_query::{
-    Condition, Expr, ExprTrait as _, Func, NullOrdering, Order as Direction, Query, SelectStatement,
-};
-use sea_orm::{DbBackend, QueryResult, Value};
-use waymark_domain::{AnyName, Resource as _, Violations, WorkspaceId};
+use sea_orm::QueryResult;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, NullOrdering, Order as Direction, Query, SelectStatement};
+use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
 use waymark_proto::standard::Page;
 use waymark_request::order::{self, Order};
-use waymark_request::{Comparison, Filter, FilterError, Operator, OrderError, PageToken, page};
+use waymark_request::{Comparison, Filter, Operator, OrderError, PageToken, page};
 
-use crate::integrity::referring;
-use crate::statement::{Ordering, found, index_of, json_text, order_by, within_bytes};
+use crate::access::Access;
+use crate::filter::{Fields, stored};
+use crate::statement::{Ordering, found, json_text, order_by, within_bytes};
 use crate::table::{always_set, listable};
 use crate::{ColumnKind, Error, Store, Table};
 
 /// Bytes of JSON on a page, about: the first row beyond is still on it. Clients of gRPC take messages of 4 MiB unless
 /// told otherwise.
 pub(crate) const PAGE_BYTES: i64 = 2 << 20;
-
-/// Rows that are sorted for a page at most, where no index has them in order.
-const SORTED: u64 = 10_000;
 
 /// Ids that one statement looks for; databases limit how many it may bind.
 const IDS: usize = 1_000;
@@ -67,12 +62,22 @@ impl Store {
         if !query.show_deleted {
             select.and_where(Expr::col("delete_time").is_null());
         }
-        select.and_where(condition(self.backend(), &filter, &columns)?);
-        if !query.show_deleted {
-            narrow::<T>(&mut select, &workspace, &filter);
+        select.and_where(Fields::of::<T>(self.backend(), Some(&workspace)).condition(&filter)?);
+        let mut end = None;
+        if !is_by_index::<T>(&filter, &order) {
+            match self.access::<T>(&workspace, &filter, query.show_deleted).await? {
+                Access::All => {}
+                Access::Among(ids) => _ = select.and_where(Expr::col("id").in_subquery(*ids)),
+                Access::Stretch if !is_kept::<T>(&order) => return Err(self.not_kept::<T>().into()),
+                Access::Stretch => {
+                    let from = token.as_ref().map(|token| token.key.as_slice());
+                    end = self.query_one(&stretch::<T>(&workspace, &order, from, self.looked_at)?).await?;
+                }
+            }
         }
-        if !is_kept::<T>(&order) {
-            self.must_be_sortable::<T>(select.clone()).await?;
+        let end = end.map(|row| key(&row, &order, 0)).transpose()?;
+        if let Some(end) = &end {
+            select.cond_where(until(&order, end)?);
         }
         select.column("id").expr_as(json_text("body"), "body");
         for ((name, ..), key) in order.iter().zip(keys()) {
@@ -87,10 +92,12 @@ impl Store {
         let mut rows = self.query_all(&within_bytes(select, PAGE_BYTES, "body", &by_keys)).await?;
         let more = found(&rows)? > rows.len().min(size);
         rows.truncate(size);
-        let next_page_token = match rows.last() {
-            Some(last) if more => PageToken::after(&parts, key(last, &order)?).encode(),
-            _ => String::new(),
+        let last = match rows.last() {
+            Some(last) if more => Some(key(last, &order, 2)?),
+            // What was looked at ends here, be it without any that the filter selects.
+            _ => end,
         };
+        let next_page_token = last.map(|key| PageToken::after(&parts, key).encode()).unwrap_or_default();
         let items: Result<Vec<_>, Error> = rows
             .iter()
             .map(|row| {
@@ -106,29 +113,8 @@ impl Store {
 }
 
 impl Store {
-    /// Refuses to sort more rows for a page than a page may take time for.
-    async fn must_be_sortable<T: Table>(&self, mut selected: SelectStatement) -> Result<(), Error> {
-        selected.column("id").limit(SORTED + 1);
-        let counted = Query::select().expr(Expr::col("id").count()).from_subquery(selected, "selected").take();
-        let count: i64 = match self.query_one(&counted).await? {
-            Some(row) => row.try_get_by_index(0)?,
-            None => 0,
-        };
-        if count.unsigned_abs() <= SORTED {
-            return Ok(());
-        }
-        let kept = T::COLUMNS.iter().filter(|column| column.is_kept() && column.listed).map(|column| column.name);
-        let kept: Vec<_> = ["id"].into_iter().chain(kept).collect();
-        Err(OrderError(format!(
-            "the filter selects more than {SORTED} {}, which are not sorted for a page; narrow it, or order by one of {}",
-            T::Message::COLLECTION,
-            kept.join(", ")
-        ))
-        .into())
-    }
-
     /// Ids of the live resources that a filter selects, with their values of a text column, in no order. Refused when it
-    /// selects more than `most`.
+    /// selects more than `most`, or when more rows would have to be looked at than a list looks at for a page.
     pub async fn values<T: Table>(
         &self,
         workspace: &WorkspaceId,
@@ -140,14 +126,37 @@ impl Store {
         select.columns(["id", column]).from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
         select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col(column).is_not_null());
         let filter = Filter::parse(filter)?;
-        select.and_where(condition(self.backend(), &filter, &listable::<T>())?);
-        narrow::<T>(&mut select, workspace, &filter);
+        select.and_where(Fields::of::<T>(self.backend(), Some(workspace)).condition(&filter)?);
+        let refused = |problem: String| Error::from(Violations::one("filter", problem));
+        match self.access::<T>(workspace, &filter, false).await? {
+            Access::All => {}
+            Access::Among(ids) => _ = select.and_where(Expr::col("id").in_subquery(*ids)),
+            Access::Stretch => {
+                let (many, found) = (T::Message::COLLECTION, by_index::<T>());
+                let most = self.looked_at;
+                let problem = format!("more than {most} {many} would have to be looked at; narrow it by {found}");
+                return Err(refused(problem));
+            }
+        }
         let rows = self.query_all(select.limit(most as u64 + 1)).await?;
         if rows.len() > most {
-            let problem = format!("selects more than {most} {}; narrow it", T::Message::COLLECTION);
-            return Err(Violations::one("filter", problem).into());
+            return Err(refused(format!("selects more than {most} {}; narrow it", T::Message::COLLECTION)));
         }
         rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    }
+
+    /// Why an order is refused.
+    fn not_kept<T: Table>(&self) -> OrderError {
+        let kept = T::COLUMNS.iter().filter(|column| column.is_kept() && column.listed).map(|column| column.name);
+        let kept: Vec<_> = ["id"].into_iter().chain(kept).collect();
+        OrderError(format!(
+            "more than {} {} would have to be looked at, which are not sorted for a page; order by one of {}, or narrow \
+             the filter by {}",
+            self.looked_at,
+            T::Message::COLLECTION,
+            kept.join(", "),
+            by_index::<T>()
+        ))
     }
 
     /// The live ones of the resources with these ids, by id.
@@ -171,23 +180,6 @@ impl Store {
     }
 }
 
-/// Where a filter asks for live resources that refer to one by a column without an index, links tell which they are.
-fn narrow<T: Table>(select: &mut SelectStatement, workspace: &WorkspaceId, filter: &Filter) {
-    match filter {
-        Filter::All(terms) => terms.iter().for_each(|term| narrow::<T>(select, workspace, term)),
-        Filter::Compare(Comparison { field, operator: Operator::Equal, value, .. }) => {
-            let has_index = T::COLUMNS.iter().any(|column| column.name == *field && column.index.is_some());
-            let link = T::Message::LINKS.iter().find(|link| link.path == *field && link.service.is_empty());
-            if let (Some(link), false, Ok(target)) = (link, has_index, value.parse::<AnyName>()) {
-                let target = format!("{}/{}", target.collection, target.id);
-                let referring = referring(workspace, T::Resource::COLLECTION, &target, &[link.path]);
-                select.and_where(Expr::col("id").in_subquery(referring));
-            }
-        }
-        Filter::Compare(_) | Filter::Any(_) | Filter::Not(_) => {}
-    }
-}
-
 /// `column` in the order of one that is ordered by. Null is the smallest value; the databases disagree on where it goes
 /// by default. Where there is none, saying where it goes would keep PostgreSQL from using an index.
 fn direction(column: String, (name, _, descending): &Ordered, always_set: &[&str]) -> Ordering {
@@ -199,7 +191,8 @@ fn direction(column: String, (name, _, descending): &Ordered, always_set: &[&str
     }
 }
 
-type Ordered = (&'static str, ColumnKind, bool);
+/// A column that is ordered by, and whether the largest comes first.
+pub(crate) type Ordered = (&'static str, ColumnKind, bool);
 
 /// Whether an index has rows in this order, so that a page is read without looking at others.
 fn is_kept<T: Table>(order: &[Ordered]) -> bool {
@@ -209,6 +202,49 @@ fn is_kept<T: Table>(order: &[Ordered]) -> bool {
         [(name, _, false), last] => by_id(last) && T::COLUMNS.iter().any(|c| c.name == *name && c.is_kept()),
         _ => false,
     }
+}
+
+/// Whether an index has just the rows that a filter selects, in this order.
+fn is_by_index<T: Table>(filter: &Filter, order: &[Ordered]) -> bool {
+    let first = order.first().map(|(name, ..)| *name).unwrap_or_default();
+    let selects = match filter {
+        Filter::All(terms) => terms.is_empty(),
+        Filter::Compare(Comparison { field, operator: Operator::Equal, .. }) if first == "id" => {
+            field == "id" || T::COLUMNS.iter().any(|column| column.name == *field && column.index.is_some())
+        }
+        Filter::Compare(Comparison { field, operator, .. }) => {
+            *field == first && !matches!(operator, Operator::NotEqual | Operator::Contains)
+        }
+        Filter::Any(_) | Filter::Not(_) => false,
+    };
+    selects && is_kept::<T>(order)
+}
+
+/// What indexes find rows by.
+fn by_index<T: Table>() -> String {
+    let columns = T::COLUMNS.iter().filter(|column| column.listed && column.index.is_some()).map(|column| column.name);
+    let links = T::Message::LINKS.iter().map(|link| link.path);
+    let mut names: Vec<_> = ["labels"].into_iter().chain(columns).chain(links).collect();
+    names.dedup();
+    names.join(", ")
+}
+
+/// The last row of a stretch, if there are as many rows as it has: its values of the columns that are ordered by.
+pub(crate) fn stretch<T: Table>(
+    workspace: &WorkspaceId,
+    order: &[Ordered],
+    from: Option<&[Option<String>]>,
+    rows: u64,
+) -> Result<SelectStatement, Error> {
+    let mut last = Query::select();
+    last.columns(order.iter().map(|(name, ..)| *name)).from(T::TABLE);
+    last.and_where(Expr::col("workspace").eq(workspace.id()));
+    let set = always_set::<T>();
+    if let Some(from) = from {
+        last.cond_where(after(order, from, &set)?);
+    }
+    order_by(&mut last, order.iter().map(|ordered| direction(ordered.0.to_owned(), ordered, &set)));
+    Ok(last.limit(1).offset(rows.saturating_sub(1)).take())
 }
 
 /// The columns to order by, made total by the id.
@@ -233,10 +269,11 @@ fn names(columns: &[(&'static str, ColumnKind)]) -> String {
     columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
-fn key(row: &QueryResult, order: &[Ordered]) -> Result<Vec<Option<String>>, Error> {
+/// A row's values of the columns that are ordered by, the first of which is at `from`.
+fn key(row: &QueryResult, order: &[Ordered], from: usize) -> Result<Vec<Option<String>>, Error> {
     let mut key = Vec::with_capacity(order.len());
     for (i, (_, kind, _)) in order.iter().enumerate() {
-        let index = i + 2;
+        let index = from + i;
         key.push(match kind {
             ColumnKind::Text | ColumnKind::Choice(_) => row.try_get_by_index::<Option<String>>(index)?,
             ColumnKind::Integer | ColumnKind::Time => {
@@ -253,12 +290,8 @@ fn key(row: &QueryResult, order: &[Ordered]) -> Result<Vec<Option<String>>, Erro
 /// Rows after `key` in the given order: larger in the first column, or equal there and after the rest of the key.
 fn after(order: &[Ordered], key: &[Option<String>], always_set: &[&str]) -> Result<Condition, Error> {
     if order.iter().all(|(name, _, descending)| always_set.contains(name) && !descending) {
-        // Compared as one they are found in an index at once, wherever the page begins.
-        let values = order.iter().zip(key).map(|((_, kind, _), value)| stored(*kind, value.as_deref()?));
-        let values: Vec<Expr> =
-            values.map(|value| Some(Expr::val(value?))).collect::<Option<_>>().ok_or(page::PageError::Damaged)?;
-        let columns = Expr::tuple(order.iter().map(|(name, ..)| Expr::col(*name)));
-        return Ok(Condition::all().add(columns.gt(Expr::tuple(values))));
+        let (columns, values) = as_one(order, key)?;
+        return Ok(Condition::all().add(columns.gt(values)));
     }
     let mut rest = None;
     for ((name, kind, descending), value) in order.iter().zip(key).rev() {
@@ -270,7 +303,10 @@ fn after(order: &[Ordered], key: &[Option<String>], always_set: &[&str]) -> Resu
             (None, true) => (Condition::any(), column().is_null()),
             (Some(value), false) => (Condition::any().add(column().gt(value.clone())), column().eq(value)),
             (Some(value), true) => {
-                (Condition::any().add(column().lt(value.clone())).add(column().is_null()), column().eq(value))
+                let larger = Condition::any().add(column().lt(value.clone()));
+                // A condition for nothing would keep the index from being used.
+                let absent = (!always_set.contains(name)).then(|| column().is_null());
+                (absent.into_iter().fold(larger, Condition::add), column().eq(value))
             }
         };
         rest = Some(match rest {
@@ -281,86 +317,18 @@ fn after(order: &[Ordered], key: &[Option<String>], always_set: &[&str]) -> Resu
     Ok(rest.unwrap_or_else(Condition::any))
 }
 
-/// A value of a column from text, in the form it is stored in.
-fn stored(kind: ColumnKind, text: &str) -> Option<Value> {
-    match kind {
-        ColumnKind::Text | ColumnKind::Choice(_) => Some(text.into()),
-        ColumnKind::Integer | ColumnKind::Time => text.parse::<i64>().ok().map(Into::into),
-        ColumnKind::Number => text.parse::<f64>().ok().map(Into::into),
-        ColumnKind::Boolean => text.parse::<bool>().ok().map(Into::into),
-    }
+/// Rows up to `key` in an order that is kept.
+fn until(order: &[Ordered], key: &[Option<String>]) -> Result<Condition, Error> {
+    let (columns, values) = as_one(order, key)?;
+    let descending = order.iter().any(|(_, _, descending)| *descending);
+    Ok(Condition::all().add(if descending { columns.gte(values) } else { columns.lte(values) }))
 }
 
-/// A filter as a condition that is true or false, never null, so that NOT means not.
-pub(crate) fn condition(
-    backend: DbBackend,
-    filter: &Filter,
-    columns: &[(&'static str, ColumnKind)],
-) -> Result<Expr, FilterError> {
-    let together = |start: Condition, terms: &[Filter]| {
-        let mut terms = terms.iter().map(|term| condition(backend, term, columns));
-        terms.try_fold(start, |all, term| Ok(all.add(term?))).map(Expr::from)
-    };
-    match filter {
-        Filter::All(terms) => together(Condition::all(), terms),
-        Filter::Any(terms) => together(Condition::any(), terms),
-        Filter::Not(inner) => Ok(condition(backend, inner, columns)?.not()),
-        Filter::Compare(comparison) => compare(backend, comparison, columns),
-    }
-}
-
-fn compare(
-    backend: DbBackend,
-    comparison: &Comparison,
-    columns: &[(&'static str, ColumnKind)],
-) -> Result<Expr, FilterError> {
-    let Comparison { field, operator, value, position } = comparison;
-    let error = |problem: String| FilterError { problem, position: *position };
-    let Some((name, kind)) = columns.iter().find(|(name, _)| name == field) else {
-        return Err(error(format!("{field:?} is not a field to filter by; those are {}", names(columns))));
-    };
-    let column = || Expr::col(*name);
-    if *operator == Operator::Contains && value == "*" {
-        return Ok(column().is_not_null());
-    }
-    if value.contains('\0') {
-        return Err(error("a value must not contain the NUL character".into()));
-    }
-    if let ColumnKind::Choice(names) = kind
-        && *operator != Operator::Contains
-        && !names.contains(&value.as_str())
-    {
-        return Err(error(format!("{value:?} is not a value of {field}; those are {}", names.join(", "))));
-    }
-    let bound = match kind {
-        ColumnKind::Time => DateTime::parse_from_rfc3339(value).ok().map(|t| Value::from(t.timestamp_micros())),
-        other => stored(*other, value),
-    };
-    let bound = bound.ok_or_else(|| {
-        error(match kind {
-            ColumnKind::Text | ColumnKind::Choice(_) => format!("{field} compares with text"),
-            ColumnKind::Integer => format!("{field} compares with an integer, not {value:?}"),
-            ColumnKind::Number => format!("{field} compares with a number, not {value:?}"),
-            ColumnKind::Boolean => format!("{field} compares with true or false, not {value:?}"),
-            ColumnKind::Time => format!("{field} compares with a time such as 2026-01-31T12:00:00Z, not {value:?}"),
-        })
-    })?;
-    let set = |compared: Expr| column().is_not_null().and(compared);
-    Ok(match operator {
-        Operator::Equal => set(column().eq(bound)),
-        Operator::NotEqual => column().is_null().or(column().ne(bound)),
-        Operator::Less => set(column().lt(bound)),
-        Operator::LessOrEqual => set(column().lte(bound)),
-        Operator::Greater => set(column().gt(bound)),
-        Operator::GreaterOrEqual => set(column().gte(bound)),
-        Operator::Contains if matches!(kind, ColumnKind::Text | ColumnKind::Choice(_)) => {
-            // Both databases fold the case of ASCII alone, by the column's collation.
-            set(index_of(backend, Func::lower(column()), value.to_ascii_lowercase()).gt(0))
-        }
-        Operator::Contains => {
-            return Err(error(format!(
-                "\":\" looks into texts, {field} is none; \"{field}:*\" asks whether it is set"
-            )));
-        }
-    })
+/// The columns that are ordered by and their values of a row, which is found in an index at once when they are compared
+/// as one, wherever it stands.
+fn as_one(order: &[Ordered], key: &[Option<String>]) -> Result<(Expr, Expr), Error> {
+    let values = order.iter().zip(key).map(|((_, kind, _), value)| stored(*kind, value.as_deref()?));
+    let values: Option<Vec<Expr>> = values.map(|value| Some(Expr::val(value?))).collect();
+    let columns = Expr::tuple(order.iter().map(|(name, ..)| Expr::col(*name)));
+    Ok((columns, Expr::tuple(values.ok_or(page::PageError::Damaged)?)))
 }

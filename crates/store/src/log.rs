@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, WindowStatement};
-use sea_orm::{QueryResult, StatementBuilder};
+use sea_orm::{DbErr, QueryResult, StatementBuilder};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_request::{Filter, PageToken, page};
 
-use crate::list::{PAGE_BYTES, condition};
+use crate::filter::Fields;
+use crate::list::PAGE_BYTES;
 use crate::statement::{Ordering, columns, found, joined, json_text, order_by, stored_bytes, within_bytes};
 use crate::workspaces::workspace_of;
 use crate::{ColumnKind, Error, Page, Store};
@@ -155,13 +156,22 @@ impl Store {
         let named = Query::select().column(("log", Asterisk)).expr_as(subject, "subject").from("log").take();
         let mut select = events();
         select.from_subquery(named, "log").and_where(Expr::col("workspace").eq(workspace.id()));
-        select.and_where(condition(self.backend(), &filter, &FIELDS)?);
+        select.and_where(Fields::columns(self.backend(), &FIELDS).condition(&filter)?);
+        let mut after = None;
         if let Some(token) = PageToken::decode(query.page_token, &parts, 2)? {
             let number =
                 |i: usize| token.key[i].as_deref().and_then(|v| v.parse::<i64>().ok()).ok_or(page::PageError::Damaged);
-            let last = Expr::tuple([number(0)?.into(), number(1)?.into()]);
-            select.and_where(columns(ORDER).gt(last));
+            let last = (number(0)?, number(1)?);
+            select.and_where(columns(ORDER).gt(place(last)));
+            after = Some(last);
         }
+        let end = match filter {
+            Filter::All(terms) if terms.is_empty() => None,
+            _ => self.query_one(&stretch(workspace, after, self.looked_at)).await?,
+        };
+        let end = end.map(|row| Ok::<_, DbErr>((row.try_get_by_index(0)?, row.try_get_by_index::<i32>(1)?.into())));
+        let end = end.transpose()?;
+        select.and_where_option(end.map(|end| columns(ORDER).lte(place(end))));
         let order = ORDER.map(ascending);
         order_by(&mut select, order.clone());
         select.limit(size as u64 + 1);
@@ -169,12 +179,15 @@ impl Store {
         let more = found(&rows)? > rows.len().min(size);
         rows.truncate(size);
         let items = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-        let next_page_token = match items.last() {
-            Some(last) if more => {
-                PageToken::after(&parts, vec![Some(last.revision.to_string()), Some(last.ordinal.to_string())]).encode()
-            }
-            _ => String::new(),
+        let last = match items.last() {
+            Some(last) if more => Some((last.revision, last.ordinal.into())),
+            // What was looked at ends here, be it without any that the filter selects.
+            _ => end,
         };
+        let token = |(revision, ordinal): (i64, i64)| {
+            PageToken::after(&parts, vec![Some(revision.to_string()), Some(ordinal.to_string())]).encode()
+        };
+        let next_page_token = last.map(token).unwrap_or_default();
         Ok(Page { items, next_page_token })
     }
 
@@ -182,6 +195,19 @@ impl Store {
     pub(crate) async fn events(&self, select: &impl StatementBuilder) -> Result<Vec<LogRow>, Error> {
         self.query_all(select).await?.iter().map(decode).collect()
     }
+}
+
+/// Where the last of so many events behind a place stands, if there are as many.
+pub(crate) fn stretch(workspace: &WorkspaceId, after: Option<(i64, i64)>, rows: u64) -> SelectStatement {
+    let mut last = Query::select();
+    last.columns(ORDER).from("log").and_where(Expr::col("workspace").eq(workspace.id()));
+    last.and_where_option(after.map(|after| columns(ORDER).gt(place(after))));
+    order_by(&mut last, ORDER.map(ascending));
+    last.limit(1).offset(rows.saturating_sub(1)).take()
+}
+
+fn place((revision, ordinal): (i64, i64)) -> Expr {
+    Expr::tuple([revision.into(), ordinal.into()])
 }
 
 /// Revision and time of the last events up to a revision.
@@ -207,8 +233,8 @@ pub(crate) fn later(revision: i64) -> SelectStatement {
     for column in ["workspace", "collection", "resource_id"] {
         later.and_where(Expr::col(("later", column)).equals(("log", column)));
     }
-    let place = |table: &'static str| columns(ORDER.map(|column| (table, column)));
-    later.and_where(place("later").gt(place("log"))).and_where(Expr::col(("later", "revision")).lte(revision));
+    let order = |table: &'static str| columns(ORDER.map(|column| (table, column)));
+    later.and_where(order("later").gt(order("log"))).and_where(Expr::col(("later", "revision")).lte(revision));
     later
 }
 

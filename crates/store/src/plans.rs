@@ -7,11 +7,14 @@ use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_domain::roadmap::Product;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_request::Causation;
+use waymark_request::{Causation, Filter};
 use waymark_testkit::{Engine, host, sample};
 
+use crate::db::LOOKED_AT;
+use crate::filter::Fields;
 use crate::{
-    Column, Columns, Range, Table, changes, history, inbox, integrity, log, publishing, resource, retention, view,
+    Column, ColumnKind, Columns, Range, Table, access, changes, history, inbox, integrity, list, log, publishing,
+    resource, retention, view, walk,
 };
 
 /// The table of the sample, traced.
@@ -57,7 +60,14 @@ const ROWS: &str = r#"
     SELECT 'w1', 'initiatives/i' || i, 'product', 'products/p' || (i % 2), true FROM n;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO links (workspace, referrer, field, target, holds)
-    SELECT 'w1', 'initiatives/i' || (i + 1), '~dependencies', 'initiatives/i' || i, false FROM n WHERE i % 4 > 0;"#;
+    SELECT 'w1', 'initiatives/i' || (i + 1), '~dependencies', 'initiatives/i' || i, false FROM n WHERE i % 4 > 0;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    INSERT INTO labels (workspace, collection, key, value, id)
+    SELECT 'w1', 'products', 'team', 't' || (i % 500), 'r' || i FROM n;"#;
+
+/// What SQLite says of reading whole what holds few rows: those that are looked for, or those that were just found.
+const FEW: [&str; 6] =
+    ["CONSTANT ROW", "VALUES CLAUSE", "relay_cursors_rewound", "SCAN reach", "SCAN source0", "VIRTUAL TABLE INDEX 1:"];
 
 /// The steps of the plan of a statement, line by line.
 async fn plan(connection: &DatabaseConnection, statement: &impl StatementBuilder) -> Vec<String> {
@@ -104,7 +114,43 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         let mut part = view::states::<Products>(&workspace, Some(9_000));
         part.and_where(Expr::col("id").gt("r1")).order_by("id", Order::Asc).limit(100);
         let changed = changes::changed::<Products>(&workspace, 9_000, 9_400, (9_000, 0), Some((9_300, 0)), 50);
+        let by_id: [list::Ordered; 1] = [("id", ColumnKind::Text, false)];
+        let fields = Fields::of::<Products>(backend, Some(&workspace));
+        let sources = |filter: &str| {
+            access::sources_of::<Products>(&fields, &workspace, &Filter::parse(filter).unwrap(), false).unwrap()
+        };
+        let size = |filter: &str| access::size(sources(filter).remove(0), 0, LOOKED_AT);
+        let by_label = |filter: &str| {
+            let mut select = resource::bodies::<Products>("w1");
+            select.and_where(Expr::col("delete_time").is_null());
+            select.and_where(fields.condition(&Filter::parse(filter).unwrap()).unwrap());
+            let ids = sources(filter).remove(0).remove(0);
+            select.and_where(Expr::col("id").in_subquery(ids)).order_by("id", Order::Asc).limit(51).take()
+        };
+        let targets = [1, 2].map(|i| format!("products/p{i}"));
         for (plan, index) in [
+            (plan(&connection, &size("labels.team = t1")).await, "labels_pkey"),
+            (plan(&connection, &size("labels:team")).await, "labels_pkey"),
+            (plan(&connection, &size("labels.team = t1 OR labels.team < b")).await, "labels_pkey"),
+            (plan(&connection, &size("vision = v1")).await, "products_vision"),
+            (plan(&connection, &by_label("labels.team = t1")).await, "labels_pkey"),
+            (plan(&connection, &by_label("labels.team = t1")).await, "products_pkey"),
+            (
+                plan(&connection, &list::stretch::<Products>(&workspace, &by_id, None, 1_000).unwrap()).await,
+                "products_pkey",
+            ),
+            (plan(&connection, &log::stretch(&workspace, Some((9_000, 0)), 1_000)).await, "log_pkey"),
+            (plan(&connection, &walk::referring(&workspace, &targets, "", None, 50)).await, "links_pkey"),
+            (plan(&connection, &walk::referring(&workspace, &targets, "product", None, 50)).await, "links_pkey"),
+            (
+                plan(&connection, &walk::referring(&workspace, &targets[..1], "", Some(("product", "x")), 50)).await,
+                "links_pkey",
+            ),
+            (
+                plan(&connection, &walk::referring(&workspace, &targets[..1], "product", Some(("product", "x")), 50))
+                    .await,
+                "links_pkey",
+            ),
             (plan(&connection, &retention::old_requests(old, 1_000)).await, "requests_time"),
             (plan(&connection, &log::last_until(&workspace, 9_000)).await, "log_pkey"),
             (plan(&connection, &part).await, "log_resource"),
@@ -151,11 +197,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         ] {
             let text = plan.join("\n");
             let whole = |line: &&String| {
-                // An index of just those rows that are looked for is read whole, and so is what was just found.
-                let few =
-                    ["CONSTANT ROW", "VALUES CLAUSE", "relay_cursors_rewound", "SCAN reach", "VIRTUAL TABLE INDEX 1:"]
-                        .iter()
-                        .any(|end| line.ends_with(end));
+                let few = FEW.iter().any(|end| line.ends_with(end));
                 line.contains("Seq Scan") || (line.starts_with("SCAN ") && !few)
             };
             assert_eq!(plan.iter().find(whole), None, "{engine:?} reads a table for {index}:\n{text}");
@@ -163,6 +205,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             let name = match (backend, index.strip_suffix("_pkey")) {
                 // A table that is its own index.
                 (DbBackend::Sqlite, Some("links")) => "PRIMARY KEY (workspace=? AND target".to_owned(),
+                (DbBackend::Sqlite, Some("labels")) => "PRIMARY KEY (workspace=? AND collection=? AND key=?".to_owned(),
                 (DbBackend::Sqlite, Some(table)) => format!("sqlite_autoindex_{table}_1"),
                 _ => index.to_owned(),
             };

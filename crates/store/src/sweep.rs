@@ -5,9 +5,8 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query};
 use waymark_domain::{Name, ResourceId};
 use waymark_request::Filter;
 
-use crate::list::condition;
+use crate::filter::Fields;
 use crate::statement::columns;
-use crate::table::listable;
 use crate::workspaces::workspace_of;
 use crate::{Error, Store, Table};
 
@@ -23,7 +22,7 @@ impl Store {
         const ORDER: [&str; 2] = ["workspace", "id"];
         let mut select = Query::select();
         select.columns(ORDER).from(T::TABLE).and_where(Expr::col("delete_time").is_null());
-        select.and_where(condition(self.backend(), &Filter::parse(filter)?, &listable::<T>())?);
+        select.and_where(Fields::of::<T>(self.backend(), None).condition(&Filter::parse(filter)?)?);
         if let Some(name) = after {
             let last = Expr::tuple([name.workspace().id().into(), name.id().as_str().into()]);
             select.and_where(columns(ORDER).gt(last));

@@ -10,11 +10,12 @@ use futures::future::{join_all, try_join_all};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement, TransactionTrait as _};
 use waymark_domain::roadmap::Product;
 use waymark_proto::roadmap::v1 as pb;
+use waymark_store::schema::foundation;
 use waymark_store::{
-    Backfill, Column, Columns, Declaration, Error, Migration, Ruled, Schema, SchemaError, Script, Store, StoreOptions,
-    Table,
+    Backfill, Column, Columns, Declaration, Error, ListQuery, Migration, Ruled, Schema, SchemaError, Script, Store,
+    StoreOptions, Table,
 };
-use waymark_testkit::sample::{self, INITIAL, SCHEMA as FIRST, call, create, created};
+use waymark_testkit::sample::{self, INITIAL, Products, SCHEMA as FIRST, call, create, created};
 use waymark_testkit::schema::{catalogue, empty, missing};
 use waymark_testkit::{Engine, TestDatabase, host};
 
@@ -87,6 +88,10 @@ const LENGTH_DROPPED: Migration = Migration {
     backfill: None,
 };
 
+static LABELLED: Schema = Schema::new(
+    &[INITIAL, foundation::further(2, 1, Backfill::labels::<Products>("labels of products"))],
+    &[Declaration::of::<Products>()],
+);
 static SECOND: Schema = Schema::new(&[INITIAL, strategy_added::<Wider>()], &[Declaration::of::<Wider>()]);
 static THIRD: Schema =
     Schema::new(&[INITIAL, strategy_added::<Narrower>(), LENGTH_DROPPED], &[Declaration::of::<Narrower>()]);
@@ -159,6 +164,32 @@ async fn an_upgrade_killed_half_way_goes_on_and_equals_a_fresh_database() {
         create_many::<Narrower>(&store, 450).await;
         assert_eq!(rows(&database).await, rows(&fresh).await, "{engine:?}");
         assert_eq!(catalogue(database.url()).await.unwrap(), catalogue(fresh.url()).await.unwrap(), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn labels_of_before_are_found() {
+    for engine in Engine::each() {
+        let (store, database) = start(engine).await;
+        store.migrate(&FIRST).await.unwrap();
+        for (id, key, value) in [("a", "team", "growth"), ("b", "team", "o'core"), ("c", "a.b", "x")] {
+            let labels = [(key.to_owned(), value.to_owned())].into();
+            let product = pb::Product { labels, ..sample::product(id, "") };
+            store.create_blind::<Products, _>(&call(), "workspaces/acme", id, Some(product), created).await.unwrap();
+        }
+        // A program of before kept none.
+        database.execute(&["DELETE FROM labels"]).await.unwrap();
+        let found = async |filter| {
+            // One row is few, three are not.
+            let query = ListQuery { parent: "workspaces/acme", filter, ..ListQuery::default() };
+            let page = store.clone().looking_at(2).list::<Products>(query).await.unwrap();
+            (page.items.len(), page.next_page_token.is_empty())
+        };
+        assert_eq!(found("labels.team = growth").await, (0, true), "no label is kept");
+        store.migrate(&LABELLED).await.unwrap();
+        assert_eq!(found("labels.team = growth").await, (1, true));
+        assert_eq!(found(r#"labels.team = "o'core""#).await, (1, true));
+        assert_eq!(found(r#"labels."a.b":*"#).await, (1, true));
     }
 }
 

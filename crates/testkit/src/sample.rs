@@ -49,6 +49,7 @@ pub const INITIAL: Migration = Migration {
         foundation::LINKS_BY_TARGET,
         foundation::LOG_BY_REVISION,
         foundation::TALLIES,
+        foundation::LABELS,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
             sqlite: include_str!("sample/0001_initial.sqlite.sql"),

@@ -24,8 +24,12 @@ pub static SCHEMA: Schema = Schema::new(
         },
         foundation::MANY_WORKSPACES,
         foundation::links(Backfill::links::<Outcomes>("links of outcomes")),
-        foundation::further_links(4, Backfill::links::<Predictions>("links of predictions")),
+        foundation::further(4, 1, Backfill::links::<Predictions>("links of predictions")),
         foundation::fewer_indexes(5),
+        foundation::labels(6, 1, Backfill::labels::<Frictions>("labels of frictions")),
+        foundation::further(7, 1, Backfill::labels::<Metrics>("labels of metrics")),
+        foundation::further(8, 1, Backfill::labels::<Outcomes>("labels of outcomes")),
+        foundation::further(9, 1, Backfill::labels::<Predictions>("labels of predictions")),
     ],
     &[
         Declaration::of::<Frictions>(),

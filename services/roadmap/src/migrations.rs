@@ -24,7 +24,7 @@ pub static SCHEMA: Schema = Schema::new(
         },
         foundation::MANY_WORKSPACES,
         foundation::links(Backfill::links::<Initiatives>("links of initiatives")),
-        foundation::further_links(4, Backfill::links::<Estimates>("links of estimates")),
+        foundation::further(4, 1, Backfill::links::<Estimates>("links of estimates")),
         foundation::fewer_indexes(5),
         Migration {
             number: 6,
@@ -46,6 +46,9 @@ pub static SCHEMA: Schema = Schema::new(
                 Box::pin(reprioritize(write, id))
             })),
         },
+        foundation::labels(8, 6, Backfill::labels::<Estimates>("labels of estimates")),
+        foundation::further(9, 6, Backfill::labels::<Initiatives>("labels of initiatives")),
+        foundation::further(10, 6, Backfill::labels::<Products>("labels of products")),
     ],
     &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
 );

@@ -10,6 +10,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 use crate::Usage;
 use crate::demo::{self, Demo};
 use crate::dev::Dev;
+use crate::draw::links::{self, Links};
 use crate::draw::roadmap;
 use crate::draw::roadmap::Roadmap;
 use crate::draw::trace::{self, Trace};
@@ -39,6 +40,8 @@ enum Own {
     Tree(Tree),
     /// Draw the way of an initiative from insight to learning
     Trace(Trace),
+    /// Draw what a resource refers to and what refers to it, across the services
+    Links(Links),
     /// Call any method with a request in JSON or YAML
     Call(Call),
     /// Print the completion script of a shell, to be sourced
@@ -139,6 +142,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Events(events) => events::run(events, settings).await?,
         Own::Tree(options) => tree_picture::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
+        Own::Links(options) => links::run(&options, settings).await?,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),
     }
     Ok(ExitCode::SUCCESS)

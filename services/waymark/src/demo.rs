@@ -83,7 +83,7 @@ pub async fn run(options: &Demo, settings: &Settings) -> Result<()> {
     say::chapter(8, "The trace, from what somebody said to what was learned");
     trace::run(&trace::Trace::of(SOLUTION), &settings).await?;
     crate::show(format_args!(
-        "Look around:  waymark events list -w {workspace}   waymark initiatives get {SOLUTION} -w {workspace} -o yaml"
+        "Look around:  waymark events list -w {workspace}   waymark links initiatives/{SOLUTION} -w {workspace}"
     ));
     Ok(())
 }

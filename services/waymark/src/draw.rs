@@ -1,7 +1,8 @@
-//! Pictures of the loop for a terminal: the tree, the roadmap, and the trace of one initiative from insight to
-//! learning.
+//! Pictures of the loop for a terminal: the tree, the roadmap, links between resources, and the trace of one initiative
+//! from insight to learning.
 
 pub mod branches;
+pub mod links;
 pub mod roadmap;
 pub mod trace;
 pub mod tree;

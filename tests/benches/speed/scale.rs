@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tonic::Status;
 use waymark_proto::common::v1::{AsOf, as_of};
+use waymark_proto::graph::v1 as graph;
+use waymark_proto::graph::v1::graph_service_client::GraphServiceClient;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
@@ -19,6 +21,8 @@ use crate::service::{Roadmap, create};
 const BATCH: usize = 500;
 /// Initiatives have one of so many products.
 const PRODUCTS: usize = 20;
+/// One of so many initiatives has a label.
+const LABELLED: usize = 10;
 /// A call is repeated for so long, or so often.
 const LONG: Duration = Duration::from_secs(2);
 const OFTEN: usize = 100;
@@ -75,6 +79,12 @@ async fn fill(roadmap: &Roadmap, workspace: &str, size: usize) -> Result<()> {
             let mut row = create(workspace, format!("i{number}"));
             if let Some(initiative) = &mut row.initiative {
                 initiative.product = format!("{parent}/products/p{}", number % PRODUCTS);
+                if number.is_multiple_of(LABELLED) {
+                    initiative.labels.insert("team".to_owned(), format!("t{}", number % 200));
+                }
+                if number == size / 2 {
+                    "users/rare".clone_into(&mut initiative.owner);
+                }
             }
             row
         };
@@ -193,6 +203,37 @@ async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Res
         client().list_initiatives(request).await.map(|_| ())
     };
     time("ListInitiatives of a product, by name", sizes, None, by_name, report).await?;
+    for (what, filter) in [
+        ("ListInitiatives of a label", "labels.team = t20"),
+        ("ListInitiatives of a product", "product = products/p0"),
+        ("ListInitiatives of an evidence and a label", "evidence.target:solutions/guided-setup AND labels.team = t20"),
+        ("ListInitiatives by a column without an index", "owner = users/rare"),
+    ] {
+        let page = async |workspace: &str, _, _| {
+            let (parent, filter) = (format!("workspaces/{workspace}"), filter.to_owned());
+            let request = pb::ListInitiativesRequest { parent, filter, ..Default::default() };
+            client().list_initiatives(request).await.map(|_| ())
+        };
+        time(what, sizes, None, page, report).await?;
+    }
+    let walk = async |name: String, direction: graph::LinkDirection, field: &str, depth| {
+        let (direction, field) = (direction.into(), field.to_owned());
+        let request = graph::ListLinksRequest { name, direction, field, depth, ..Default::default() };
+        GraphServiceClient::new(roadmap.channel(1)).list_links(request).await.map(|_| ())
+    };
+    let incoming = async |workspace: &str, _, number| {
+        let name = format!("workspaces/{workspace}/products/p{}", number % PRODUCTS);
+        walk(name, graph::LinkDirection::Incoming, "", 1).await
+    };
+    time("ListLinks, incoming", sizes, at_most, incoming, report).await?;
+    let outgoing = async |workspace: &str, size, number| {
+        walk(name(workspace, any(size, number)), graph::LinkDirection::Outgoing, "", 1).await
+    };
+    time("ListLinks, outgoing", sizes, at_most, outgoing, report).await?;
+    let deep = async |workspace: &str, size, number| {
+        walk(name(workspace, any(size, number)), graph::LinkDirection::Outgoing, "dependencies", 10).await
+    };
+    time("ListLinks, outgoing, ten steps", sizes, at_most, deep, report).await?;
     let by_rank = async |workspace: &str, _, _| {
         let (parent, order_by) = (format!("workspaces/{workspace}"), "rank".to_owned());
         let request = pb::ListInitiativesRequest { parent, order_by, ..Default::default() };

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 
 use crate::Error;
-use crate::statement::{columns, json_value};
+use crate::statement::json_value;
 
 use super::{Action, Cell, Row};
 
@@ -123,12 +123,12 @@ fn grouped(rows: Vec<Row>) -> Vec<Group> {
     groups.into_iter().map(joined).collect()
 }
 
-/// One row for all of a group of links, which are values of one statement in any case.
+/// One row for all of a group of links or labels, which are values of one statement in any case.
 fn joined(group: Group) -> Group {
-    let is_links = |row: &Row| matches!(row.action, Action::Link | Action::Unlink);
+    let are_many = |row: &Row| matches!(row.action, Action::Link | Action::Unlink);
     let mut rows = group.into_iter();
     let Some(mut first) = rows.next() else { return Vec::new() };
-    if !is_links(&first) {
+    if !are_many(&first) {
         return std::iter::once(first).chain(rows).collect();
     }
     for row in rows {
@@ -170,8 +170,8 @@ pub(super) fn sent(group: &[Row], backend: DbBackend, revision: Revision) -> Res
     let replaced = match first.action {
         Action::Replace(version) => Some(version),
         Action::Insert | Action::Tally => None,
-        Action::Link => return linked(values(first).into_iter(), backend, revision),
-        Action::Unlink => return unlinked(values(first).into_iter(), backend, revision),
+        Action::Link => return linked(first.table, values(first).into_iter(), backend, revision),
+        Action::Unlink => return unlinked(first.table, values(first).into_iter(), backend, revision),
         Action::Require => return Ok(required(first.table, columns.zip(values(first))).into()),
     };
     let Some(replaced) = replaced else {
@@ -217,51 +217,65 @@ fn required<'a>(table: &'static str, key: impl Iterator<Item = (&'a str, Expr)>)
     select.lock_with_tables(LockType::Share, [table]).take()
 }
 
-/// Adds the links of a resource: one statement for all, so that its text does not depend on how many there are.
+/// Adds the links or labels of a resource: one statement for all, so that its text does not depend on how many there are.
 fn linked(
+    table: &str,
     values: impl Iterator<Item = Expr>,
     backend: DbBackend,
     revision: Revision,
 ) -> Result<SubQueryStatement, Error> {
-    let [workspace, links] = two(values)?;
+    let [workspace, rows] = two(values)?;
     let mut select = Query::select();
-    let holds = Expr::cust("(link.value ->> 3) = '1'");
-    select.exprs([workspace, part(backend, 0), part(backend, 1), part(backend, 2), holds]);
+    select.expr(workspace).exprs((0..3).map(|index| part(backend, index)));
+    select.expr(if table == "links" { Expr::cust("(link.value ->> 3) = '1'") } else { part(backend, 3) });
     if matches!(revision, Revision::Bumped) {
         select.from("bump");
     }
     // SQLite reads ON as a join's unless a condition comes before it.
-    select.from_function(elements(backend, links), "link").and_where(Expr::cust("true"));
+    select.from_function(elements(backend, rows), "link").and_where(Expr::cust("true"));
     let mut insert = Query::insert();
-    insert.into_table("links").columns(["workspace", "target", "field", "referrer", "holds"]);
+    insert.into_table(table.to_owned()).columns(parts_of(table));
     insert.select_from(select).map_err(Error::bug)?;
-    // A program that does not know links may have left some there.
+    // A program that does not know them may have left some there.
     insert.on_conflict(OnConflict::new().do_nothing().to_owned());
     Ok(insert.into())
 }
 
-/// Takes away links of a resource.
+/// Takes away links or labels of a resource.
 fn unlinked(
+    table: &str,
     values: impl Iterator<Item = Expr>,
     backend: DbBackend,
     revision: Revision,
 ) -> Result<SubQueryStatement, Error> {
-    let [workspace, links] = two(values)?;
+    let [workspace, rows] = two(values)?;
+    let parts = parts_of(table);
+    // Whether a link holds does not tell it apart.
+    let key = if table == "links" { &parts[..4] } else { &parts[..] };
     let mut named = Query::select();
-    named.exprs([workspace, part(backend, 0), part(backend, 1), part(backend, 2)]);
-    named.from_function(elements(backend, links), "link");
+    named.expr(workspace).exprs((0_u8..).zip(&key[1..]).map(|(index, _)| part(backend, index)));
+    named.from_function(elements(backend, rows), "link");
+    let key = Expr::tuple(key.iter().map(|column| Expr::col(*column)));
     let mut delete = Query::delete();
-    delete.from_table("links").and_where(columns(["workspace", "target", "field", "referrer"]).in_subquery(named));
+    delete.from_table(table.to_owned()).and_where(key.in_subquery(named));
     if matches!(revision, Revision::Bumped) {
         delete.and_where(bump_done());
     }
     Ok(delete.into())
 }
 
+/// The columns of links or labels: the workspace, and what each row of them says in its order.
+fn parts_of(table: &str) -> [&'static str; 5] {
+    match table {
+        "links" => ["workspace", "target", "field", "referrer", "holds"],
+        _ => ["workspace", "collection", "key", "value", "id"],
+    }
+}
+
 fn two(mut values: impl Iterator<Item = Expr>) -> Result<[Expr; 2], Error> {
     match (values.next(), values.next()) {
         (Some(workspace), Some(links)) => Ok([workspace, links]),
-        _ => Err(Error::bug("links are of a workspace")),
+        _ => Err(Error::bug("links and labels are of a workspace")),
     }
 }
 
@@ -336,7 +350,7 @@ mod tests {
     fn links_of_many_are_one_row_and_updates_stand_alone() {
         let link = |id: usize| Row {
             action: Action::Link,
-            cells: vec![("workspace", "acme".into()), ("links", Cell::Json(format!("[[\"{id}\"]]")))],
+            cells: vec![("workspace", "acme".into()), ("rows", Cell::Json(format!("[[\"{id}\"]]")))],
             ..row("links", id)
         };
         let update = |id| Row { action: Action::Replace(1), ..row("products", id) };

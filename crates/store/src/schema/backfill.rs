@@ -1,5 +1,5 @@
-//! Filling in what rows that were there before a migration lack: columns and links follow from the resource, so they are
-//! derived again from the row's body.
+//! Filling in what rows that were there before a migration lack: columns, links and labels follow from the resource, so
+//! they are derived again from the row's body.
 //!
 //! Rows are taken in batches in order of workspace and id, and the place behind the last one is kept in the database by
 //! the same transaction: a process that is killed has lost the batch at hand, and whoever comes next goes on. Each
@@ -56,6 +56,8 @@ enum Derived {
     Columns(Vec<(&'static str, Value)>),
     /// All its links.
     Links(Row),
+    /// All its labels, if it has any.
+    Labels(Option<Row>),
 }
 
 impl Backfill {
@@ -77,6 +79,11 @@ impl Backfill {
         Self { name, table: T::TABLE, how: How::Derive(links::<T>) }
     }
 
+    /// Derives the labels of all resources of `T`.
+    pub const fn labels<T: Table>(name: &'static str) -> Self {
+        Self { name, table: T::TABLE, how: How::Derive(labels::<T>) }
+    }
+
     /// Does `work` for each row of `T` in a write of its own, by the service. It may be done twice for a row.
     pub const fn writes<T: Table>(name: &'static str, work: Work) -> Self {
         Self { name, table: T::TABLE, how: How::Write { service: T::Resource::SERVICE, work } }
@@ -91,6 +98,12 @@ fn columns<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Derived, E
 fn links<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Derived, Error> {
     let links = crate::links::of::<T>(&decode::<T>(workspace, id, body)?)?;
     Ok(Derived::Links(Row::links(workspace, &format!("{}/{id}", T::Resource::COLLECTION), &links, Action::Link)))
+}
+
+fn labels<T: Table>(workspace: &str, id: &str, body: &str) -> Result<Derived, Error> {
+    let labels = decode::<T>(workspace, id, body)?.standard().labels;
+    let row = || crate::labels::row::<T>(workspace, id, &labels, Action::Link);
+    Ok(Derived::Labels((!labels.is_empty()).then(row)))
 }
 
 impl Store {
@@ -177,7 +190,7 @@ impl Store {
         locked.expr_as(Expr::col("body").cast_as("text"), "text").and_where(key().lte(pair(last)));
         let locked = transaction.query_all(&locked).await?;
         let How::Derive(derive) = backfill.how else { return Err(Error::bug("a backfill of writes derives nothing")) };
-        let mut links = Vec::new();
+        let (mut links, mut labels) = (Vec::new(), Vec::new());
         for row in &locked {
             let (workspace, id): (String, String) = (row.try_get("", "workspace")?, row.try_get("", "id")?);
             match derive(&workspace, &id, &row.try_get::<String>("", "text")?) {
@@ -188,6 +201,7 @@ impl Store {
                     transaction.execute(&update).await?;
                 }
                 Ok(Derived::Links(of_one)) => links.push(of_one),
+                Ok(Derived::Labels(of_one)) => labels.extend(of_one),
                 // One row that was damaged before must not keep a service from its start.
                 Err(error) => tracing::error!(name = backfill.name, %error, "a damaged row is left as it is"),
             }
@@ -199,8 +213,8 @@ impl Store {
             stale.cond_where(crate::links::of_referrers(links.iter().map(|row| row.id.as_str())));
             transaction.execute(&stale).await?;
         }
-        for links in links {
-            transaction.execute_raw(form::sent(self.backend(), &mut vec![links], 0)?).await?;
+        for of_one in links.into_iter().chain(labels) {
+            transaction.execute_raw(form::sent(self.backend(), &mut vec![of_one], 0)?).await?;
         }
         record::advance(&transaction, migration, last).await?;
         transaction.commit().await?;

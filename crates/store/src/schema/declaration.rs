@@ -4,17 +4,26 @@
 //! In text, as sea-query's types are not these ones and it knows no collation of a column.
 
 use sea_orm::DbBackend;
+use waymark_domain::Resource as _;
+use waymark_proto::ResourceMessage as _;
+use waymark_proto::links::LinkField;
 
+use crate::links::Links;
 use crate::methods::methods;
-use crate::{Column, ColumnKind, Ruled, StandardMethod, Table, history};
+use crate::{Column, ColumnKind, Error, Ruled, StandardMethod, Table, history, links, resource};
 
 /// The declared table of a resource.
 #[derive(Debug, Clone, Copy)]
 pub struct Declaration {
     /// The table's name.
     pub table: &'static str,
+    /// The collection of its resources.
+    pub collection: &'static str,
+    /// The fields of its resources that refer to others.
+    pub links: &'static [LinkField],
     columns: fn() -> Vec<Declared>,
     methods: fn() -> Vec<StandardMethod>,
+    links_of: fn(&str, &str, &str) -> Result<Links, Error>,
 }
 
 struct Declared {
@@ -27,7 +36,19 @@ struct Declared {
 impl Declaration {
     /// What `T` declares.
     pub const fn of<T: Ruled>() -> Self {
-        Self { table: T::TABLE, columns: declared::<T>, methods: methods::<T> }
+        Self {
+            table: T::TABLE,
+            collection: T::Resource::COLLECTION,
+            links: T::Message::LINKS,
+            columns: declared::<T>,
+            methods: methods::<T>,
+            links_of: |workspace, id, body| links::of::<T>(&resource::decode::<T>(workspace, id, body)?),
+        }
+    }
+
+    /// What a resource refers to, by the row of its workspace, id and body.
+    pub(crate) fn links_of(&self, workspace: &str, id: &str, body: &str) -> Result<Links, Error> {
+        (self.links_of)(workspace, id, body)
     }
 
     /// The standard methods of its resource.

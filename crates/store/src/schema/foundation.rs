@@ -53,9 +53,9 @@ pub const fn links(backfill: Backfill) -> Migration {
     Migration { number: 3, name: "links", scripts: &[LINKS], oldest: 1, backfill: Some(backfill) }
 }
 
-/// A migration that takes in the links of the rows of a further table.
-pub const fn further_links(number: i64, backfill: Backfill) -> Migration {
-    Migration { number, name: backfill.name, scripts: &[], oldest: 1, backfill: Some(backfill) }
+/// A migration that fills in the rows of a further table, after the one that made what they lack.
+pub const fn further(number: i64, oldest: i64, backfill: Backfill) -> Migration {
+    Migration { number, name: backfill.name, scripts: &[], oldest, backfill: Some(backfill) }
 }
 
 /// Links by their target; those that must not lead back by their referrer, too.
@@ -82,5 +82,17 @@ pub const TALLIES: Script = Script {
     sqlite: include_str!("foundation/0005_tallies.sqlite.sql"),
 };
 
+/// Resources by their labels.
+pub const LABELS: Script = Script {
+    postgres: include_str!("foundation/0007_labels.postgres.sql"),
+    sqlite: include_str!("foundation/0007_labels.sqlite.sql"),
+};
+
+/// The migration that takes in labels, those of the rows of a first table; the others are [`further`].
+pub const fn labels(number: i64, oldest: i64, backfill: Backfill) -> Migration {
+    Migration { number, name: backfill.name, scripts: &[LABELS], oldest, backfill: Some(backfill) }
+}
+
 /// Every script, in order. A service's migrations must take in each.
-pub const ALL: &[Script] = &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES];
+pub const ALL: &[Script] =
+    &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES, LABELS];

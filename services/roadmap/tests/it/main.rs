@@ -5,6 +5,7 @@
 mod batches;
 mod consume;
 mod estimates;
+mod graph;
 mod lifecycle;
 mod links;
 mod pages;
@@ -16,6 +17,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use waymark_clock::ManualClock;
 use waymark_proto::common::v1 as common;
+use waymark_proto::graph::v1::graph_service_client::GraphServiceClient;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
@@ -48,6 +50,10 @@ impl Fixture {
 
     pub(crate) fn strategy(&self) -> StrategyServiceClient<Channel> {
         StrategyServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn graph(&self) -> GraphServiceClient<Channel> {
+        GraphServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn roadmap(&self) -> RoadmapServiceClient<Channel> {

@@ -1,6 +1,6 @@
 //! `waymark trace`: one initiative from what users said to what was learned, across the three services.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -20,6 +20,9 @@ use crate::Usage;
 use crate::generic::contract::Area;
 use crate::generic::names::short;
 use crate::settings::Settings;
+
+/// Roots that one filter names; a filter has 4,096 bytes at most.
+const ROOTS: usize = 20;
 
 /// Options of `waymark trace`.
 #[derive(Debug, Args)]
@@ -80,6 +83,11 @@ fn present<T>(result: Result<tonic::Response<T>, tonic::Status>) -> Result<Optio
     }
 }
 
+/// A filter for what rests on one of these.
+fn resting_on<'a>(roots: impl IntoIterator<Item = &'a String>) -> String {
+    roots.into_iter().map(|root| format!("evidence.target:{root}")).collect::<Vec<_>>().join(" OR ")
+}
+
 impl Clients {
     async fn initiatives(&mut self, parent: &str, name: &str) -> Result<Vec<roadmap::Initiative>> {
         let name = name.strip_prefix(&format!("{parent}/")).unwrap_or(words::local(name));
@@ -93,33 +101,51 @@ impl Clients {
         let mut roots = BTreeSet::from([start.clone()]);
         match collection {
             "insights" => {
-                let request = discovery::ListOpportunitiesRequest {
-                    parent: parent.to_owned(),
-                    page_size: 1_000,
-                    ..Default::default()
-                };
-                let page = self.opportunities.list_opportunities(request).await.map_err(Error::from)?.into_inner();
-                let resting = page
-                    .opportunities
-                    .into_iter()
-                    .filter(|o| o.evidence.iter().any(|evidence| evidence.target == start));
-                roots.extend(resting.map(|opportunity| format!("//discovery.waymark.dev/{}", opportunity.name)));
+                let mut page_token = String::new();
+                loop {
+                    let request = discovery::ListOpportunitiesRequest {
+                        parent: parent.to_owned(),
+                        filter: resting_on([&start]),
+                        page_token,
+                        ..Default::default()
+                    };
+                    let page = self.opportunities.list_opportunities(request).await.map_err(Error::from)?.into_inner();
+                    let names = page.opportunities.into_iter().map(|opportunity| opportunity.name);
+                    roots.extend(names.map(|name| format!("//discovery.waymark.dev/{name}")));
+                    page_token = page.next_page_token;
+                    if page_token.is_empty() {
+                        break;
+                    }
+                }
             }
             "opportunities" | "solutions" => {}
             other => bail!(Usage(format!(
                 "{other} are not on the way from insight to learning; name an initiative, insight, opportunity or solution"
             ))),
         }
-        let request =
-            roadmap::ListInitiativesRequest { parent: parent.to_owned(), page_size: 1_000, ..Default::default() };
-        let page = self.roadmap.list_initiatives(request).await.map_err(Error::from)?.into_inner();
-        let resting =
-            page.initiatives.into_iter().filter(|i| i.evidence.iter().any(|evidence| roots.contains(&evidence.target)));
-        let resting: Vec<_> = resting.collect();
+        let roots: Vec<&String> = roots.iter().collect();
+        let mut resting: BTreeMap<String, roadmap::Initiative> = BTreeMap::new();
+        for roots in roots.chunks(ROOTS) {
+            let mut page_token = String::new();
+            loop {
+                let request = roadmap::ListInitiativesRequest {
+                    parent: parent.to_owned(),
+                    filter: resting_on(roots.iter().copied()),
+                    page_token,
+                    ..Default::default()
+                };
+                let page = self.roadmap.list_initiatives(request).await.map_err(Error::from)?.into_inner();
+                resting.extend(page.initiatives.into_iter().map(|initiative| (initiative.name.clone(), initiative)));
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    break;
+                }
+            }
+        }
         if resting.is_empty() {
             crate::show(format_args!("no initiative rests on {collection}/{id} yet"));
         }
-        Ok(resting)
+        Ok(resting.into_values().collect())
     }
 
     async fn follow(&mut self, initiative: roadmap::Initiative) -> Result<Found> {

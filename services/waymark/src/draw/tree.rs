@@ -34,9 +34,16 @@ pub async fn run(options: &Tree, settings: &Settings) -> Result<()> {
         Some(name) if name.starts_with("workspaces/") => vec![name.clone()],
         Some(name) => vec![format!("{parent}/outcomes/{}", short(name))],
         None => {
-            let request = pb::ListOutcomesRequest { parent: parent.clone(), page_size: 1_000, ..Default::default() };
-            let page = client.list_outcomes(request).await.map_err(Error::from)?.into_inner();
-            page.outcomes.into_iter().map(|outcome| outcome.name).collect()
+            let (mut names, mut page_token) = (Vec::new(), String::new());
+            loop {
+                let request = pb::ListOutcomesRequest { parent: parent.clone(), page_token, ..Default::default() };
+                let page = client.list_outcomes(request).await.map_err(Error::from)?.into_inner();
+                names.extend(page.outcomes.into_iter().map(|outcome| outcome.name));
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    break names;
+                }
+            }
         }
     };
     if names.is_empty() {

@@ -24,6 +24,22 @@ fn the_demo_goes_all_the_way_round_and_a_second_start_finds_it() {
     let server = Server::start(folder.path());
     let initiative = server.json(&["initiatives", "get", "saved-carts", "-w", "shop"]);
     assert_eq!(initiative["state"], "INITIATIVE_STATE_MEASURED");
+    let links = server.run(&["links", "initiatives/saved-carts", "-w", "shop"]).unwrap();
+    for line in ["→ evidence.target", "→ expected_outcome.metric  [metrics/metrics/orders]", "← initiative"] {
+        assert!(links.contains(line), "{line}:\n{links}");
+    }
+    assert!(links.contains("[metrics/outcomes/saved-carts]"), "what the metrics service knows:\n{links}");
+    let away = server.without_metrics();
+    let line = ["links", "initiatives/saved-carts", "-w", "shop", "--timeout", "1"];
+    let links = away.json(&line);
+    assert_eq!(links["unanswered"], serde_json::json!(["metrics"]));
+    assert!(!links["outgoing"].as_array().unwrap().is_empty() && !links["incoming"].as_array().unwrap().is_empty());
+    let said = away.command(&line).output().unwrap().stderr;
+    assert!(String::from_utf8(said).unwrap().contains("metrics does not answer"));
+    let insight = server.json(&["insights", "list", "-w", "shop"])["insights"][0]["name"].as_str().unwrap().to_owned();
+    let trace = server.run(&["trace", insight.trim_start_matches("workspaces/shop/"), "-w", "shop"]).unwrap();
+    assert!(trace.contains("measurement"), "all that rests on an insight is found by links:\n{trace}");
+
     let refused = server.run(&["demo", "-w", "shop"]).unwrap_err();
     assert_eq!(refused.0, 4, "the workspace has its story already: {}", refused.1);
 }

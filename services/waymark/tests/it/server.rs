@@ -52,6 +52,12 @@ impl Server {
         Self { child: None, addresses: [1, 2, 3].map(|port| format!("127.0.0.1:{port}")) }
     }
 
+    /// The same, as seen from where its metrics service cannot be reached.
+    pub fn without_metrics(&self) -> Self {
+        let [discovery, roadmap, _] = self.addresses.clone();
+        Self { child: None, addresses: [discovery, roadmap, "127.0.0.1:1".to_owned()] }
+    }
+
     /// Ends it as Ctrl-C does and checks that it ends well.
     pub fn stop(mut self) {
         let mut child = self.child.take().unwrap();

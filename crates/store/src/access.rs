@@ -1,0 +1,160 @@
+//! How the rows of a list are come by, so that no page looks at more than some of them, whatever is filtered by. Where an
+//! index finds few rows among which all are that a filter selects, those are looked at, in any order. Otherwise a list is
+//! read in an order that is kept, stretch by stretch: a page ends where its stretch does, be it empty.
+
+use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Query, SelectStatement, UnionType};
+use waymark_domain::{Resource as _, WorkspaceId};
+use waymark_proto::ResourceMessage as _;
+use waymark_proto::links::LinkField;
+use waymark_request::{Comparison, Filter, FilterError, Operator};
+
+use crate::filter::{Field, Fields, is_presence};
+use crate::integrity::referring;
+use crate::labels::labelled;
+use crate::links;
+use crate::{Error, Store, Table};
+
+/// Indexes that are asked how many rows they find for a filter, at most.
+const ASKED: usize = 4;
+
+/// Which rows are looked at.
+pub(crate) enum Access {
+    /// All there are.
+    All,
+    /// Those of these ids.
+    Among(Box<SelectStatement>),
+    /// A stretch of an order that is kept.
+    Stretch,
+}
+
+/// Statements that each find ids by an index: all that a filter selects are among them.
+pub(crate) type Source = Vec<SelectStatement>;
+
+impl Store {
+    /// How to come by the rows that a filter selects, deleted ones included if they are listed.
+    pub(crate) async fn access<T: Table>(
+        &self,
+        workspace: &WorkspaceId,
+        filter: &Filter,
+        show_deleted: bool,
+    ) -> Result<Access, Error> {
+        let fields = Fields::of::<T>(self.backend(), Some(workspace));
+        let mut sources = vec![vec![all::<T>(workspace)]];
+        sources.extend(sources_of::<T>(&fields, workspace, filter, show_deleted)?.into_iter().take(ASKED));
+        let mut select = Query::select();
+        for (index, source) in sources.iter().enumerate() {
+            select.expr(Expr::SubQuery(None, Box::new(size(source.clone(), index, self.looked_at).into())));
+        }
+        let mut sizes = Vec::with_capacity(sources.len());
+        if let Some(row) = self.query_one(&select).await? {
+            for index in 0..sources.len() {
+                sizes.push(row.try_get_by_index::<i64>(index)?.unsigned_abs());
+            }
+        }
+        let smallest = sizes.iter().zip(sources).enumerate().min_by_key(|(index, (size, _))| (**size, *index));
+        Ok(match smallest {
+            Some((0, (size, _))) if *size <= self.looked_at => Access::All,
+            Some((_, (size, source))) if *size <= self.looked_at => {
+                union(source).map_or(Access::Stretch, |ids| Access::Among(Box::new(ids)))
+            }
+            _ => Access::Stretch,
+        })
+    }
+}
+
+/// Where all that a filter selects can be found by indexes, whichever of them is taken.
+pub(crate) fn sources_of<T: Table>(
+    fields: &Fields<'_>,
+    workspace: &WorkspaceId,
+    filter: &Filter,
+    show_deleted: bool,
+) -> Result<Vec<Source>, FilterError> {
+    let of = |term: &Filter| sources_of::<T>(fields, workspace, term, show_deleted);
+    Ok(match filter {
+        Filter::All(terms) => {
+            let found: Vec<_> = terms.iter().map(of).collect::<Result<_, _>>()?;
+            found.into_iter().flatten().collect()
+        }
+        // A source for each, or none.
+        Filter::Any(terms) => {
+            let found: Vec<_> = terms.iter().map(of).collect::<Result<_, _>>()?;
+            let firsts: Option<Vec<Source>> = found.into_iter().map(|of_one| of_one.into_iter().next()).collect();
+            firsts.map(|firsts| firsts.concat()).into_iter().collect()
+        }
+        Filter::Not(_) => Vec::new(),
+        Filter::Compare(comparison) => {
+            let source = source::<T>(fields, workspace, comparison, show_deleted)?;
+            source.map(|select| vec![select]).into_iter().collect()
+        }
+    })
+}
+
+fn source<T: Table>(
+    fields: &Fields<'_>,
+    workspace: &WorkspaceId,
+    comparison: &Comparison,
+    show_deleted: bool,
+) -> Result<Option<SelectStatement>, FilterError> {
+    let Comparison { operator, value, .. } = comparison;
+    let equal = *operator == Operator::Equal;
+    Ok(match fields.field(comparison)? {
+        Field::Column(name, _) => {
+            let has_index =
+                name == "id" || T::COLUMNS.iter().any(|column| column.name == name && column.index.is_some());
+            let link = T::Message::LINKS.iter().find(|link| link.path == name && equal && !show_deleted);
+            match (has_index, link) {
+                (true, _) if !matches!(operator, Operator::NotEqual | Operator::Contains) => {
+                    let condition = fields.condition(&Filter::Compare(comparison.clone()))?;
+                    Some(all::<T>(workspace).and_where(condition).take())
+                }
+                (_, Some(link)) => referring_to::<T>(fields, workspace, comparison, link),
+                _ => None,
+            }
+        }
+        // What is deleted refers to nothing, as links have it.
+        Field::Link(_) if show_deleted || is_presence(comparison) || *operator == Operator::NotEqual => None,
+        Field::Link(link) => referring_to::<T>(fields, workspace, comparison, link),
+        Field::Labels if is_presence(comparison) => None,
+        Field::Labels => Some(labelled::<T>(workspace, value)),
+        Field::Label(_) if *operator == Operator::NotEqual => None,
+        Field::Label(key) => {
+            let mut labelled = labelled::<T>(workspace, key);
+            if equal {
+                labelled.and_where(Expr::col("value").eq(value.as_str()));
+            }
+            Some(labelled)
+        }
+    })
+}
+
+fn referring_to<T: Table>(
+    fields: &Fields<'_>,
+    workspace: &WorkspaceId,
+    comparison: &Comparison,
+    link: &'static LinkField,
+) -> Option<SelectStatement> {
+    let target = fields.target(comparison, link).filter(|target| target.name.workspace == *workspace)?;
+    let target = links::key(T::Resource::SERVICE, &target);
+    Some(referring(workspace, T::Resource::COLLECTION, &target, &[link.path]))
+}
+
+/// Ids of all resources.
+fn all<T: Table>(workspace: &WorkspaceId) -> SelectStatement {
+    Query::select().column("id").from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id())).take()
+}
+
+/// How many rows a source has, as far as it matters: whether there are more than `most`.
+pub(crate) fn size(source: Source, index: usize, most: u64) -> SelectStatement {
+    let mut size = Query::select();
+    size.expr(Expr::col(Asterisk).count());
+    if let Some(mut ids) = union(source) {
+        ids.limit(most + 1);
+        size.from_subquery(ids, format!("source{index}"));
+    }
+    size
+}
+
+/// Ids of all of a source, some maybe twice.
+fn union(source: Source) -> Option<SelectStatement> {
+    source.into_iter().reduce(|mut all, more| all.union(UnionType::All, more).take())
+}
