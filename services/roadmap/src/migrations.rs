@@ -4,7 +4,7 @@
 use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
 
-use crate::store::{Estimates, Initiatives, Products, reprioritize};
+use crate::store::{Estimates, Initiatives, Objectives, Products, reprioritize};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -46,6 +46,18 @@ pub static SCHEMA: Schema = Schema::new(
                 Box::pin(reprioritize(write, id))
             })),
         },
+        Migration {
+            number: 8,
+            name: "objectives",
+            scripts: &[Script::both(include_str!("migrations/0008_objectives.sql"))],
+            oldest: 6,
+            backfill: None,
+        },
     ],
-    &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
+    &[
+        Declaration::of::<Estimates>(),
+        Declaration::of::<Initiatives>(),
+        Declaration::of::<Objectives>(),
+        Declaration::of::<Products>(),
+    ],
 );

@@ -7,6 +7,7 @@ mod consume;
 mod estimates;
 mod lifecycle;
 mod links;
+mod objectives;
 mod pages;
 mod plan;
 mod ranking;
