@@ -97,9 +97,7 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
             standard::conversions(&mut code, &message, &resource)?;
         }
         if let Some(subject) = subject_of(&message, &options) {
-            let verb = snake(
-                message.name().strip_prefix(subject.name()).context("an event is called by its resource and a verb")?,
-            );
+            let verb = snake(verb(&message, &subject)?);
             let (name, subject) = (message.full_name(), rust_path(subject.package_name(), subject.name()));
             writeln!(arms, "        {name:?} => Some(crate::event::codec::<{rust}, {subject}>({verb:?})),")?;
         }
@@ -124,6 +122,20 @@ fn subject_of(message: &MessageDescriptor, options: &Options) -> Option<MessageD
     let kind = |number| message.get_field(number).and_then(|f| f.kind().as_message().cloned());
     kind(2).filter(|m| m.full_name() == "waymark.common.v1.Change")?;
     kind(1).filter(|m| options.resource(m).is_some())
+}
+
+/// What an event says of its subject: `Shipped` is what InitiativeShipped says.
+fn verb<'a>(event: &'a MessageDescriptor, subject: &MessageDescriptor) -> Result<&'a str> {
+    event.name().strip_prefix(subject.name()).context("an event is called by its resource and a verb")
+}
+
+/// Writes `EVENTS` of a resource.
+fn events(code: &mut String, resource: &MessageDescriptor, options: &Options) -> Result<()> {
+    let all: Vec<_> = resource.parent_pool().all_messages().filter(is_own).collect();
+    let events = all.iter().filter(|event| subject_of(event, options).as_ref() == Some(resource));
+    let verbs: Vec<_> = events.map(|event| verb(event, resource)).collect::<Result<_>>()?;
+    writeln!(code, "    const EVENTS: &'static [&'static str] = &{verbs:?};")?;
+    Ok(())
 }
 
 /// `WaiverSigned` → `waiver_signed`.
@@ -154,6 +166,7 @@ fn resource_message(
         code,
         "impl crate::ResourceMessage for {rust} {{
     const FULL_NAME: &'static str = {full:?};
+    const KIND: &'static str = {kind:?};
     const COLLECTION: &'static str = {collection:?};
     const SINGULAR: &'static str = {singular:?};
     fn standard(&self) -> crate::Standard {{
@@ -171,7 +184,9 @@ fn resource_message(
     fn clear_output_only(&mut self) {{
 {cleared}    }}",
         full = message.full_name(),
+        kind = message.name(),
     )?;
+    events(code, message, options)?;
     links::links(code, message, options)?;
     standard::methods(code, message, resource)?;
     writeln!(code, "}}")?;

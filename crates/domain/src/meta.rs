@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use strum::VariantNames;
 use uuid::Uuid;
 
 use crate::name::{AnyName, FullName, NameError, ResourceId, WorkspaceId};
@@ -40,9 +41,10 @@ pub trait Resource: Debug + Clone + PartialEq + Send + Sync + 'static {
     /// The collection's name in resource names: `initiatives`.
     const COLLECTION: &'static str;
     /// What can happen to it: a field-less enum whose variants are past-tense verbs. `KIND` + variant is the event's
-    /// message name, so `InitiativeEvent::Scheduled` is announced as `InitiativeScheduled`. It has `Created`, `Updated`,
-    /// `Deleted` and `Undeleted` as far as the contract has the standard methods, and is read from its names.
-    type Event: Copy + Debug + PartialEq + Send + Sync + Into<&'static str> + FromStr;
+    /// message name, so `InitiativeEvent::Scheduled` is announced as `InitiativeScheduled`. It has `Created`,
+    /// `Updated`, `Deleted` and `Undeleted` as far as the contract has the standard methods, and is read from its
+    /// names. The contract has just these events of it.
+    type Event: Copy + Debug + PartialEq + Send + Sync + Into<&'static str> + FromStr + VariantNames;
 
     /// The standard fields.
     fn meta(&self) -> &Meta<Self>;

@@ -1,8 +1,9 @@
-//! Decide and deliver: products, initiatives, estimates, the order they put initiatives in.
+//! Decide and deliver: products, objectives, initiatives, estimates, the order they put initiatives in.
 
 pub mod dependencies;
 pub mod estimate;
 pub mod initiative;
+pub mod objective;
 pub mod product;
 pub mod ranking;
 pub mod score;
@@ -14,6 +15,7 @@ pub use initiative::{
     ActualOutcome, Commitment, Decline, Declining, ExpectedOutcome, Horizon, Initiative, InitiativeError,
     InitiativeEvent, InitiativeState, Pause, Priority, RankChange, RiskAssessment, Shipment, Start, Underway, Waiver,
 };
+pub use objective::{Objective, ObjectiveEvent};
 pub use product::{Product, ProductEvent, ProductLifecycle};
 pub use ranking::{Place, Rank};
 pub use score::{FactorError, FactorKind, Ice, IceVariant, Rice, Wsjf};

@@ -43,26 +43,38 @@ pub trait Choice: Copy + Into<i32> + TryFrom<i32> {
     }
 }
 
-const fn same(left: &[&str], right: &[&str]) -> bool {
-    if left.len() != right.len() {
-        return false;
-    }
+pub(crate) const fn same(left: &[&str], right: &[&str]) -> bool {
     let mut i = 0;
-    while i < left.len() {
-        let (l, r) = (left[i].as_bytes(), right[i].as_bytes());
-        if l.len() != r.len() {
-            return false;
-        }
-        let mut b = 0;
-        while b < l.len() {
-            if l[b] != r[b] {
-                return false;
-            }
-            b += 1;
-        }
+    while i < left.len() && i < right.len() && equal(left[i], right[i]) {
         i += 1;
     }
-    true
+    i == left.len() && i == right.len()
+}
+
+/// Whether both have the same names, each once, in whatever order.
+pub(crate) const fn alike(left: &[&str], right: &[&str]) -> bool {
+    let mut i = 0;
+    while i < left.len() && has(right, left[i]) {
+        i += 1;
+    }
+    i == left.len() && i == right.len()
+}
+
+const fn has(all: &[&str], name: &str) -> bool {
+    let mut i = 0;
+    while i < all.len() && !equal(all[i], name) {
+        i += 1;
+    }
+    i < all.len()
+}
+
+const fn equal(left: &str, right: &str) -> bool {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    let mut i = 0;
+    while i < left.len() && i < right.len() && left[i] == right[i] {
+        i += 1;
+    }
+    i == left.len() && i == right.len()
 }
 
 #[cfg(test)]
@@ -82,5 +94,11 @@ mod tests {
     fn enums_differ_by_any_value() {
         assert!(same(&["A", "B"], &["A", "B"]));
         assert!(!same(&["A", "B"], &["A"]) && !same(&["A", "B"], &["B", "A"]) && !same(&["AB"], &["AC"]));
+    }
+
+    #[test]
+    fn names_are_alike_in_any_order() {
+        assert!(alike(&["A", "B"], &["B", "A"]) && alike(&[], &[]));
+        assert!(!alike(&["A", "B"], &["A"]) && !alike(&["A"], &["A", "B"]) && !alike(&["A", "B"], &["A", "AB"]));
     }
 }

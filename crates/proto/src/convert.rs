@@ -1,5 +1,6 @@
 //! Conversions between messages and the domain, a module per service.
 
+mod plain;
 mod shared;
 mod standard;
 
@@ -7,7 +8,8 @@ pub mod discovery;
 pub mod metrics;
 pub mod roadmap;
 
+use plain::plain;
 pub use shared::{evidence, range};
-use shared::{name_if_set, whole};
+use shared::{name_if_set, sibling, whole};
 use standard::time_while;
 pub use standard::{meta, set_meta, time, timestamp};

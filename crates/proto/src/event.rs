@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use strum::VariantNames;
+use waymark_domain::Resource;
 
 use crate::ResourceMessage;
+use crate::choice::{alike, same};
 
 /// Why an event cannot be transcoded.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +59,12 @@ where
 
 fn codec_of(type_name: &str) -> Result<Codec, EventError> {
     crate::derived::event_codec(type_name).ok_or_else(|| EventError::Unknown(type_name.to_owned()))
+}
+
+/// Whether the domain and the contract call a resource and what happens to it the same.
+pub const fn agree<R: Resource, M: ResourceMessage>() -> bool {
+    let verbs = <R::Event as VariantNames>::VARIANTS;
+    same(&[R::KIND, R::COLLECTION], &[M::KIND, M::COLLECTION]) && alike(verbs, M::EVENTS)
 }
 
 /// Whether the contract has an event message of this full name.

@@ -1,8 +1,9 @@
-//! What the contract's own options say of messages, fields and enums. The build script reads them through this file,
+//! What the contract's own options say of services, messages, fields and enums. The build script reads them through this file,
 //! too.
 
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, MessageDescriptor, Value,
+    DescriptorPool, DynamicMessage, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, MessageDescriptor,
+    ServiceDescriptor, Value,
 };
 
 const REQUIRED: i32 = 1;
@@ -20,6 +21,7 @@ pub struct Options {
     entries: ExtensionDescriptor,
     number: ExtensionDescriptor,
     refers_to: ExtensionDescriptor,
+    commands: ExtensionDescriptor,
 }
 
 /// What a message that is a resource is called.
@@ -31,6 +33,17 @@ pub struct ResourceOption {
     pub singular: String,
     /// The fields that tables for people show, in order.
     pub columns: Vec<String>,
+    /// What commands call the collection, where that is something else.
+    pub command: String,
+}
+
+/// How the command line lists the methods of a service.
+#[derive(Debug, Clone, Default)]
+pub struct CommandsOption {
+    /// The number of the phase that it is for.
+    pub phase: i32,
+    /// What methods that work on no resource stand under.
+    pub group: String,
 }
 
 /// How many there may be, of characters or entries.
@@ -104,14 +117,26 @@ impl Options {
             entries: extension("entries")?,
             number: extension("number")?,
             refers_to: extension("refers_to")?,
+            commands: extension("commands")?,
         })
     }
 
     /// What a message is called that is a resource.
     pub fn resource(&self, message: &MessageDescriptor) -> Option<ResourceOption> {
         let option = part(&message.options(), &self.resource)?;
-        let columns = texts(&option, "columns");
-        Some(ResourceOption { collection: text(&option, "collection"), singular: text(&option, "singular"), columns })
+        Some(ResourceOption {
+            collection: text(&option, "collection"),
+            singular: text(&option, "singular"),
+            columns: texts(&option, "columns"),
+            command: text(&option, "command"),
+        })
+    }
+
+    /// How the command line lists the methods of a service, if it does.
+    pub fn commands(&self, service: &ServiceDescriptor) -> Option<CommandsOption> {
+        let option = part(&service.options(), &self.commands)?;
+        let phase = option.get_field_by_name("phase").and_then(|value| value.as_enum_number()).unwrap_or_default();
+        Some(CommandsOption { phase, group: text(&option, "group") })
     }
 
     /// Whether a field must be set on create and cannot be cleared.

@@ -16,10 +16,14 @@ pub trait ResourceMessage:
 {
     /// The message's full name, such as `waymark.roadmap.v1.Product`.
     const FULL_NAME: &'static str;
+    /// The message's own name, such as `Product`.
+    const KIND: &'static str;
     /// The collection in names, such as `products`.
     const COLLECTION: &'static str;
     /// The singular in field names, such as `product`.
     const SINGULAR: &'static str;
+    /// What happens to it: the verbs of its events, such as `Created`.
+    const EVENTS: &'static [&'static str];
     /// The standard fields.
     fn standard(&self) -> Standard;
     /// Replaces the standard fields.

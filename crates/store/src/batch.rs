@@ -197,6 +197,7 @@ impl Write {
         F: AsyncFn(&mut Self, Step<T::Resource>) -> Result<Change<T::Resource>, Error>,
     {
         self.refuse_dangling::<T>(&mut steps).await?;
+        self.refuse_cycles::<T>(&mut steps).await?;
         self.refuse_needed::<T>(&mut steps).await?;
         let mut batch = Batch { items: Vec::with_capacity(steps.len()), failures: BTreeMap::new() };
         let mut taken = Vec::new();

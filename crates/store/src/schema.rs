@@ -46,7 +46,8 @@ pub struct Migration {
     pub backfill: Option<Backfill>,
 }
 
-/// Statements in the dialects of both databases.
+/// Statements in the dialects of both databases. A type that they call differently may stand in braces: `{text}`, which
+/// sorts by bytes, `{json}` and `{number}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Script {
     /// For PostgreSQL.
@@ -146,8 +147,36 @@ impl Migration {
 }
 
 impl Script {
+    /// The same statements for both databases.
+    pub const fn both(statements: &'static str) -> Self {
+        Self { postgres: statements, sqlite: statements }
+    }
+
     /// The statements for one database.
-    pub fn text(&self, backend: DbBackend) -> &'static str {
-        if backend == DbBackend::Postgres { self.postgres } else { self.sqlite }
+    pub fn text(&self, backend: DbBackend) -> String {
+        in_dialect(if backend == DbBackend::Postgres { self.postgres } else { self.sqlite }, backend)
+    }
+}
+
+/// Statements with types in braces, as one database calls them. Released migrations rest on it, so it never changes.
+pub fn in_dialect(statements: &str, backend: DbBackend) -> String {
+    // Collation C sorts by bytes, as SQLite does, so that pages and orders agree on both.
+    let [text, json, number] = match backend {
+        DbBackend::Postgres => ["text COLLATE \"C\"", "json", "double precision"],
+        _ => ["text", "text", "real"],
+    };
+    statements.replace("{text}", text).replace("{json}", json).replace("{number}", number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_in_braces_are_as_they_were_released() {
+        const SCRIPT: Script = Script::both("a {text} NOT NULL, b {json}, c {number}, d bigint");
+        let expected = "a text COLLATE \"C\" NOT NULL, b json, c double precision, d bigint";
+        assert_eq!(SCRIPT.text(DbBackend::Postgres), expected);
+        assert_eq!(SCRIPT.text(DbBackend::Sqlite), "a text NOT NULL, b text, c real, d bigint");
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn json_value(backend: DbBackend, json: String) -> Expr {
 /// About how many bytes a JSON column takes, without reading it where it is kept apart from its row; sea-query has no
 /// word for it.
 pub(crate) fn stored_bytes(backend: DbBackend, column: &'static str) -> FunctionCall {
-    Func::cust(if backend == DbBackend::Postgres { "pg_column_size" } else { "length" }).arg(Expr::col(column))
+    Func::cust(if backend == DbBackend::Postgres { "pg_column_size" } else { "octet_length" }).arg(Expr::col(column))
 }
 
 /// Where `part` begins in `text`, from 1; 0 where it does not. sea-query has no word for it.

@@ -7,8 +7,8 @@ mod frozen;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use sea_orm::{ConnectionTrait as _, DbBackend as Backend, Statement};
-use waymark_store::schema::foundation;
+use sea_orm::{ConnectionTrait as _, Statement};
+use waymark_store::schema::{foundation, in_dialect};
 use waymark_store::{Declaration, Schema, Store, StoreOptions};
 
 use crate::connection::connect;
@@ -17,8 +17,9 @@ use crate::database::{Engine, TestDatabase, database};
 pub use catalogue::{Catalogue, Part, catalogue};
 pub use frozen::{CHECKSUMS, frozen};
 
-/// The statements that lead from the migrations of `schema` to what it declares, for the file of the next one; none
-/// when both agree. What no statement can do is told as a comment.
+/// The statements that lead from the migrations of `schema` to what it declares, for the file of the next one (a
+/// [`Script`](waymark_store::Script) of both databases); none when both agree. What no statement can do is told as a
+/// comment.
 ///
 /// # Errors
 /// When no database can be had, or the statements of a migration or of a declaration fail.
@@ -32,10 +33,10 @@ pub async fn missing(engine: Engine, schema: &Schema) -> Result<Vec<String>> {
     let declared = {
         let database = empty(engine).await?;
         for script in foundation::ALL {
-            execute(database.url(), script.text(backend)).await?;
+            execute(database.url(), &script.text(backend)).await?;
         }
         for declaration in schema.declarations() {
-            execute(database.url(), &declaration.create(backend)).await?;
+            execute(database.url(), &in_dialect(&declaration.create(), backend)).await?;
             let indexes = declaration.indexes().into_iter().map(|(_, index)| index);
             for index in indexes.chain(declaration.log_indexes().into_iter().map(|(_, index)| index)) {
                 execute(database.url(), &index).await?;
@@ -43,7 +44,7 @@ pub async fn missing(engine: Engine, schema: &Schema) -> Result<Vec<String>> {
         }
         catalogue(database.url()).await?
     };
-    Ok(difference(&migrated, &declared, schema.declarations(), backend))
+    Ok(difference(&migrated, &declared, schema.declarations()))
 }
 
 /// An empty database.
@@ -96,15 +97,15 @@ pub async fn text(url: &str, query: &str) -> Result<String> {
     Ok(found)
 }
 
-fn difference(from: &Catalogue, to: &Catalogue, declarations: &[Declaration], backend: Backend) -> Vec<String> {
+fn difference(from: &Catalogue, to: &Catalogue, declarations: &[Declaration]) -> Vec<String> {
     let names = |catalogue: &Catalogue| catalogue.keys().map(|part| part.table().to_owned()).collect::<BTreeSet<_>>();
     let (old, new) = (names(from), names(to));
     let mut statements: Vec<String> = old.difference(&new).map(|table| format!("DROP TABLE {table};")).collect();
     for table in &new {
         match (declarations.iter().find(|declaration| declaration.table == table), old.contains(table)) {
-            (Some(declaration), true) => statements.extend(alter(from, to, declaration, backend)),
+            (Some(declaration), true) => statements.extend(alter(from, to, declaration)),
             (Some(declaration), false) => {
-                statements.push(declaration.create(backend));
+                statements.push(declaration.create());
                 statements.extend(declaration.indexes().into_iter().map(|(_, index)| index));
             }
             (None, _) if of(from, table) != of(to, table) => {
@@ -126,9 +127,9 @@ fn difference(from: &Catalogue, to: &Catalogue, declarations: &[Declaration], ba
 
 /// What changes a table that is there already. A column of another definition is made anew: it follows from the body,
 /// so a backfill derives its values again.
-fn alter(from: &Catalogue, to: &Catalogue, declaration: &Declaration, backend: Backend) -> Vec<String> {
+fn alter(from: &Catalogue, to: &Catalogue, declaration: &Declaration) -> Vec<String> {
     let table = declaration.table;
-    let definitions = declaration.columns(backend);
+    let definitions = declaration.columns();
     let mut remade = BTreeSet::new();
     let (mut drop, mut add) = (Vec::new(), Vec::new());
     let parts: BTreeSet<&Part> = of(from, table).into_keys().chain(of(to, table).into_keys()).collect();

@@ -47,6 +47,7 @@ async fn what_is_missing_is_printed_and_leads_there() {
             "DROP INDEX products_vision;",
             "ALTER TABLE products DROP COLUMN length;",
             "CREATE INDEX products_length ON products (workspace, length, id);",
+            "ALTER TABLE products ADD COLUMN length {text};",
             "ALTER TABLE products ADD COLUMN planned boolean;",
             "CREATE INDEX plans_share ON plans (workspace, share, id);",
         ] {
@@ -56,8 +57,7 @@ async fn what_is_missing_is_printed_and_leads_there() {
             );
         }
         // Pasted into the next migration they are all there is to do.
-        let text: &'static str = statements.join("\n").leak();
-        let pasted = Script { postgres: text, sqlite: text };
+        let pasted = Script::both(statements.join("\n").leak());
         let second = Migration { number: 2, name: "pasted", scripts: vec![pasted].leak(), oldest: 2, backfill: None };
         let after = Schema::new(vec![INITIAL, second].leak(), &DECLARATIONS);
         assert_eq!(missing(engine, &after).await.unwrap(), [""; 0], "{engine:?}");

@@ -25,7 +25,7 @@ pub use name::NAME;
 pub static SERVICE: Service = Service {
     name: NAME,
     program: "waymark-roadmap",
-    about: "Waymark's roadmap service: products, initiatives, estimates and the order they make",
+    about: "Waymark's roadmap service: products, objectives, initiatives, estimates and the order they make",
     address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7402),
     schema: &SCHEMA,
     consumes: CONSUMES,

@@ -4,7 +4,7 @@
 use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
 
-use crate::store::{Estimates, Initiatives, Products, reprioritize};
+use crate::store::{Estimates, Initiatives, Objectives, Products, reprioritize};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -49,6 +49,18 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::labels(8, 6, Backfill::labels::<Estimates>("labels of estimates")),
         foundation::further(9, 6, Backfill::labels::<Initiatives>("labels of initiatives")),
         foundation::further(10, 6, Backfill::labels::<Products>("labels of products")),
+        Migration {
+            number: 11,
+            name: "objectives",
+            scripts: &[Script::both(include_str!("migrations/0011_objectives.sql"))],
+            oldest: 6,
+            backfill: None,
+        },
     ],
-    &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
+    &[
+        Declaration::of::<Estimates>(),
+        Declaration::of::<Initiatives>(),
+        Declaration::of::<Objectives>(),
+        Declaration::of::<Products>(),
+    ],
 );

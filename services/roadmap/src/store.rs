@@ -2,8 +2,10 @@
 
 mod estimates;
 mod initiatives;
+mod objectives;
 mod products;
 
 pub use estimates::{Estimates, reprioritize};
 pub use initiatives::{Initiatives, RANK, on_the_way, place};
+pub use objectives::Objectives;
 pub use products::Products;

@@ -4,22 +4,20 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 
 use crate::Usage;
 use crate::demo::{self, Demo};
 use crate::dev::Dev;
 use crate::draw::links::{self, Links};
-use crate::draw::roadmap;
-use crate::draw::roadmap::Roadmap;
+use crate::draw::roadmap::{self, Roadmap};
 use crate::draw::trace::{self, Trace};
 use crate::draw::tree::{self as tree_picture, Tree};
 use crate::events::{self, Events};
 use crate::failure::EXIT_STATUSES;
-use crate::generic::contract::{Area, contract};
-use crate::generic::names::kebab;
+use crate::generic::contract::contract;
 use crate::generic::{execute, tree};
+use crate::help::{self, Heading};
 use crate::import::{self, Import};
 use crate::settings::Settings;
 
@@ -36,8 +34,6 @@ enum Own {
     /// Read the logs of the services and look after events
     #[command(subcommand)]
     Events(Events),
-    /// Draw opportunity solution trees, with what was learned
-    Tree(Tree),
     /// Draw the way of an initiative from insight to learning
     Trace(Trace),
     /// Draw what a resource refers to and what refers to it, across the services
@@ -60,28 +56,41 @@ struct Call {
     data: String,
 }
 
+/// The groups of the contract that draw a picture when no command below them is given.
+const ROADMAP: &str = "roadmap";
+const TREE: &str = "tree";
+
 /// The program's command.
 pub fn command() -> Command {
-    let command = Own::augment_subcommands(Settings::augment_args(Command::new("waymark")))
+    let made = tree::commands();
+    let command = Settings::augment_args(Command::new("waymark"))
+        .subcommands(made.iter().map(|(name, node)| with_picture(node.command(name))));
+    let command = Own::augment_subcommands(command)
         .about("Decide what to build, ship it, and learn whether it worked")
         .long_about(None::<&str>)
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(EXIT_STATUSES)
         .subcommand_required(true)
         .arg_required_else_help(true);
-    tree::commands().iter().fold(command, |command, (name, node)| command.subcommand(with_picture(node.command(name))))
+    help::by_phase(command, |name| match made.get(name) {
+        Some(node) => node.phase().into(),
+        // The way from an insight to what was learned is told from its end.
+        None if name == "trace" => Heading::Measure,
+        None => Heading::Run,
+    })
 }
 
-/// `waymark roadmap` alone draws the roadmap; with a command below it, it is the service's.
 fn with_picture(command: Command) -> Command {
-    if command.get_name() != Area::Roadmap.name() {
-        return command;
-    }
-    Roadmap::augment_args(
-        command.subcommand_required(false).arg_required_else_help(false).args_conflicts_with_subcommands(true),
-    )
-    .about("Draw the roadmap; or all commands of the roadmap service")
-    .long_about("Draws the roadmap, now or as it stood. With a command: all commands of the roadmap service")
+    let drawing = match command.get_name() {
+        ROADMAP => Roadmap::augment_args(command)
+            .about("Draw the roadmap, or ask about it")
+            .long_about("Draws the roadmap, now or as it stood. With a command: asks about it"),
+        TREE => Tree::augment_args(command)
+            .about("Draw opportunity solution trees with what was learned, or work on them")
+            .long_about("Draws opportunity solution trees, with what was learned. With a command: works on them"),
+        _ => return command,
+    };
+    drawing.subcommand_required(false).arg_required_else_help(false).args_conflicts_with_subcommands(true)
 }
 
 /// Carries out what the arguments say.
@@ -91,9 +100,16 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
     if let Ok(own) = Own::from_arg_matches(matches) {
         return run(own, &settings).await;
     }
-    if name == Area::Roadmap.name() && below.subcommand().is_none() {
-        roadmap::run(&Roadmap::from_arg_matches(below)?, &settings).await?;
-        return Ok(ExitCode::SUCCESS);
+    match name {
+        ROADMAP if below.subcommand().is_none() => {
+            roadmap::run(&Roadmap::from_arg_matches(below)?, &settings).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        TREE if below.subcommand().is_none() => {
+            tree_picture::run(&Tree::from_arg_matches(below)?, &settings).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
     }
     let tree = tree::commands();
     let mut node = tree.get(name).with_context(|| format!("{name} is no command"))?;
@@ -105,14 +121,6 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
     let method = node.method().with_context(|| format!("{name} needs a command below it"))?;
     execute::run(method, matches, &settings).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What to write instead, when a collection was named that several services have.
-pub fn ambiguous(error: &clap::Error) -> Option<Usage> {
-    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let holders = contract().resources.iter().filter(|resource| kebab(&resource.collection) == *typed);
-    let forms: Vec<String> = holders.map(|resource| format!("`waymark {} {typed}`", resource.area)).collect();
-    (forms.len() > 1).then(|| Usage(format!("several services have {typed}; write {}", forms.join(" or "))))
 }
 
 /// The options of `waymark dev`, when that is the command.
@@ -140,7 +148,6 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Demo(options) => demo::run(&options, settings).await?,
         Own::Import(import) => return import::run(*import, settings).await,
         Own::Events(events) => events::run(events, settings).await?,
-        Own::Tree(options) => tree_picture::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),
@@ -151,18 +158,41 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use strum::VariantArray as _;
 
     #[test]
-    fn a_collection_of_two_services_needs_one_of_them() {
-        let error = command().try_get_matches_from(["waymark", "outcomes", "list"]).unwrap_err();
-        let text = ambiguous(&error).unwrap().to_string();
-        assert_eq!(
-            text,
-            "several services have outcomes; write `waymark discovery outcomes` or `waymark metrics outcomes`"
-        );
-        let other = command().try_get_matches_from(["waymark", "outcome", "list"]).unwrap_err();
-        assert!(ambiguous(&other).is_none());
-        assert!(command().try_get_matches_from(["waymark", "metrics", "outcomes", "list"]).is_ok());
+    fn help_lists_each_command_once_under_one_phase() {
+        let mut command = command();
+        let help = command.render_help().to_string();
+        assert!(help.starts_with("Decide what to build"), "{help}");
+        let list =
+            help.split("\n\n").filter(|part| Heading::VARIANTS.iter().any(|h| part.starts_with(&format!("{h}:\n"))));
+        let listed: Vec<&str> = list
+            .flat_map(|part| part.lines().skip(1))
+            .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        command.build();
+        let sorted = |mut names: Vec<&str>| {
+            names.sort_unstable();
+            names.join(" ")
+        };
+        let expected = command.get_subcommands().map(Command::get_name).collect();
+        assert_eq!(sorted(listed.clone()), sorted(expected), "{help}");
+        let place = |name| listed.iter().position(|listed| *listed == name).unwrap();
+        let order = ["opportunities", "objectives", "initiatives", "trace", "dev"].map(place);
+        assert!(order.is_sorted(), "{help}");
+    }
+
+    #[test]
+    fn pictures_are_drawn_where_no_command_follows() {
+        for line in
+            ["waymark roadmap", "waymark tree", "waymark tree grow", "waymark roadmap diff", "waymark tree get grow"]
+        {
+            let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+            let (_, below) = matches.subcommand().unwrap();
+            assert_eq!(below.subcommand_name(), line.split(' ').nth(2).filter(|word| *word != "grow"), "{line}");
+        }
     }
 
     #[test]

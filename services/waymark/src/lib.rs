@@ -10,6 +10,7 @@ pub mod draw;
 pub mod events;
 pub mod failure;
 pub mod generic;
+mod help;
 pub mod import;
 pub mod settings;
 mod stdout;
@@ -23,10 +24,7 @@ pub(crate) use stdout::show;
 pub fn run() -> ExitCode {
     let matches = match commands::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => match commands::ambiguous(&error) {
-            Some(usage) => return failure::report(&usage.into()),
-            None => error.exit(),
-        },
+        Err(error) => error.exit(),
     };
     // The development server makes its own async runtime, as every service does.
     if let Some(options) = commands::dev(&matches) {

@@ -30,7 +30,7 @@ pub struct Initiative {
     pub hypothesis: String,
     /// When it is planned for, roughly.
     pub horizon: Horizon,
-    /// When it is planned for, in months or quarters.
+    /// When it is planned for, in months, quarters or years.
     pub target: Option<TargetInterval>,
     /// Who answers for it; may be empty.
     pub owner: String,

@@ -1,5 +1,5 @@
-//! When something is planned for: whole months or quarters, because a date on a roadmap promises more than anybody
-//! knows.
+//! When something is planned for: whole months, quarters or years, because a date on a roadmap promises more than
+//! anybody knows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,10 @@ use chrono::NaiveDate;
 /// Why a text is no period or two periods are no interval.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// Neither a month nor a quarter.
-    #[error("{0:?} is neither a month such as 2026-07 nor a quarter such as 2026-Q3, of the years 2000 to 2199")]
+    /// Neither a month nor a quarter nor a year.
+    #[error(
+        "{0:?} is no month such as 2026-07, quarter such as 2026-Q3 or year such as 2026, of the years 2000 to 2199"
+    )]
     Period(String),
     /// The end comes first.
     #[error("must not end before it starts: {end} is before {start}")]
@@ -22,7 +24,8 @@ pub enum TargetError {
     },
 }
 
-/// A month or a quarter of the years 2000 to 2199; printed and parsed as `2026-07` or `2026-Q3`.
+/// A month, a quarter or the whole of one of the years 2000 to 2199; printed and parsed as `2026-07`, `2026-Q3` or
+/// `2026`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Period {
     year: u16,
@@ -35,6 +38,7 @@ enum Part {
     Month(u8),
     /// 1 to 4.
     Quarter(u8),
+    Whole,
 }
 
 impl Period {
@@ -44,6 +48,7 @@ impl Period {
         match self.part {
             Part::Month(month) => (year + u32::from(month) - 1, year + u32::from(month) - 1),
             Part::Quarter(quarter) => (year + u32::from(quarter - 1) * 3, year + u32::from(quarter) * 3 - 1),
+            Part::Whole => (year, year + 11),
         }
     }
 
@@ -62,11 +67,12 @@ impl FromStr for Period {
             (t.len() == length && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u16>().ok()).flatten()
         };
         let parse = || {
-            let (year, part) = text.split_once('-')?;
+            let (year, part) = text.split_once('-').map_or((text, None), |(year, part)| (year, Some(part)));
             let year = digits(year, 4).filter(|y| (2000..2200).contains(y))?;
-            let part = match part.strip_prefix('Q') {
-                Some(quarter) => Part::Quarter(digits(quarter, 1).filter(|q| (1..=4).contains(q))? as u8),
-                None => Part::Month(digits(part, 2).filter(|m| (1..=12).contains(m))? as u8),
+            let part = match part.map(|part| part.strip_prefix('Q').ok_or(part)) {
+                None => Part::Whole,
+                Some(Ok(quarter)) => Part::Quarter(digits(quarter, 1).filter(|q| (1..=4).contains(q))? as u8),
+                Some(Err(month)) => Part::Month(digits(month, 2).filter(|m| (1..=12).contains(m))? as u8),
             };
             Some(Self { year, part })
         };
@@ -79,6 +85,7 @@ impl fmt::Display for Period {
         match self.part {
             Part::Month(month) => write!(f, "{:04}-{month:02}", self.year),
             Part::Quarter(quarter) => write!(f, "{:04}-Q{quarter}", self.year),
+            Part::Whole => write!(f, "{:04}", self.year),
         }
     }
 }
@@ -118,22 +125,25 @@ mod tests {
 
     #[test]
     fn examples() {
-        for text in ["2026-07", "2026-12", "2026-Q1", "2199-Q4"] {
+        for text in ["2026-07", "2026-12", "2026-Q1", "2199-Q4", "2026"] {
             assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
         }
-        for text in
-            ["", "2026", "2026-13", "2026-0", "2026-7", "2026-Q5", "2026-Q0", "1999-01", "26-Q1", "2026-q1", "2026-+1"]
-        {
+        for text in [
+            "", "26", "2026-", "2026-13", "2026-0", "2026-7", "2026-Q5", "2026-Q0", "1999-01", "26-Q1", "2026-q1",
+            "2026-+1",
+        ] {
             assert_eq!(text.parse::<Period>(), Err(TargetError::Period(text.to_owned())));
         }
         assert_eq!("2026-Q3".parse::<Period>().unwrap().first_day(), NaiveDate::from_ymd_opt(2026, 7, 1).unwrap());
     }
 
     #[test]
-    fn months_and_quarters_mix_and_do_not_go_back() {
+    fn months_quarters_and_years_mix_and_do_not_go_back() {
         let interval = |s: &str, e: &str| TargetInterval::new(s.parse().unwrap(), e.parse().unwrap());
         assert!(interval("2026-Q3", "2026-07").is_ok(), "ends within the quarter it starts in");
         assert!(interval("2026-09", "2026-Q3").is_ok());
+        assert!(interval("2026", "2026-01").is_ok() && interval("2026-Q4", "2026").is_ok());
+        assert!(matches!(interval("2027-01", "2026"), Err(TargetError::Reversed { .. })));
         assert!(matches!(interval("2026-10", "2026-Q3"), Err(TargetError::Reversed { .. })));
         assert!(matches!(interval("2027-Q1", "2026-12"), Err(TargetError::Reversed { .. })));
     }

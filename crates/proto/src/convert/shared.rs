@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use waymark_domain::name::NameError;
-use waymark_domain::{Evidence, Range, Violations};
+use waymark_domain::{Evidence, Name, Range, Resource, Violations, WorkspaceId};
 
 use crate::common::v1 as pb;
 
@@ -21,6 +21,26 @@ where
     N: FromStr<Err = NameError>,
 {
     if text.is_empty() { None } else { violations.check(field, text.parse()) }
+}
+
+/// The name of a resource in the same workspace, if there is a name; what is wrong is blamed on `field`.
+pub(super) fn sibling<T: Resource>(
+    violations: &mut Violations,
+    field: &str,
+    workspace: Option<&WorkspaceId>,
+    name: &str,
+) -> Option<Name<T>> {
+    if name.is_empty() {
+        return None;
+    }
+    let name: Name<T> = violations.check(field, name.parse())?;
+    match workspace {
+        Some(workspace) if workspace != name.workspace() => {
+            violations.add(field, format!("{name} is not in {workspace}"));
+            None
+        }
+        _ => Some(name),
+    }
 }
 
 /// The evidence of a message; what is wrong is blamed on `field[index].…`.

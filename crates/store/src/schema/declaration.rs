@@ -5,8 +5,8 @@
 
 use sea_orm::DbBackend;
 use waymark_domain::Resource as _;
-use waymark_proto::ResourceMessage as _;
 use waymark_proto::links::LinkField;
+use waymark_proto::{ResourceMessage as _, event};
 
 use crate::links::Links;
 use crate::methods::methods;
@@ -36,6 +36,12 @@ struct Declared {
 impl Declaration {
     /// What `T` declares.
     pub const fn of<T: Ruled>() -> Self {
+        const {
+            assert!(
+                event::agree::<T::Resource, T::Message>(),
+                "the contract and the domain name it or its events otherwise"
+            );
+        };
         Self {
             table: T::TABLE,
             collection: T::Resource::COLLECTION,
@@ -56,29 +62,26 @@ impl Declaration {
         (self.methods)()
     }
 
-    /// All columns in order: name and definition.
-    pub fn columns(&self, backend: DbBackend) -> Vec<(&'static str, String)> {
-        let kind = |kind| kind_in(kind, backend);
-        let text = kind(ColumnKind::Text);
-        let json = if backend == DbBackend::Postgres { "json" } else { "text" };
-        let mut columns = vec![
-            ("workspace", format!("{text} NOT NULL")),
-            ("id", format!("{text} NOT NULL")),
-            ("uid", format!("{text} NOT NULL")),
-            ("version", "bigint NOT NULL".to_owned()),
-            ("display_name", format!("{text} NOT NULL")),
-            ("create_time", "bigint NOT NULL".to_owned()),
-            ("update_time", "bigint NOT NULL".to_owned()),
-            ("delete_time", "bigint".to_owned()),
-            ("body", format!("{json} NOT NULL")),
+    /// All columns in order: name and definition, for a [`Script`](crate::Script) of both databases.
+    pub fn columns(&self) -> Vec<(&'static str, &'static str)> {
+        let standard = [
+            ("workspace", "{text} NOT NULL"),
+            ("id", "{text} NOT NULL"),
+            ("uid", "{text} NOT NULL"),
+            ("version", "bigint NOT NULL"),
+            ("display_name", "{text} NOT NULL"),
+            ("create_time", "bigint NOT NULL"),
+            ("update_time", "bigint NOT NULL"),
+            ("delete_time", "bigint"),
+            ("body", "{json} NOT NULL"),
         ];
-        columns.extend((self.columns)().iter().map(|column| (column.name, kind(column.kind).to_owned())));
-        columns
+        let declared = (self.columns)().into_iter().map(|column| (column.name, type_of(column.kind)));
+        standard.into_iter().chain(declared).collect()
     }
 
     /// The statement that makes the table, without its indexes.
-    pub fn create(&self, backend: DbBackend) -> String {
-        let columns = self.columns(backend).into_iter();
+    pub fn create(&self) -> String {
+        let columns = self.columns().into_iter();
         let columns =
             columns.fold(String::new(), |all, (name, definition)| all + &format!("    {name} {definition},\n"));
         format!("CREATE TABLE {} (\n{columns}    PRIMARY KEY (workspace, id)\n);", self.table)
@@ -110,14 +113,11 @@ fn declared<T: Table>() -> Vec<Declared> {
     T::COLUMNS.iter().map(declared).collect()
 }
 
-fn kind_in(kind: ColumnKind, backend: DbBackend) -> &'static str {
-    match (kind, backend) {
-        // Collation C sorts by bytes, as SQLite does, so that pages and orders agree on both.
-        (ColumnKind::Text | ColumnKind::Choice(_), DbBackend::Postgres) => "text COLLATE \"C\"",
-        (ColumnKind::Text | ColumnKind::Choice(_), _) => "text",
-        (ColumnKind::Integer | ColumnKind::Time, _) => "bigint",
-        (ColumnKind::Number, DbBackend::Postgres) => "double precision",
-        (ColumnKind::Number, _) => "real",
-        (ColumnKind::Boolean, _) => "boolean",
+fn type_of(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::Text | ColumnKind::Choice(_) => "{text}",
+        ColumnKind::Integer | ColumnKind::Time => "bigint",
+        ColumnKind::Number => "{number}",
+        ColumnKind::Boolean => "boolean",
     }
 }

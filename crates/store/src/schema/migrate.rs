@@ -73,7 +73,7 @@ impl Store {
         let taken_over = applied.is_empty() && record::is_of_before(&transaction).await?;
         if !taken_over {
             for script in migration.scripts {
-                transaction.execute_unprepared(script.text(self.backend())).await?;
+                transaction.execute_unprepared(&script.text(self.backend())).await?;
             }
         }
         let backfill = migration.backfill.as_ref().map(|backfill| backfill.name);

@@ -8,6 +8,7 @@ mod estimates;
 mod graph;
 mod lifecycle;
 mod links;
+mod objectives;
 mod pages;
 mod plan;
 mod ranking;

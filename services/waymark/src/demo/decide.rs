@@ -24,7 +24,7 @@ fn roadmap(story: &Story) -> RoadmapServiceClient<Channel> {
     RoadmapServiceClient::new(story.roadmap.clone())
 }
 
-/// The product, the initiative that follows from the validated solution, and a rival.
+/// The product, its objective, the initiative that follows from the validated solution, and a rival.
 pub async fn propose(story: &Story) -> Result<()> {
     let product = pb::Product {
         display_name: "The shop".into(),
@@ -38,7 +38,23 @@ pub async fn propose(story: &Story) -> Result<()> {
         product: Some(product),
         ..Default::default()
     };
-    done(StrategyServiceClient::new(story.roadmap.clone()).create_product(request).await)?;
+    let mut strategy = StrategyServiceClient::new(story.roadmap.clone());
+    done(strategy.create_product(request).await)?;
+    let objective = pb::Objective {
+        display_name: "No cart gets lost".into(),
+        owner: "users/ada@example.com".into(),
+        period: Some(pb::TargetInterval { start: story.now.format("%Y").to_string(), end: String::new() }),
+        products: vec![story.name("products", PRODUCT)],
+        ..Default::default()
+    };
+    let request = pb::CreateObjectiveRequest {
+        parent: story.parent.clone(),
+        objective_id: "carts".into(),
+        objective: Some(objective),
+        ..Default::default()
+    };
+    let objective = done(strategy.create_objective(request).await)?;
+    say::step(format!("The shop's objective for the year: “{}”.", objective.display_name));
 
     let client = roadmap(story);
     let name = story.name("initiatives", SOLUTION);

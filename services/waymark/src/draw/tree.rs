@@ -47,7 +47,7 @@ pub async fn run(options: &Tree, settings: &Settings) -> Result<()> {
         }
     };
     if names.is_empty() {
-        crate::show(format_args!("no outcomes; `waymark discovery outcomes create --help` says how to plant a tree"));
+        crate::show(format_args!("no outcomes; `waymark outcomes create --help` says how to plant a tree"));
     }
     for name in names {
         let request = pb::GetTreeRequest { name, as_of: options.when.position()?, show_pruned: options.show_pruned };

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use prost_reflect::{EnumValueDescriptor, FieldDescriptor, FileDescriptor, MethodDescriptor, ServiceDescriptor};
+use prost_reflect::{
+    EnumValueDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor, MethodDescriptor, ServiceDescriptor,
+};
 use waymark_proto::descriptors;
 
 type Comments = HashMap<(String, Vec<i32>), String>;
@@ -34,6 +36,11 @@ pub fn of_field(field: &FieldDescriptor) -> String {
 /// The comment of a method.
 pub fn of_method(method: &MethodDescriptor) -> String {
     find(&method.parent_file(), method.path())
+}
+
+/// The comment of a message.
+pub fn of_message(message: &MessageDescriptor) -> String {
+    find(&message.parent_file(), message.path())
 }
 
 /// The comment of a service.

@@ -1,10 +1,12 @@
-//! The contract as the command line sees it: areas, resources and what each method does to them.
+//! The contract as the command line sees it: areas, resources, what each method does to them, and what its command is
+//! called.
 
 use std::fmt;
 use std::sync::LazyLock;
 
 use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
-use waymark_proto::options::ResourceOption;
+use waymark_proto::common::v1::Phase;
+use waymark_proto::options::{CommandsOption, ResourceOption};
 use waymark_proto::{descriptors, options};
 
 use super::names::kebab;
@@ -57,6 +59,8 @@ pub struct Resource {
     pub singular: String,
     /// The fields tables show.
     pub columns: Vec<String>,
+    /// What its commands stand under, such as `assumption-tests`.
+    pub command: String,
 }
 
 /// What a method does.
@@ -85,19 +89,18 @@ pub struct Method {
     pub verb: Verb,
     /// The resource it works on, if it works on one.
     pub resource: Option<Resource>,
-    /// Its command below the resource or the group of its service, such as `ship`.
+    /// What its command stands under: what the resource is called, or the group of the service.
+    pub group: String,
+    /// Its command there, such as `ship`.
     pub command: String,
+    /// The phase that its service is for.
+    pub phase: Phase,
 }
 
 impl Method {
     /// The path of the RPC.
     pub fn path(&self) -> String {
         format!("/{}/{}", self.descriptor.parent_service().full_name(), self.descriptor.name())
-    }
-
-    /// The group of commands for methods that work on no single resource: the service's name.
-    pub fn group(&self) -> String {
-        kebab(self.descriptor.parent_service().name().trim_end_matches("Service"))
     }
 }
 
@@ -136,9 +139,8 @@ impl Contract {
             text.split_once(['/', '.']).filter(|_| !text.contains("waymark.")).or_else(|| text.split_once('/'))?;
         self.methods.iter().find(|method| {
             let parent = method.descriptor.parent_service();
-            let known = parent.full_name() == service
-                || parent.name() == service
-                || method.group() == service.to_ascii_lowercase();
+            let short = kebab(parent.name().trim_end_matches("Service"));
+            let known = [parent.full_name(), parent.name()].contains(&service) || short == service.to_ascii_lowercase();
             known && (method.descriptor.name() == name || kebab(method.descriptor.name()) == name)
         })
     }
@@ -151,40 +153,64 @@ impl Contract {
 
 fn resource(message: &MessageDescriptor) -> Option<Resource> {
     let area = Area::of(message.package_name())?;
-    let ResourceOption { collection, singular, columns } = options().resource(message)?;
-    Some(Resource { area, message: message.clone(), collection, singular, columns })
+    let ResourceOption { collection, singular, columns, command } = options().resource(message)?;
+    let command = if command.is_empty() { kebab(&collection) } else { command };
+    Some(Resource { area, message: message.clone(), collection, singular, columns, command })
 }
 
 fn method(area: Area, descriptor: MethodDescriptor, resources: &[Resource]) -> Method {
+    let CommandsOption { phase, group } = options().commands(descriptor.parent_service()).unwrap_or_default();
+    let phase = Phase::try_from(phase).unwrap_or_default();
     let name = descriptor.name().to_owned();
-    let own = || resources.iter().filter(|resource| resource.area == area);
-    let plural = |resource: &Resource| {
-        let mut letters = resource.collection.chars();
-        letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+    let resource = named(&descriptor, area, resources).or_else(|| called(&name, area, resources)).cloned();
+    let Some(resource) = resource else {
+        let command = without_end(&kebab(&name), &group);
+        return Method { area, descriptor, verb: Verb::Custom, resource: None, group, command, phase };
     };
-    // The longest match, so that ConcludeAssumptionTest is of AssumptionTest should there ever be a Test.
-    let found = own()
-        .flat_map(|resource| [(resource, resource.message.name().to_owned()), (resource, plural(resource))])
-        .filter_map(|(resource, ending)| Some((resource, name.strip_suffix(&ending)?.to_owned())))
-        .filter(|(_, verb)| !verb.is_empty())
-        .min_by_key(|(_, verb)| verb.len());
-    // Methods that answer with the resource they were given the name of work on it, whatever they are called
-    // (AddDependency).
-    let found = found.or_else(|| {
-        let output = own().find(|resource| resource.message == descriptor.output())?;
-        descriptor.input().get_field_by_name("name").map(|_| (output, name.clone()))
-    });
-    let Some((resource, verb)) = found else {
-        return Method { area, descriptor, verb: Verb::Custom, resource: None, command: kebab(&name) };
-    };
-    let kind = match verb.as_str() {
+    let verb = verb_on(&name, &resource).unwrap_or(name);
+    let (group, command) = (resource.command.clone(), kebab(&verb));
+    let verb = match verb.as_str() {
         "Get" => Verb::Get,
         "List" => Verb::List,
         "Create" => Verb::Create,
         "Update" => Verb::Update,
         _ => Verb::Custom,
     };
-    Method { area, descriptor, verb: kind, resource: Some(resource.clone()), command: kebab(&verb) }
+    Method { area, descriptor, verb, resource: Some(resource), group, command, phase }
+}
+
+/// The resource that a method is given the name of, if it can be of one kind only.
+fn named<'a>(method: &MethodDescriptor, area: Area, resources: &'a [Resource]) -> Option<&'a Resource> {
+    let reference = options().reference(&method.input().get_field_by_name("name")?)?;
+    let [collection] = reference.collections.as_slice() else { return None };
+    resources.iter().find(|resource| resource.area == area && resource.collection == *collection)
+}
+
+/// The resource that a method is called by. The longest match, so that ListAssumptionTests is of AssumptionTest should
+/// there ever be a Test.
+fn called<'a>(method: &str, area: Area, resources: &'a [Resource]) -> Option<&'a Resource> {
+    let own = resources.iter().filter(|resource| resource.area == area);
+    own.filter_map(|resource| Some((resource, verb_on(method, resource)?)))
+        .min_by_key(|(_, verb)| verb.len())
+        .map(|(resource, _)| resource)
+}
+
+/// What a method does to a resource that it is called by: `BatchCreate` is what BatchCreateProducts does.
+fn verb_on(method: &str, resource: &Resource) -> Option<String> {
+    let mut letters = resource.collection.chars();
+    let plural: String = letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
+    let verb = [resource.message.name(), &plural].into_iter().find_map(|ending| method.strip_suffix(ending))?;
+    (!verb.is_empty()).then(|| verb.to_owned())
+}
+
+/// A command without the words at its end that its group ends in, too: `get-tree` is `tree get`.
+fn without_end(command: &str, group: &str) -> String {
+    let (mut words, mut ending): (Vec<_>, Vec<_>) = (command.split('-').collect(), group.split('-').collect());
+    while words.len() > 1 && words.last() == ending.last() {
+        words.pop();
+        ending.pop();
+    }
+    words.join("-")
 }
 
 /// Whether a kind is a message that JSON writes as a plain value.
@@ -209,6 +235,25 @@ mod tests {
             .collect();
         let one = ["get", "list", "batch-get", "create", "batch-create", "update", "batch-update"];
         assert_eq!(commands, [&one[..], &["delete", "batch-delete", "undelete"]].concat());
+    }
+
+    #[test]
+    fn methods_stand_under_what_they_are_given_the_name_of_or_called_by() {
+        for (method, command) in [
+            ("OpportunityService/AssessRisks", "solutions assess-risks"),
+            ("ResearchService/TraceEvidence", "insights trace-evidence"),
+            ("RoadmapService/AddDependency", "initiatives add-dependency"),
+            ("PrioritizationService/RankInitiatives", "initiatives rank"),
+            ("OutcomeService/MeasureOutcome", "predictions measure-outcome"),
+            ("OutcomeService/GetOutcome", "measured-outcomes get"),
+            ("OpportunityService/GetTree", "tree get"),
+            ("OpportunityService/MoveNode", "tree move-node"),
+            ("RoadmapService/GetCriticalPath", "roadmap get-critical-path"),
+            ("IngestionService/IngestEvents", "product-events ingest"),
+        ] {
+            let found = contract().find_method(method).map(|m| format!("{} {}", m.group, m.command));
+            assert_eq!(found.as_deref(), Some(command), "{method}");
+        }
     }
 
     #[test]

@@ -1,17 +1,16 @@
-//! The commands for all methods of the contract: `waymark <area> <collection> <verb>`, and `waymark <collection>
-//! <verb>` where no other service has such a collection. Methods that work on no single resource are grouped by the
-//! name of their service.
+//! The commands for all methods of the contract: `waymark <collection> <verb>`, and `waymark <group> <method>` for
+//! those that work on no single resource.
 
 use std::collections::BTreeMap;
 
 use clap::{Arg, ArgAction, Command};
 use prost_reflect::FieldDescriptor;
+use waymark_proto::common::v1::Phase;
 use waymark_proto::options;
 
 use super::comments;
-use super::contract::{Area, Method, Verb, contract};
+use super::contract::{Method, Verb, contract};
 use super::flags::{self, Leaf};
-use super::names::kebab;
 
 /// The id of the argument that names the resource.
 pub const NAME: &str = "NAME";
@@ -30,37 +29,25 @@ pub const REPLACE: &str = "REPLACE";
 #[derive(Debug, Default)]
 pub struct Node {
     about: String,
+    phase: Phase,
     method: Option<&'static Method>,
     children: BTreeMap<String, Node>,
 }
 
 /// All commands made of the contract.
 pub fn commands() -> BTreeMap<String, Node> {
-    let contract = contract();
     let mut top: BTreeMap<String, Node> = BTreeMap::new();
-    for area in Area::ALL {
-        let about = format!("All commands of the {area} service");
-        top.insert(area.name().to_owned(), Node { about, ..Node::default() });
-    }
-    for method in &contract.methods {
-        let (group, about) = match &method.resource {
-            Some(resource) => {
-                (kebab(&resource.collection), format!("Work with {}", kebab(&resource.collection).replace('-', " ")))
-            }
-            None => {
-                (method.group(), comments::first_sentence(&comments::of_service(method.descriptor.parent_service())))
-            }
-        };
-        let shared = contract.resources.iter().filter(|resource| kebab(&resource.collection) == group).count() > 1;
-        let leaf = || Node { about: comments::of_method(&method.descriptor), method: Some(method), ..Node::default() };
-        let qualified = top.entry(method.area.name().to_owned()).or_default();
-        let place =
-            qualified.children.entry(group.clone()).or_insert_with(|| Node { about: about.clone(), ..Node::default() });
-        place.children.insert(method.command.clone(), leaf());
-        if !shared {
-            let place = top.entry(group).or_insert_with(|| Node { about, ..Node::default() });
-            place.children.entry(method.command.clone()).or_insert_with(leaf);
+    for method in &contract().methods {
+        let place = top.entry(method.group.clone()).or_default();
+        // A resource is of the service that gets it, whichever have methods on it.
+        if method.resource.is_none() || method.verb == Verb::Get {
+            place.phase = method.phase;
         }
+        let about = comments::of_method(&method.descriptor);
+        place.children.insert(method.command.clone(), Node { about, method: Some(method), ..Node::default() });
+    }
+    for node in top.values_mut() {
+        node.about = node.what_for();
     }
     top
 }
@@ -69,6 +56,22 @@ impl Node {
     /// The method this command calls.
     pub fn method(&self) -> Option<&'static Method> {
         self.method
+    }
+
+    /// The phase of the loop that it is for.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// What a resource is, what the only method does, or what the service is for.
+    fn what_for(&self) -> String {
+        let mut methods = self.children.values().filter_map(|node| node.method);
+        match (methods.next(), methods.next()) {
+            (Some(Method { resource: Some(resource), .. }), _) => comments::of_message(&resource.message),
+            (Some(method), None) => comments::of_method(&method.descriptor),
+            (Some(method), Some(_)) => comments::of_service(method.descriptor.parent_service()),
+            (None, _) => String::new(),
+        }
     }
 
     /// The command below this one.
@@ -192,19 +195,21 @@ mod tests {
     }
 
     #[test]
-    fn every_method_has_a_command_below_its_area() {
+    fn every_method_has_a_command_of_its_own_in_a_phase() {
         let commands = commands();
         for method in &contract().methods {
-            let group = method.resource.as_ref().map_or_else(|| method.group(), |resource| kebab(&resource.collection));
-            let node = commands[method.area.name()].child(&group).and_then(|node| node.child(&method.command));
-            assert_eq!(node.and_then(Node::method).map(Method::path), Some(method.path()));
+            let path = method.path();
+            assert!(!method.group.is_empty(), "{path} works on no resource, and its service names no group");
+            let node = &commands[&method.group];
+            assert_eq!(node.child(&method.command).and_then(Node::method).map(Method::path), Some(path.clone()));
+            assert_ne!(node.phase(), Phase::Unspecified, "{path}: its service names no phase");
         }
     }
 
     #[test]
-    fn short_and_qualified_forms() {
+    fn lines_are_read() {
         assert!(line("waymark products list --filter lifecycle=GROWING").is_ok());
-        assert!(line("waymark roadmap products create app --display-name App --lifecycle growing").is_ok());
+        assert!(line("waymark products create app --display-name App --lifecycle growing").is_ok());
         assert!(line("waymark products update app --clear vision --etag 3").is_ok());
         assert!(line("waymark products update").is_err(), "a name is required");
         assert!(

@@ -103,8 +103,8 @@ fn a_method_by_its_name_scores_rice() {
     let data = r#"{"rice": {"reach": 5000, "impact": 2, "confidence": 0.8, "effort": 2}}"#;
     assert_eq!(server.json(&["call", "PrioritizationService/EvaluateScore", "-d", data])["score"], 4000.0);
     let line = [
-        "prioritization",
-        "evaluate-score",
+        "score",
+        "evaluate",
         "--rice.reach",
         "8000",
         "--rice.impact",

@@ -3,10 +3,9 @@
 use waymark_domain::roadmap::{Amount, Basis, Estimate, Factor, FactorKind, FactorSource};
 use waymark_domain::{Meta, Range, Violations};
 
-use super::sibling;
 use crate::Choice as _;
 use crate::common::v1 as common;
-use crate::convert::{evidence, meta, set_meta, time, timestamp, whole};
+use crate::convert::{evidence, meta, set_meta, sibling, time, timestamp, whole};
 use crate::roadmap::v1 as pb;
 use pb::{factor::Value, factor_source::Basis as PbBasis};
 

@@ -6,9 +6,8 @@ use waymark_domain::roadmap::{Commitment, Initiative, InitiativeState, Shipment,
 use waymark_domain::{Meta, Violations};
 
 use super::initiative_parts as parts;
-use super::sibling;
 use crate::Choice as _;
-use crate::convert::{evidence, meta, set_meta, time, timestamp, whole};
+use crate::convert::{evidence, meta, set_meta, sibling, time, timestamp, whole};
 use crate::roadmap::v1 as pb;
 
 impl TryFrom<pb::Initiative> for Initiative {

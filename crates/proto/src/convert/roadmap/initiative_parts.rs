@@ -11,6 +11,7 @@ use waymark_domain::{Name, Risk, Violations};
 
 use crate::Choice as _;
 use crate::common::v1 as common;
+use crate::convert::plain::Part;
 use crate::convert::{evidence, range, time, timestamp, whole};
 use crate::roadmap::v1 as pb;
 
@@ -57,6 +58,10 @@ impl From<&Waiver> for pb::Waiver {
     fn from(waiver: &Waiver) -> Self {
         Self { reason: waiver.reason.clone(), signed_by: waiver.signed_by.clone(), time: Some(timestamp(waiver.time)) }
     }
+}
+
+impl Part for TargetInterval {
+    type Message = pb::TargetInterval;
 }
 
 impl TryFrom<pb::TargetInterval> for TargetInterval {

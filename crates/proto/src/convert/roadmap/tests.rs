@@ -2,27 +2,12 @@
 //! field.
 
 use proptest::prelude::*;
-use strum::VariantNames;
-use waymark_domain::roadmap::{Declining, Estimate, EstimateEvent, Initiative, InitiativeEvent, Product, ProductEvent};
-use waymark_domain::{Resource, Violations};
+use waymark_domain::Violations;
+use waymark_domain::roadmap::{Declining, Estimate, Initiative, Objective};
 
 use crate::common::v1 as common;
 use crate::roadmap::v1 as pb;
 use crate::{ResourceMessage, Standard};
-
-fn all_are_events<T: Resource>(verbs: &[&str]) {
-    for verb in verbs {
-        let name = format!("waymark.{}.v1.{}{verb}", T::SERVICE, T::KIND);
-        assert!(crate::event::is_event(&name), "{name} is not in the contract");
-    }
-}
-
-#[test]
-fn every_event_is_in_the_contract() {
-    all_are_events::<Product>(ProductEvent::VARIANTS);
-    all_are_events::<Initiative>(InitiativeEvent::VARIANTS);
-    all_are_events::<Estimate>(EstimateEvent::VARIANTS);
-}
 
 #[expect(clippy::unnecessary_wraps, reason = "times are optional in messages")]
 fn at(seconds: i64) -> Option<pbjson_types::Timestamp> {
@@ -133,6 +118,36 @@ proptest! {
         prop_assert!(back.score.take().is_some(), "the score is computed, not kept");
         prop_assert_eq!(back, message);
     }
+}
+
+fn objective() -> pb::Objective {
+    stored(pb::Objective {
+        description: "d".into(),
+        owner: "users/ada".into(),
+        period: Some(pb::TargetInterval { start: "2026-Q3".into(), end: "2026".into() }),
+        parent_objective: "workspaces/w/objectives/b".into(),
+        products: vec!["workspaces/w/products/p".into(), "workspaces/w/products/q".into()],
+        ..Default::default()
+    })
+}
+
+#[test]
+fn objectives_come_back_unchanged_and_all_that_is_wrong_is_told() {
+    let value: Objective = crate::parse(objective()).unwrap();
+    assert_eq!(pb::Objective::from(&value), objective());
+    let alone = pb::Objective { parent_objective: String::new(), products: Vec::new(), ..objective() };
+    assert_eq!(pb::Objective::from(&crate::parse::<Objective, _>(alone.clone()).unwrap()), alone);
+
+    let mut wrong = objective();
+    wrong.period = Some(pb::TargetInterval { start: "soon".into(), end: String::new() });
+    wrong.parent_objective = "workspaces/other/objectives/b".into();
+    wrong.products.extend(["workspaces/other/products/p".into(), "workspaces/w/objectives/p".into()]);
+    let fields = fields(crate::parse::<Objective, _>(wrong));
+    for field in ["period.start", "parent_objective", "products[2]", "products[3]"] {
+        assert!(fields.iter().any(|found| found == field), "{field} is not among {fields:?}");
+    }
+    let timeless = pb::Objective { period: None, ..objective() };
+    assert_eq!(self::fields(crate::parse::<Objective, _>(timeless)), ["period"]);
 }
 
 #[test]

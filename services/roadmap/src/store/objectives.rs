@@ -1,0 +1,23 @@
+//! The table of objectives.
+
+use waymark_domain::roadmap::Objective;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_store::{Column, Columns, Ruled, Table};
+
+/// Objectives.
+pub struct Objectives;
+
+impl Table for Objectives {
+    type Resource = Objective;
+    type Message = pb::Objective;
+    const TABLE: &'static str = "objectives";
+    const COLUMNS: Columns<Objective> = &[
+        Column::text("owner", |o| Some(o.owner.clone())),
+        Column::text("period_start", |o: &Objective| Some(o.period.start().first_day().to_string()))
+            .indexed()
+            .always_set(),
+        Column::text("parent_objective", |o| o.parent_objective.as_ref().map(ToString::to_string)),
+    ];
+}
+
+impl Ruled for Objectives {}
