@@ -93,7 +93,7 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
             )?;
         }
         if let Some(resource) = options.resource(&message) {
-            resource_message(&mut code, &message, &resource, &options)?;
+            resource_message(&mut code, pool, &message, &resource, &options)?;
             standard::conversions(&mut code, &message, &resource)?;
         }
         if let Some(subject) = subject_of(&message, &options) {
@@ -140,12 +140,15 @@ fn snake(camel: &str) -> String {
 
 fn resource_message(
     code: &mut String,
+    pool: &DescriptorPool,
     message: &MessageDescriptor,
     resource: &ResourceOption,
     options: &Options,
 ) -> Result<()> {
     let ResourceOption { collection, singular, .. } = resource;
     let rust = rust_path(message.package_name(), message.name());
+    let about = |event: &MessageDescriptor| subject_of(event, options).is_some_and(|subject| subject == *message);
+    let events: Vec<String> = pool.all_messages().filter(about).map(|event| event.full_name().to_owned()).collect();
     let mut cleared = String::new();
     for field in message.fields().filter(|field| options.is_output_only(field)) {
         writeln!(cleared, "        self.{} = Default::default();", field.name())?;
@@ -156,6 +159,7 @@ fn resource_message(
     const FULL_NAME: &'static str = {full:?};
     const COLLECTION: &'static str = {collection:?};
     const SINGULAR: &'static str = {singular:?};
+    const EVENTS: &'static [&'static str] = &{events:?};
     fn standard(&self) -> crate::Standard {{
         crate::Standard {{
             name: self.name.clone(), uid: self.uid.clone(), display_name: self.display_name.clone(), etag: self.etag.clone(),

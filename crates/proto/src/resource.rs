@@ -20,6 +20,8 @@ pub trait ResourceMessage:
     const COLLECTION: &'static str;
     /// The singular in field names, such as `product`.
     const SINGULAR: &'static str;
+    /// Full names of the events that tell of it; each carries the whole resource.
+    const EVENTS: &'static [&'static str];
     /// The standard fields.
     fn standard(&self) -> Standard;
     /// Replaces the standard fields.

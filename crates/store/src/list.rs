@@ -7,13 +7,14 @@ use sea_orm::sea_query::{
     Condition, Expr, ExprTrait as _, Func, NullOrdering, Order as Direction, Query, SelectStatement,
 };
 use sea_orm::{DbBackend, QueryResult, Value};
-use waymark_domain::{AnyName, Resource as _, Violations, WorkspaceId};
+use waymark_domain::{AnyName, FullName, Resource as _, Violations, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
 use waymark_proto::standard::Page;
 use waymark_request::order::{self, Order};
 use waymark_request::{Comparison, Filter, FilterError, Operator, OrderError, PageToken, page};
 
 use crate::integrity::referring;
+use crate::links::{key as target_key, prefix};
 use crate::statement::{Ordering, found, index_of, json_text, order_by, within_bytes};
 use crate::table::{always_set, listable};
 use crate::{ColumnKind, Error, Store, Table};
@@ -179,8 +180,8 @@ fn narrow<T: Table>(select: &mut SelectStatement, workspace: &WorkspaceId, filte
             let has_index = T::COLUMNS.iter().any(|column| column.name == *field && column.index.is_some());
             let link = T::Message::LINKS.iter().find(|link| link.path == *field && link.service.is_empty());
             if let (Some(link), false, Ok(target)) = (link, has_index, value.parse::<AnyName>()) {
-                let target = format!("{}/{}", target.collection, target.id);
-                let referring = referring(workspace, T::Resource::COLLECTION, &target, &[link.path]);
+                let target = FullName { service: T::Resource::SERVICE.to_owned(), name: target };
+                let referring = referring(workspace, &prefix::<T>(), &target_key(T::KEEPER, &target), &[link.path]);
                 select.and_where(Expr::col("id").in_subquery(referring));
             }
         }

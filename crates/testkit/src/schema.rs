@@ -34,7 +34,7 @@ pub async fn missing(engine: Engine, schema: &Schema) -> Result<Vec<String>> {
         for script in foundation::ALL {
             execute(database.url(), script.text(backend)).await?;
         }
-        for declaration in schema.declarations() {
+        for declaration in schema.tables() {
             execute(database.url(), &declaration.create(backend)).await?;
             let indexes = declaration.indexes().into_iter().map(|(_, index)| index);
             for index in indexes.chain(declaration.log_indexes().into_iter().map(|(_, index)| index)) {
@@ -43,7 +43,7 @@ pub async fn missing(engine: Engine, schema: &Schema) -> Result<Vec<String>> {
         }
         catalogue(database.url()).await?
     };
-    Ok(difference(&migrated, &declared, schema.declarations(), backend))
+    Ok(difference(&migrated, &declared, &schema.tables(), backend))
 }
 
 /// An empty database.

@@ -2,9 +2,11 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
+use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{AssumptionTests, Insights, Interviews, Opportunities, Outcomes, Participants, Solutions, Studies};
+use crate::store::{
+    AssumptionTests, Initiatives, Insights, Interviews, Opportunities, Outcomes, Participants, Solutions, Studies,
+};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -40,6 +42,19 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 1,
             backfill: Some(Backfill::columns::<Outcomes>("measures of outcomes")),
         },
+        Migration {
+            number: 11,
+            name: "mirrors",
+            scripts: &[
+                foundation::MIRRORS,
+                Script {
+                    postgres: include_str!("migrations/0011_mirrors.postgres.sql"),
+                    sqlite: include_str!("migrations/0011_mirrors.sqlite.sql"),
+                },
+            ],
+            oldest: 1,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<AssumptionTests>(),
@@ -51,4 +66,5 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<Solutions>(),
         Declaration::of::<Studies>(),
     ],
-);
+)
+.mirroring(&[Mirror::of::<Initiatives>()]);

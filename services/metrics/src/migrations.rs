@@ -2,9 +2,9 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
+use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{Frictions, Metrics, Outcomes, Predictions};
+use crate::store::{Frictions, Initiatives, Metrics, Outcomes, Predictions};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -26,6 +26,19 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::links(Backfill::links::<Outcomes>("links of outcomes")),
         foundation::further_links(4, Backfill::links::<Predictions>("links of predictions")),
         foundation::fewer_indexes(5),
+        Migration {
+            number: 6,
+            name: "mirrors",
+            scripts: &[
+                foundation::MIRRORS,
+                Script {
+                    postgres: include_str!("migrations/0006_mirrors.postgres.sql"),
+                    sqlite: include_str!("migrations/0006_mirrors.sqlite.sql"),
+                },
+            ],
+            oldest: 1,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<Frictions>(),
@@ -33,4 +46,5 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<Outcomes>(),
         Declaration::of::<Predictions>(),
     ],
-);
+)
+.mirroring(&[Mirror::of::<Initiatives>()]);

@@ -2,9 +2,9 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
+use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{Estimates, Initiatives, Products, reprioritize};
+use crate::store::{Estimates, Initiatives, Metrics, Products, reprioritize};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -46,6 +46,20 @@ pub static SCHEMA: Schema = Schema::new(
                 Box::pin(reprioritize(write, id))
             })),
         },
+        Migration {
+            number: 8,
+            name: "mirrors",
+            scripts: &[
+                foundation::MIRRORS,
+                Script {
+                    postgres: include_str!("migrations/0008_mirrors.postgres.sql"),
+                    sqlite: include_str!("migrations/0008_mirrors.sqlite.sql"),
+                },
+            ],
+            oldest: 6,
+            backfill: None,
+        },
     ],
     &[Declaration::of::<Estimates>(), Declaration::of::<Initiatives>(), Declaration::of::<Products>()],
-);
+)
+.mirroring(&[Mirror::of::<Metrics>()]);

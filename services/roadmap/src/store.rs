@@ -2,8 +2,10 @@
 
 mod estimates;
 mod initiatives;
+mod metrics;
 mod products;
 
 pub use estimates::{Estimates, reprioritize};
 pub use initiatives::{Initiatives, RANK, on_the_way, place};
+pub use metrics::Metrics;
 pub use products::Products;

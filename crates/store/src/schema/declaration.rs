@@ -4,8 +4,10 @@
 //! In text, as sea-query's types are not these ones and it knows no collation of a column.
 
 use sea_orm::DbBackend;
+use waymark_domain::Resource as _;
 
 use crate::methods::methods;
+use crate::table::Collection;
 use crate::{Column, ColumnKind, Ruled, StandardMethod, Table, history};
 
 /// The declared table of a resource.
@@ -13,6 +15,7 @@ use crate::{Column, ColumnKind, Ruled, StandardMethod, Table, history};
 pub struct Declaration {
     /// The table's name.
     pub table: &'static str,
+    pub(crate) collection: fn() -> Collection,
     columns: fn() -> Vec<Declared>,
     methods: fn() -> Vec<StandardMethod>,
 }
@@ -27,7 +30,12 @@ struct Declared {
 impl Declaration {
     /// What `T` declares.
     pub const fn of<T: Ruled>() -> Self {
-        Self { table: T::TABLE, columns: declared::<T>, methods: methods::<T> }
+        Self { methods: methods::<T>, ..Self::without_methods::<T>() }
+    }
+
+    /// What `T` declares, which nobody calls.
+    pub(crate) const fn without_methods<T: Table>() -> Self {
+        Self { table: T::TABLE, collection: collection::<T>, columns: declared::<T>, methods: Vec::new }
     }
 
     /// The standard methods of its resource.
@@ -77,6 +85,11 @@ impl Declaration {
     pub fn log_indexes(&self) -> Vec<(String, String)> {
         (self.columns)().into_iter().filter_map(|column| column.log_index).collect()
     }
+}
+
+fn collection<T: Table>() -> Collection {
+    let (service, name) = (T::Resource::SERVICE, T::Resource::COLLECTION);
+    Collection { service, name, table: T::TABLE, mirrored: T::KEEPER != service }
 }
 
 fn declared<T: Table>() -> Vec<Declared> {

@@ -82,5 +82,12 @@ pub const TALLIES: Script = Script {
     sqlite: include_str!("foundation/0005_tallies.sqlite.sql"),
 };
 
+/// How far tables of other services are mirrored.
+pub const MIRRORS: Script = Script {
+    postgres: include_str!("foundation/0006_mirrors.postgres.sql"),
+    sqlite: include_str!("foundation/0006_mirrors.sqlite.sql"),
+};
+
 /// Every script, in order. A service's migrations must take in each.
-pub const ALL: &[Script] = &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES];
+pub const ALL: &[Script] =
+    &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES, MIRRORS];
