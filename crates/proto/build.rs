@@ -129,12 +129,14 @@ fn verb<'a>(event: &'a MessageDescriptor, subject: &MessageDescriptor) -> Result
     event.name().strip_prefix(subject.name()).context("an event is called by its resource and a verb")
 }
 
-/// Writes `EVENTS` of a resource.
+/// Writes `VERBS` and `EVENTS` of a resource.
 fn events(code: &mut String, resource: &MessageDescriptor, options: &Options) -> Result<()> {
     let all: Vec<_> = resource.parent_pool().all_messages().filter(is_own).collect();
-    let events = all.iter().filter(|event| subject_of(event, options).as_ref() == Some(resource));
-    let verbs: Vec<_> = events.map(|event| verb(event, resource)).collect::<Result<_>>()?;
-    writeln!(code, "    const EVENTS: &'static [&'static str] = &{verbs:?};")?;
+    let about: Vec<_> = all.iter().filter(|event| subject_of(event, options).as_ref() == Some(resource)).collect();
+    let verbs: Vec<_> = about.iter().map(|event| verb(event, resource)).collect::<Result<_>>()?;
+    let events: Vec<_> = about.iter().map(|event| event.full_name()).collect();
+    writeln!(code, "    const VERBS: &'static [&'static str] = &{verbs:?};")?;
+    writeln!(code, "    const EVENTS: &'static [&'static str] = &{events:?};")?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -18,6 +18,7 @@ use waymark_store::{Error, Store};
 use crate::attempt::{Attempt, Attempts, Intake, backoff};
 use crate::causes::chain;
 use crate::envelope;
+use crate::filling::{Filler, Pages};
 use crate::instruments::Instruments;
 use crate::places::{Place, Places};
 use crate::subscription::{Subscription, Topic};
@@ -32,6 +33,8 @@ struct Bus {
     intake: Arc<Intake>,
     source: Store,
     places: Places,
+    /// This process, for those of the next to know.
+    reader: String,
 }
 
 /// The workspaces that have events to carry.
@@ -48,6 +51,8 @@ struct Gap {
     settled: i64,
     /// The last one there is.
     revision: i64,
+    /// Since when events wait, as far as it is known.
+    since: Instant,
 }
 
 /// What came of a round in a workspace.
@@ -65,8 +70,15 @@ pub async fn run(host: Host, store: Store, source: Store, subscription: Subscrip
     let moved = source.heads().moved();
     let instruments = Instruments::new(&host, &subscription, &topic);
     let intake = Arc::new(Intake { store, subscription, topic, instruments });
-    let bus = Arc::new(Bus { intake, source, places: Places::new(host.shutdown.token()) });
+    let (places, reader) = (Places::new(host.shutdown.token()), host.ids.opaque().to_string());
+    let bus = Arc::new(Bus { intake, source, places, reader });
     let Some(mut behind) = bus.compare().await else { return };
+    // Ends with this function.
+    let mut filling = JoinSet::new();
+    if topic.mirrors().next().is_some() {
+        let filler = Filler { intake: Arc::clone(&bus.intake), pages: Pages::Store(bus.source.clone()) };
+        filling.spawn(filler.run().in_current_span());
+    }
     let mut tasks = JoinSet::new();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -86,7 +98,10 @@ pub async fn run(host: Host, store: Store, source: Store, subscription: Subscrip
                 let (workspace, settled) = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
                 behind.settled(workspace, settled);
             }
-            _ = look.tick() => bus.intake.instruments.waiting(behind.waiting()),
+            _ = look.tick() => {
+                bus.intake.instruments.waiting(behind.waiting());
+                bus.intake.instruments.behind(behind.age());
+            }
         }
     }
     while tasks.join_next().await.is_some() {}
@@ -112,13 +127,17 @@ impl Bus {
     }
 
     async fn gaps(&self) -> Result<Behind, Error> {
+        for mirror in self.intake.topic.mirrors() {
+            // A cursor is moved by this program alone, so nobody else can have heard anything in between.
+            self.intake.store.begin_mirror(mirror, &self.reader, None).await?;
+        }
         let consumed = self.intake.store.consumed(self.intake.topic.source).await?;
         let mut behind = Behind::default();
         for (workspace, revision) in self.source.revisions().await? {
             let settled = consumed.get(&workspace).copied().unwrap_or(0);
             if revision > settled {
                 behind.turns.push_back(workspace.clone());
-                behind.workspaces.insert(workspace, Gap { settled, revision });
+                behind.workspaces.insert(workspace, Gap { settled, revision, since: Instant::now() });
             }
         }
         Ok(behind)
@@ -188,7 +207,7 @@ impl Behind {
             return;
         }
         self.turns.push_back(workspace.clone());
-        self.workspaces.insert(workspace, Gap { settled: revision - 1, revision });
+        self.workspaces.insert(workspace, Gap { settled: revision - 1, revision, since: Instant::now() });
     }
 
     /// The workspace whose turn it is, and its revision.
@@ -201,6 +220,9 @@ impl Behind {
     /// Nobody works on the workspace any longer.
     fn settled(&mut self, workspace: WorkspaceId, settled: i64) {
         let Some(gap) = self.workspaces.get_mut(&workspace) else { return };
+        if settled > gap.settled {
+            gap.since = Instant::now();
+        }
         gap.settled = settled;
         if gap.settled < gap.revision {
             self.turns.push_back(workspace);
@@ -212,5 +234,10 @@ impl Behind {
     /// Revisions that wait, as far as it is known.
     fn waiting(&self) -> u64 {
         self.workspaces.values().map(|gap| gap.revision.abs_diff(gap.settled)).sum()
+    }
+
+    /// For how long something waits.
+    fn age(&self) -> Duration {
+        self.workspaces.values().map(|gap| gap.since.elapsed()).max().unwrap_or_default()
     }
 }

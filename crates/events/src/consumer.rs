@@ -70,6 +70,7 @@ async fn consume(
     if !lease.hold(&intake.store).await? {
         // How much waits is told by the one that consumes.
         intake.instruments.waiting(0);
+        intake.instruments.behind(Duration::ZERO);
         return Ok(());
     }
     let ended = session::run(host, client, intake, lease).await;

@@ -8,10 +8,12 @@ pub mod bus;
 mod causes;
 pub mod consumer;
 mod envelope;
+mod filling;
 mod instruments;
 mod places;
 mod relay;
 mod service;
+pub mod snapshots;
 mod subscription;
 mod watch;
 

@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tracing::Instrument as _;
 use waymark_runtime::propagation;
-use waymark_store::{Error, Received};
+use waymark_store::{Error, Mirror, Received};
 
 /// What a service does with an event of another. It must use [`waymark_store::Store::react`], so that a repeated
 /// delivery changes nothing.
@@ -21,12 +21,31 @@ pub struct Topic {
     pub source: &'static str,
     /// Full names of the event messages.
     pub types: &'static [&'static str],
+    /// The mirrors of the service that listens, of other sources, too.
+    mirrors: &'static [Mirror],
 }
 
 impl Topic {
+    /// Events of these types.
+    pub const fn new(source: &'static str, types: &'static [&'static str]) -> Self {
+        Self { source, types, mirrors: &[] }
+    }
+
+    /// The same, with all that tells of what `mirrors` mirror of the source.
+    #[must_use]
+    pub fn mirroring(self, mirrors: &'static [Mirror]) -> Self {
+        Self { mirrors, ..self }
+    }
+
     /// The types asked for, each once.
     pub(crate) fn wanted(&self) -> BTreeSet<&'static str> {
-        self.types.iter().copied().collect()
+        self.types.iter().chain(self.mirrors().flat_map(|mirror| mirror.events)).copied().collect()
+    }
+
+    /// The mirrors of the source.
+    pub(crate) fn mirrors(&self) -> impl Iterator<Item = &'static Mirror> + use<> {
+        let source = self.source;
+        self.mirrors.iter().filter(move |mirror| mirror.source == source)
     }
 }
 

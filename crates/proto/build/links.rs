@@ -19,7 +19,12 @@ struct Found {
 /// Writes `LINKS` and `links` of a resource.
 pub fn links(code: &mut String, message: &MessageDescriptor, options: &Options) -> Result<()> {
     let mut found = Found::default();
-    walk(&mut found, message, &Place { of: "self", path: &[], above: &[], lax: Integrity::default() }, options)?;
+    walk(
+        &mut found,
+        message,
+        &Place { of: "self", path: &[], above: &[], lax: Integrity::default(), given: true },
+        options,
+    )?;
     let Found { declarations, visits } = found;
     writeln!(
         code,
@@ -39,6 +44,8 @@ struct Place<'a> {
     above: &'a [String],
     /// What is held true of all references there.
     lax: Integrity,
+    /// Whether callers set it.
+    given: bool,
 }
 
 /// Visits what a message refers to, and what the messages within it do.
@@ -53,17 +60,18 @@ fn walk(found: &mut Found, message: &MessageDescriptor, place: &Place<'_>, optio
         let stated = options.reference(&field);
         let Integrity { keeps, unverified, .. } = place.lax;
         let own = stated.as_ref().map(|reference| reference.integrity).unwrap_or_default();
+        let given = place.given && !options.is_output_only(&field);
         let lax =
             Integrity { keeps: keeps || own.keeps, unverified: unverified || own.unverified, acyclic: own.acyclic };
         let visits = match (field.kind(), stated) {
             (Kind::String, Some(reference)) => {
                 let index = found.declarations.len();
-                found.declarations.push(declaration(&path, &reference, lax));
+                found.declarations.push(declaration(&path, &reference, lax, given));
                 format!("visit(&Self::LINKS[{index}], {value});")
             }
             (Kind::Message(inner), _) if is_own(&inner) && !field.is_map() && options.resource(&inner).is_none() => {
                 let mut below = Found { declarations: std::mem::take(&mut found.declarations), visits: String::new() };
-                walk(&mut below, &inner, &Place { of: &value, path: &path, above: &above, lax }, options)?;
+                walk(&mut below, &inner, &Place { of: &value, path: &path, above: &above, lax, given }, options)?;
                 found.declarations = below.declarations;
                 below.visits
             }
@@ -90,12 +98,12 @@ fn each(field: &FieldDescriptor, of: &str, value: &str, statements: &str) -> Str
     }
 }
 
-fn declaration(path: &[FieldDescriptor], Reference { service, .. }: &Reference, lax: Integrity) -> String {
+fn declaration(path: &[FieldDescriptor], Reference { service, .. }: &Reference, lax: Integrity, given: bool) -> String {
     let Integrity { keeps, unverified, acyclic } = lax;
     let names: Vec<&str> = path.iter().map(FieldDescriptor::name).collect();
     let steps: Vec<(&str, bool)> = path.iter().map(|field| (field.json_name(), field.is_list())).collect();
     format!(
-        "crate::links::LinkField {{ path: {:?}, steps: &{steps:?}, service: {service:?}, keeps: {keeps}, unverified: {unverified}, acyclic: {acyclic} }}",
+        "crate::links::LinkField {{ path: {:?}, steps: &{steps:?}, service: {service:?}, keeps: {keeps}, unverified: {unverified}, acyclic: {acyclic}, given: {given} }}",
         names.join(".")
     )
 }

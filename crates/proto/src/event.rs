@@ -64,7 +64,7 @@ fn codec_of(type_name: &str) -> Result<Codec, EventError> {
 /// Whether the domain and the contract call a resource and what happens to it the same.
 pub const fn agree<R: Resource, M: ResourceMessage>() -> bool {
     let verbs = <R::Event as VariantNames>::VARIANTS;
-    same(&[R::KIND, R::COLLECTION], &[M::KIND, M::COLLECTION]) && alike(verbs, M::EVENTS)
+    same(&[R::KIND, R::COLLECTION], &[M::KIND, M::COLLECTION]) && alike(verbs, M::VERBS)
 }
 
 /// Whether the contract has an event message of this full name.

@@ -12,6 +12,7 @@ use crate::{descriptors, options};
 
 /// A field that refers to resources.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the contract by itself")]
 pub struct LinkField {
     /// Its path in the resource, such as `dependencies` or `risks.evidence.target`.
     pub path: &'static str,
@@ -25,6 +26,8 @@ pub struct LinkField {
     pub unverified: bool,
     /// Whether following it from resource to resource never leads back.
     pub acyclic: bool,
+    /// Whether callers set it; what only the service sets tells of what was.
+    pub given: bool,
 }
 
 impl LinkField {

@@ -23,6 +23,8 @@ pub trait ResourceMessage:
     /// The singular in field names, such as `product`.
     const SINGULAR: &'static str;
     /// What happens to it: the verbs of its events, such as `Created`.
+    const VERBS: &'static [&'static str];
+    /// Full names of its events; each carries the whole resource.
     const EVENTS: &'static [&'static str];
     /// The standard fields.
     fn standard(&self) -> Standard;

@@ -1,5 +1,7 @@
 //! One call: who makes it, what makes it repeatable, and what it brought about.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use waymark_domain::{Failure, FailureKind, Reason, Violation, Violations, WorkspaceId};
@@ -120,6 +122,16 @@ pub struct Written<M> {
     pub message: M,
     /// The workspace's revision after the write; `None` when nothing changed (validate_only).
     pub revision: Option<i64>,
+    /// Full names of resources that it refers to and that could not be looked up: they are of other services, and
+    /// nothing is known of them here.
+    pub unverified: BTreeSet<String>,
+}
+
+impl<M> Written<M> {
+    /// One that refers to nothing that could not be looked up.
+    pub fn new(message: M, revision: Option<i64>) -> Self {
+        Self { message, revision, unverified: BTreeSet::new() }
+    }
 }
 
 /// Hash of a request: its name, as several RPCs take the same bytes, and its bytes.

@@ -1,5 +1,7 @@
 //! From a request on the wire to the call it makes, and from its result to the answer.
 
+use std::collections::BTreeSet;
+
 use tonic::{Request, Response, Status};
 use waymark_domain::Failure;
 use waymark_proto::{Check, Mutation, check};
@@ -9,6 +11,13 @@ use crate::status;
 
 /// Response metadata that names the revision a write made.
 pub const REVISION: &str = "waymark-revision";
+
+/// Response metadata that names what a write refers to without being looked up: resources of other services of which
+/// nothing is known here, separated by commas.
+pub const UNVERIFIED: &str = "waymark-unverified";
+
+/// Bytes of these names at most; peers limit what headers take in all.
+const NAMES: usize = 2_000;
 
 /// Splits a changing request into its context and its message; refuses one whose fields are not what the contract says.
 pub fn open<M: Mutation>(request: Request<M>) -> Result<(Call, M), Status> {
@@ -40,14 +49,30 @@ fn is_traceparent(text: &str) -> bool {
     text.len() == 55 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-')
 }
 
-/// Answers a write, with its revision in the response metadata.
+/// Answers a write, with its revision and what was not looked up in the response metadata.
 pub fn written<M>(result: Result<Written<M>, impl Failure>) -> Result<Response<M>, Status> {
-    let Written { message, revision } = or_status(result)?;
+    let Written { message, revision, unverified } = or_status(result)?;
     let mut response = Response::new(message);
     if let Some(revision) = revision {
         response.metadata_mut().insert(REVISION, revision.into());
     }
+    // Names are ASCII.
+    if let Some(Ok(names)) = names(&unverified).map(|names| names.parse()) {
+        response.metadata_mut().insert(UNVERIFIED, names);
+    }
     Ok(response)
+}
+
+/// As many of the names as fit.
+fn names(unverified: &BTreeSet<String>) -> Option<String> {
+    let mut text = String::new();
+    for (at, name) in unverified.iter().enumerate() {
+        if text.len() + name.len() > NAMES {
+            return Some(format!("{text}, and {} more", unverified.len() - at));
+        }
+        text = if at == 0 { name.clone() } else { format!("{text}, {name}") };
+    }
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Answers a read.

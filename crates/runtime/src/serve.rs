@@ -231,7 +231,8 @@ fn origins(named: &[String]) -> Result<Option<AllowOrigin>, Error> {
 }
 
 fn cors(origins: AllowOrigin) -> CorsLayer {
-    const EXPOSED: [&str; 4] = ["grpc-status", "grpc-message", "grpc-status-details-bin", "waymark-revision"];
+    const EXPOSED: [&str; 5] =
+        ["grpc-status", "grpc-message", "grpc-status-details-bin", "waymark-revision", "waymark-unverified"];
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::POST])

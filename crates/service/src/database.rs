@@ -12,7 +12,7 @@ use crate::address::without_password;
 pub(crate) async fn open(
     host: &Host,
     service: &'static str,
-    schema: &Schema,
+    schema: &'static Schema,
     args: &DatabaseArgs,
 ) -> anyhow::Result<Store> {
     #[cfg(feature = "failpoints")]
@@ -64,8 +64,8 @@ fn check(service: &str, url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn attempt(host: &Host, schema: &Schema, options: &StoreOptions) -> Result<Store, Error> {
-    let store = Store::connect(options, &host.clock, &host.ids).await?;
+async fn attempt(host: &Host, schema: &'static Schema, options: &StoreOptions) -> Result<Store, Error> {
+    let store = Store::connect(options, &host.clock, &host.ids).await?.keeping(schema);
     store.migrate(schema).await?;
     store.check_schema(schema).await?;
     Ok(store)

@@ -32,7 +32,7 @@ pub struct Service<Parts: 'static = (), Options: 'static = ()> {
     pub address: SocketAddr,
     /// What its database is.
     pub schema: &'static Schema,
-    /// The events it listens to.
+    /// The events it reacts to.
     pub consumes: &'static [Topic],
     /// What it does then. It must use [`Store::react`], so that a repeated delivery changes nothing.
     pub handle: Handle,
@@ -50,6 +50,18 @@ impl<Parts, Options> Service<Parts, Options> {
     /// Whether a server can be started with these options: asked before a schema is migrated for one that never can.
     pub fn check(&self, host: &Host, args: &ServerArgs) -> anyhow::Result<()> {
         Ok(Server::new(host, args, self.address).check()?)
+    }
+
+    /// What it listens to: the events it reacts to, and those that tell of what it mirrors.
+    fn topics(&self) -> Vec<Topic> {
+        let mirrors = self.schema.mirrors();
+        let mut topics: Vec<Topic> = self.consumes.iter().map(|topic| topic.mirroring(mirrors)).collect();
+        for mirror in mirrors {
+            if !topics.iter().any(|topic| topic.source == mirror.source) {
+                topics.push(Topic::new(mirror.source, &[]).mirroring(mirrors));
+            }
+        }
+        topics
     }
 
     /// Opens its parts and its database, bringing the schema up to date.
@@ -86,7 +98,7 @@ impl<Parts, Options> Open<Parts, Options> {
 
     /// What the others in its process need of it, for [`Transport::Bus`].
     pub fn peer(&self) -> Peer {
-        Peer { name: self.service.name, store: self.store.clone(), consumes: self.service.consumes }
+        Peer { name: self.service.name, store: self.store.clone(), topics: self.service.topics() }
     }
 
     /// Starts what runs in the background: events in and out, housekeeping, and what the service does by itself.
@@ -113,13 +125,17 @@ impl<Parts, Options> Open<Parts, Options> {
     }
 
     fn subscription(&self) -> Subscription {
-        let (store, handle) = (self.store.clone(), self.service.handle);
+        let (store, handle, mirrors) = (self.store.clone(), self.service.handle, self.service.schema.mirrors());
         Subscription {
             consumer: self.service.name,
-            topics: self.service.consumes.to_vec(),
+            topics: self.service.topics(),
             handler: Arc::new(move |event| {
                 let store = store.clone();
-                Box::pin(async move { handle(&store, &event).await })
+                Box::pin(async move {
+                    // First, so that what reacts finds what it reacts to.
+                    store.mirror(mirrors, &event).await?;
+                    handle(&store, &event).await
+                })
             }),
         }
     }

@@ -1,6 +1,6 @@
 //! How events get from service to service: what reads a service's log for the others, and what brings theirs to it.
 
-use waymark_events::{Relay, Subscription, Topic, bus, consumer};
+use waymark_events::{Relay, Subscription, Topic, bus, consumer, snapshots};
 use waymark_runtime::{EventArgs, Host};
 use waymark_store::{LogReaders, Store};
 
@@ -23,7 +23,7 @@ pub enum Transport {
 pub struct Peer {
     pub(crate) name: &'static str,
     pub(crate) store: Store,
-    pub(crate) consumes: &'static [Topic],
+    pub(crate) topics: Vec<Topic>,
 }
 
 impl Transport {
@@ -43,7 +43,7 @@ impl Transport {
     pub(crate) fn readers(&self, service: &'static str) -> LogReaders {
         let bus = match self {
             Self::Bus(peers) => {
-                let reads = |peer: &&Peer| peer.consumes.iter().any(|topic| topic.source == service);
+                let reads = |peer: &&Peer| peer.topics.iter().any(|topic| topic.source == service);
                 peers.iter().filter(reads).map(|peer| peer.store.clone()).collect()
             }
             Self::Nats(_) | Self::None => Vec::new(),
@@ -66,6 +66,8 @@ impl Transport {
                 nats::observe(host, service, client.clone());
                 let holder = host.ids.opaque().to_string();
                 let relay = Relay::new(store.clone(), service, client.clone(), args, holder, &host.telemetry.meter());
+                let snapshots = snapshots::serve(host.clone(), store.clone(), client.clone(), service);
+                tasks.spawn(format!("{service}: snapshots"), snapshots);
                 // Calls that finish during the drain still commit events.
                 tasks.spawn(format!("{service}: relay"), relay.run(host.shutdown.drained()));
                 for &topic in &subscription.topics {
@@ -94,11 +96,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_log_is_read_by_a_relay_or_by_those_in_the_process_who_listen() {
-        const ROADMAP: &[Topic] = &[Topic { source: "roadmap", types: &[] }];
+        let roadmap = || vec![Topic::new("roadmap", &[])];
         let (host, _) = host(7);
         let (store, _database) = sample::store(Engine::Sqlite, &host).await.unwrap();
-        let peer = |name, consumes| Peer { name, store: store.clone(), consumes };
-        let bus = Transport::Bus(vec![peer("discovery", &[]), peer("roadmap", &[]), peer("metrics", ROADMAP)]);
+        let peer = |name, topics| Peer { name, store: store.clone(), topics };
+        let bus = Transport::Bus(vec![peer("discovery", vec![]), peer("roadmap", vec![]), peer("metrics", roadmap())]);
         let readers = |transport: &Transport, service| {
             let readers = transport.readers(service);
             assert_eq!(readers.source, service);

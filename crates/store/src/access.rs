@@ -134,8 +134,8 @@ fn referring_to<T: Table>(
     link: &'static LinkField,
 ) -> Option<SelectStatement> {
     let target = fields.target(comparison, link).filter(|target| target.name.workspace == *workspace)?;
-    let target = links::key(T::Resource::SERVICE, &target);
-    Some(referring(workspace, T::Resource::COLLECTION, &target, &[link.path]))
+    let target = links::key(T::KEEPER, &target);
+    Some(referring(workspace, &links::prefix::<T>(), &target, &[link.path]))
 }
 
 /// Ids of all resources.

@@ -3,9 +3,10 @@
 //!
 //! Under the workspace's lock, which the statement takes before it looks at anything, it makes sure of what was decided on:
 //! that no replica whose clock is ahead wrote before, that what is changed is of the version that was read, and that what is
-//! referred to exists. Where it is not so the statement changes nothing, and the write is done again under the lock, where
+//! referred to exists, where the service itself keeps it. Where it is not so the statement changes nothing, and the write is done again under the lock, where
 //! it can say what is wrong.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use prost::Message;
@@ -16,6 +17,8 @@ use waymark_request::{Call, Written};
 
 use crate::draft::{Draft, form};
 use crate::error::is_division_by_zero;
+use crate::integrity::{existing, found};
+use crate::links::Integrity;
 use crate::write::conflict;
 use crate::{Error, Store, Table, Write, resource};
 
@@ -76,15 +79,16 @@ impl Store {
         }
         let Some(_alone) = self.alone(workspace.id()) else { return Ok(None) };
         let asked = Instant::now();
-        let mut draft = Draft::new(workspace, call, &self.ids, self.now());
+        let mut draft = Draft::new(self, workspace, call);
         let message = work(&mut draft).await?;
         if !draft.has_events() {
             // The request may be a repeated one, which had something to do.
-            return Ok(call.request_id.is_none().then_some(Written { message, revision: None }));
+            return Ok(call.request_id.is_none().then(|| Written::new(message, None)));
         }
         if !draft.require() {
             return Ok(None);
         }
+        let Some(unverified) = self.unverified(&mut draft).await? else { return Ok(None) };
         if let Some(request_id) = call.request_id {
             draft.remember(request_id, &message);
         }
@@ -107,6 +111,25 @@ impl Store {
         };
         fail::fail_point!("store-after-commit", |_| std::process::abort());
         self.heads().observe(workspace, revision);
-        Ok(Some(Written { message, revision: Some(revision) }))
+        Ok(Some(Written { message, revision: Some(revision), unverified }))
+    }
+
+    /// What a draft refers to of which nothing is known; `None` if it refers to what is known to be deleted. It is of
+    /// other services, hence known late, with a lock or without.
+    async fn unverified(&self, draft: &mut Draft) -> Result<Option<BTreeSet<String>>, Error> {
+        let Integrity { referred, mut unverified, .. } = std::mem::take(&mut draft.integrity);
+        let mirrored = || referred.iter().filter(|(_, dangling)| dangling.mirrored);
+        let known = match existing(&draft.workspace, mirrored().map(|(target, _)| target)) {
+            Some(select) => found(&self.query_all(&select).await?)?,
+            None => BTreeMap::new(),
+        };
+        for (target, dangling) in mirrored() {
+            let live = known.get(target).copied();
+            if !dangling.stands(live) {
+                return Ok(None);
+            }
+            unverified.extend(dangling.unverified(live));
+        }
+        Ok(Some(unverified))
     }
 }

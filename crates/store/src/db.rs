@@ -1,5 +1,6 @@
 //! The database of a service: connections, their settings, and where the clock comes from.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -15,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
 use crate::place::Looks;
+use crate::table::Collection;
 use crate::turn::Turns;
 use crate::{Error, Heads};
 
@@ -74,6 +76,8 @@ pub struct Store {
     /// How long writes waited for their turn, a connection and BEGIN, or took as one statement, with the label that
     /// tells the services of a process apart.
     wait: Option<(Histogram<f64>, KeyValue)>,
+    /// The tables of resources, where they are known.
+    pub(crate) collections: Arc<[Collection]>,
 }
 
 fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
@@ -154,6 +158,7 @@ impl Store {
             acquire_timeout: options.acquire_timeout,
             looked_at: LOOKED_AT,
             wait: None,
+            collections: Arc::from([]),
         })
     }
 

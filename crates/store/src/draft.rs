@@ -8,6 +8,7 @@ pub(crate) mod sql;
 const REQUIRED: usize = 16;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use prost::Message;
@@ -20,7 +21,8 @@ use waymark_proto::{ResourceMessage, Standard};
 use waymark_request::Call;
 
 use crate::links::{self, Integrity, Links};
-use crate::{Error, Table, resource};
+use crate::table::Collection;
+use crate::{Error, Own, Store, Table, resource};
 
 /// What a write has put so far. It may put what is new; what exists is changed by a [`Write`](crate::Write), which has
 /// read it.
@@ -33,6 +35,8 @@ pub struct Draft {
     events: i32,
     /// What was created, by collection and id.
     created: BTreeSet<String>,
+    /// The tables there are, other services' among them.
+    collections: Arc<[Collection]>,
     /// What is to be looked at when the rows are sent.
     pub(crate) integrity: Integrity,
     /// Bodies as they were loaded or put, to tell what changed.
@@ -41,6 +45,7 @@ pub struct Draft {
 }
 
 /// A row to be inserted, or updated if a version of it is there.
+#[derive(Clone)]
 pub(crate) struct Row {
     pub workspace: String,
     pub table: &'static str,
@@ -68,6 +73,7 @@ pub(crate) enum Action {
 }
 
 /// A value of a row.
+#[derive(Clone)]
 pub(crate) enum Cell {
     Value(Value),
     /// A JSON text.
@@ -82,6 +88,30 @@ pub(crate) enum Cell {
 }
 
 impl Row {
+    /// A resource in its table.
+    pub(crate) fn state<T: Table>(resource: &T::Resource, action: Action, body: &str) -> Self {
+        let meta = resource.meta();
+        let (workspace, id) = (meta.name.workspace().id().to_owned(), meta.name.id().as_str().to_owned());
+        let mut cells = Vec::with_capacity(9 + T::COLUMNS.len());
+        if action == Action::Insert {
+            cells.extend([
+                ("workspace", workspace.as_str().into()),
+                ("id", id.as_str().into()),
+                ("uid", meta.uid.to_string().into()),
+                ("create_time", meta.create_time.timestamp_micros().into()),
+            ]);
+        }
+        cells.extend([
+            ("version", meta.version.cast_signed().into()),
+            ("display_name", meta.display_name.clone().into()),
+            ("update_time", meta.update_time.timestamp_micros().into()),
+            ("delete_time", meta.delete_time.map(|t| t.timestamp_micros()).into()),
+            ("body", Cell::Json(body.to_owned())),
+        ]);
+        cells.extend(T::COLUMNS.iter().map(|column| (column.name, column.value_of(resource).into())));
+        Self { workspace, table: T::TABLE, collection: T::Resource::COLLECTION, id, action, cells }
+    }
+
     /// Links of a referrer, to be added or taken away.
     pub(crate) fn links(workspace: &str, referrer: &str, links: &Links, action: Action) -> Self {
         Self::many("links", workspace, referrer, links::json(referrer, links), action)
@@ -143,14 +173,15 @@ impl<V: Into<Value>> From<V> for Cell {
 }
 
 impl Draft {
-    pub(crate) fn new(workspace: &WorkspaceId, call: &Call, ids: &Ids, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(store: &Store, workspace: &WorkspaceId, call: &Call) -> Self {
         Self {
             workspace: workspace.clone(),
             call: call.clone(),
-            now,
-            ids: ids.clone(),
+            now: store.now(),
+            ids: store.ids.clone(),
             events: 0,
             created: BTreeSet::new(),
+            collections: Arc::clone(&store.collections),
             integrity: Integrity::default(),
             bodies: BTreeMap::new(),
             rows: Vec::new(),
@@ -208,7 +239,7 @@ impl Draft {
     }
 
     /// Decides on a new resource and puts it. `id` empty: one is made.
-    pub fn create<T: Table, E: Failure + Send + Sync + 'static>(
+    pub fn create<T: Own, E: Failure + Send + Sync + 'static>(
         &mut self,
         id: &str,
         message: T::Message,
@@ -222,7 +253,7 @@ impl Draft {
     }
 
     /// Puts a change: the state under its next version, and a log row per event. Returns the resource as it now is.
-    pub(crate) fn put<T: Table>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
+    pub(crate) fn put<T: Own>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
         let (mut resource, events) = change.into_parts();
         let meta = resource.meta_mut();
         let (id, previous) = (meta.name.id().as_str().to_owned(), meta.version);
@@ -234,7 +265,7 @@ impl Draft {
         let message = T::Message::from(&resource);
         let body = serde_json::to_string(&message).map_err(Error::bug)?;
         let action = if previous > 0 { Action::Replace(previous) } else { Action::Insert };
-        self.rows.push(self.state::<T>(&resource, action, &body));
+        self.rows.push(Row::state::<T>(&resource, action, &body));
         let before = self.bodies.insert((T::TABLE, id.clone()), body.clone());
         let known: Option<T::Message> = before.as_deref().map(serde_json::from_str).transpose().map_err(Error::bug)?;
         self.link::<T>(&resource.meta().name, &message, known.as_ref())?;
@@ -270,7 +301,8 @@ impl Draft {
         let mut new = links::of::<T>(message)?;
         new.retain(|link, _| gone.remove(link).is_none());
         for link in new.values() {
-            self.integrity.refers(T::Resource::SERVICE, &name, link)?;
+            let mirrors = self.mirrors();
+            self.integrity.refers(T::Resource::SERVICE, &name, link, mirrors.as_deref())?;
         }
         for (links, action) in [(gone, Action::Unlink), (new, Action::Link)] {
             if !links.is_empty() {
@@ -306,6 +338,11 @@ impl Draft {
         Ok(())
     }
 
+    /// Where other services' resources are looked up; nowhere in a reaction, as an event may come after they have gone.
+    pub(crate) fn mirrors(&self) -> Option<Arc<[Collection]>> {
+        self.call.causation.is_none().then(|| Arc::clone(&self.collections))
+    }
+
     /// Whether this write creates the resource.
     pub(crate) fn creates(&self, key: &str) -> bool {
         self.created.contains(key)
@@ -323,16 +360,18 @@ impl Draft {
 
     /// Makes what must be looked at a part of the statement, in a blind write. False where it cannot be.
     pub(crate) fn require(&mut self) -> bool {
-        let Integrity { referred, deleted, chained } = &self.integrity;
+        let Integrity { referred, deleted, chained, .. } = &self.integrity;
         // Nothing leads back to what is new, unless it refers to itself.
         let leads_back = |(_, from, to): &(_, String, String)| !self.created.contains(from) || from == to;
         if !deleted.is_empty() || chained.iter().any(leads_back) || referred.len() > REQUIRED {
             return false;
         }
         let workspace = self.workspace.id();
-        let required = referred.keys().map(|(table, id)| Row {
+        // What another service keeps is known late in any case: see `Store::send_blind`.
+        let own = referred.iter().filter(|(_, dangling)| !dangling.mirrored);
+        let required = own.map(|((_, id), dangling)| Row {
             workspace: workspace.to_owned(),
-            table,
+            table: dangling.table,
             collection: "",
             id: id.clone(),
             action: Action::Require,
@@ -359,30 +398,6 @@ impl Draft {
                 ("answer", answer),
             ],
         });
-    }
-
-    fn state<T: Table>(&self, resource: &T::Resource, action: Action, body: &str) -> Row {
-        let meta = resource.meta();
-        let mut cells = Vec::with_capacity(9 + T::COLUMNS.len());
-        if action == Action::Insert {
-            cells.extend([
-                ("workspace", self.workspace.id().into()),
-                ("id", meta.name.id().as_str().into()),
-                ("uid", meta.uid.to_string().into()),
-                ("create_time", meta.create_time.timestamp_micros().into()),
-            ]);
-        }
-        cells.extend([
-            ("version", meta.version.cast_signed().into()),
-            ("display_name", meta.display_name.clone().into()),
-            ("update_time", meta.update_time.timestamp_micros().into()),
-            ("delete_time", meta.delete_time.map(|t| t.timestamp_micros()).into()),
-            ("body", Cell::Json(body.to_owned())),
-        ]);
-        cells.extend(T::COLUMNS.iter().map(|column| (column.name, column.value_of(resource).into())));
-        let id = meta.name.id().as_str().to_owned();
-        let workspace = self.workspace.id().to_owned();
-        Row { workspace, table: T::TABLE, collection: T::Resource::COLLECTION, id, action, cells }
     }
 
     fn event<T: Table>(&self, id: &str, verb: &str, body: &str, changed: &[String]) -> Result<Row, Error> {

@@ -55,8 +55,11 @@ impl Heads {
         Moved(follower)
     }
 
-    /// Tells that `workspace` has reached `revision`; an older revision changes nothing.
+    /// Tells that `workspace` has reached `revision`; an older revision changes nothing, nor does 0, which is before any.
     pub(crate) fn observe(&self, workspace: &WorkspaceId, revision: i64) {
+        if revision == 0 {
+            return;
+        }
         let mut known = lock(&self.0);
         match known.revisions.get_mut(workspace) {
             Some(known) if *known >= revision => return,

@@ -10,7 +10,7 @@ use sea_orm::sea_query::{
 use waymark_domain::{AnyName, FullName, Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
-use crate::links::{Dangling, Integrity, Target, back, key, of};
+use crate::links::{Dangling, Integrity, Target, back, key, of, prefix};
 use crate::rules::Step;
 use crate::{Error, Store, Table, Write, resource};
 
@@ -40,18 +40,18 @@ impl Write {
         if target.name.workspace != *self.workspace() {
             return Ok(Vec::new());
         }
-        let target = key(T::Resource::SERVICE, target);
-        let referring = referring(self.workspace(), T::Resource::COLLECTION, &target, paths);
+        let target = key(T::KEEPER, target);
+        let referring = referring(self.workspace(), &prefix::<T>(), &target, paths);
         let mut select = resource::bodies::<T>(self.workspace().id());
         select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col("id").in_subquery(referring));
         select.order_by("id", Order::Asc);
         self.resources::<T>(select).await
     }
 
-    /// Looks at what the write did, once its rows are sent.
-    pub(crate) async fn keep_integrity(&mut self, integrity: Integrity) -> Result<(), Error> {
-        let Integrity { referred, deleted, chained } = integrity;
-        self.must_exist(&referred).await?;
+    /// Looks at what the write did, once its rows are sent. Tells what it refers to of which nothing is known.
+    pub(crate) async fn keep_integrity(&mut self, integrity: Integrity) -> Result<BTreeSet<String>, Error> {
+        let Integrity { referred, deleted, chained, mut unverified } = integrity;
+        self.must_exist(&referred, &mut unverified).await?;
         self.must_not_be_needed(&deleted).await?;
         // Nothing leads back to what is new, unless this write made it refer there.
         let targets: BTreeSet<&String> = chained.iter().map(|(_, _, to)| to).collect();
@@ -60,7 +60,7 @@ impl Write {
                 self.must_not_lead_back(field, from, to).await?;
             }
         }
-        Ok(())
+        Ok(unverified)
     }
 
     /// Refuses, of resources that are to be created or updated, those that come to refer to what does not exist. They
@@ -80,21 +80,24 @@ impl Write {
                     new.retain(|link, _| !known.contains_key(link));
                 }
                 let name = step.state().meta().name.any();
-                let wrong = new.values().try_for_each(|link| integrity.refers(T::Resource::SERVICE, &name, link));
+                let mirrors = self.mirrors();
+                let mut refers = |link| integrity.refers(T::Resource::SERVICE, &name, link, mirrors.as_deref());
+                let wrong = new.values().try_for_each(&mut refers);
                 if let Err(error) = wrong {
                     *one = Err(error);
                 }
             }
             referred.push(integrity.referred);
         }
-        let live = self.live(referred.iter().flat_map(BTreeMap::keys)).await?;
+        let found = self.found(referred.iter().flat_map(BTreeMap::keys)).await?;
         // What was refused is not there for the others.
         loop {
             let own = steps.iter().flatten().map(|step| step.state().meta().name.id().to_string());
-            let own: BTreeSet<Target> = own.map(|id| (T::TABLE, id)).collect();
+            let own: BTreeSet<Target> = own.map(|id| (T::TABLE.to_owned(), id)).collect();
             let mut refused = false;
             for (one, referred) in steps.iter_mut().zip(&referred).filter(|(one, _)| one.is_ok()) {
-                if let Some((_, dangling)) = referred.iter().find(|(t, _)| !live.contains(t) && !own.contains(t)) {
+                let stands = |target, dangling: &Dangling| dangling.stands(found.get(target).copied());
+                if let Some((_, dangling)) = referred.iter().find(|(t, d)| !stands(*t, d) && !own.contains(*t)) {
                     *one = Err(dangling.clone().into());
                     refused = true;
                 }
@@ -165,42 +168,26 @@ impl Write {
         Ok(())
     }
 
-    async fn must_exist(&mut self, referred: &BTreeMap<Target, Dangling>) -> Result<(), Error> {
-        let live = self.live(referred.keys()).await?;
-        match referred.iter().find(|(target, _)| !live.contains(target)) {
-            Some((_, dangling)) => Err(dangling.clone().into()),
-            None => Ok(()),
+    async fn must_exist(
+        &mut self,
+        referred: &BTreeMap<Target, Dangling>,
+        unverified: &mut BTreeSet<String>,
+    ) -> Result<(), Error> {
+        let found = self.found(referred.keys()).await?;
+        for (target, dangling) in referred {
+            let live = found.get(target).copied();
+            if !dangling.stands(live) {
+                return Err(dangling.clone().into());
+            }
+            unverified.extend(dangling.unverified(live));
         }
+        Ok(())
     }
 
-    /// Those of the targets that exist and are not deleted.
-    async fn live<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) -> Result<BTreeSet<Target>, Error> {
-        let mut tables: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
-        for (table, id) in targets {
-            tables.entry(table).or_default().push(id);
-        }
-        let mut select: Option<SelectStatement> = None;
-        for (&table, ids) in &tables {
-            let mut live = Query::select();
-            live.expr(Expr::val(table).cast_as("text")).column("id").from(table);
-            live.and_where(Expr::col("workspace").eq(self.workspace().id()));
-            live.and_where(Expr::col("id").is_in(ids.iter().copied()));
-            live.and_where(Expr::col("delete_time").is_null());
-            select = Some(match select {
-                Some(mut all) => all.union(UnionType::All, live).take(),
-                None => live,
-            });
-        }
-        let Some(select) = select else { return Ok(BTreeSet::new()) };
-        let rows = self.rows(&select).await?;
-        let mut found = BTreeSet::new();
-        for row in rows {
-            let table: String = row.try_get_by_index(0)?;
-            if let Some((&table, _)) = tables.get_key_value(table.as_str()) {
-                found.insert((table, row.try_get_by_index(1)?));
-            }
-        }
-        Ok(found)
+    /// Those of the targets that there are, and whether they are live or deleted.
+    async fn found<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) -> Result<BTreeMap<Target, bool>, Error> {
+        let Some(select) = existing(self.workspace(), targets) else { return Ok(BTreeMap::new()) };
+        found(&self.rows(&select).await?)
     }
 
     async fn must_not_be_needed(&mut self, deleted: &[AnyName]) -> Result<(), Error> {
@@ -312,22 +299,53 @@ pub(crate) fn chains(workspace: &WorkspaceId, collection: &str, field: &str) -> 
     select.and_where(Expr::col("target").lt(format!("{collection}0"))).take()
 }
 
-/// Ids in a collection that refer to a target by a field at one of the paths.
+/// Ids behind a prefix that ends in a slash, of those that refer to a target by a field at one of the paths.
 pub(crate) fn referring(
     workspace: &WorkspaceId,
-    collection: &str,
+    prefix: &str,
     target: &str,
     paths: &[&'static str],
 ) -> SelectStatement {
-    let prefix = format!("{collection}/");
     // PostgreSQL has the function for this type of integers alone; a collection has a short name.
     let id = Func::cust("substr").arg(Expr::col("referrer")).arg(prefix.len() as i32 + 1);
     let mut referring = links(workspace);
     referring.expr(id).and_where(Expr::col("target").eq(target));
-    // `/` is followed by `0`: all that begins with the collection and a slash.
+    // `/` is followed by `0`: all that begins with the prefix.
     referring.and_where(Expr::col("referrer").gte(prefix));
-    referring.and_where(Expr::col("referrer").lt(format!("{collection}0")));
+    referring.and_where(Expr::col("referrer").lt(format!("{}0", prefix.trim_end_matches('/'))));
     referring.and_where(Expr::col("field").is_in(paths.iter().copied())).take()
+}
+
+/// Which of the targets there are.
+pub(crate) fn existing<'a>(
+    workspace: &WorkspaceId,
+    targets: impl Iterator<Item = &'a Target>,
+) -> Option<SelectStatement> {
+    let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (table, id) in targets {
+        tables.entry(table).or_default().push(id);
+    }
+    let mut select: Option<SelectStatement> = None;
+    for (table, ids) in tables {
+        let mut those = Query::select();
+        those.expr(Expr::val(table).cast_as("text")).columns(["id", "delete_time"]).from(table.to_owned());
+        those.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::col("id").is_in(ids));
+        select = Some(match select {
+            Some(mut all) => all.union(UnionType::All, those).take(),
+            None => those,
+        });
+    }
+    select
+}
+
+/// What [`existing`] found, and whether it is live or deleted.
+pub(crate) fn found(rows: &[QueryResult]) -> Result<BTreeMap<Target, bool>, Error> {
+    let mut found = BTreeMap::new();
+    for row in rows {
+        let live = row.try_get_by_index::<Option<i64>>(2)?.is_none();
+        found.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?), live);
+    }
+    Ok(found)
 }
 
 /// Each of the targets with one that needs it, if there is one: one that is not a target itself, if `beyond`. In no

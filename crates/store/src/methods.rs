@@ -200,9 +200,10 @@ fn decode<Q: Question>(message: Bytes) -> Result<Q, Error> {
 }
 
 fn read(message: &impl Message) -> Written<Vec<u8>> {
-    Written { message: message.encode_to_vec(), revision: None }
+    Written::new(message.encode_to_vec(), None)
 }
 
 fn written<M: Message>(written: &Written<M>) -> Written<Vec<u8>> {
-    Written { message: written.message.encode_to_vec(), revision: written.revision }
+    let Written { message, revision, unverified } = written;
+    Written { message: message.encode_to_vec(), revision: *revision, unverified: unverified.clone() }
 }

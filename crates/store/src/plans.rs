@@ -13,8 +13,8 @@ use waymark_testkit::{Engine, host, sample};
 use crate::db::LOOKED_AT;
 use crate::filter::Fields;
 use crate::{
-    Column, ColumnKind, Columns, Range, Table, access, changes, history, inbox, integrity, list, log, publishing,
-    resource, retention, view, walk,
+    Column, ColumnKind, Columns, Range, Table, access, changes, history, inbox, integrity, list, log, mirror,
+    publishing, resource, retention, snapshot, view, walk,
 };
 
 /// The table of the sample, traced.
@@ -165,6 +165,9 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
                 plan(&connection, &resource::those::<Products>(&workspace, "vision", &visions).unwrap()).await,
                 "products_vision",
             ),
+            (plan(&connection, &snapshot::behind("products", "w1", "r1")).await, "products_pkey"),
+            (plan(&connection, &mirror::known("products", true, ("w1", "r1"), ("w1", "r2"))).await, "products_pkey"),
+            (plan(&connection, &mirror::known("products", true, ("w1", "r1"), ("w1", "r1"))).await, "products_pkey"),
             (plan(&connection, &changes::end(&workspace, (9_000, 0), 19_000)).await, "log_pkey"),
             (plan(&connection, &changed).await, "log_pkey"),
             (plan(&connection, &changed).await, "log_resource"),
@@ -183,7 +186,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             (plan(&connection, Query::select().expr(unread)).await, "inbox_floors_pkey"),
             (plan(&connection, &integrity::needed(&workspace, &gone, true)).await, "links_pkey"),
             (
-                plan(&connection, &integrity::referring(&workspace, "initiatives", "products/p1", &["product"])).await,
+                plan(&connection, &integrity::referring(&workspace, "initiatives/", "products/p1", &["product"])).await,
                 "links_pkey",
             ),
             (plan(&connection, &integrity::chains(&workspace, "initiatives", "dependencies")).await, "links_pkey"),

@@ -6,15 +6,17 @@ use std::pin::Pin;
 use chrono::{DateTime, Utc};
 use waymark_domain::{Change, Resource};
 
-use crate::{Error, Table, Write};
+use crate::{Error, Own, Table, Write};
 
-/// A table whose resource has standard methods.
+/// A table whose resource has standard methods, hence of the service's own.
 pub trait Ruled: Table + Sized {
     /// What is particular about them.
     const RULES: Rules<Self> = Rules::PLAIN;
     /// Bytes of a request at most, where they are more than usual.
     const REQUEST_BYTES: Option<usize> = None;
 }
+
+impl<T: Ruled> Own for T {}
 
 /// What is waited for.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -19,6 +19,8 @@ use sha2::{Digest as _, Sha256};
 
 use record::Applied;
 
+use crate::Mirror;
+
 pub use backfill::Backfill;
 pub use declaration::Declaration;
 pub use error::SchemaError;
@@ -28,6 +30,7 @@ pub use error::SchemaError;
 pub struct Schema {
     migrations: &'static [Migration],
     declarations: &'static [Declaration],
+    mirrors: &'static [Mirror],
 }
 
 /// One step of a schema.
@@ -83,7 +86,14 @@ impl Schema {
             oldest = migration.oldest;
             at += 1;
         }
-        Self { migrations, declarations }
+        Self { migrations, declarations, mirrors: &[] }
+    }
+
+    /// The same with tables that mirror those of other services.
+    #[must_use]
+    pub const fn mirroring(mut self, mirrors: &'static [Mirror]) -> Self {
+        self.mirrors = mirrors;
+        self
     }
 
     /// The number of its last migration.
@@ -96,9 +106,19 @@ impl Schema {
         self.migrations
     }
 
-    /// Its resource tables as the code declares them: for what they serve, and for the check of the migrations.
+    /// The tables of its own resources, for what they serve.
     pub fn declarations(&self) -> &'static [Declaration] {
         self.declarations
+    }
+
+    /// The tables that it keeps of other services.
+    pub fn mirrors(&self) -> &'static [Mirror] {
+        self.mirrors
+    }
+
+    /// All tables of resources as the code declares them, for the check of the migrations.
+    pub fn tables(&self) -> Vec<Declaration> {
+        self.declarations.iter().copied().chain(self.mirrors.iter().map(Mirror::declaration)).collect()
     }
 
     fn standing(&self, applied: &[Applied], backend: DbBackend) -> Result<Standing, SchemaError> {

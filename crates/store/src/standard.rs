@@ -11,7 +11,7 @@ use waymark_request::{Call, Written, mask};
 use crate::draft::Draft;
 use crate::rules::{Rule, Rules, Step};
 use crate::write::{is_current, is_live};
-use crate::{Error, Ruled, Store, Table, Write, resource};
+use crate::{Error, Own, Ruled, Store, Table, Write, resource};
 
 impl Store {
     /// A resource by name, deleted or not.
@@ -125,7 +125,7 @@ impl Store {
         decide: F,
     ) -> Result<Written<T::Message>, Error>
     where
-        T: Table,
+        T: Own,
         F: AsyncFnOnce(&mut Write, T::Resource) -> Result<Change<T::Resource>, Error>,
     {
         let name: Name<T::Resource> = parse_name("name", name)?;
@@ -191,7 +191,7 @@ impl Write {
     /// As [`Store::change`].
     pub async fn change<T, F>(&mut self, name: &Name<T::Resource>, etag: &str, decide: F) -> Result<T::Message, Error>
     where
-        T: Table,
+        T: Own,
         F: AsyncFnOnce(&mut Self, T::Resource) -> Result<Change<T::Resource>, Error>,
     {
         let resource = self.load::<T>(name, etag).await?;

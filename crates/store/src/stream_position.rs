@@ -47,6 +47,14 @@ impl StreamPosition {
 }
 
 impl Store {
+    /// Who reads the stream of `source` for `consumer`, or did last.
+    pub async fn last_reader(&self, consumer: &str, source: &str) -> Result<Option<String>, Error> {
+        let mut select = Query::select();
+        select.column("holder").from("stream_positions").and_where(Expr::col("consumer").eq(consumer));
+        select.and_where(Expr::col("source").eq(source));
+        Ok(self.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
+    }
+
     /// Takes over the reading of the stream of `source` for `consumer`. `holder` tells this process from others.
     pub async fn take_over(
         &self,

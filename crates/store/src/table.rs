@@ -11,11 +11,29 @@ pub trait Table: Send + Sync + 'static {
     type Resource: Resource + TryFrom<Self::Message, Error = Violations>;
     /// The contract's type, which is also what the body column and the log keep, as JSON.
     type Message: ResourceMessage + for<'a> From<&'a Self::Resource>;
-    /// The table's name.
+    /// The table's name; a mirror's begins with the service it mirrors, as in `metrics_metrics`.
     const TABLE: &'static str;
+    /// The service that keeps the table: that of the resource, unless the table is a mirror.
+    const KEEPER: &'static str = <Self::Resource as Resource>::SERVICE;
     /// The columns that are filtered or sorted by, beyond those every table has: `id`, `display_name`, `create_time`,
     /// `update_time`, `delete_time`.
     const COLUMNS: Columns<Self::Resource> = &[];
+}
+
+/// A table that its service writes: any that is no mirror.
+pub trait Own: Table {}
+
+/// A collection, and the table that it is kept in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Collection {
+    /// The service of its resources.
+    pub service: &'static str,
+    /// Its name in those of resources.
+    pub name: &'static str,
+    /// The table's name.
+    pub table: &'static str,
+    /// Whether the table is a mirror.
+    pub mirrored: bool,
 }
 
 /// The declared columns of a table.

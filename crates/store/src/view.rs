@@ -12,7 +12,7 @@ use sea_orm::{
     ConnectionTrait as _, DatabaseTransaction, DbBackend, IsolationLevel, QueryResult, StatementBuilder,
     TransactionTrait as _,
 };
-use waymark_domain::{Name, Violations, WorkspaceId};
+use waymark_domain::{Name, Resource as _, Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
 use crate::list::PAGE_BYTES;
@@ -137,7 +137,7 @@ impl View {
 
     /// Resources behind the one with id `after`, in order of id, as far as the next `limit` ids lead.
     pub async fn part<T: Table>(&self, after: &str, limit: u64) -> Result<Part<T::Message, String>, Error> {
-        let mut select = states::<T>(&self.workspace, self.past());
+        let mut select = states::<T>(&self.workspace, self.past_of::<T>());
         select.and_where(Expr::col("id").gt(after)).order_by("id", Order::Asc).limit(limit);
         let by_id = [("id".to_owned(), Order::Asc, None)];
         let rows = self.rows(&within_bytes(select, PAGE_BYTES, "state", &by_id)).await?;
@@ -149,7 +149,7 @@ impl View {
 
     /// Live resources in the order of a column. The order of the past is not kept: [`View::part`] reads that.
     pub async fn range<T: Table>(&self, range: Range<'_>) -> Result<Part<T::Message, (String, String)>, Error> {
-        if self.past().is_some() {
+        if self.past_of::<T>().is_some() {
             return Err(Error::bug("the past is in order of ids alone"));
         }
         let select = in_order::<T>(&self.workspace, range)?;
@@ -175,6 +175,12 @@ impl View {
     /// The revision, where that is past.
     fn past(&self) -> Option<i64> {
         (self.revision < self.bounds.1).then_some(self.revision)
+    }
+
+    /// The revision at which resources of the table are shown, where that is past. What another service keeps is shown
+    /// as it is known now: its past is in the log of that service.
+    fn past_of<T: Table>(&self) -> Option<i64> {
+        self.past().filter(|_| T::KEEPER == T::Resource::SERVICE)
     }
 
     /// The resources among rows of ids and states that are live.
@@ -206,7 +212,7 @@ impl Read for View {
             return Ok(None);
         }
         let rows = self
-            .rows(states::<T>(&self.workspace, self.past()).and_where(Expr::col("id").eq(name.id().as_str())))
+            .rows(states::<T>(&self.workspace, self.past_of::<T>()).and_where(Expr::col("id").eq(name.id().as_str())))
             .await?;
         self.live::<T>(&rows)?.pop().map(resource::resource::<T>).transpose()
     }
@@ -219,7 +225,7 @@ impl Read for View {
     ) -> Result<Vec<T::Resource>, Error> {
         let mut rows = Vec::new();
         for values in values.chunks(VALUES) {
-            let mut select = match self.past() {
+            let mut select = match self.past_of::<T>() {
                 Some(revision) => {
                     let backend = self.transaction.get_database_backend();
                     history::those::<T>(backend, &self.workspace, revision, column, values)?

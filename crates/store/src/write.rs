@@ -1,6 +1,6 @@
 //! One write of one workspace: bump the revision, load, decide, save state and log, commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::draft::sql::Group;
 use crate::draft::{Draft, Row, form, sql};
 use crate::statement::json_text;
 use crate::turn::Turn;
-use crate::{Error, Store, Table, inbox, resource};
+use crate::{Error, Own, Store, Table, inbox, resource};
 
 /// A write at work: a [`Draft`] with an open transaction to read in, which holds the workspace's lock. Everything it
 /// reads is as it will be at commit.
@@ -59,14 +59,14 @@ impl Store {
         let turn = self.turn(workspace.id()).await;
         // Also when it was in vain: that is the wait to know about.
         self.waited(asked.elapsed());
-        let draft = Draft::new(workspace, call, &self.ids, self.now());
+        let draft = Draft::new(self, workspace, call);
         let mut write = Write { draft, turn: turn?, backend: self.backend(), revision: 0 };
         // On the heap, as work holds messages and is moved about before it runs.
         let done = timeout(self.patience, Box::pin(write.run(work))).await.unwrap_or(Err(Error::Busy(self.patience)));
         let kept = done.as_ref().ok().and_then(|written| written.new_revision);
         write.turn.finish(kept.map(|revision| (workspace.clone(), revision))).await?;
         match done {
-            Ok(done) => Ok(Written { message: done.message, revision: done.revision }),
+            Ok(Done { message, revision, unverified, .. }) => Ok(Written { message, revision, unverified }),
             Err(error) => self.repeat_or(call, workspace, error).await,
         }
     }
@@ -100,6 +100,8 @@ struct Done<R> {
     revision: Option<i64>,
     /// The same if this write makes it.
     new_revision: Option<i64>,
+    /// What it refers to of which nothing is known.
+    unverified: BTreeSet<String>,
 }
 
 impl Write {
@@ -110,14 +112,14 @@ impl Write {
         F: AsyncFnOnce(&mut Self) -> Result<R, Error>,
     {
         if let Some(answer) = self.begin().await? {
-            let Written { message, revision } = repeat(&self.draft.call, &answer)?;
-            return Ok(Done { message, revision, new_revision: None });
+            let Written { message, revision, unverified } = repeat(&self.draft.call, &answer)?;
+            return Ok(Done { message, revision, new_revision: None, unverified });
         }
         if let Some(causation) = &self.draft.call.causation
             && self.turn.execute(self.backend.build(&inbox::note(causation, self.backend, self.draft.now)?)).await? == 0
         {
             // The event was handled before.
-            return Ok(Done { message: R::default(), revision: None, new_revision: None });
+            return Ok(Done { message: R::default(), revision: None, new_revision: None, unverified: BTreeSet::new() });
         }
         let message = work(self).await?;
         // No revision without an event.
@@ -127,10 +129,10 @@ impl Write {
         }
         self.flush().await?;
         let integrity = std::mem::take(&mut self.draft.integrity);
-        self.keep_integrity(integrity).await?;
+        let unverified = self.keep_integrity(integrity).await?;
         self.turn.check()?;
         let revision = (announced && !self.draft.call.validate_only).then_some(self.revision);
-        Ok(Done { message, revision, new_revision: revision })
+        Ok(Done { message, revision, new_revision: revision, unverified })
     }
 
     /// Takes the workspace's lock by bumping its revision; tells what the request was answered before, if it was.
@@ -145,7 +147,7 @@ impl Write {
 
     /// Puts a change: the state under its next version, and a log row per event. The only way to save anything but what
     /// is new. Returns the resource as it now is.
-    pub fn put<T: Table>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
+    pub fn put<T: Own>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
         self.draft.put::<T>(change)
     }
 
@@ -153,30 +155,15 @@ impl Write {
     /// to save.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
         for mut part in sql::parts(std::mem::take(&mut self.draft.rows)) {
-            let written = match self.send(&mut part).await {
+            let written = match send(&mut self.turn, self.backend, &mut part, self.revision).await {
                 Err(Error::Database(error)) => return Err(conflict(&part, error)),
                 other => other?,
             };
-            if written != part.iter().flatten().filter(|row| row.is_counted()).count() as u64 {
+            if written != counted(&part) {
                 return Err(Error::bug("a row that was loaded under the lock was changed by somebody who has it not"));
             }
         }
         Ok(())
-    }
-
-    async fn send(&mut self, groups: &mut [Group]) -> Result<u64, Error> {
-        if self.backend == DbBackend::Postgres {
-            let row = self.turn.one(form::together(groups, self.revision)?).await?;
-            let written: i64 = row.ok_or_else(|| Error::bug("a count answered nothing"))?.try_get_by_index(0)?;
-            return Ok(written.unsigned_abs());
-        }
-        let mut written = 0;
-        for group in groups {
-            let counted = group.iter().any(Row::is_counted);
-            let done = self.turn.execute(form::sent(self.backend, group, self.revision)?).await?;
-            written += if counted { done } else { 0 };
-        }
-        Ok(written)
     }
 
     /// A resource that must exist and not be deleted. A given `etag` must be the current one.
@@ -309,6 +296,32 @@ impl Write {
     }
 }
 
+/// Sends rows that fit into one statement; tells how many of those were written that are counted.
+pub(crate) async fn send(
+    turn: &mut Turn,
+    backend: DbBackend,
+    groups: &mut [Group],
+    revision: i64,
+) -> Result<u64, Error> {
+    if backend == DbBackend::Postgres {
+        let row = turn.one(form::together(groups, revision)?).await?;
+        let written: i64 = row.ok_or_else(|| Error::bug("a count answered nothing"))?.try_get_by_index(0)?;
+        return Ok(written.unsigned_abs());
+    }
+    let mut written = 0;
+    for group in groups {
+        let counted = group.iter().any(Row::is_counted);
+        let done = turn.execute(form::sent(backend, group, revision)?).await?;
+        written += if counted { done } else { 0 };
+    }
+    Ok(written)
+}
+
+/// How many rows sending them must write.
+pub(crate) fn counted(groups: &[Group]) -> u64 {
+    groups.iter().flatten().filter(|row| row.is_counted()).count() as u64
+}
+
 /// Refuses a resource that is deleted.
 pub(crate) fn is_live(message: &impl ResourceMessage) -> Result<(), Error> {
     let Standard { name, delete_time, .. } = message.standard();
@@ -333,7 +346,7 @@ fn repeat<R: Message + Default>(call: &Call, answer: &[u8]) -> Result<Written<R>
         return Err(reused());
     }
     let revision = revision.try_into().map(i64::from_be_bytes).map_err(|_| reused())?;
-    Ok(Written { message: R::decode(message).map_err(|_| reused())?, revision: Some(revision) })
+    Ok(Written::new(R::decode(message).map_err(|_| reused())?, Some(revision)))
 }
 
 /// Which name or request id was taken, from the constraint that the database names.

@@ -11,7 +11,8 @@ use waymark_request::{Actor, Call};
 use waymark_runtime::Host;
 use waymark_store::schema::foundation;
 use waymark_store::{
-    Column, Columns, Declaration, Error, Migration, Position, Ruled, Schema, Script, Store, StoreOptions, Table, Write,
+    Column, Columns, Declaration, Error, Migration, Mirror, Position, Ruled, Schema, Script, Store, StoreOptions,
+    Table, Write,
 };
 
 use crate::database::{Engine, TestDatabase, database};
@@ -49,6 +50,7 @@ pub const INITIAL: Migration = Migration {
         foundation::LINKS_BY_TARGET,
         foundation::LOG_BY_REVISION,
         foundation::TALLIES,
+        foundation::MIRRORS,
         foundation::LABELS,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
@@ -59,18 +61,61 @@ pub const INITIAL: Migration = Migration {
     backfill: None,
 };
 
+/// Products as another service mirrors them, which has products of its own as well.
+#[derive(Debug)]
+pub struct Mirrored;
+
+impl Table for Mirrored {
+    type Resource = Product;
+    type Message = pb::Product;
+    const TABLE: &'static str = "roadmap_products";
+    const KEEPER: &'static str = "metrics";
+    const COLUMNS: Columns<Product> = &[Column::text("vision", |p: &Product| Some(p.vision.clone())).indexed()];
+}
+
+/// The schema of that service.
+pub static COPIER: Schema = Schema::new(
+    &[
+        INITIAL,
+        Migration {
+            number: 2,
+            name: "mirrors",
+            scripts: &[Script {
+                postgres: include_str!("sample/0002_mirrors.postgres.sql"),
+                sqlite: include_str!("sample/0002_mirrors.sqlite.sql"),
+            }],
+            oldest: 1,
+            backfill: None,
+        },
+    ],
+    &[Declaration::of::<Products>()],
+)
+.mirroring(&[Mirror::of::<Mirrored>()]);
+
 /// A store with the sample's schema, on a database of its own.
 ///
 /// # Errors
 /// When the database cannot be had.
 pub async fn store(engine: Engine, host: &Host) -> Result<(Store, TestDatabase)> {
-    let database = database(engine, "sample", async |url| {
-        Store::connect(&StoreOptions::new(url), &host.clock, &host.ids).await?.migrate(&SCHEMA).await?;
+    store_of(&SCHEMA, "sample", engine, host).await
+}
+
+/// A store of the service that mirrors products, on a database of its own.
+///
+/// # Errors
+/// When the database cannot be had.
+pub async fn copier(engine: Engine, host: &Host) -> Result<(Store, TestDatabase)> {
+    store_of(&COPIER, "copier", engine, host).await
+}
+
+async fn store_of(schema: &Schema, name: &str, engine: Engine, host: &Host) -> Result<(Store, TestDatabase)> {
+    let database = database(engine, name, async |url| {
+        Store::connect(&StoreOptions::new(url), &host.clock, &host.ids).await?.migrate(schema).await?;
         Ok(())
     })
     .await?;
     let store = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await?;
-    Ok((store, database))
+    Ok((store.keeping(schema), database))
 }
 
 /// A call by a user.

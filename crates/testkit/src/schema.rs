@@ -35,7 +35,7 @@ pub async fn missing(engine: Engine, schema: &Schema) -> Result<Vec<String>> {
         for script in foundation::ALL {
             execute(database.url(), &script.text(backend)).await?;
         }
-        for declaration in schema.declarations() {
+        for declaration in schema.tables() {
             execute(database.url(), &in_dialect(&declaration.create(), backend)).await?;
             let indexes = declaration.indexes().into_iter().map(|(_, index)| index);
             for index in indexes.chain(declaration.log_indexes().into_iter().map(|(_, index)| index)) {
@@ -44,7 +44,7 @@ pub async fn missing(engine: Engine, schema: &Schema) -> Result<Vec<String>> {
         }
         catalogue(database.url()).await?
     };
-    Ok(difference(&migrated, &declared, schema.declarations()))
+    Ok(difference(&migrated, &declared, &schema.tables()))
 }
 
 /// An empty database.

@@ -6,7 +6,7 @@ use waymark_domain::roadmap::Product;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Declaration, Migration, Ruled, Schema, Script, Table};
 use waymark_testkit::Engine;
-use waymark_testkit::sample::{INITIAL, SCHEMA};
+use waymark_testkit::sample::{COPIER, INITIAL, SCHEMA};
 use waymark_testkit::schema::{CHECKSUMS, frozen, missing};
 
 /// The sample's table with a column more, one of another type, one without its index and one with.
@@ -73,7 +73,9 @@ async fn what_is_no_longer_declared_and_what_is_not_taken_in_is_told() {
     const ALONE: Migration = Migration { scripts: &[Script { postgres: LEAST, sqlite: LEAST }], ..INITIAL };
     static WITHOUT_FOUNDATION: Schema = Schema::new(&[ALONE], &[]);
     for engine in Engine::each() {
-        assert_eq!(missing(engine, &SCHEMA).await.unwrap(), [""; 0], "{engine:?}");
+        for schema in [&SCHEMA, &COPIER] {
+            assert_eq!(missing(engine, schema).await.unwrap(), [""; 0], "{engine:?}");
+        }
         assert_eq!(missing(engine, &NONE).await.unwrap(), ["DROP TABLE products;"], "{engine:?}");
         let told = missing(engine, &WITHOUT_FOUNDATION).await.unwrap();
         assert!(told.iter().any(|line| line.starts_with("-- leases: take in every script")), "{engine:?}: {told:#?}");

@@ -19,8 +19,7 @@ const METRIC_BREACHED: &str = "waymark.metrics.v1.MetricBreached";
 const FRICTION_FOUND: &str = "waymark.metrics.v1.FrictionFound";
 
 /// What the service listens to.
-pub const CONSUMES: &[Topic] =
-    &[Topic { source: "metrics", types: &[OUTCOME_MEASURED, METRIC_BREACHED, FRICTION_FOUND] }];
+pub const CONSUMES: &[Topic] = &[Topic::new("metrics", &[OUTCOME_MEASURED, METRIC_BREACHED, FRICTION_FOUND])];
 
 /// Reacts to an event. Events of other types are left alone.
 pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {

@@ -2,9 +2,11 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
+use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{AssumptionTests, Insights, Interviews, Opportunities, Outcomes, Participants, Solutions, Studies};
+use crate::store::{
+    AssumptionTests, Initiatives, Insights, Interviews, Opportunities, Outcomes, Participants, Solutions, Studies,
+};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -48,6 +50,19 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::further(16, 1, Backfill::labels::<Participants>("labels of participants")),
         foundation::further(17, 1, Backfill::labels::<Solutions>("labels of solutions")),
         foundation::further(18, 1, Backfill::labels::<Studies>("labels of studies")),
+        Migration {
+            number: 19,
+            name: "mirrors",
+            scripts: &[
+                foundation::MIRRORS,
+                Script {
+                    postgres: include_str!("migrations/0019_mirrors.postgres.sql"),
+                    sqlite: include_str!("migrations/0019_mirrors.sqlite.sql"),
+                },
+            ],
+            oldest: 1,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<AssumptionTests>(),
@@ -59,4 +74,5 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<Solutions>(),
         Declaration::of::<Studies>(),
     ],
-);
+)
+.mirroring(&[Mirror::of::<Initiatives>()]);

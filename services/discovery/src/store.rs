@@ -1,6 +1,7 @@
 //! The service's tables, and what its rules need to read inside a write before they decide.
 
 mod assumption_tests;
+mod initiatives;
 mod insights;
 mod interviews;
 mod nodes;
@@ -13,6 +14,7 @@ mod studies;
 mod trees;
 
 pub use assumption_tests::AssumptionTests;
+pub use initiatives::Initiatives;
 pub use insights::Insights;
 pub use interviews::Interviews;
 pub use nodes::add_above;

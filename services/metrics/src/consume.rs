@@ -18,7 +18,7 @@ const SHIPPED: &str = "waymark.roadmap.v1.InitiativeShipped";
 const DECLINED: &str = "waymark.roadmap.v1.InitiativeDeclined";
 
 /// What the service listens to.
-pub const CONSUMES: &[Topic] = &[Topic { source: "roadmap", types: &[COMMITTED, SHIPPED, DECLINED] }];
+pub const CONSUMES: &[Topic] = &[Topic::new("roadmap", &[COMMITTED, SHIPPED, DECLINED])];
 
 /// Reacts to an event. Events of other types are left alone.
 pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {

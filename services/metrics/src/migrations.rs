@@ -2,9 +2,9 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
+use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{Frictions, Metrics, Outcomes, Predictions};
+use crate::store::{Frictions, Initiatives, Metrics, Outcomes, Predictions};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -30,6 +30,19 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::further(7, 1, Backfill::labels::<Metrics>("labels of metrics")),
         foundation::further(8, 1, Backfill::labels::<Outcomes>("labels of outcomes")),
         foundation::further(9, 1, Backfill::labels::<Predictions>("labels of predictions")),
+        Migration {
+            number: 10,
+            name: "mirrors",
+            scripts: &[
+                foundation::MIRRORS,
+                Script {
+                    postgres: include_str!("migrations/0010_mirrors.postgres.sql"),
+                    sqlite: include_str!("migrations/0010_mirrors.sqlite.sql"),
+                },
+            ],
+            oldest: 1,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<Frictions>(),
@@ -37,4 +50,5 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<Outcomes>(),
         Declaration::of::<Predictions>(),
     ],
-);
+)
+.mirroring(&[Mirror::of::<Initiatives>()]);

@@ -1,6 +1,7 @@
 //! The service's tables, and the one place where a stored message becomes a domain value outside of a write.
 
 mod frictions;
+mod initiatives;
 mod metrics;
 mod outcomes;
 mod predictions;
@@ -10,6 +11,7 @@ use waymark_proto::ResourceMessage;
 use waymark_store::{Error, Store, Table};
 
 pub use frictions::Frictions;
+pub use initiatives::Initiatives;
 pub use metrics::{Metrics, alerted};
 pub use outcomes::Outcomes;
 pub use predictions::{Predictions, due};

@@ -21,8 +21,8 @@ const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
 
 /// What the service listens to.
 pub const CONSUMES: &[Topic] = &[
-    Topic { source: "discovery", types: &[SOLUTION_VALIDATED, ASSUMPTION_TEST_CONCLUDED] },
-    Topic { source: "metrics", types: &[OUTCOME_MEASURED] },
+    Topic::new("discovery", &[SOLUTION_VALIDATED, ASSUMPTION_TEST_CONCLUDED]),
+    Topic::new("metrics", &[OUTCOME_MEASURED]),
 ];
 
 /// Reacts to an event of another service; events that are none of [`CONSUMES`] change nothing.

@@ -2,9 +2,9 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Backfill, Declaration, Migration, Schema, Script};
+use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{Estimates, Initiatives, Objectives, Products, reprioritize};
+use crate::store::{Estimates, Initiatives, Metrics, Objectives, Products, reprioritize};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -56,6 +56,19 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 6,
             backfill: None,
         },
+        Migration {
+            number: 12,
+            name: "mirrors",
+            scripts: &[
+                foundation::MIRRORS,
+                Script {
+                    postgres: include_str!("migrations/0012_mirrors.postgres.sql"),
+                    sqlite: include_str!("migrations/0012_mirrors.sqlite.sql"),
+                },
+            ],
+            oldest: 6,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<Estimates>(),
@@ -63,4 +76,5 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<Objectives>(),
         Declaration::of::<Products>(),
     ],
-);
+)
+.mirroring(&[Mirror::of::<Metrics>()]);

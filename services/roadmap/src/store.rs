@@ -2,10 +2,12 @@
 
 mod estimates;
 mod initiatives;
+mod metrics;
 mod objectives;
 mod products;
 
 pub use estimates::{Estimates, reprioritize};
 pub use initiatives::{Initiatives, RANK, on_the_way, place};
+pub use metrics::Metrics;
 pub use objectives::Objectives;
 pub use products::Products;

@@ -8,6 +8,7 @@
 mod conformance;
 mod faults;
 mod loop_story;
+mod mirrors;
 mod real_data;
 mod retention;
 mod schema;

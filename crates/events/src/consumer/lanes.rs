@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chrono::{DateTime, Utc};
 use waymark_domain::WorkspaceId;
 use waymark_store::{ParkedWorkspace, StreamPosition};
 
@@ -75,6 +76,8 @@ pub(super) struct Owing {
     pub(super) until: u64,
     /// About how many messages it has yet to do.
     pub(super) owed: Arc<AtomicU64>,
+    /// When the stream stored the first of them.
+    since: DateTime<Utc>,
 }
 
 impl Lanes {
@@ -83,7 +86,8 @@ impl Lanes {
         let parked = parked.iter().map(|parked| {
             // All that was left to it before is up to the position.
             let until = position.sequence.max(parked.sequence - 1);
-            (parked.workspace.clone(), Lane::Parked(Owing { until, owed: Arc::new(AtomicU64::new(1)) }))
+            let owing = Owing { until, owed: Arc::new(AtomicU64::new(1)), since: position.time };
+            (parked.workspace.clone(), Lane::Parked(owing))
         });
         Self { workspaces: parked.collect(), window: VecDeque::new(), position, messages: 0, bytes: 0, left: 0 }
     }
@@ -91,6 +95,27 @@ impl Lanes {
     /// Up to where everything is settled that is not parked.
     pub(super) fn position(&self) -> StreamPosition {
         self.position
+    }
+
+    /// How far the stream was read.
+    pub(super) fn read_to(&self) -> u64 {
+        self.window.back().map_or(self.position.sequence, |read| read.position.sequence)
+    }
+
+    /// Nothing that is wanted is between what was read and `position`.
+    pub(super) fn pass_to(&mut self, position: StreamPosition) {
+        if self.window.is_empty() && position.sequence > self.position.sequence {
+            self.position = position;
+        }
+    }
+
+    /// When the stream stored the oldest message that was read and is not done.
+    pub(super) fn oldest(&self) -> Option<DateTime<Utc>> {
+        let parked = self.workspaces.values().filter_map(|lane| match lane {
+            Lane::Parked(parked) => Some(parked.since),
+            Lane::Flowing(_) => None,
+        });
+        parked.chain(self.window.front().map(|read| read.position.time)).min()
     }
 
     /// Whether more may be read.
@@ -171,7 +196,9 @@ impl Lanes {
         let Flow { at_hand, waiting, left } = std::mem::take(flow);
         let kept: Vec<AtHand> = at_hand.into_iter().chain(waiting.iter().map(AtHand::of)).collect();
         let until = left.back().copied().or(kept.last().map(|last| last.sequence))?;
-        let owing = Owing { until, owed: Arc::new(AtomicU64::new((kept.len() + left.len()) as u64)) };
+        let first = kept.first().map(|first| first.sequence).or(left.front().copied())?;
+        let since = self.window.iter().find(|read| read.position.sequence >= first)?.position.time;
+        let owing = Owing { until, owed: Arc::new(AtomicU64::new((kept.len() + left.len()) as u64)), since };
         *lane = Lane::Parked(owing.clone());
         self.messages -= kept.len();
         self.bytes -= kept.iter().map(|message| message.bytes).sum::<usize>();

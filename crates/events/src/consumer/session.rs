@@ -23,6 +23,7 @@ use super::stream::{Delivery, EventStream, Message, Reading};
 use crate::attempt::{Attempt, Attempts, Intake, backoff};
 use crate::causes::chain;
 use crate::envelope;
+use crate::filling::{Filler, Pages};
 use crate::places::Places;
 
 /// How often the position is saved and the lease looked at.
@@ -87,8 +88,19 @@ pub(super) async fn run(
 ) -> Result<(), Ended> {
     let topic = intake.topic;
     let stream = EventStream::open(client, topic).await.map_err(Ended::Broker)?;
-    let reader = intake.store.take_over(intake.subscription.consumer, topic.source, lease.holder()).await?;
+    let (store, consumer) = (&intake.store, intake.subscription.consumer);
+    let before = store.last_reader(consumer, topic.source).await?.unwrap_or_default();
+    let reader = store.take_over(consumer, topic.source, lease.holder()).await?;
+    for mirror in topic.mirrors() {
+        store.begin_mirror(mirror, lease.holder(), Some(&before)).await?;
+    }
     let reading = begin(intake, &stream, &reader).await?;
+    // Ends with this function.
+    let mut filling = JoinSet::new();
+    if topic.mirrors().next().is_some() {
+        let filler = Filler { intake: Arc::clone(intake), pages: Pages::Nats(client.clone()) };
+        filling.spawn(filler.run().in_current_span());
+    }
     let (position, parked) = reader.load().await?;
     let mut lanes = Lanes::new(position, &parked);
     let places = Places::new(host.shutdown.token().child_token());
@@ -123,7 +135,17 @@ async fn begin(intake: &Intake, stream: &EventStream, reader: &StreamReader) -> 
         }
     }
     if !stream.is_lost(position).await.map_err(Ended::Broker)? {
+        if let Some(removed) = stream.removed_until(position).await.map_err(Ended::Broker)? {
+            intake.missed(position.sequence, removed.sequence).await?;
+            position = removed;
+            if !reader.advance(position).await? {
+                return Err(Ended::TakenOver);
+            }
+        }
         return stream.read_after(position).await.map_err(Ended::Broker);
+    }
+    for mirror in intake.topic.mirrors() {
+        intake.store.refill(mirror).await?;
     }
     let (back, reading) = stream.read_since(position).await.map_err(Ended::Broker)?;
     if !reader.rewind(back).await? {
@@ -151,6 +173,8 @@ impl Session {
         tasks: &mut JoinSet<Done>,
     ) -> Result<(), Ended> {
         let (mut save, mut look, mut saved) = (interval(SAVE), interval(LOOK), lanes.position());
+        // Up to where it is known that messages were removed from the stream.
+        let mut removed = lanes.read_to();
         save.set_missed_tick_behavior(MissedTickBehavior::Delay);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -185,19 +209,35 @@ impl Session {
                 // Also while nothing is read.
                 _ = look.tick() => tokio::select! {
                     () = host.shutdown.begun() => return Ok(()),
-                    looked = self.look(&mut reading, lanes) => looked?,
+                    looked = self.look(&mut reading, lanes, &mut removed) => looked?,
                 },
             }
         }
     }
 
     /// Looks at the stream from outside. A broker that does not answer is for the reading to find out.
-    async fn look(&self, reading: &mut Reading, lanes: &Lanes) -> Result<(), Ended> {
+    async fn look(&self, reading: &mut Reading, lanes: &mut Lanes, removed: &mut u64) -> Result<(), Ended> {
         if self.stream.is_lost(lanes.position()).await.unwrap_or(false) {
             return Err(Ended::Lost);
         }
-        if let Some(waiting) = reading.waiting().await.map_err(Ended::Broker)? {
-            self.intake.instruments.waiting(waiting + lanes.waiting());
+        let Ok((first, last)) = self.stream.ends().await else { return Ok(()) };
+        let read = lanes.read_to().max(*removed);
+        if first > read + 1 {
+            *removed = first - 1;
+            self.intake.missed(read, first - 1).await?;
+        }
+        let now = self.intake.store.now();
+        let age = lanes.oldest().and_then(|oldest| (now - oldest).to_std().ok());
+        self.intake.instruments.behind(age.unwrap_or_default());
+        let Some(waiting) = reading.waiting().await.map_err(Ended::Broker)? else { return Ok(()) };
+        let waiting = waiting + lanes.waiting();
+        self.intake.instruments.waiting(waiting);
+        // What was asked first is not behind what was asked then.
+        if waiting == 0
+            && last > lanes.position().sequence
+            && let Ok(Some(position)) = self.stream.position(last).await
+        {
+            lanes.pass_to(position);
         }
         Ok(())
     }
@@ -296,14 +336,14 @@ impl Session {
 
     /// Reads what was left to a parked workspace, and no more; with nothing left it is parked no longer.
     async fn catch_up(&self, mut parked: Parked, owing: Option<Owing>, mut pause: Duration) -> Done {
-        let Some(Owing { until, owed }) = owing else {
+        let Some(Owing { until, owed, .. }) = owing else {
             if let Err(error) = self.reader.unpark(&parked.workspace).await {
                 let (workspace, error) = (parked.workspace.id(), chain(&error));
                 tracing::debug!(workspace, error, "the workspace counts as parked at the next start");
             }
             return Done::AtHand(parked.workspace);
         };
-        let (mut failures, mut saved) = (0, Instant::now());
+        let (mut failures, mut saved, mut had) = (0, Instant::now(), parked.next);
         while parked.next <= until {
             if !self.places.pause(pause).await {
                 return Done::Ended;
@@ -333,26 +373,61 @@ impl Session {
             let _ = owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |owed| owed.checked_sub(1));
             // What was set aside is not in the inbox, and an operator may have dealt with it before the next start.
             if parked.attempts.in_vain() || saved.elapsed() >= SAVE {
-                match self.reader.park(&parked.workspace, parked.next).await {
+                match self.save(&parked, &mut had).await {
                     Ok(true) => saved = Instant::now(),
                     Ok(false) => return Done::TakenOver,
-                    Err(error) => {
-                        tracing::debug!(error = %chain(&error), "how far the workspace is will be saved later");
-                    }
+                    Err(error) => tracing::debug!(error, "how far the workspace is will be saved later"),
                 }
             }
         }
+        while let Err(error) = self.look_back(&parked, &mut had).await {
+            tracing::debug!(error, "whether the parked workspace was read whole is not known; trying again");
+            failures += 1;
+            if !self.places.pause(backoff(failures)).await {
+                return Done::Ended;
+            }
+        }
         Done::CaughtUp(parked)
+    }
+
+    /// Saves how far a parked workspace is.
+    async fn save(&self, parked: &Parked, had: &mut u64) -> Result<bool, String> {
+        self.look_back(parked, had).await?;
+        self.reader.park(&parked.workspace, parked.next).await.map_err(|error| chain(&error))
+    }
+
+    /// Looks whether the stream still has the message at `had`, where reading a parked workspace was when this was asked
+    /// last: if so, all that came since was read.
+    async fn look_back(&self, parked: &Parked, had: &mut u64) -> Result<(), String> {
+        let (first, _) = self.stream.ends().await?;
+        if first > *had {
+            self.intake.missed(*had - 1, first - 1).await.map_err(|error| chain(&error))?;
+        }
+        *had = parked.next;
+        Ok(())
     }
 
     /// The next message of what was left to a parked workspace; `None` when there is no more.
     async fn rest(&self, parked: &Parked, until: u64) -> Result<Option<Message>, String> {
         let message = self.stream.next_of(&parked.workspace, parked.next).await?;
         // What the stream came past and does not have was removed from it.
-        if message.is_none() && !self.stream.reaches(until).await? {
+        if message.is_none() && self.stream.ends().await?.1 < until {
             return Err("the broker does not have it yet".into());
         }
         Ok(message.filter(|message| message.position.sequence <= until))
+    }
+}
+
+impl Intake {
+    /// Messages between the two sequences were removed from the stream, and perhaps never read: what mirrors lack of
+    /// them is had by filling them anew.
+    async fn missed(&self, from: u64, to: u64) -> Result<(), StoreError> {
+        let source = self.topic.source;
+        tracing::warn!(source, from, to, "messages were removed from the stream that may not have been read");
+        for mirror in self.topic.mirrors() {
+            self.store.refill(mirror).await?;
+        }
+        Ok(())
     }
 }
 

@@ -93,7 +93,7 @@ impl EventStream {
         if let Some(found) = self.position(position.sequence).await? {
             return Ok(found != position);
         }
-        Ok(!self.reaches(position.sequence).await?)
+        Ok(self.ends().await?.1 < position.sequence)
     }
 
     /// Reads on behind `position`.
@@ -129,14 +129,23 @@ impl EventStream {
         Ok(None)
     }
 
-    /// Whether the stream has come as far as `sequence`.
-    pub(super) async fn reaches(&self, sequence: u64) -> Result<bool, String> {
+    /// The position behind which the stream begins, where that is beyond `position`: what was in between was removed
+    /// from it, and nobody knows whether all of it was read.
+    pub(super) async fn removed_until(&self, position: StreamPosition) -> Result<Option<StreamPosition>, String> {
+        let (first, _) = self.ends().await?;
+        let sequence = first.saturating_sub(1);
+        // Of the message there no more is known than that it was stored later.
+        Ok((sequence > position.sequence).then_some(StreamPosition { sequence, ..position }))
+    }
+
+    /// The sequences of the first message that the stream has, and of the last that it took.
+    pub(super) async fn ends(&self) -> Result<(u64, u64), String> {
         let info = self.stream.get_info().await.map_err(|e| e.to_string())?;
-        Ok(info.state.last_sequence >= sequence)
+        Ok((info.state.first_sequence, info.state.last_sequence))
     }
 
     /// The position of a message; `None` when the stream does not have it.
-    async fn position(&self, sequence: u64) -> Result<Option<StreamPosition>, String> {
+    pub(super) async fn position(&self, sequence: u64) -> Result<Option<StreamPosition>, String> {
         if sequence == 0 {
             return Ok(None);
         }

@@ -37,7 +37,7 @@ fn copier(target: &Store, poisoned: Arc<AtomicBool>, deliveries: Arc<AtomicU32>)
     let target = target.clone();
     Subscription {
         consumer: "copier",
-        topics: vec![Topic { source: "roadmap", types: &["waymark.roadmap.v1.ProductCreated"] }],
+        topics: vec![Topic::new("roadmap", &["waymark.roadmap.v1.ProductCreated"])],
         handler: Arc::new(move |event| {
             let (target, poisoned, deliveries) = (target.clone(), Arc::clone(&poisoned), Arc::clone(&deliveries));
             Box::pin(async move {

@@ -4,6 +4,7 @@
 
 mod consume;
 mod loss;
+mod mirrors;
 mod relay;
 mod rewind;
 mod side_by_side;

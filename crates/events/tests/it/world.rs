@@ -65,7 +65,7 @@ impl World {
     }
 
     pub fn listen_by(&self, client: Option<Client>, host: Host, store: Store, handler: Handler) -> JoinSet<()> {
-        let topic = Topic { source: "roadmap", types: &["waymark.roadmap.v1.ProductCreated"] };
+        let topic = Topic::new("roadmap", &["waymark.roadmap.v1.ProductCreated"]);
         let subscription = Subscription { consumer: "copier", topics: vec![topic], handler };
         let mut tasks = JoinSet::new();
         match client {

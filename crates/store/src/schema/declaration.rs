@@ -10,6 +10,7 @@ use waymark_proto::{ResourceMessage as _, event};
 
 use crate::links::Links;
 use crate::methods::methods;
+use crate::table::Collection;
 use crate::{Column, ColumnKind, Error, Ruled, StandardMethod, Table, history, links, resource};
 
 /// The declared table of a resource.
@@ -17,10 +18,9 @@ use crate::{Column, ColumnKind, Error, Ruled, StandardMethod, Table, history, li
 pub struct Declaration {
     /// The table's name.
     pub table: &'static str,
-    /// The collection of its resources.
-    pub collection: &'static str,
     /// The fields of its resources that refer to others.
     pub links: &'static [LinkField],
+    pub(crate) collection: fn() -> Collection,
     columns: fn() -> Vec<Declared>,
     methods: fn() -> Vec<StandardMethod>,
     links_of: fn(&str, &str, &str) -> Result<Links, Error>,
@@ -42,12 +42,17 @@ impl Declaration {
                 "the contract and the domain name it or its events otherwise"
             );
         };
+        Self { methods: methods::<T>, ..Self::without_methods::<T>() }
+    }
+
+    /// What `T` declares, which nobody calls.
+    pub(crate) const fn without_methods<T: Table>() -> Self {
         Self {
             table: T::TABLE,
-            collection: T::Resource::COLLECTION,
+            collection: collection::<T>,
             links: T::Message::LINKS,
             columns: declared::<T>,
-            methods: methods::<T>,
+            methods: Vec::new,
             links_of: |workspace, id, body| links::of::<T>(&resource::decode::<T>(workspace, id, body)?),
         }
     }
@@ -101,6 +106,11 @@ impl Declaration {
     pub fn log_indexes(&self) -> Vec<(String, String)> {
         (self.columns)().into_iter().filter_map(|column| column.log_index).collect()
     }
+}
+
+fn collection<T: Table>() -> Collection {
+    let (service, name) = (T::Resource::SERVICE, T::Resource::COLLECTION);
+    Collection { service, name, table: T::TABLE, mirrored: T::KEEPER != service }
 }
 
 fn declared<T: Table>() -> Vec<Declared> {

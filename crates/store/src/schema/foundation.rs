@@ -82,6 +82,12 @@ pub const TALLIES: Script = Script {
     sqlite: include_str!("foundation/0005_tallies.sqlite.sql"),
 };
 
+/// How far tables of other services are mirrored.
+pub const MIRRORS: Script = Script {
+    postgres: include_str!("foundation/0006_mirrors.postgres.sql"),
+    sqlite: include_str!("foundation/0006_mirrors.sqlite.sql"),
+};
+
 /// Resources by their labels.
 pub const LABELS: Script = Script {
     postgres: include_str!("foundation/0007_labels.postgres.sql"),
@@ -95,4 +101,4 @@ pub const fn labels(number: i64, oldest: i64, backfill: Backfill) -> Migration {
 
 /// Every script, in order. A service's migrations must take in each.
 pub const ALL: &[Script] =
-    &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES, LABELS];
+    &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES, MIRRORS, LABELS];

@@ -19,6 +19,14 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Store {
+    /// The same, knowing the tables that `schema` declares: so they are read by collection, and its mirrors are asked
+    /// what other services have.
+    #[must_use]
+    pub fn keeping(mut self, schema: &Schema) -> Self {
+        self.collections = schema.tables().iter().map(|declaration| (declaration.collection)()).collect();
+        self
+    }
+
     /// Brings the database to `schema`: applies the migrations it lacks, then sees their backfills to the end. A
     /// database that a newer program migrated is left as it is when that schema allows this one.
     ///

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use waymark_domain::discovery::{AssumptionTest, Learning, Opportunity, Solution};
+use waymark_domain::roadmap::Initiative;
 use waymark_domain::{FullName, Name, Resource, Verdict, Violations};
 use waymark_proto::convert::timestamp;
 use waymark_proto::discovery::v1 as pb;
@@ -13,7 +14,7 @@ use waymark_store::{Error, Received, Write};
 
 use super::roots::{cut, link, root};
 use crate::name::NAME;
-use crate::store::{AssumptionTests, Opportunities, Solutions};
+use crate::store::{AssumptionTests, Initiatives, Opportunities, Solutions};
 
 /// What the measurement says, in discovery's terms.
 pub(super) fn learned(outcome: &metrics::Outcome, event: &Received) -> Result<Learning, Violations> {
@@ -31,14 +32,17 @@ pub(super) fn learned(outcome: &metrics::Outcome, event: &Received) -> Result<Le
 
 /// Adds the learning to the opportunities behind the outcome; when there is none and the prediction failed, opens one.
 pub(super) async fn measured(write: &mut Write, outcome: &metrics::Outcome, learning: Learning) -> Result<(), Error> {
-    let mut opportunities = opportunities(write, outcome).await?;
+    let initiative = initiative(write, outcome).await?;
+    let mut opportunities = opportunities(write, outcome, initiative.as_ref()).await?;
     if opportunities.is_empty() {
         // An earlier measurement of the same outcome may have opened one.
         let told = write.referrers::<Opportunities>(&learning.outcome, &["learnings.outcome"]).await?;
         opportunities.extend(told.into_iter().map(|opportunity| opportunity.meta.name));
     }
     if opportunities.is_empty() && learning.verdict == Verdict::Missed {
-        return open(write, outcome, learning).await;
+        // People know it by the name it has by now.
+        let called = initiative.map_or_else(|| outcome.display_name.clone(), |known| known.meta.display_name);
+        return open(write, outcome, &called, learning).await;
     }
     for opportunity in opportunities {
         learn(write, &opportunity, learning.clone()).await?;
@@ -53,12 +57,26 @@ async fn learn(write: &mut Write, name: &Name<Opportunity>, learning: Learning) 
     Ok(())
 }
 
-/// The live opportunities among the outcome's evidence, and those that the solutions and tests among it serve.
-async fn opportunities(write: &mut Write, outcome: &metrics::Outcome) -> Result<BTreeSet<Name<Opportunity>>, Error> {
+/// The initiative whose outcome was measured, as far as it is known here.
+async fn initiative(write: &mut Write, outcome: &metrics::Outcome) -> Result<Option<Initiative>, Error> {
+    // A name of a form this version does not know leads nowhere here.
+    match outcome.initiative.parse::<FullName>() {
+        Ok(name) => write.find::<Initiatives>(&typed(&name)).await,
+        Err(_) => Ok(None),
+    }
+}
+
+/// The live opportunities among the evidence, and those that the solutions and tests among it serve: the evidence there
+/// was when the outcome was predicted, and what the initiative has got since.
+async fn opportunities(
+    write: &mut Write,
+    outcome: &metrics::Outcome,
+    initiative: Option<&Initiative>,
+) -> Result<BTreeSet<Name<Opportunity>>, Error> {
+    let predicted = outcome.evidence.iter().filter_map(|evidence| evidence.target.parse::<FullName>().ok());
+    let since = initiative.iter().flat_map(|initiative| &initiative.evidence).map(|evidence| evidence.target.clone());
     let mut found = BTreeSet::new();
-    for evidence in &outcome.evidence {
-        // Evidence of a form this version does not know leads nowhere here.
-        let Ok(target) = evidence.target.parse::<FullName>() else { continue };
+    for target in predicted.chain(since) {
         if target.service != NAME || target.name.workspace != *write.workspace() {
             continue;
         }
@@ -87,7 +105,7 @@ fn typed<R: Resource>(target: &FullName) -> Name<R> {
 }
 
 /// Opens an opportunity for a prediction that failed and came from none.
-async fn open(write: &mut Write, outcome: &metrics::Outcome, learning: Learning) -> Result<(), Error> {
+async fn open(write: &mut Write, outcome: &metrics::Outcome, called: &str, learning: Learning) -> Result<(), Error> {
     let metric = outcome.metric.rsplit('/').next().unwrap_or_default();
     let parent_node = root(write, &outcome.metric, metric).await?;
     let mut evidence = vec![link(&learning.outcome.to_string(), "the measurement that missed the prediction")];
@@ -95,7 +113,7 @@ async fn open(write: &mut Write, outcome: &metrics::Outcome, learning: Learning)
         evidence.push(link(&outcome.initiative, "what was shipped"));
     }
     let mut message = pb::Opportunity {
-        display_name: cut(&format!("Find out why {:?} did not do what was expected", outcome.display_name)),
+        display_name: cut(&format!("Find out why {called:?} did not do what was expected")),
         parent_node,
         description: learning.summary.clone(),
         evidence,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use waymark_domain::discovery::{NodeChange, NodeName, Tree, TreeError};
 use waymark_domain::{Change, Name, Resource};
-use waymark_store::{Error, Read, Table, Write, resource};
+use waymark_store::{Error, Own, Read, Table, Write, resource};
 
 use super::{AssumptionTests, Opportunities, Outcomes, Solutions};
 
@@ -70,7 +70,7 @@ pub fn put_node(write: &mut Write, tree: &mut Tree, change: NodeChange) -> Resul
     }
 }
 
-fn put<T: Table>(
+fn put<T: Own>(
     write: &mut Write,
     nodes: &mut BTreeMap<Name<T::Resource>, T::Resource>,
     change: Change<T::Resource>,

@@ -1,10 +1,12 @@
 //! What discovery does when metrics has measured an outcome.
 
-use waymark_discovery::handle;
-use waymark_proto::common::v1::{Evidence, Range, Verdict};
+use waymark_discovery::{SCHEMA, handle};
+use waymark_proto::common::v1::{Evidence, Range, Risk, Verdict};
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::discovery::v1::tree_node::Node;
 use waymark_proto::metrics::v1 as metrics;
+use waymark_proto::roadmap::v1 as roadmap;
+use waymark_proto::{ResourceMessage as _, Standard};
 use waymark_store::Received;
 
 use crate::support::{Discovery, PARENT, days_ago, link, metric, on_both, received};
@@ -87,6 +89,81 @@ async fn a_miss_that_came_from_nowhere_opens_an_opportunity() {
         assert_eq!(opened.display_name, "Find out why \"Single sign-on\" did not do what was expected");
         assert_eq!(opened.evidence[0].target, format!("//metrics.waymark.dev/{PARENT}/outcomes/sso"));
         assert_eq!(opened.learnings.iter().map(|l| l.summary.as_str()).collect::<Vec<_>>(), ["It still does not"]);
+    })
+    .await;
+}
+
+/// What the roadmap announces of the initiative.
+fn initiative(version: u128, display_name: &str, evidence: Vec<Evidence>, deleted: bool) -> Received {
+    let risks = [Risk::Value, Risk::Usability, Risk::Feasibility, Risk::Viability];
+    let mut initiative = roadmap::Initiative {
+        state: roadmap::InitiativeState::Proposed.into(),
+        risks: risks.map(|risk| roadmap::RiskAssessment { risk: risk.into(), ..Default::default() }).into(),
+        evidence,
+        ..Default::default()
+    };
+    initiative.set_standard(Standard {
+        name: format!("{PARENT}/initiatives/sso"),
+        uid: "00000000-0000-0000-0000-000000000001".into(),
+        display_name: display_name.into(),
+        etag: version.to_string(),
+        create_time: Some(days_ago(9)),
+        update_time: Some(days_ago(1)),
+        delete_time: deleted.then(|| days_ago(1)),
+        ..Standard::default()
+    });
+    let event = roadmap::InitiativeUpdated { initiative: Some(initiative), change: None };
+    let data = serde_json::to_string(&event).unwrap();
+    let event = received(version, "", format!("{PARENT}/initiatives/sso"), data);
+    Received { source: "roadmap".into(), event_type: "waymark.roadmap.v1.InitiativeUpdated".into(), ..event }
+}
+
+async fn hear(d: &Discovery, event: &Received) {
+    d.served.store().mirror(SCHEMA.mirrors(), event).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_initiative_is_known_as_it_stands_and_what_was_announced_of_it_is_not_checked_again() {
+    on_both(async |mut d: Discovery| {
+        d.outcome("root").await;
+        d.opportunity("a", "outcomes/root").await.unwrap();
+        // Cited since the outcome was predicted.
+        hear(&d, &initiative(2, "Sign in once", vec![link("opportunities/a")], false)).await;
+        handle(d.served.store(), &measured(1, Verdict::Missed, "It did not move", vec![])).await.unwrap();
+        assert_eq!(opportunity(&mut d, "a").await.learnings.len(), 1);
+
+        hear(&d, &initiative(3, "Sign in once", vec![], false)).await;
+        let mut again = measured(2, Verdict::Missed, "It did not", vec![]);
+        again.data = again.data.replace("outcomes/sso", "outcomes/again");
+        handle(d.served.store(), &again).await.unwrap();
+        let list = async |d: &mut Discovery| {
+            let list = pb::ListOpportunitiesRequest { parent: PARENT.into(), ..Default::default() };
+            let found = d.trees.list_opportunities(list).await.unwrap().into_inner().opportunities;
+            found.into_iter().map(|opportunity| opportunity.display_name).collect::<Vec<_>>()
+        };
+        let opened = "Find out why \"Sign in once\" did not do what was expected".to_owned();
+        assert!(list(&mut d).await.contains(&opened), "by the name it has by now");
+
+        // Deleted meanwhile: nobody else may refer to it any more, but what was measured was measured.
+        hear(&d, &initiative(4, "Sign in once", vec![], true)).await;
+        let mut late = measured(3, Verdict::Missed, "Too late", vec![]);
+        late.data = late.data.replace("outcomes/sso", "outcomes/late");
+        handle(d.served.store(), &late).await.unwrap();
+        assert_eq!(list(&mut d).await.len(), 3);
+        let cites = pb::Opportunity {
+            display_name: "Resting on nothing".into(),
+            kind: pb::OpportunityKind::Need.into(),
+            parent_node: format!("{PARENT}/outcomes/root"),
+            evidence: vec![Evidence {
+                target: format!("//roadmap.waymark.dev/{PARENT}/initiatives/sso"),
+                note: String::new(),
+            }],
+            ..Default::default()
+        };
+        let request =
+            pb::CreateOpportunityRequest { parent: PARENT.into(), opportunity: Some(cites), ..Default::default() };
+        let refused = d.trees.create_opportunity(request).await.unwrap_err();
+        assert!(refused.message().contains("initiatives/sso does not exist"), "{}", refused.message());
     })
     .await;
 }

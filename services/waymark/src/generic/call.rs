@@ -9,6 +9,9 @@ use waymark_client::{Channel, Error};
 
 use super::contract::Method;
 
+/// Response metadata that names what a write refers to without being looked up.
+const UNVERIFIED: &str = "waymark-unverified";
+
 /// Largest answer read: a page of the largest resources there are.
 const MOST: usize = 64 << 20;
 
@@ -52,7 +55,11 @@ fn path(method: &Method) -> Result<PathAndQuery, Error> {
 pub async fn unary(channel: &Channel, method: &Method, request: DynamicMessage) -> Result<DynamicMessage, Error> {
     let mut client = tonic::client::Grpc::new(channel.clone()).max_decoding_message_size(MOST);
     let codec = Dynamic(method.descriptor.output());
-    Ok(client.unary(Request::new(request), path(method)?, codec).await?.into_inner())
+    let answer = client.unary(Request::new(request), path(method)?, codec).await?;
+    if let Some(names) = answer.metadata().get(UNVERIFIED).and_then(|names| names.to_str().ok()) {
+        eprintln!("note: the service knows nothing of {names} yet, and has not looked whether it exists");
+    }
+    Ok(answer.into_inner())
 }
 
 /// Calls a method that answers with a stream.

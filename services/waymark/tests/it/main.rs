@@ -88,6 +88,13 @@ fn resources_are_kept_by_commands() {
     assert!(denied.0 == 5 && denied.1.contains("PERMISSION_DENIED"), "{denied:?}");
     assert_eq!(status(&["products", "list"]).0, 2, "no workspace");
 
+    let metric = "//metrics.waymark.dev/workspaces/b/metrics/orders";
+    let file = folder.path().join("initiative.yaml");
+    std::fs::write(&file, format!("displayName: Single sign-on\nevidence:\n- target: {metric}\n")).unwrap();
+    let told = server.command(&["initiatives", "create", "-f", file.to_str().unwrap(), "-w", "b"]).output().unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains(&format!("note: the service knows nothing of {metric} yet")), "{told}");
+
     server.run(&["products", "delete", "app", "-w", "a"]).unwrap();
     assert_eq!(server.run(&["products", "list", "-w", "a"]).unwrap().trim(), "no products");
     server.run(&["products", "undelete", "app", "-w", "a"]).unwrap();

@@ -1,0 +1,15 @@
+-- Products, as the roadmap announces them.
+CREATE TABLE roadmap_products (
+    workspace text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    uid text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    display_name text COLLATE "C" NOT NULL,
+    create_time bigint NOT NULL,
+    update_time bigint NOT NULL,
+    delete_time bigint,
+    body json NOT NULL,
+    vision text COLLATE "C",
+    PRIMARY KEY (workspace, id)
+);
+CREATE INDEX roadmap_products_vision ON roadmap_products (workspace, vision, id);

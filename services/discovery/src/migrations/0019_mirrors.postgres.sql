@@ -1,0 +1,15 @@
+-- Initiatives, as their service announces them.
+CREATE TABLE roadmap_initiatives (
+    workspace text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    uid text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    display_name text COLLATE "C" NOT NULL,
+    create_time bigint NOT NULL,
+    update_time bigint NOT NULL,
+    delete_time bigint,
+    body json NOT NULL,
+    state text COLLATE "C",
+    PRIMARY KEY (workspace, id)
+);
+CREATE INDEX roadmap_initiatives_state ON roadmap_initiatives (workspace, state, id);

@@ -1,0 +1,106 @@
+//! What the services know of one another: the roadmap of metrics, metrics and discovery of initiatives.
+
+use std::time::Duration;
+
+use waymark_client::Channel;
+use waymark_proto::metrics::v1 as metrics;
+use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
+use waymark_proto::roadmap::v1 as roadmap;
+use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
+use waymark_testkit::schema::text;
+use waymark_testkit::{Engine, wait_until};
+
+use crate::services::{Services, Wires};
+
+const LIMIT: Duration = Duration::from_mins(1);
+const WAYS: [(Engine, Wires); 2] = [(Engine::Sqlite, Wires::Bus), (Engine::Postgres, Wires::Broker)];
+const W: &str = "workspaces/acme";
+
+fn expecting(metrics: &[&str]) -> roadmap::CreateInitiativeRequest {
+    let assumption = |id: &&str| waymark_proto::common::v1::Evidence {
+        target: format!("//metrics.waymark.dev/{W}/metrics/{id}"),
+        note: String::new(),
+    };
+    roadmap::CreateInitiativeRequest {
+        parent: W.into(),
+        initiative: Some(roadmap::Initiative {
+            display_name: "Single sign-on".into(),
+            evidence: metrics.iter().map(assumption).collect(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// What an answered write says that it did not look up.
+fn unverified<T>(answer: &tonic::Response<T>) -> Option<String> {
+    answer.metadata().get("waymark-unverified").map(|names| names.to_str().unwrap().to_owned())
+}
+
+async fn create_metric(client: &mut MetricServiceClient<Channel>, id: &str) {
+    let metric = metrics::Metric {
+        display_name: "Weekly orders".into(),
+        kind: metrics::MetricKind::Count.into(),
+        direction: metrics::MetricDirection::Increase.into(),
+        events: vec!["ordered".into()],
+        ..Default::default()
+    };
+    let request = metrics::CreateMetricRequest {
+        parent: W.into(),
+        metric_id: id.into(),
+        metric: Some(metric),
+        ..Default::default()
+    };
+    client.create_metric(request).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn references_to_other_services_are_looked_up_in_what_is_known_of_them() {
+    for (engine, wires) in WAYS {
+        let services = Services::start(engine, wires).await.unwrap();
+        let mut metrics = MetricServiceClient::new(services.metrics.clone());
+        let mut roadmap = RoadmapServiceClient::new(services.roadmap.clone());
+        let name = |id: &str| format!("//metrics.waymark.dev/{W}/metrics/{id}");
+
+        // Nobody has heard of it; it may be on its way.
+        let answer = roadmap.create_initiative(expecting(&["orders"])).await.unwrap();
+        assert_eq!(unverified(&answer), Some(name("orders")));
+        create_metric(&mut metrics, "orders").await;
+        let known = async || {
+            let check = roadmap::CreateInitiativeRequest { validate_only: true, ..expecting(&["orders"]) };
+            unverified(&roadmap.clone().create_initiative(check).await.unwrap()).is_none()
+        };
+        wait_until("the roadmap knows the metric", LIMIT, known).await;
+        let answer = roadmap.create_initiative(expecting(&["orders", "visits"])).await.unwrap();
+        assert_eq!(unverified(&answer), Some(name("visits")));
+
+        let delete = metrics::DeleteMetricRequest { name: format!("{W}/metrics/orders"), ..Default::default() };
+        metrics.delete_metric(delete).await.unwrap();
+        let refused = async || {
+            let check = roadmap::CreateInitiativeRequest { validate_only: true, ..expecting(&["orders"]) };
+            roadmap.clone().create_initiative(check).await.is_err()
+        };
+        wait_until("the roadmap knows that it is deleted", LIMIT, refused).await;
+        let error = roadmap.create_initiative(expecting(&["orders"])).await.unwrap_err();
+        assert_eq!(error.code(), tonic::Code::FailedPrecondition);
+        assert!(error.message().contains(&format!("{} does not exist", name("orders"))), "{}", error.message());
+        // What refers to it already may go on to.
+        let initiative = answer.into_inner();
+        let patch = roadmap::Initiative { name: initiative.name, owner: "users/ada".into(), ..Default::default() };
+        let update = roadmap::UpdateInitiativeRequest { initiative: Some(patch), ..Default::default() };
+        assert_eq!(unverified(&roadmap.update_initiative(update).await.unwrap()), None);
+
+        // The others know initiatives, and nobody announces what is not his.
+        for service in ["metrics", "discovery"] {
+            let count = "SELECT CAST(COUNT(*) AS text) FROM roadmap_initiatives";
+            let both = async || text(services.database(service), count).await.unwrap() == "2";
+            wait_until(&format!("{service} knows the initiatives"), LIMIT, both).await;
+            let foreign = "SELECT CAST(COUNT(*) AS text) FROM log WHERE collection = 'initiatives'";
+            assert_eq!(text(services.database(service), foreign).await.unwrap(), "0");
+        }
+        let links = "SELECT referrer FROM links WHERE target = 'metrics/orders' AND referrer LIKE '//%' LIMIT 1";
+        let referrer = text(services.database("metrics"), links).await.unwrap();
+        assert!(referrer.starts_with("//roadmap/initiatives/"), "metrics finds who rests on a metric: {referrer}");
+        services.stop().await;
+    }
+}
