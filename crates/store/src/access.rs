@@ -3,7 +3,7 @@
 //! read in an order that is kept, stretch by stretch: a page ends where its stretch does, be it empty.
 
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Query, SelectStatement, UnionType};
-use waymark_domain::{Resource as _, WorkspaceId};
+use waymark_domain::WorkspaceId;
 use waymark_proto::ResourceMessage as _;
 use waymark_proto::links::LinkField;
 use waymark_request::{Comparison, Filter, FilterError, Operator};

@@ -36,6 +36,15 @@ pub(crate) struct Collection {
     pub mirrored: bool,
 }
 
+impl Collection {
+    /// What stands before the ids of its resources where they refer or are referred to: `products/`, or of a mirror
+    /// `//metrics/metrics/`.
+    pub(crate) fn prefix(&self) -> String {
+        let Self { service, name, mirrored, .. } = self;
+        if *mirrored { format!("//{service}/{name}/") } else { format!("{name}/") }
+    }
+}
+
 /// The declared columns of a table.
 pub type Columns<R> = &'static [Column<R>];
 

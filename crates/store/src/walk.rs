@@ -88,7 +88,7 @@ impl Store {
     pub async fn walk(&self, schema: &'static Schema, service: &str, walk: Walk<'_>) -> Result<Page<Link>, Error> {
         let size = page::size(walk.page_size)?;
         let start = begin(service, walk.name)?;
-        let tables = schema.declarations();
+        let tables = &schema.tables();
         let Walk { direction, field, depth, .. } = walk;
         let route = Route { service, tables, workspace: start.name.workspace.clone(), direction, field };
         route.must_know_field(&start)?;
@@ -202,7 +202,9 @@ impl Store {
         wanted: usize,
     ) -> Result<Vec<Edge>, Error> {
         let mut edges = BTreeSet::new();
-        for (table, ids) in route.own(referrers.iter().map(String::as_str)) {
+        // What others refer to is for them to say.
+        let known = route.known(referrers.iter().map(String::as_str));
+        for (table, prefix, ids) in known.into_iter().filter(|(table, ..)| !table.collection().mirrored) {
             let mut select = Query::select();
             select.column("id").expr(json_text("body")).from(table.table);
             select.and_where(Expr::col("workspace").eq(route.workspace.id())).and_where(Expr::col("id").is_in(ids));
@@ -212,7 +214,7 @@ impl Store {
                     if route.field.is_empty() || route.field == field {
                         let Reference { field: declared, target } = &reference;
                         let holds = holds(declared) && target.service == route.service;
-                        let near = format!("{}/{id}", table.collection);
+                        let near = format!("{prefix}{id}");
                         edges.insert(Edge { near, field: field.to_owned(), far, holds });
                     }
                 }
@@ -221,16 +223,16 @@ impl Store {
         Ok(edges.into_iter().filter(|edge| after.is_none_or(|after| edge > after)).take(wanted).collect())
     }
 
-    /// Display names of those that are resources of the service, deleted ones included.
+    /// Display names of those that the service keeps, other services' among them, deleted ones included.
     async fn display_names<'n>(
         &self,
         route: &Route<'_>,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<BTreeMap<String, String>, Error> {
         let mut select: Option<SelectStatement> = None;
-        for (table, ids) in route.own(names) {
+        for (table, prefix, ids) in route.known(names) {
             let mut named = Query::select();
-            named.expr(Expr::val(table.collection).cast_as("text")).columns(["id", "display_name"]).from(table.table);
+            named.expr(Expr::val(prefix).cast_as("text")).columns(["id", "display_name"]).from(table.table);
             named.and_where(Expr::col("workspace").eq(route.workspace.id())).and_where(Expr::col("id").is_in(ids));
             select = Some(match select {
                 Some(mut all) => all.union(UnionType::All, named).take(),
@@ -240,24 +242,26 @@ impl Store {
         let Some(select) = select else { return Ok(BTreeMap::new()) };
         let rows = self.query_all(&select).await?;
         let name = |row: &sea_orm::QueryResult| {
-            let (collection, id): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            Ok((format!("{collection}/{id}"), row.try_get_by_index(2)?))
+            let (prefix, id): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            Ok((format!("{prefix}{id}"), row.try_get_by_index(2)?))
         };
         rows.iter().map(name).collect()
     }
 }
 
 impl<'a> Route<'a> {
-    /// The names that are of the service's own tables, by table.
-    fn own<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Vec<(&'a Declaration, BTreeSet<&'n str>)> {
-        let mut own: Vec<(&Declaration, BTreeSet<&str>)> = self.tables.iter().map(|t| (t, BTreeSet::new())).collect();
-        for (collection, id) in names.into_iter().filter_map(|name| name.split_once('/')) {
-            if let Some((_, ids)) = own.iter_mut().find(|(table, _)| table.collection == collection) {
-                ids.insert(id);
-            }
+    /// The names that the service keeps, by table: what stands before the ids there, and the ids.
+    fn known<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Vec<(&'a Declaration, String, BTreeSet<&'n str>)> {
+        let table = |table: &'a Declaration| (table, table.collection().prefix(), BTreeSet::new());
+        let mut known: Vec<_> = self.tables.iter().map(table).collect();
+        for name in names {
+            let kept = |(_, prefix, ids): &mut (_, String, BTreeSet<&'n str>)| {
+                name.strip_prefix(prefix.as_str()).map(|id| ids.insert(id)).is_some()
+            };
+            _ = known.iter_mut().any(kept);
         }
-        own.retain(|(_, ids)| !ids.is_empty());
-        own
+        known.retain(|(.., ids)| !ids.is_empty());
+        known
     }
 
     /// Refuses a walk by a field that there is not, or that begins where only another service knows the way.

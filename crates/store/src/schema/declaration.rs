@@ -3,7 +3,6 @@
 //!
 //! In text, as sea-query's types are not these ones and it knows no collation of a column.
 
-use sea_orm::DbBackend;
 use waymark_domain::Resource as _;
 use waymark_proto::links::LinkField;
 use waymark_proto::{ResourceMessage as _, event};
@@ -20,7 +19,7 @@ pub struct Declaration {
     pub table: &'static str,
     /// The fields of its resources that refer to others.
     pub links: &'static [LinkField],
-    pub(crate) collection: fn() -> Collection,
+    collection: fn() -> Collection,
     columns: fn() -> Vec<Declared>,
     methods: fn() -> Vec<StandardMethod>,
     links_of: fn(&str, &str, &str) -> Result<Links, Error>,
@@ -55,6 +54,11 @@ impl Declaration {
             methods: Vec::new,
             links_of: |workspace, id, body| links::of::<T>(&resource::decode::<T>(workspace, id, body)?),
         }
+    }
+
+    /// What it keeps.
+    pub(crate) fn collection(&self) -> Collection {
+        (self.collection)()
     }
 
     /// What a resource refers to, by the row of its workspace, id and body.

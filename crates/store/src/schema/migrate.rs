@@ -8,7 +8,7 @@ use sea_orm::{
     TransactionTrait, sqlx,
 };
 
-use super::{Migration, Schema, SchemaError, Standing, record};
+use super::{Declaration, Migration, Schema, SchemaError, Standing, record};
 use crate::{Error, Store};
 
 /// Key of the advisory lock: "waymark" in ASCII.
@@ -23,7 +23,7 @@ impl Store {
     /// what other services have.
     #[must_use]
     pub fn keeping(mut self, schema: &Schema) -> Self {
-        self.collections = schema.tables().iter().map(|declaration| (declaration.collection)()).collect();
+        self.collections = schema.tables().iter().map(Declaration::collection).collect();
         self
     }
 

@@ -15,6 +15,7 @@ use waymark_proto::Choice as _;
 use waymark_proto::common::v1 as common;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::standard::Create;
+use waymark_store::schema::in_dialect;
 use waymark_store::{
     Column, Columns, Declaration, Error, ListQuery, LogFilter, Rule, Ruled, Rules, Store, Table, Write,
 };
@@ -103,7 +104,8 @@ async fn database(engine: Engine) -> (Store, TestDatabase) {
     let (store, database) = sample::store(engine, &host).await.unwrap();
     let declared = Declaration::of::<Initiatives>();
     let indexes = declared.indexes().into_iter().map(|(_, index)| index);
-    let statements: Vec<String> = [declared.create(engine.backend())].into_iter().chain(indexes).collect();
+    let statements: Vec<String> =
+        [in_dialect(&declared.create(), engine.backend())].into_iter().chain(indexes).collect();
     database.execute(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
     (store, database)
 }
