@@ -15,7 +15,7 @@ use waymark_runtime::Host;
 use waymark_store::{Batch, Error, ListQuery, Store, StoreOptions, Table};
 use waymark_testkit::sample::{COPIER, Mirrored, Products, call, copier, create, created_in, product, store, update};
 use waymark_testkit::schema::execute;
-use waymark_testkit::{Engine, NatsServer, TestDatabase, host, wait_until};
+use waymark_testkit::{Engine, NatsServer, TestDatabase, host, wait_for, wait_until};
 
 use crate::relay;
 
@@ -332,6 +332,8 @@ async fn who_asks_for_what_there_is_not_is_told() {
     let answer = ask(asking("products").encode_to_vec()).await;
     assert_eq!(SnapshotResponse::decode(answer.payload).unwrap(), SnapshotResponse::default());
     // The stream has taken none of it.
-    let stream = jetstream::new(client).get_stream(stream_name("roadmap")).await.unwrap();
+    let context = jetstream::new(client);
+    let made = async || context.get_stream(stream_name("roadmap")).await.ok();
+    let stream = wait_for("the stream is made", LIMIT, made).await;
     assert_eq!(stream.get_info().await.unwrap().state.messages, 0);
 }
