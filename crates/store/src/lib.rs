@@ -14,6 +14,7 @@ mod blind;
 mod changes;
 mod checkpoints;
 mod consuming;
+mod cycles;
 mod db;
 mod dead_letter;
 mod draft;

@@ -13,7 +13,7 @@ use waymark_testkit::{Engine, host, sample};
 use crate::db::LOOKED_AT;
 use crate::filter::Fields;
 use crate::{
-    Column, ColumnKind, Columns, Range, Table, access, changes, history, inbox, integrity, list, log, mirror,
+    Column, ColumnKind, Columns, Range, Table, access, changes, cycles, history, inbox, integrity, list, log, mirror,
     publishing, resource, retention, snapshot, view, walk,
 };
 
@@ -108,7 +108,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         // Of a log as small as this a batch is so large a part that PostgreSQL would rather go by the workspace.
         let few: Vec<_> = (0..20).map(|i| (i, format!("e{i}"))).collect();
         let gone = ["initiatives/i7".to_owned(), "products/p1".to_owned()];
-        let from = integrity::from_any(&workspace, "dependencies", ["initiatives/i1", "initiatives/i2"]);
+        let from = cycles::from_any(&workspace, "dependencies", ["initiatives/i1", "initiatives/i2"]);
         let unread = inbox::known(&event, backend);
         let visions: Vec<String> = (0..20).map(|i| format!("v{i}")).collect();
         let range = Range { column: "vision", after: ("v1", "r1"), below: "v2", only: None, size: 50, bytes: 1 << 20 };
@@ -189,17 +189,14 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
                 plan(&connection, &integrity::referring(&workspace, "initiatives/", "products/p1", &["product"])).await,
                 "links_pkey",
             ),
-            (plan(&connection, &integrity::chains(&workspace, "initiatives", "dependencies")).await, "links_pkey"),
+            (plan(&connection, &cycles::chains(&workspace, "initiatives", "dependencies")).await, "links_pkey"),
             (
-                plan(
-                    &connection,
-                    &integrity::leads_back(&workspace, "dependencies", "initiatives/i1", "initiatives/i2"),
-                )
-                .await,
+                plan(&connection, &cycles::leads_back(&workspace, "dependencies", "initiatives/i1", "initiatives/i2"))
+                    .await,
                 "links_pkey",
             ),
             (plan(&connection, &from).await, "links_pkey"),
-            (plan(&connection, &integrity::edges(&workspace, "dependencies", from.clone())).await, "links_pkey"),
+            (plan(&connection, &cycles::edges(&workspace, "dependencies", from.clone())).await, "links_pkey"),
         ] {
             let text = plan.join("\n");
             let whole = |line: &&String| {

@@ -11,7 +11,6 @@ use waymark_proto::events::v1::{SnapshotRequest, SnapshotResponse, SnapshotRow};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{ResourceMessage as _, Standard};
 use waymark_request::Call;
-use waymark_store::schema::in_dialect;
 use waymark_store::{
     Columns, Error, Filling, ListQuery, LogRow, Mirror, Position, Read as _, Received, Store, StoreOptions, Table,
 };
@@ -379,8 +378,8 @@ fn announced(version: u64, change: impl FnOnce(&mut pb::Initiative)) -> Received
 async fn what_a_mirrored_resource_refers_to_is_found_and_goes_with_it() {
     for engine in Engine::each() {
         let World { target, target_database: database, .. } = World::new(engine).await;
-        let declaration = INITIATIVES.declaration();
-        execute(database.url(), &in_dialect(&declaration.create(), engine.backend())).await.unwrap();
+        let table = waymark_store::schema::in_dialect(&INITIATIVES.declaration().create(), engine.backend());
+        execute(database.url(), &table).await.unwrap();
         let hear = async |event: Received| target.mirror(&[INITIATIVES], &event).await.unwrap();
         let cites = |id: &str| waymark_proto::common::v1::Evidence {
             target: format!("//metrics.waymark.dev/workspaces/acme/products/{id}"),

@@ -50,8 +50,8 @@ pub const INITIAL: Migration = Migration {
         foundation::LINKS_BY_TARGET,
         foundation::LOG_BY_REVISION,
         foundation::TALLIES,
-        foundation::MIRRORS,
         foundation::LABELS,
+        foundation::MIRRORS,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
             sqlite: include_str!("sample/0001_initial.sqlite.sql"),

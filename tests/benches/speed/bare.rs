@@ -67,6 +67,15 @@ impl Pool {
         }
     }
 
+    /// How many rows a statement answers, once all are read.
+    pub async fn rows(&self, statement: String) -> Result<usize, sqlx::Error> {
+        let statement = sqlx::AssertSqlSafe(statement);
+        match self {
+            Self::Sqlite { reader, .. } => Ok(sqlx::query(statement).fetch_all(reader).await?.len()),
+            Self::Postgres(pool) => Ok(sqlx::query(statement).fetch_all(pool).await?.len()),
+        }
+    }
+
     /// The body of one initiative, by key.
     pub async fn select(&self, workspace: &str, id: &str) -> Result<String, sqlx::Error> {
         match self {

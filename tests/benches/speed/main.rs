@@ -13,6 +13,7 @@ mod reads;
 mod report;
 mod scale;
 mod service;
+mod trees;
 mod writes;
 
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use waymark_testkit::Engine;
 
 use crate::load::Load;
@@ -126,6 +127,13 @@ impl Report {
     pub fn met(&self) -> bool {
         self.lines.iter().all(|line| line.target.as_ref().is_none_or(|(_, met)| *met))
     }
+}
+
+/// The memory of this process, in MiB.
+pub fn resident() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the kernel tells it")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse::<f64>()? / 1024.0)
 }
 
 fn ms(time: std::time::Duration) -> f64 {

@@ -14,13 +14,18 @@ use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_testkit::Engine;
 
-use crate::report::Report;
+use crate::bare::Pool;
+use crate::load::Load;
+use crate::report::{Report, resident};
 use crate::service::{Roadmap, create};
+use crate::trees;
 
 /// Rows of a batch.
 const BATCH: usize = 500;
 /// Initiatives have one of so many products.
 const PRODUCTS: usize = 20;
+/// How often the history is doubled.
+const HISTORIES: usize = 2;
 /// One of so many initiatives has a label.
 const LABELLED: usize = 10;
 /// A call is repeated for so long, or so often.
@@ -28,10 +33,10 @@ const LONG: Duration = Duration::from_secs(2);
 const OFTEN: usize = 100;
 
 /// The workspaces: a tenth, and the whole.
-const WORKSPACES: [&str; 2] = ["tenth", "whole"];
+pub const WORKSPACES: [&str; 2] = ["tenth", "whole"];
 
 /// A call that is timed, in a workspace with so many initiatives; `number` counts the calls.
-trait Call: AsyncFn(&'static str, usize, usize) -> Result<(), Status> {}
+pub trait Call: AsyncFn(&'static str, usize, usize) -> Result<(), Status> {}
 impl<F: AsyncFn(&'static str, usize, usize) -> Result<(), Status>> Call for F {}
 
 /// Fills workspaces of `size` and a tenth of it on `engine`, and times calls in both.
@@ -49,12 +54,72 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
         estimate_all(&roadmap, workspace, size).await?;
     }
     report.rate("estimates created in batches", (sizes[0] + sizes[1]) as f64 / began.elapsed().as_secs_f64());
+    for _ in 0..HISTORIES {
+        repeat_history(&roadmap.bare).await?;
+    }
     if engine == Engine::Postgres {
         // Its autovacuum does that within minutes of so many rows.
         roadmap.bare.execute("ANALYZE").await?;
     }
+    let rows = roadmap.bare.count("SELECT count(*) FROM log").await?;
+    println!("{rows} events, {} links", roadmap.bare.count("SELECT count(*) FROM links").await?);
     calls(&roadmap, sizes, report).await?;
+    statements(&roadmap.bare, size, report).await?;
     roadmap.stop().await;
+    trees::run(engine, size / 10, report).await?;
+    report.memory("memory of clients and services", resident()?, Some(250.0));
+    Ok(())
+}
+
+/// Doubles what happened, as updates of years would: not by updates, which would take as long as they do.
+async fn repeat_history(bare: &Pool) -> Result<()> {
+    bare.execute(
+        "INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data)
+         SELECT workspace, log.revision + workspaces.revision, ordinal, event_id, type, collection, resource_id, last_time,
+                actor, data
+         FROM log JOIN workspaces ON workspaces.id = log.workspace",
+    )
+    .await?;
+    Ok(bare.execute("UPDATE workspaces SET revision = revision * 2").await?)
+}
+
+/// Statements for the same rows as some of the calls read, with nothing around them.
+async fn statements(bare: &Pool, size: usize, report: &mut Report) -> Result<()> {
+    const LIVE: &str = "FROM initiatives WHERE workspace = 'whole' AND delete_time IS NULL";
+    type Statement = Box<dyn Fn(usize) -> String>;
+    let statements: [(&'static str, Statement); 4] = [
+        (
+            "bare statement of GetInitiative",
+            Box::new(move |number| {
+                let id = number * 7_919 % size;
+                format!("SELECT CAST(body AS text) FROM initiatives WHERE workspace = 'whole' AND id = 'i{id}'")
+            }),
+        ),
+        (
+            "bare statement of ListInitiatives",
+            Box::new(|_| format!("SELECT id, CAST(body AS text) {LIVE} ORDER BY id LIMIT 51")),
+        ),
+        (
+            "bare statement of ListInitiatives, by rank",
+            Box::new(|_| format!("SELECT id, CAST(body AS text) {LIVE} ORDER BY rank, id LIMIT 51")),
+        ),
+        (
+            "bare statement of ListLinks, incoming",
+            Box::new(|number| {
+                let target = format!("products/p{}", number % PRODUCTS);
+                format!("SELECT field, referrer FROM links WHERE workspace = 'whole' AND target = '{target}' LIMIT 51")
+            }),
+        ),
+    ];
+    for (what, statement) in statements {
+        let (mut times, began) = (Vec::new(), Instant::now());
+        for number in 0..OFTEN {
+            let start = Instant::now();
+            bare.rows(statement(number)).await?;
+            times.push(start.elapsed());
+        }
+        report.latency(what, &Load::of(times, began.elapsed()));
+    }
     Ok(())
 }
 
@@ -287,7 +352,7 @@ async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Res
 }
 
 /// Times a call in both workspaces, by turns, so that what else happens on the machine happens to both.
-async fn time(
+pub async fn time(
     what: &'static str,
     sizes: [usize; 2],
     most: Option<f64>,

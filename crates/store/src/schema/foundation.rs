@@ -82,16 +82,16 @@ pub const TALLIES: Script = Script {
     sqlite: include_str!("foundation/0005_tallies.sqlite.sql"),
 };
 
-/// How far tables of other services are mirrored.
-pub const MIRRORS: Script = Script {
-    postgres: include_str!("foundation/0006_mirrors.postgres.sql"),
-    sqlite: include_str!("foundation/0006_mirrors.sqlite.sql"),
-};
-
 /// Resources by their labels.
 pub const LABELS: Script = Script {
-    postgres: include_str!("foundation/0007_labels.postgres.sql"),
-    sqlite: include_str!("foundation/0007_labels.sqlite.sql"),
+    postgres: include_str!("foundation/0006_labels.postgres.sql"),
+    sqlite: include_str!("foundation/0006_labels.sqlite.sql"),
+};
+
+/// How far tables of other services are mirrored.
+pub const MIRRORS: Script = Script {
+    postgres: include_str!("foundation/0007_mirrors.postgres.sql"),
+    sqlite: include_str!("foundation/0007_mirrors.sqlite.sql"),
 };
 
 /// The migration that takes in labels, those of the rows of a first table; the others are [`further`].
@@ -101,4 +101,4 @@ pub const fn labels(number: i64, oldest: i64, backfill: Backfill) -> Migration {
 
 /// Every script, in order. A service's migrations must take in each.
 pub const ALL: &[Script] =
-    &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES, MIRRORS, LABELS];
+    &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES, LABELS, MIRRORS];

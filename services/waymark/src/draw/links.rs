@@ -1,6 +1,6 @@
 //! `waymark links`: what a resource refers to and what refers to it, in all three services.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -120,10 +120,7 @@ impl Found {
                 break;
             }
         }
-        match direction {
-            pb::LinkDirection::Outgoing => self.outgoing.extend(links),
-            pb::LinkDirection::Incoming | pb::LinkDirection::Unspecified => self.incoming.extend(links),
-        }
+        join(if direction == pb::LinkDirection::Outgoing { &mut self.outgoing } else { &mut self.incoming }, links);
         Ok(())
     }
 
@@ -158,6 +155,27 @@ impl Found {
             children.push(Branch::leaf("no links"));
         }
         Branch { text: titled(name, &display_names), children }.draw()
+    }
+}
+
+/// Adds links, each once: what refers to a resource is known where it is kept and where it is mirrored.
+fn join(known: &mut Vec<pb::Link>, links: Vec<pb::Link>) {
+    let key = |link: &pb::Link| (link.from.clone(), link.field.clone(), link.to.clone());
+    let mut places: HashMap<_, _> = known.iter().enumerate().map(|(place, link)| (key(link), place)).collect();
+    for link in links {
+        let Some(same) = places.get(&key(&link)).and_then(|place| known.get_mut(*place)) else {
+            places.insert(key(&link), known.len());
+            known.push(link);
+            continue;
+        };
+        same.holds |= link.holds;
+        for (name, other) in
+            [(&mut same.from_display_name, link.from_display_name), (&mut same.to_display_name, link.to_display_name)]
+        {
+            if name.is_empty() {
+                *name = other;
+            }
+        }
     }
 }
 

@@ -25,10 +25,17 @@ fn the_demo_goes_all_the_way_round_and_a_second_start_finds_it() {
     let initiative = server.json(&["initiatives", "get", "saved-carts", "-w", "shop"]);
     assert_eq!(initiative["state"], "INITIATIVE_STATE_MEASURED");
     let links = server.run(&["links", "initiatives/saved-carts", "-w", "shop"]).unwrap();
-    for line in ["→ evidence.target", "→ expected_outcome.metric  [metrics/metrics/orders]", "← initiative"] {
+    for line in ["→ evidence.target", "→ expected_outcome.metric  Orders  [metrics/metrics/orders]", "← initiative"]
+    {
         assert!(links.contains(line), "{line}:\n{links}");
     }
     assert!(links.contains("[metrics/outcomes/saved-carts]"), "what the metrics service knows:\n{links}");
+    let cited = server.json(&["links", "metrics/orders", "-w", "shop"]);
+    let cites = |link: &&serde_json::Value| {
+        link["field"] == "expectedOutcome.metric" || link["field"] == "expected_outcome.metric"
+    };
+    let times = cited["incoming"].as_array().unwrap().iter().filter(cites).count();
+    assert_eq!(times, 1, "an initiative that is mirrored cites once:\n{cited}");
     let away = server.without_metrics();
     let line = ["links", "initiatives/saved-carts", "-w", "shop", "--timeout", "1"];
     let links = away.json(&line);
