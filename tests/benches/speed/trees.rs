@@ -30,7 +30,11 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
     for (workspace, size) in WORKSPACES.into_iter().zip(sizes) {
         let parent = format!("workspaces/{workspace}");
         for tree in 0..size / TREE {
-            let outcome = pb::Outcome { display_name: format!("Outcome {tree}"), ..Default::default() };
+            let outcome = pb::Outcome {
+                display_name: format!("Outcome {tree}"),
+                measure: "accounts that are not empty after a week".to_owned(),
+                ..Default::default()
+            };
             let request = pb::CreateOutcomeRequest {
                 parent: parent.clone(),
                 outcome_id: format!("t{tree}"),
