@@ -3,10 +3,9 @@
 //!
 //! Under the workspace's lock, which the statement takes before it looks at anything, it makes sure of what was decided on:
 //! that no replica whose clock is ahead wrote before, that what is changed is of the version that was read, and that what is
-//! referred to exists, where the service itself keeps it. Where it is not so the statement changes nothing, and the write is done again under the lock, where
+//! referred to exists, or is at least not known to be deleted where another service keeps it. Where it is not so the statement changes nothing, and the write is done again under the lock, where
 //! it can say what is wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use prost::Message;
@@ -17,8 +16,6 @@ use waymark_request::{Call, Written};
 
 use crate::draft::{Draft, form};
 use crate::error::is_division_by_zero;
-use crate::integrity::{existing, found};
-use crate::links::Integrity;
 use crate::write::conflict;
 use crate::{Error, Store, Table, Write, resource};
 
@@ -85,10 +82,8 @@ impl Store {
             // The request may be a repeated one, which had something to do.
             return Ok(call.request_id.is_none().then(|| Written::new(message, None)));
         }
-        if !draft.require() {
-            return Ok(None);
-        }
-        let Some(unverified) = self.unverified(&mut draft).await? else { return Ok(None) };
+        let Some(looked_for) = draft.require() else { return Ok(None) };
+        let mut unverified = std::mem::take(&mut draft.integrity.unverified);
         if let Some(request_id) = call.request_id {
             draft.remember(request_id, &message);
         }
@@ -99,8 +94,8 @@ impl Store {
         // The driver answers when the server is ready for the next statement, which is after this one's commit.
         let sent = timeout(self.patience, self.query_one_on_writer(statement)).await;
         self.waited(asked.elapsed());
-        let revision = match sent {
-            Ok(Ok(Some(row))) => row.try_get_by_index(0)?,
+        let row = match sent {
+            Ok(Ok(Some(row))) => row,
             // The workspace's time is ahead.
             Ok(Ok(None)) => return Ok(None),
             // It is not as it was decided on.
@@ -110,26 +105,13 @@ impl Store {
             Err(_) => return Err(Error::Unconfirmed(None)),
         };
         fail::fail_point!("store-after-commit", |_| std::process::abort());
+        let revision = row.try_get_by_index(0)?;
+        for (place, name) in looked_for.into_iter().enumerate() {
+            if !row.try_get_by_index::<bool>(place + 1)? {
+                unverified.insert(name);
+            }
+        }
         self.heads().observe(workspace, revision);
         Ok(Some(Written { message, revision: Some(revision), unverified }))
-    }
-
-    /// What a draft refers to of which nothing is known; `None` if it refers to what is known to be deleted. It is of
-    /// other services, hence known late, with a lock or without.
-    async fn unverified(&self, draft: &mut Draft) -> Result<Option<BTreeSet<String>>, Error> {
-        let Integrity { referred, mut unverified, .. } = std::mem::take(&mut draft.integrity);
-        let mirrored = || referred.iter().filter(|(_, dangling)| dangling.mirrored);
-        let known = match existing(&draft.workspace, mirrored().map(|(target, _)| target)) {
-            Some(select) => found(&self.query_all(&select).await?)?,
-            None => BTreeMap::new(),
-        };
-        for (target, dangling) in mirrored() {
-            let live = known.get(target).copied();
-            if !dangling.stands(live) {
-                return Ok(None);
-            }
-            unverified.extend(dangling.unverified(live));
-        }
-        Ok(Some(unverified))
     }
 }

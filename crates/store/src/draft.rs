@@ -232,27 +232,26 @@ impl Draft {
         self.bodies.insert((table, id), body);
     }
 
-    /// Makes what must be looked at a part of the statement, in a blind write. False where it cannot be.
-    pub(crate) fn require(&mut self) -> bool {
+    /// Makes what must be looked at a part of the statement, in a blind write. Tells what of it may be unknown, in the
+    /// order of the answers; `None` where it cannot be.
+    pub(crate) fn require(&mut self) -> Option<Vec<String>> {
         let Integrity { referred, deleted, chained, .. } = &self.integrity;
         // Nothing leads back to what is new, unless it refers to itself.
         let leads_back = |(_, from, to): &(_, String, String)| !self.created.contains(from) || from == to;
         if !deleted.is_empty() || chained.iter().any(leads_back) || referred.len() > REQUIRED {
-            return false;
+            return None;
         }
-        let workspace = self.workspace.id();
-        // What another service keeps is known late in any case: see `Store::send_blind`.
-        let own = referred.iter().filter(|(_, dangling)| !dangling.mirrored);
-        let required = own.map(|((_, id), dangling)| Row {
-            workspace: workspace.to_owned(),
-            table: dangling.table,
-            collection: "",
-            id: id.clone(),
-            action: Action::Require,
-            cells: vec![("workspace", workspace.into()), ("id", id.as_str().into())],
-        });
-        self.rows.extend(required);
-        true
+        let mut looked_for = Vec::new();
+        for ((_, id), dangling) in referred {
+            let action = if let Some(name) = dangling.unverified(None) {
+                looked_for.push(name);
+                Action::Look
+            } else {
+                Action::Require
+            };
+            self.rows.push(Row::looked_at(self.workspace.id(), dangling.table, id, action));
+        }
+        Some(looked_for)
     }
 
     /// Keeps what the request was answered.

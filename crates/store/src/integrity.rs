@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::QueryResult;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Order, Query, SelectStatement, UnionType};
 use waymark_domain::{AnyName, FullName, Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
@@ -135,8 +134,27 @@ impl Write {
 
     /// Those of the targets that there are, and whether they are live or deleted.
     async fn found<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) -> Result<BTreeMap<Target, bool>, Error> {
-        let Some(select) = existing(self.workspace(), targets) else { return Ok(BTreeMap::new()) };
-        found(&self.rows(&select).await?)
+        let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (table, id) in targets {
+            tables.entry(table).or_default().push(id);
+        }
+        let mut select: Option<SelectStatement> = None;
+        for (table, ids) in tables {
+            let mut those = Query::select();
+            those.expr(Expr::val(table).cast_as("text")).columns(["id", "delete_time"]).from(table.to_owned());
+            those.and_where(Expr::col("workspace").eq(self.workspace().id())).and_where(Expr::col("id").is_in(ids));
+            select = Some(match select {
+                Some(mut all) => all.union(UnionType::All, those).take(),
+                None => those,
+            });
+        }
+        let Some(select) = select else { return Ok(BTreeMap::new()) };
+        let mut found = BTreeMap::new();
+        for row in self.rows(&select).await? {
+            let live = row.try_get_by_index::<Option<i64>>(2)?.is_none();
+            found.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?), live);
+        }
+        Ok(found)
     }
 
     async fn must_not_be_needed(&mut self, deleted: &[AnyName]) -> Result<(), Error> {
@@ -183,38 +201,6 @@ pub(crate) fn referring(
     referring.and_where(Expr::col("referrer").gte(prefix));
     referring.and_where(Expr::col("referrer").lt(format!("{}0", prefix.trim_end_matches('/'))));
     referring.and_where(Expr::col("field").is_in(paths.iter().copied())).take()
-}
-
-/// Which of the targets there are.
-pub(crate) fn existing<'a>(
-    workspace: &WorkspaceId,
-    targets: impl Iterator<Item = &'a Target>,
-) -> Option<SelectStatement> {
-    let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (table, id) in targets {
-        tables.entry(table).or_default().push(id);
-    }
-    let mut select: Option<SelectStatement> = None;
-    for (table, ids) in tables {
-        let mut those = Query::select();
-        those.expr(Expr::val(table).cast_as("text")).columns(["id", "delete_time"]).from(table.to_owned());
-        those.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::col("id").is_in(ids));
-        select = Some(match select {
-            Some(mut all) => all.union(UnionType::All, those).take(),
-            None => those,
-        });
-    }
-    select
-}
-
-/// What [`existing`] found, and whether it is live or deleted.
-pub(crate) fn found(rows: &[QueryResult]) -> Result<BTreeMap<Target, bool>, Error> {
-    let mut found = BTreeMap::new();
-    for row in rows {
-        let live = row.try_get_by_index::<Option<i64>>(2)?.is_none();
-        found.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?), live);
-    }
-    Ok(found)
 }
 
 /// Each of the targets with one that needs it, if there is one: one that is not a target itself, if `beyond`. In no

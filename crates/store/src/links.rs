@@ -25,7 +25,7 @@ pub(crate) struct Dangling {
     /// Where it is looked for.
     pub(crate) table: &'static str,
     /// Another service keeps it.
-    pub(crate) mirrored: bool,
+    mirrored: bool,
 }
 
 /// One of them.

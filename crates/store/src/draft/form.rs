@@ -122,6 +122,7 @@ fn verb(action: Action) -> &'static str {
         Action::Unlink => "UNLINK",
         Action::Tally => "TALLY",
         Action::Require => "REQUIRE",
+        Action::Look => "LOOK",
     }
 }
 

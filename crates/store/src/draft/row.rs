@@ -30,8 +30,10 @@ pub(crate) enum Action {
     Unlink,
     /// A tally grows or shrinks.
     Tally,
-    /// Nothing is done; it must be there and not deleted. Blind writes alone ask for that.
+    /// Nothing is done; it must be there and not deleted. Blind writes alone ask for that, and for the next.
     Require,
+    /// Nothing is done; whether it is there is told. If it is, it must not be deleted.
+    Look,
 }
 
 /// A value of a row.
@@ -122,9 +124,10 @@ impl Row {
         matches!(self.action, Action::Insert | Action::Replace(_))
     }
 
-    /// Whether what it is must be made sure of in a blind write.
-    pub(crate) fn is_guarded(&self) -> bool {
-        matches!(self.action, Action::Replace(_) | Action::Require)
+    /// A row that is looked at in a blind write.
+    pub(super) fn looked_at(workspace: &str, table: &'static str, id: &str, action: Action) -> Self {
+        let cells = vec![("workspace", workspace.into()), ("id", id.into())];
+        Self { workspace: workspace.to_owned(), table, collection: "", id: id.to_owned(), action, cells }
     }
 }
 

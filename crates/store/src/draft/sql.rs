@@ -68,9 +68,10 @@ fn bumped() -> OnConflict {
         .to_owned()
 }
 
-/// All of a blind write. It answers the revision, or nothing when the workspace's time is ahead of the draft's: then it
-/// has changed nothing. Where a row that is changed or required is not as it must be it fails, dividing by zero. All else
-/// comes after the bump, hence is done under the lock that it takes: so no lock is waited for out of order.
+/// All of a blind write. It answers the revision, and of each row that is looked for whether it is there; or nothing when
+/// the workspace's time is ahead of the draft's: then it has changed nothing. Where a row is not as it must be it fails,
+/// dividing by zero. What takes locks comes after the bump, hence is done under the lock that that takes: so none is waited
+/// for out of order.
 pub(super) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, groups: &[Group]) -> Result<WithQuery, Error> {
     let mut conflict = bumped();
     conflict.action_and_where(Expr::col(("workspaces", "last_time")).lte(Expr::col(("excluded", "last_time"))));
@@ -78,21 +79,29 @@ pub(super) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, groups: &[Group
     bump.returning_col("revision");
     let mut with = WithClause::new();
     with.cte(table("bump".to_owned(), bump.into()));
-    let mut revision = Expr::col("revision");
-    let mut guards = Vec::new();
+    let (mut guards, mut looks) = (Vec::new(), Vec::new());
     for (i, group) in groups.iter().enumerate() {
         let name = format!("group{i}");
         let mut statement = sent(group, DbBackend::Postgres, Revision::Bumped)?;
-        if group.iter().any(Row::is_guarded) {
-            guards.push(Expr::exists(Query::select().column("workspace").from(name.clone()).take()));
-            statement = answering(statement);
+        let any = |column: &'static str| Query::select().column(column).from(name.clone()).take();
+        match group.first().map(|row| row.action) {
+            Some(Action::Replace(_) | Action::Require) => {
+                guards.push(Expr::exists(any("workspace")));
+                statement = answering(statement);
+            }
+            Some(Action::Look) => {
+                guards.push(Expr::exists(any("deleted").and_where(Expr::col("deleted")).take()).not());
+                looks.push(Expr::exists(any("deleted")));
+            }
+            _ => {}
         }
         with.cte(table(name, statement));
     }
-    if let Some(guard) = guards.into_iter().reduce(Expr::and) {
-        revision = revision.div(guard.cast_as("integer"));
-    }
-    Ok(with.query(Query::select().expr(revision).from("bump").take()))
+    let revision = match guards.into_iter().reduce(Expr::and) {
+        Some(guard) => Expr::col("revision").div(guard.cast_as("integer")),
+        None => Expr::col("revision"),
+    };
+    Ok(with.query(Query::select().expr(revision).exprs(looks).from("bump").take()))
 }
 
 /// Rows that are sent under the lock, in parts that each fit into one statement, no row twice in one, and what is alike
@@ -173,6 +182,7 @@ pub(super) fn sent(group: &[Row], backend: DbBackend, revision: Revision) -> Res
         Action::Link => return linked(first.table, values(first).into_iter(), backend, revision),
         Action::Unlink => return unlinked(first.table, values(first).into_iter(), backend, revision),
         Action::Require => return Ok(required(first.table, columns.zip(values(first))).into()),
+        Action::Look => return Ok(looked_for(first.table, columns.zip(values(first))).into()),
     };
     let Some(replaced) = replaced else {
         let mut insert = Query::insert();
@@ -215,6 +225,16 @@ fn required<'a>(table: &'static str, key: impl Iterator<Item = (&'a str, Expr)>)
     }
     select.and_where(Expr::col((table, "delete_time")).is_null());
     select.lock_with_tables(LockType::Share, [table]).take()
+}
+
+/// Whether the row, if it is there, is deleted.
+fn looked_for<'a>(table: &'static str, key: impl Iterator<Item = (&'a str, Expr)>) -> SelectStatement {
+    let mut select = Query::select();
+    select.expr_as(Expr::col("delete_time").is_not_null(), "deleted").from(table);
+    for (column, value) in key {
+        select.and_where(Expr::col(column.to_owned()).eq(value));
+    }
+    select.take()
 }
 
 /// Adds the links or labels of a resource: one statement for all, so that its text does not depend on how many there are.

@@ -75,7 +75,8 @@ async fn prioritize(write: &mut Write, written: Vec<(&Estimate, String)>) -> Res
         let Some(initiative) = initiatives.remove(id) else { continue };
         let priority = estimates.get(id).and_then(|all| current(all)).map(Priority::of);
         if priority != initiative.priority {
-            moves.push(Move::new(initiative, priority, estimate, why));
+            let after = Initiative { priority, ..initiative.clone() };
+            moves.push(Move { from: initiative.rank(), to: after.rank(), initiative, after, estimate, why });
         }
     }
     // Counted before the first of them moves, all at once: what the moves before one do to its count is added below.
@@ -86,15 +87,15 @@ async fn prioritize(write: &mut Write, written: Vec<(&Estimate, String)>) -> Res
     let counts = write.counts_between::<Initiatives>(RANK, &ranges).await?;
     let [ranked, better @ ..] = counts.as_slice() else { return Err(Error::bug("a count is missing")) };
     let mut shift = Shift::default();
-    for (Move { initiative, priority, from, to, estimate, why }, better) in moves.into_iter().zip(better.chunks(2)) {
+    for (Move { initiative, after, from, to, estimate, why }, better) in moves.into_iter().zip(better.chunks(2)) {
         let [better_from, better_to] = [0, 1].map(|end| better.get(end).copied().unwrap_or_default());
-        let after = Initiative { priority: priority.clone(), ..initiative.clone() };
         let start = initiative.place(shift.of(better_from, from.by_score()) + 1);
         shift.gone(&from);
         let end = after.place(shift.of(better_to, to.by_score()) + 1);
         let count = shift.of(*ranked, Rank::UNRANKED) + u32::from(end.is_some());
         shift.come(&to);
-        if let Some(change) = initiative.prioritize(priority, moved(start, end, count, estimate, &why, write.now())) {
+        let moved = moved(start, end, count, estimate, &why, write.now());
+        if let Some(change) = initiative.prioritize(after.priority, moved) {
             write.put::<Initiatives>(change)?;
         }
     }
@@ -124,22 +125,14 @@ impl Shift {
     }
 }
 
-/// What becomes of an initiative.
+/// What becomes of an initiative: how it was and is to be, and where that puts it.
 struct Move<'a> {
     initiative: Initiative,
-    priority: Option<Priority>,
+    after: Initiative,
     from: Rank,
     to: Rank,
     estimate: &'a Estimate,
     why: String,
-}
-
-impl<'a> Move<'a> {
-    fn new(initiative: Initiative, priority: Option<Priority>, estimate: &'a Estimate, why: String) -> Self {
-        let from = initiative.rank();
-        let to = Initiative { priority: priority.clone(), ..initiative.clone() }.rank();
-        Self { initiative, priority, from, to, estimate, why }
-    }
 }
 
 /// The same for an estimate that was written before its initiative kept what it says.
