@@ -3,7 +3,7 @@
 //! read in an order that is kept, stretch by stretch: a page ends where its stretch does, be it empty.
 
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Query, SelectStatement, UnionType};
-use waymark_domain::WorkspaceId;
+use waymark_domain::{Resource as _, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
 use waymark_proto::links::LinkField;
 use waymark_request::{Comparison, Filter, FilterError, Operator};
@@ -114,6 +114,8 @@ fn source<T: Table>(
         // What is deleted refers to nothing, as links have it.
         Field::Link(_) if show_deleted || is_presence(comparison) || *operator == Operator::NotEqual => None,
         Field::Link(link) => referring_to::<T>(fields, workspace, comparison, link),
+        // Of what another service keeps there are no rows of labels here.
+        Field::Labels | Field::Label(_) if T::KEEPER != T::Resource::SERVICE => None,
         Field::Labels if is_presence(comparison) => None,
         Field::Labels => Some(labelled::<T>(workspace, value)),
         Field::Label(_) if *operator == Operator::NotEqual => None,

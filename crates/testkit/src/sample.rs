@@ -80,10 +80,7 @@ pub static COPIER: Schema = Schema::new(
         Migration {
             number: 2,
             name: "mirrors",
-            scripts: &[Script {
-                postgres: include_str!("sample/0002_mirrors.postgres.sql"),
-                sqlite: include_str!("sample/0002_mirrors.sqlite.sql"),
-            }],
+            scripts: &[Script::both(include_str!("sample/0002_mirrors.sql"))],
             oldest: 1,
             backfill: None,
         },

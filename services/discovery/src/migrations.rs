@@ -53,13 +53,7 @@ pub static SCHEMA: Schema = Schema::new(
         Migration {
             number: 19,
             name: "mirrors",
-            scripts: &[
-                foundation::MIRRORS,
-                Script {
-                    postgres: include_str!("migrations/0019_mirrors.postgres.sql"),
-                    sqlite: include_str!("migrations/0019_mirrors.sqlite.sql"),
-                },
-            ],
+            scripts: &[foundation::MIRRORS, Script::both(include_str!("migrations/0019_mirrors.sql"))],
             oldest: 1,
             backfill: None,
         },

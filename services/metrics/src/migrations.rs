@@ -33,13 +33,7 @@ pub static SCHEMA: Schema = Schema::new(
         Migration {
             number: 10,
             name: "mirrors",
-            scripts: &[
-                foundation::MIRRORS,
-                Script {
-                    postgres: include_str!("migrations/0010_mirrors.postgres.sql"),
-                    sqlite: include_str!("migrations/0010_mirrors.sqlite.sql"),
-                },
-            ],
+            scripts: &[foundation::MIRRORS, Script::both(include_str!("migrations/0010_mirrors.sql"))],
             oldest: 1,
             backfill: None,
         },

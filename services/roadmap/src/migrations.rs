@@ -59,13 +59,7 @@ pub static SCHEMA: Schema = Schema::new(
         Migration {
             number: 12,
             name: "mirrors",
-            scripts: &[
-                foundation::MIRRORS,
-                Script {
-                    postgres: include_str!("migrations/0012_mirrors.postgres.sql"),
-                    sqlite: include_str!("migrations/0012_mirrors.sqlite.sql"),
-                },
-            ],
+            scripts: &[foundation::MIRRORS, Script::both(include_str!("migrations/0012_mirrors.sql"))],
             oldest: 6,
             backfill: None,
         },

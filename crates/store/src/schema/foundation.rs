@@ -89,10 +89,7 @@ pub const LABELS: Script = Script {
 };
 
 /// How far tables of other services are mirrored.
-pub const MIRRORS: Script = Script {
-    postgres: include_str!("foundation/0007_mirrors.postgres.sql"),
-    sqlite: include_str!("foundation/0007_mirrors.sqlite.sql"),
-};
+pub const MIRRORS: Script = Script::both(include_str!("foundation/0007_mirrors.sql"));
 
 /// The migration that takes in labels, those of the rows of a first table; the others are [`further`].
 pub const fn labels(number: i64, oldest: i64, backfill: Backfill) -> Migration {

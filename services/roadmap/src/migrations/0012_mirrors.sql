@@ -1,14 +1,14 @@
 -- Metrics, as their service announces them.
 CREATE TABLE metrics_metrics (
-    workspace text NOT NULL,
-    id text NOT NULL,
-    uid text NOT NULL,
+    workspace {text} NOT NULL,
+    id {text} NOT NULL,
+    uid {text} NOT NULL,
     version bigint NOT NULL,
-    display_name text NOT NULL,
+    display_name {text} NOT NULL,
     create_time bigint NOT NULL,
     update_time bigint NOT NULL,
     delete_time bigint,
-    body text NOT NULL,
-    stage text,
+    body {json} NOT NULL,
+    stage {text},
     PRIMARY KEY (workspace, id)
 );

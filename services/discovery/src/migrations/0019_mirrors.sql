@@ -1,15 +1,15 @@
 -- Initiatives, as their service announces them.
 CREATE TABLE roadmap_initiatives (
-    workspace text NOT NULL,
-    id text NOT NULL,
-    uid text NOT NULL,
+    workspace {text} NOT NULL,
+    id {text} NOT NULL,
+    uid {text} NOT NULL,
     version bigint NOT NULL,
-    display_name text NOT NULL,
+    display_name {text} NOT NULL,
     create_time bigint NOT NULL,
     update_time bigint NOT NULL,
     delete_time bigint,
-    body text NOT NULL,
-    state text,
+    body {json} NOT NULL,
+    state {text},
     PRIMARY KEY (workspace, id)
 );
 CREATE INDEX roadmap_initiatives_state ON roadmap_initiatives (workspace, state, id);
