@@ -13,7 +13,7 @@ use waymark_request::{Call, Written, row_failure};
 use crate::list::PAGE_BYTES;
 use crate::rules::Step;
 use crate::standard::{merged, missing, name_of_patch, parse_name, parse_workspace};
-use crate::statement::{found, json_text, within_bytes};
+use crate::statement::{found, json_text, one_of, within_bytes};
 use crate::write::{is_current, is_live};
 use crate::{Error, Ruled, Store, Table, Write, resource};
 
@@ -41,7 +41,7 @@ impl Store {
         let mut select = Query::select();
         select.column("id").expr_as(json_text("body"), "body").from(T::TABLE);
         select.and_where(Expr::col("workspace").eq(workspace.id()));
-        select.and_where(Expr::col("id").is_in(ids.iter().map(String::as_str)));
+        select.and_where(one_of(self.backend(), "id", ids.iter().map(String::as_str)));
         let by_id = [("id".to_owned(), Order::Asc, None)];
         let rows = self.query_all(&within_bytes(select, PAGE_BYTES, "body", &by_id)).await?;
         if found(&rows)? > rows.len() {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use sea_orm::DbBackend;
 use sea_orm::sea_query::{
     CommonTableExpression, Expr, ExprTrait as _, Order, Query, SelectStatement, UnionType, WithClause, WithQuery,
 };
@@ -12,6 +13,7 @@ use waymark_proto::ResourceMessage;
 use crate::integrity::links;
 use crate::links::{back, of};
 use crate::rules::Step;
+use crate::statement::one_of;
 use crate::{Error, Store, Table, Write};
 
 impl Store {
@@ -54,7 +56,7 @@ impl Write {
             if to.is_empty() {
                 continue;
             }
-            let known = self.edges(field, from_any(self.workspace(), field, to)).await?;
+            let known = self.edges(field, from_any(self.backend(), self.workspace(), field, to)).await?;
             // What was refused stays as it was, so the others are looked at again.
             while let Some((at, cycle)) = closed(&known, &turned) {
                 let cycle = self.cycle(&cycle);
@@ -161,13 +163,14 @@ fn from_link(workspace: &WorkspaceId, field: &str, from: &str, to: &str) -> Sele
 
 /// Those of the resources that refer to any by the field.
 pub(crate) fn from_any<'a>(
+    backend: DbBackend,
     workspace: &WorkspaceId,
     field: &str,
     resources: impl IntoIterator<Item = &'a str>,
 ) -> SelectStatement {
     let mut begin = links(workspace);
     begin.column("target").and_where(Expr::col("field").eq(back(field)));
-    begin.and_where(Expr::col("target").is_in(resources)).take()
+    begin.and_where(one_of(backend, "target", resources)).take()
 }
 
 /// The links by the field of all that is reached from what `begin` finds, from one to another, in order.

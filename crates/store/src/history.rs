@@ -1,6 +1,7 @@
 //! The past, from the log: the states of resources as they were after a revision.
 
 use sea_orm::DbBackend;
+use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Order, Query, SelectStatement};
 use waymark_domain::{Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
@@ -73,7 +74,7 @@ pub(crate) fn matching<T: Table>(
     select.column("resource_id").expr(carried::<T>("data"));
     let traced_column = Expr::cust(traced::<T>(column));
     if backend == DbBackend::Postgres {
-        select.from("log").and_where(traced_column.is_in(values.iter().map(String::as_str)));
+        select.from("log").and_where(traced_column.eq(PgFunc::any(values.to_vec())));
     } else {
         // One by one: many values at once look so costly to SQLite, which has no statistics, that it would rather read
         // all of the collection.

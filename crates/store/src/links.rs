@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sea_orm::DbBackend;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _};
 use waymark_domain::{AnyName, FullName, Resource};
 use waymark_proto::ResourceMessage;
 use waymark_proto::links::{LinkField, table};
 
+use crate::statement::one_of;
 use crate::table::Collection;
 use crate::{Error, Table};
 
@@ -112,11 +114,11 @@ pub(crate) fn back(field: &str) -> String {
 }
 
 /// The rows of all links of referrers, whichever way round.
-pub(crate) fn of_referrers<'a>(referrers: impl Iterator<Item = &'a str> + Clone) -> Condition {
+pub(crate) fn of_referrers<'a>(backend: DbBackend, referrers: impl Iterator<Item = &'a str> + Clone) -> Condition {
     let kept_back = || Expr::col("field").like("~%");
     Condition::any()
-        .add(Expr::col("referrer").is_in(referrers.clone()).and(kept_back().not()))
-        .add(Expr::col("target").is_in(referrers).and(kept_back()))
+        .add(one_of(backend, "referrer", referrers.clone()).and(kept_back().not()))
+        .add(one_of(backend, "target", referrers).and(kept_back()))
 }
 
 impl From<Dangling> for Error {

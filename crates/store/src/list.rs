@@ -12,7 +12,7 @@ use waymark_request::{Comparison, Filter, Operator, OrderError, PageToken, page}
 
 use crate::access::Access;
 use crate::filter::{Fields, stored};
-use crate::statement::{Ordering, found, json_text, order_by, within_bytes};
+use crate::statement::{Ordering, found, json_text, one_of, order_by, within_bytes};
 use crate::table::{always_set, listable};
 use crate::{ColumnKind, Error, Store, Table};
 
@@ -169,7 +169,11 @@ impl Store {
         let mut named = BTreeMap::new();
         for ids in ids.chunks(IDS) {
             let mut select = crate::resource::bodies::<T>(workspace.id());
-            select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col("id").is_in(ids.iter().copied()));
+            select.and_where(Expr::col("delete_time").is_null()).and_where(one_of(
+                self.backend(),
+                "id",
+                ids.iter().copied(),
+            ));
             for row in self.query_all(&select).await? {
                 let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
                 let message = crate::resource::decode::<T>(workspace.id(), &id, &body)?;

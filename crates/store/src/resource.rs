@@ -1,10 +1,11 @@
 //! From what a body column holds to the domain's value. A row that breaks an invariant is named by table, column and id.
 
+use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
-use crate::statement::json_text;
+use crate::statement::{json_text, one_of};
 use crate::{Error, Table};
 
 /// The domain's value of a message that the store gave out.
@@ -35,12 +36,13 @@ pub(crate) fn bodies<T: Table>(workspace: &str) -> SelectStatement {
 
 /// Ids and bodies of the live resources whose declared text column is one of `values`.
 pub(crate) fn those<T: Table>(
+    backend: DbBackend,
     workspace: &WorkspaceId,
     column: &'static str,
     values: &[String],
 ) -> Result<SelectStatement, Error> {
     let mut select = bodies::<T>(workspace.id());
-    select.and_where(Expr::col(declared::<T>(column)?).is_in(values.iter().map(String::as_str)));
+    select.and_where(one_of(backend, declared::<T>(column)?, values.iter().map(String::as_str)));
     Ok(select.and_where(Expr::col("delete_time").is_null()).take())
 }
 

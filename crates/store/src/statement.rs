@@ -1,6 +1,7 @@
 //! What statements are made of: pieces that several of them need, and the few places where the two databases differ
 //! and sea-query does not know it. All other statements are built where they are sent; values are always bound.
 
+use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{
     Asterisk, BinOper, Expr, ExprTrait as _, Func, FunctionCall, InsertStatement, IntoColumnRef, NullOrdering, Order,
     OrderedStatement, Query, SelectStatement, WindowStatement,
@@ -20,6 +21,21 @@ pub(crate) fn insert<const N: usize>(table: &'static str, row: [(&'static str, E
 /// The columns together, to compare them as one.
 pub(crate) fn columns<const N: usize>(columns: [impl IntoColumnRef; N]) -> Expr {
     Expr::tuple(columns.map(|column| Expr::col(column)))
+}
+
+/// Whether a column is one of many texts. PostgreSQL gets them as one value: from a list of many it makes no condition of an
+/// index once it plans without looking at them, and reads all of a workspace instead.
+pub(crate) fn one_of<'a>(
+    backend: DbBackend,
+    column: impl IntoColumnRef,
+    values: impl IntoIterator<Item = &'a str>,
+) -> Expr {
+    let (column, values) = (Expr::col(column), values.into_iter());
+    if backend == DbBackend::Postgres {
+        column.eq(PgFunc::any(values.map(str::to_owned).collect::<Vec<_>>()))
+    } else {
+        column.is_in(values)
+    }
 }
 
 /// A JSON column as text, whatever its type is.

@@ -224,13 +224,11 @@ impl Read for View {
         limit: u32,
     ) -> Result<Vec<T::Resource>, Error> {
         let mut rows = Vec::new();
+        let backend = self.transaction.get_database_backend();
         for values in values.chunks(VALUES) {
             let mut select = match self.past_of::<T>() {
-                Some(revision) => {
-                    let backend = self.transaction.get_database_backend();
-                    history::those::<T>(backend, &self.workspace, revision, column, values)?
-                }
-                None => resource::those::<T>(&self.workspace, column, values)?,
+                Some(revision) => history::those::<T>(backend, &self.workspace, revision, column, values)?,
+                None => resource::those::<T>(backend, &self.workspace, column, values)?,
             };
             rows.extend(self.rows(select.limit(u64::from(limit) - rows.len() as u64)).await?);
         }
@@ -251,7 +249,7 @@ impl Read for Write {
     ) -> Result<Vec<T::Resource>, Error> {
         let mut found = Vec::new();
         for values in values.chunks(VALUES) {
-            let mut select = resource::those::<T>(self.workspace(), column, values)?;
+            let mut select = resource::those::<T>(self.backend(), self.workspace(), column, values)?;
             select.limit(u64::from(limit) - found.len() as u64);
             found.extend(self.resources::<T>(select).await?);
         }

@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sea_orm::DbBackend;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Order, Query, SelectStatement, UnionType};
 use waymark_domain::{AnyName, FullName, Violations, WorkspaceId};
 use waymark_proto::standard::Page;
 use waymark_request::{PageToken, page};
 
 use crate::links::{Link as Reference, holds, key};
-use crate::statement::{columns, json_text};
+use crate::statement::{columns, json_text, one_of};
 use crate::{Declaration, Error, Schema, Store};
 
 /// Links before the last level at most.
@@ -184,7 +185,14 @@ impl Store {
         after: Option<&Edge>,
         wanted: usize,
     ) -> Result<Vec<Edge>, Error> {
-        let select = referring(&route.workspace, targets, route.field, after.map(|a| (&*a.field, &*a.far)), wanted);
+        let select = referring(
+            self.backend(),
+            &route.workspace,
+            targets,
+            route.field,
+            after.map(|a| (&*a.field, &*a.far)),
+            wanted,
+        );
         let rows = self.query_all(&select).await?;
         let edge = |row: &sea_orm::QueryResult| {
             let holds = row.try_get_by_index(3)?;
@@ -207,7 +215,11 @@ impl Store {
         for (table, prefix, ids) in known.into_iter().filter(|(table, ..)| !table.collection().mirrored) {
             let mut select = Query::select();
             select.column("id").expr(json_text("body")).from(table.table);
-            select.and_where(Expr::col("workspace").eq(route.workspace.id())).and_where(Expr::col("id").is_in(ids));
+            select.and_where(Expr::col("workspace").eq(route.workspace.id())).and_where(one_of(
+                self.backend(),
+                "id",
+                ids,
+            ));
             for row in self.query_all(&select).await? {
                 let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
                 for ((field, far), reference) in table.links_of(route.workspace.id(), &id, &body)? {
@@ -233,7 +245,11 @@ impl Store {
         for (table, prefix, ids) in route.known(names) {
             let mut named = Query::select();
             named.expr(Expr::val(prefix).cast_as("text")).columns(["id", "display_name"]).from(table.table);
-            named.and_where(Expr::col("workspace").eq(route.workspace.id())).and_where(Expr::col("id").is_in(ids));
+            named.and_where(Expr::col("workspace").eq(route.workspace.id())).and_where(one_of(
+                self.backend(),
+                "id",
+                ids,
+            ));
             select = Some(match select {
                 Some(mut all) => all.union(UnionType::All, named).take(),
                 None => named,
@@ -301,6 +317,7 @@ impl<'a> Route<'a> {
 
 /// Links to targets, in order of target, field and referrer; of one target those behind a field and referrer.
 pub(crate) fn referring(
+    backend: DbBackend,
     workspace: &WorkspaceId,
     targets: &[String],
     field: &str,
@@ -312,7 +329,7 @@ pub(crate) fn referring(
     select.columns(order).column("holds").from("links").and_where(Expr::col("workspace").eq(workspace.id()));
     match targets {
         [target] => select.and_where(Expr::col("target").eq(target.as_str())),
-        targets => select.and_where(Expr::col("target").is_in(targets.iter().map(String::as_str))),
+        targets => select.and_where(one_of(backend, "target", targets.iter().map(String::as_str))),
     };
     let mut by_field = Condition::all();
     by_field = match (field, after) {

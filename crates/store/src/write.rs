@@ -16,7 +16,7 @@ use waymark_request::{Call, Written};
 
 use crate::draft::sql::Group;
 use crate::draft::{Draft, Row, form, sql};
-use crate::statement::json_text;
+use crate::statement::{json_text, one_of};
 use crate::turn::Turn;
 use crate::{Error, Own, Store, Table, inbox, resource};
 
@@ -221,7 +221,7 @@ impl Write {
         value: &str,
         limit: u32,
     ) -> Result<Vec<T::Resource>, Error> {
-        let mut select = resource::those::<T>(&self.draft.workspace, column, &[value.to_owned()])?;
+        let mut select = resource::those::<T>(self.backend, &self.draft.workspace, column, &[value.to_owned()])?;
         select.order_by("id", Order::Asc).limit(limit.into());
         self.resources::<T>(select).await
     }
@@ -261,7 +261,8 @@ impl Write {
         ids: impl Iterator<Item = String>,
     ) -> Result<BTreeMap<String, T::Message>, Error> {
         let mut select = resource::bodies::<T>(self.draft.workspace.id());
-        select.and_where(Expr::col("id").is_in(ids));
+        let ids: Vec<String> = ids.collect();
+        select.and_where(one_of(self.backend, "id", ids.iter().map(String::as_str)));
         self.flush().await?;
         let mut found = BTreeMap::new();
         for row in self.turn.all(self.backend.build(&select)).await? {
@@ -274,7 +275,7 @@ impl Write {
     /// Ids among `ids` that are taken, by live or deleted resources.
     pub(crate) async fn taken<T: Table>(&mut self, ids: &[String]) -> Result<Vec<String>, Error> {
         let mut select = self.select::<T>();
-        select.column("id").and_where(Expr::col("id").is_in(ids.iter().map(String::as_str)));
+        select.column("id").and_where(one_of(self.backend, "id", ids.iter().map(String::as_str)));
         self.flush().await?;
         let rows = self.turn.all(self.backend.build(&select)).await?;
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?)
@@ -283,6 +284,10 @@ impl Write {
     /// What a statement answers in this transaction, as it stands.
     pub(crate) async fn rows(&mut self, statement: &impl StatementBuilder) -> Result<Vec<QueryResult>, Error> {
         self.turn.all(self.backend.build(statement)).await
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.backend
     }
 
     fn select<T: Table>(&self) -> SelectStatement {

@@ -2,7 +2,8 @@
 //!
 //! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL
 //! syncs to disk. Names of sections (`reads`, `writes`, `events`, `idle`, `dev`, `scale`) after `--` run only those; `scale` runs
-//! only when it is named, with as many initiatives as a number beside it says. The exit status is 1 when a target is missed.
+//! only when it is named, with as many initiatives as a number beside it says. `sqlite` and `postgres` narrow the databases. The
+//! exit status is 1 when a target is missed.
 
 mod bare;
 mod dev;
@@ -25,13 +26,19 @@ use report::Report;
 use service::Roadmap;
 
 fn main() -> Result<ExitCode> {
-    let sections: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let words = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    let (databases, sections): (Vec<_>, Vec<_>) = words.partition(|word| word == "sqlite" || word == "postgres");
+    let engines = Engine::ALL.into_iter().filter(|engine| {
+        databases.is_empty()
+            || databases.iter().any(|word| word == if *engine == Engine::Sqlite { "sqlite" } else { "postgres" })
+    });
+    let engines: Vec<Engine> = engines.collect();
     let runs = |section: &str| sections.is_empty() || sections.iter().any(|wanted| wanted == section);
     let runtime = tokio::runtime::Runtime::new()?;
     let report = runtime.block_on(async {
         let mut report = Report::new();
-        let databases = ["reads", "writes", "events"].into_iter().any(runs);
-        for engine in Engine::ALL.into_iter().filter(|_| databases) {
+        let any = ["reads", "writes", "events"].into_iter().any(runs);
+        for &engine in engines.iter().filter(|_| any) {
             let roadmap = Roadmap::start(engine).await?;
             report.engine(engine, &roadmap.version().await?);
             if runs("reads") {
@@ -45,13 +52,13 @@ fn main() -> Result<ExitCode> {
             }
             roadmap.stop().await;
         }
-        for engine in Engine::ALL.into_iter().filter(|_| runs("idle")) {
+        for &engine in engines.iter().filter(|_| runs("idle")) {
             idle::run(engine, &mut report).await?;
         }
         // Minutes, so only when it is asked for.
         if sections.iter().any(|wanted| wanted == "scale") {
             let size = sections.iter().find_map(|word| word.parse().ok()).unwrap_or(100_000);
-            for engine in Engine::ALL {
+            for &engine in &engines {
                 scale::run(engine, size, &mut report).await?;
             }
         }

@@ -210,7 +210,7 @@ impl Store {
             // No index has links by their referrer: what became stale is looked for once for all.
             let mut stale = Query::delete();
             stale.from_table("links").and_where(Expr::col("workspace").is_in(links.iter().map(|row| &row.workspace)));
-            stale.cond_where(crate::links::of_referrers(links.iter().map(|row| row.id.as_str())));
+            stale.cond_where(crate::links::of_referrers(self.backend(), links.iter().map(|row| row.id.as_str())));
             transaction.execute(&stale).await?;
         }
         for of_one in links.into_iter().chain(labels) {
