@@ -13,7 +13,7 @@ use waymark_request::{Call, Written, row_failure};
 use crate::list::PAGE_BYTES;
 use crate::rules::Step;
 use crate::standard::{merged, missing, name_of_patch, parse_name, parse_workspace};
-use crate::statement::{found, json_text, one_of, within_bytes};
+use crate::statement::{json_text, one_of, order_by};
 use crate::write::{is_current, is_live};
 use crate::{Error, Ruled, Store, Table, Write, resource};
 
@@ -43,8 +43,9 @@ impl Store {
         select.and_where(Expr::col("workspace").eq(workspace.id()));
         select.and_where(one_of(self.backend(), "id", ids.iter().map(String::as_str)));
         let by_id = [("id".to_owned(), Order::Asc, None)];
-        let rows = self.query_all(&within_bytes(select, PAGE_BYTES, "body", &by_id)).await?;
-        if found(&rows)? > rows.len() {
+        order_by(&mut select, by_id.iter().cloned());
+        let (rows, more) = self.page(select, ids.len(), ("body", PAGE_BYTES), &by_id).await?;
+        if more {
             let problem = format!("are of resources with more than {PAGE_BYTES} bytes in all; ask for fewer at a time");
             return Err(Violations::one("names", problem).into());
         }

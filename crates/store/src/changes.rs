@@ -8,7 +8,7 @@ use waymark_domain::{Resource, WorkspaceId};
 use crate::history::{carried, state};
 use crate::list::PAGE_BYTES;
 use crate::log::{ORDER, later};
-use crate::statement::{columns, found, order_by, within_bytes};
+use crate::statement::{columns, order_by};
 use crate::{Error, Table, View};
 
 /// Events that are looked at for changes at once, at most: of many, few may be of the collection asked for.
@@ -44,10 +44,9 @@ impl View {
         let select = changed::<T>(self.workspace(), from, to, after, end, limit);
         let by_place = ORDER.map(|column| (column.to_owned(), Order::Asc, None));
         // Half for what they were, half for what they are.
-        let rows = self.rows(&within_bytes(select, PAGE_BYTES / 2, "after", &by_place)).await?;
-        let found = found(&rows)?;
+        let (rows, more) = self.page(select, limit as usize, ("after", PAGE_BYTES / 2), &by_place).await?;
         let next = match rows.last() {
-            Some(last) if found as u64 == limit || found > rows.len() => {
+            Some(last) if more || rows.len() as u64 == limit => {
                 Some((last.try_get_by_index(0)?, last.try_get_by_index(1)?))
             }
             _ => end,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
-use sea_orm::sea_query::{Expr, Query};
+use sea_orm::sea_query::{Expr, Query, SelectStatement};
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
 use crate::place::Looks;
+use crate::statement::{Ordering, page};
 use crate::table::Collection;
 use crate::turn::Turns;
 use crate::{Error, Heads};
@@ -228,6 +229,17 @@ impl Store {
     /// The first row that a statement answers which is a write by itself.
     pub(crate) async fn query_one_on_writer(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
         self.writer.query_one_raw(statement).await.map_err(|e| self.error(e))
+    }
+
+    /// A page of what a statement finds, outside of a write, as [`page`] reads it.
+    pub(crate) async fn page(
+        &self,
+        select: SelectStatement,
+        size: usize,
+        within: (&'static str, i64),
+        order: &[Ordering],
+    ) -> Result<(Vec<QueryResult>, bool), Error> {
+        page(&self.reader, select, size, within, order).await.map_err(|e| self.error(e))
     }
 
     /// All rows that a statement finds, outside of a write.

@@ -8,8 +8,8 @@ use waymark_proto::ResourceMessage;
 
 use crate::draft::json_name;
 use crate::list::PAGE_BYTES;
-use crate::log::{ORDER, events, later};
-use crate::statement::{columns, order_by, within_bytes};
+use crate::log::{ORDER, decode_all, events, later};
+use crate::statement::{columns, order_by};
 use crate::{Error, LogRow, Store, Table};
 
 /// Resources of a snapshot read at once, at most.
@@ -30,7 +30,8 @@ impl Store {
         let order = KEY.map(|column| (column.to_owned(), Order::Asc, None));
         order_by(&mut select, order.clone());
         select.limit(PART);
-        self.events(&within_bytes(select, PAGE_BYTES, "data", &order)).await
+        let (rows, _) = self.page(select, PART as usize, ("data", PAGE_BYTES), &order).await?;
+        decode_all(&rows)
     }
 }
 

@@ -12,7 +12,7 @@ use waymark_request::{Comparison, Filter, Operator, OrderError, PageToken, page}
 
 use crate::access::Access;
 use crate::filter::{Fields, stored};
-use crate::statement::{Ordering, found, json_text, one_of, order_by, within_bytes};
+use crate::statement::{Ordering, json_text, one_of, order_by};
 use crate::table::{always_set, listable};
 use crate::{ColumnKind, Error, Store, Table};
 
@@ -89,9 +89,7 @@ impl Store {
         order_by(&mut select, order.iter().map(|ordered| direction(ordered.0.to_owned(), ordered, &set)));
         select.limit(size as u64 + 1);
         let by_keys: Vec<_> = order.iter().zip(keys()).map(|(ordered, key)| direction(key, ordered, &set)).collect();
-        let mut rows = self.query_all(&within_bytes(select, PAGE_BYTES, "body", &by_keys)).await?;
-        let more = found(&rows)? > rows.len().min(size);
-        rows.truncate(size);
+        let (rows, more) = self.page(select, size, ("body", PAGE_BYTES), &by_keys).await?;
         let last = match rows.last() {
             Some(last) if more => Some(key(last, &order, 2)?),
             // What was looked at ends here, be it without any that the filter selects.

@@ -9,7 +9,7 @@ use waymark_request::{Filter, PageToken, page};
 
 use crate::filter::Fields;
 use crate::list::PAGE_BYTES;
-use crate::statement::{Ordering, columns, found, joined, json_text, order_by, stored_bytes, within_bytes};
+use crate::statement::{Ordering, columns, joined, json_text, order_by, stored_bytes};
 use crate::workspaces::workspace_of;
 use crate::{ColumnKind, Error, Page, Store};
 
@@ -175,10 +175,8 @@ impl Store {
         let order = ORDER.map(ascending);
         order_by(&mut select, order.clone());
         select.limit(size as u64 + 1);
-        let mut rows = self.query_all(&within_bytes(select, PAGE_BYTES, "data", &order)).await?;
-        let more = found(&rows)? > rows.len().min(size);
-        rows.truncate(size);
-        let items = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+        let (rows, more) = self.page(select, size, ("data", PAGE_BYTES), &order).await?;
+        let items = decode_all(&rows)?;
         let last = match items.last() {
             Some(last) if more => Some((last.revision, last.ordinal.into())),
             // What was looked at ends here, be it without any that the filter selects.
@@ -193,8 +191,13 @@ impl Store {
 
     /// The events that a statement made from [`events`] finds.
     pub(crate) async fn events(&self, select: &impl StatementBuilder) -> Result<Vec<LogRow>, Error> {
-        self.query_all(select).await?.iter().map(decode).collect()
+        decode_all(&self.query_all(select).await?)
     }
+}
+
+/// The events in rows of a statement made from [`events`].
+pub(crate) fn decode_all(rows: &[QueryResult]) -> Result<Vec<LogRow>, Error> {
+    rows.iter().map(decode).collect()
 }
 
 /// Where the last of so many events behind a place stands, if there are as many.

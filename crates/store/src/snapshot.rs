@@ -5,7 +5,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use waymark_domain::Violations;
 use waymark_proto::events::v1 as pb;
 
-use crate::statement::{columns, found, json_text, order_by, within_bytes};
+use crate::statement::{columns, json_text, order_by};
 use crate::{Error, Store};
 
 /// Resources of a page at most.
@@ -33,11 +33,10 @@ impl Store {
         let order = ["workspace", "id"].map(|column| (column.to_owned(), Order::Asc, None));
         let room = bytes.min(PAGE) as i64;
         let select = behind(collection.table, &request.after_workspace, &request.after_id);
-        let found_rows = self.query_all(&within_bytes(select, room, "resource", &order)).await?;
-        let more = found(&found_rows)? > found_rows.len().min(ROWS);
+        let (rows, more) = self.page(select, ROWS, ("resource", room), &order).await?;
         let mut page = pb::SnapshotResponse { rows: Vec::new(), more };
         let mut left = bytes.saturating_sub(FIELD);
-        for row in found_rows.iter().take(ROWS) {
+        for row in &rows {
             let mut row = pb::SnapshotRow {
                 workspace: row.try_get_by_index(0)?,
                 id: row.try_get_by_index(1)?,

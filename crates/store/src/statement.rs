@@ -1,12 +1,15 @@
 //! What statements are made of: pieces that several of them need, and the few places where the two databases differ
 //! and sea-query does not know it. All other statements are built where they are sent; values are always bound.
 
+use std::pin::pin;
+
+use futures::TryStreamExt as _;
 use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{
     Asterisk, BinOper, Expr, ExprTrait as _, Func, FunctionCall, InsertStatement, IntoColumnRef, NullOrdering, Order,
     OrderedStatement, Query, SelectStatement, WindowStatement,
 };
-use sea_orm::{DbBackend, DbErr, QueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, StreamTrait};
 
 /// A column to order by; where nulls go only if it can be null.
 pub(crate) type Ordering = (String, Order, Option<NullOrdering>);
@@ -76,13 +79,8 @@ pub(crate) fn order_by<S: OrderedStatement>(statement: &mut S, order: impl IntoI
 }
 
 /// The first rows of `page` until its column `text` adds up to `bytes`, at least one row. `order` is its own, by names
-/// of its columns, and total. [`found`] tells how many rows there were.
-pub(crate) fn within_bytes(
-    page: SelectStatement,
-    bytes: i64,
-    text: &'static str,
-    order: &[Ordering],
-) -> SelectStatement {
+/// of its columns, and total. `rows_found` tells how many rows there were.
+fn within_bytes(page: SelectStatement, bytes: i64, text: &'static str, order: &[Ordering]) -> SelectStatement {
     let length = || Func::cust("octet_length").arg(Expr::col(text));
     let mut ordered = WindowStatement::new();
     order_by(&mut ordered, order.iter().cloned());
@@ -99,7 +97,32 @@ pub(crate) fn within_bytes(
     select
 }
 
-/// How many rows the page inside of [`within_bytes`] had.
-pub(crate) fn found(rows: &[QueryResult]) -> Result<usize, DbErr> {
-    Ok(rows.first().map(|row| row.try_get::<i64>("", "rows_found")).transpose()?.unwrap_or(0) as usize)
+/// The first `size` rows of `select` until its column `text` adds up to `bytes`, at least one row, and whether it found
+/// more. `order` is its own, by names of its columns, and total.
+pub(crate) async fn page(
+    connection: &(impl ConnectionTrait + StreamTrait),
+    select: SelectStatement,
+    size: usize,
+    (text, bytes): (&'static str, i64),
+    order: &[Ordering],
+) -> Result<(Vec<QueryResult>, bool), DbErr> {
+    if ConnectionTrait::get_database_backend(connection) == DbBackend::Postgres {
+        // It sends whatever it was asked for, read or not.
+        let mut rows = connection.query_all(&within_bytes(select, bytes, text, order)).await?;
+        let found = rows.first().map(|row| row.try_get::<i64>("", "rows_found")).transpose()?.unwrap_or(0);
+        rows.truncate(size);
+        let more = found as usize > rows.len();
+        return Ok((rows, more));
+    }
+    // What a window looks at SQLite copies into tables of their own, which takes longer than the page.
+    let mut found = pin!(connection.stream(&select).await?);
+    let (mut rows, mut read) = (Vec::new(), 0);
+    while let Some(row) = found.try_next().await? {
+        if rows.len() == size || read >= bytes {
+            return Ok((rows, true));
+        }
+        read += row.try_get::<String>("", text)?.len() as i64;
+        rows.push(row);
+    }
+    Ok((rows, false))
 }

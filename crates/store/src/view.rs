@@ -16,7 +16,7 @@ use waymark_domain::{Name, Resource as _, Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
 use crate::list::PAGE_BYTES;
-use crate::statement::{columns, found, json_text, order_by, within_bytes};
+use crate::statement::{Ordering, columns, json_text, order_by, page};
 use crate::{Error, Store, Table, Write, history, resource, workspaces};
 
 /// What times are told apart by.
@@ -140,10 +140,8 @@ impl View {
         let mut select = states::<T>(&self.workspace, self.past_of::<T>());
         select.and_where(Expr::col("id").gt(after)).order_by("id", Order::Asc).limit(limit);
         let by_id = [("id".to_owned(), Order::Asc, None)];
-        let rows = self.rows(&within_bytes(select, PAGE_BYTES, "state", &by_id)).await?;
-        let found = found(&rows)?;
-        let more = found as u64 == limit || found > rows.len();
-        let last = rows.last().filter(|_| more).map(|row| row.try_get_by_index(0));
+        let (rows, more) = self.page(select, limit as usize, ("state", PAGE_BYTES), &by_id).await?;
+        let last = rows.last().filter(|_| more || rows.len() as u64 == limit).map(|row| row.try_get_by_index(0));
         Ok(Part { items: self.live::<T>(&rows)?, next: last.transpose()? })
     }
 
@@ -154,14 +152,22 @@ impl View {
         }
         let select = in_order::<T>(&self.workspace, range)?;
         let by_key = [range.column, "id"].map(|column| (column.to_owned(), Order::Asc, None));
-        let mut rows = self.rows(&within_bytes(select, range.bytes, "state", &by_key)).await?;
-        let more = found(&rows)? > rows.len().min(range.size);
-        rows.truncate(range.size);
+        let (rows, more) = self.page(select, range.size, ("state", range.bytes), &by_key).await?;
         let next = match rows.last() {
             Some(last) if more => Some((last.try_get_by_index(2)?, last.try_get_by_index(0)?)),
             _ => None,
         };
         Ok(Part { items: self.live::<T>(&rows)?, next })
+    }
+
+    pub(crate) async fn page(
+        &self,
+        select: SelectStatement,
+        size: usize,
+        within: (&'static str, i64),
+        order: &[Ordering],
+    ) -> Result<(Vec<QueryResult>, bool), Error> {
+        Ok(page(&self.transaction, select, size, within, order).await?)
     }
 
     pub(crate) async fn rows(&self, statement: &impl StatementBuilder) -> Result<Vec<QueryResult>, Error> {
