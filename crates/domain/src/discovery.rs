@@ -6,6 +6,7 @@
 pub mod assumption_test;
 pub mod insight;
 pub mod interview;
+mod likeness;
 pub mod lint;
 pub mod opportunity;
 pub mod outcome;

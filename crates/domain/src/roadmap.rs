@@ -12,8 +12,9 @@ pub mod target;
 pub use dependencies::{CriticalPath, Dependencies};
 pub use estimate::{Amount, Basis, Estimate, EstimateEvent, Factor, FactorSource, ReachPeriod};
 pub use initiative::{
-    ActualOutcome, Commitment, Decline, Declining, ExpectedOutcome, Horizon, Initiative, InitiativeError,
-    InitiativeEvent, InitiativeState, Pause, Priority, RankChange, RiskAssessment, Shipment, Start, Underway, Waiver,
+    ActualOutcome, Commitment, Decline, Declining, DependencyWaiver, DependencyWaivers, ExpectedOutcome, Horizon,
+    Initiative, InitiativeError, InitiativeEvent, InitiativeState, InitiativeStep, Pause, Priority, RankChange,
+    RiskAssessment, Shipment, Start, Underway, Waiver,
 };
 pub use objective::{Objective, ObjectiveEvent};
 pub use product::{Product, ProductEvent, ProductLifecycle};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use waymark_domain::metrics::{Breakdown, Condition, Measure, MeasureKind, Period, Scalar, TrendSettings};
+use waymark_stats::ExactSum;
 
 use crate::answer::{Series, TrendAnswer};
 use crate::calendar::buckets;
@@ -22,8 +23,8 @@ use crate::shared::Shared;
 
 /// Distinct values of a breakdown beyond this are a mistake (an id, a time), not a chart.
 const MOST_SERIES: usize = 10_000;
-/// Numbers of all series together: each takes 16 bytes in every stream, so a wide breakdown over many buckets would
-/// take gigabytes.
+/// Numbers of all series together: each takes up to 16 bytes in every stream, a sum about 100, so a wide breakdown over
+/// many buckets would take gigabytes.
 const MOST_NUMBERS: usize = 2_000_000;
 
 pub(crate) async fn answer(
@@ -84,7 +85,7 @@ impl Columns {
 }
 
 /// What a row adds.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Amount {
     One,
     UniqueUser,
@@ -157,7 +158,7 @@ impl Plan {
             .map(|name| name.is_some_and(|name| self.events.iter().any(|event| event == name)))
             .collect();
         let only = match self.key {
-            None => tally.group(None, self.starts.len())?,
+            None => tally.group(None, self)?,
             Some(_) => 0,
         };
         let mut values: Vec<Option<Scalar>> = Vec::new();
@@ -181,17 +182,17 @@ impl Plan {
             }
             let group = match self.key.map(|index| &values[index]) {
                 None => only,
-                Some(None) => tally.group(None, self.starts.len())?,
-                Some(Some(Scalar::Text(text))) => tally.group(Some(text), self.starts.len())?,
-                Some(Some(other)) => tally.group(Some(&other.to_string()), self.starts.len())?,
+                Some(None) => tally.group(None, self)?,
+                Some(Some(Scalar::Text(text))) => tally.group(Some(text), self)?,
+                Some(Some(other)) => tally.group(Some(&other.to_string()), self)?,
             };
             bucket = self.bucket(time, bucket);
             let run = tally.run;
             let cells = &mut tally.groups[group as usize];
             cells.touched = true;
             match self.amount {
-                Amount::One => cells.add(bucket, 1.0),
-                Amount::UniqueUser => cells.add_once(bucket, run),
+                Amount::One => cells.count(bucket),
+                Amount::UniqueUser => cells.count_once(bucket, run),
                 Amount::Revenue => {
                     if let Some(revenue) = revenue.filter(|revenue| revenue.is_valid(row)) {
                         cells.add(bucket, revenue.value(row));
@@ -220,28 +221,20 @@ impl Plan {
     /// Adds up the streams: their users are different, so unique counts add too. Their values may be different too, so
     /// what is too much for a stream is also refused here, however the rows were shared out.
     fn merge(&self, tallies: Vec<Tally>) -> Result<Vec<Series>> {
-        let mut merged: HashMap<Option<String>, Series> = HashMap::new();
-        for tally in tallies {
-            for (key, index) in tally.index {
-                let cells = &tally.groups[index as usize];
-                if !cells.touched {
-                    continue;
-                }
-                if !merged.contains_key(&key) {
+        let mut merged: HashMap<Option<String>, Cells> = HashMap::new();
+        for Tally { index, groups, .. } in tallies {
+            let mut groups: Vec<Option<Cells>> = groups.into_iter().map(Some).collect();
+            for (key, index) in index {
+                let Some(cells) = groups[index as usize].take().filter(|cells| cells.touched) else { continue };
+                if let Some(merged) = merged.get_mut(&key) {
+                    merged.merge(cells);
+                } else {
                     one_more(merged.len(), self.starts.len())?;
+                    merged.insert(key, cells);
                 }
-                let series = merged.entry(key).or_insert_with_key(|key| Series {
-                    key: key.clone(),
-                    values: vec![0.0; self.starts.len()],
-                    total: 0.0,
-                });
-                for (sum, value) in series.values.iter_mut().zip(&cells.values) {
-                    *sum += value;
-                }
-                series.total += cells.total;
             }
         }
-        Ok(merged.into_values().collect())
+        Ok(merged.into_iter().map(|(key, cells)| cells.series(key)).collect())
     }
 }
 
@@ -272,16 +265,16 @@ struct Tally {
 }
 
 impl Tally {
-    fn group(&mut self, key: Option<&str>, buckets: usize) -> Result<u32> {
+    fn group(&mut self, key: Option<&str>, plan: &Plan) -> Result<u32> {
         // Looking up needs an owned key; the only allocation-free alternative is a second map for texts, which no
         // profile asked for.
         let key = key.map(str::to_owned);
         if let Some(index) = self.index.get(&key) {
             return Ok(*index);
         }
-        one_more(self.groups.len(), buckets)?;
+        one_more(self.groups.len(), plan.starts.len())?;
         let index = self.groups.len() as u32;
-        self.groups.push(Cells::new(buckets));
+        self.groups.push(Cells::new(plan.amount, plan.starts.len()));
         self.index.insert(key, index);
         Ok(index)
     }
@@ -292,31 +285,65 @@ impl Tally {
 struct Cells {
     /// Whether any event belongs here, even one that adds nothing.
     touched: bool,
-    values: Vec<f64>,
-    total: f64,
-    /// For each bucket, and last for the whole range, the run that was counted there last.
+    /// For each bucket, and last for the whole range, what was counted; empty where amounts are added up.
+    counts: Vec<u64>,
+    /// The same for the run that was counted last; only where users are.
     counted: Vec<u64>,
+    /// The sum of the amounts of each bucket; empty where something is counted.
+    sums: Vec<ExactSum>,
 }
 
 impl Cells {
-    fn new(buckets: usize) -> Self {
-        Self { touched: false, values: vec![0.0; buckets], total: 0.0, counted: vec![0; buckets + 1] }
+    fn new(amount: Amount, buckets: usize) -> Self {
+        let (counts, counted, sums) = match amount {
+            Amount::One => (buckets + 1, 0, 0),
+            Amount::UniqueUser => (buckets + 1, buckets + 1, 0),
+            Amount::Revenue | Amount::Property(_) => (0, 0, buckets),
+        };
+        Self {
+            touched: false,
+            counts: vec![0; counts],
+            counted: vec![0; counted],
+            sums: vec![ExactSum::default(); sums],
+        }
     }
 
     fn add(&mut self, bucket: usize, amount: f64) {
-        self.values[bucket] += amount;
-        self.total += amount;
+        self.sums[bucket].add(amount);
     }
 
-    fn add_once(&mut self, bucket: usize, run: u64) {
-        let whole = self.values.len();
-        if self.counted[bucket] != run {
-            self.counted[bucket] = run;
-            self.values[bucket] += 1.0;
+    fn count(&mut self, bucket: usize) {
+        for cell in [bucket, self.counts.len() - 1] {
+            self.counts[cell] += 1;
         }
-        if self.counted[whole] != run {
-            self.counted[whole] = run;
-            self.total += 1.0;
+    }
+
+    fn count_once(&mut self, bucket: usize, run: u64) {
+        for cell in [bucket, self.counts.len() - 1] {
+            if self.counted[cell] != run {
+                self.counted[cell] = run;
+                self.counts[cell] += 1;
+            }
         }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        for (sum, more) in self.sums.iter_mut().zip(other.sums) {
+            sum.merge(more);
+        }
+    }
+
+    fn series(self, key: Option<String>) -> Series {
+        if let Some((whole, counts)) = self.counts.split_last() {
+            let values = counts.iter().map(|count| *count as f64).collect();
+            return Series { key, values, total: *whole as f64 };
+        }
+        let values = self.sums.iter().map(ExactSum::value).collect();
+        let mut total = ExactSum::default();
+        self.sums.into_iter().for_each(|sum| total.merge(sum));
+        Series { key, values, total: total.value() }
     }
 }

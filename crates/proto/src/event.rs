@@ -89,3 +89,59 @@ pub fn to_json(type_name: &str, bytes: &[u8]) -> Result<String, EventError> {
         .map_err(|source| EventError::Bytes { type_name: type_name.to_owned(), source })?
         .map_err(|source| EventError::Json { type_name: type_name.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL};
+    use proptest::prelude::*;
+    use prost::Message as _;
+    use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
+
+    use super::*;
+
+    /// A message with each of its doubles set, all the way down; counts them.
+    fn filled(
+        of: &MessageDescriptor,
+        doubles: &mut impl Iterator<Item = f64>,
+        levels: usize,
+    ) -> (DynamicMessage, usize) {
+        let (mut message, mut count) = (DynamicMessage::new(of.clone()), 0);
+        // Of a oneof the field that is set last stands.
+        for field in of.fields().filter(|field| !field.is_map()) {
+            let value = match field.kind() {
+                Kind::Double => doubles.next().map(Value::F64),
+                Kind::Message(inner) if levels > 0 && !inner.full_name().starts_with("google.") => {
+                    let (inner, within) = filled(&inner, doubles, levels - 1);
+                    count += within;
+                    (within > 0).then_some(Value::Message(inner))
+                }
+                _ => None,
+            };
+            let Some(value) = value else { continue };
+            count += usize::from(field.kind() == Kind::Double);
+            message.set_field(&field, if field.is_list() { Value::List(vec![value]) } else { value });
+        }
+        (message, count)
+    }
+
+    proptest! {
+        /// What is logged and stored is the JSON of messages: each double of every event, hence of every resource that
+        /// events hold, comes back to the bit.
+        #[test]
+        fn doubles_of_events_come_back_to_the_bit(
+            numbers in prop::collection::vec(NORMAL | SUBNORMAL | POSITIVE | NEGATIVE, 40)
+        ) {
+            let mut numbers = numbers.iter().copied().cycle();
+            let events: Vec<_> = crate::descriptors().all_messages().filter(|m| is_event(m.full_name())).collect();
+            let mut all = 0;
+            for event in &events {
+                let (message, count) = filled(event, &mut numbers, 8);
+                all += count;
+                let json = to_json(event.full_name(), &message.encode_to_vec()).unwrap();
+                let bytes = to_bytes(event.full_name(), &json).unwrap();
+                prop_assert_eq!(DynamicMessage::decode(event.clone(), &*bytes).unwrap(), message, "{}", json);
+            }
+            prop_assert!(all > events.len(), "{} doubles were tried", all);
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! Statistics of product measurement, as pure functions of plain numbers.
 //!
 //! The crate answers "how much did it change, and how sure are we": intervals for proportions, comparisons of two samples
-//! in absolute and relative terms, what to believe of many comparisons, and a pre/post comparison of daily series. It knows nothing of products, experiments or verdicts: a caller compares the
+//! in absolute and relative terms, what to believe of many comparisons, a pre/post comparison of daily series, and sums
+//! without rounding error. It knows nothing of products, experiments or verdicts: a caller compares the
 //! numbers with what was predicted. It never does I/O and never draws a random number.
 //!
 //! ```
@@ -21,6 +22,7 @@ mod many;
 mod prepost;
 mod proportion;
 mod sample;
+mod sum;
 
 pub use compare::{Effect, difference, relative_difference};
 pub use error::StatsError;
@@ -29,3 +31,4 @@ pub use many::{benjamini_hochberg, selected_level};
 pub use prepost::{PrePost, lag_one_autocorrelation, pre_post};
 pub use proportion::{fisher_exact, proportion_difference, wilson};
 pub use sample::Sample;
+pub use sum::{ExactSum, mean};

@@ -7,7 +7,7 @@
 //! Hammersley, 1946) with `r` the lag-one autocorrelation.
 
 use crate::error::finite;
-use crate::{Effect, Level, Sample, StatsError, difference, relative_difference};
+use crate::{Effect, ExactSum, Level, Sample, StatsError, difference, mean, relative_difference};
 
 /// Beyond this the correction says only "almost one observation"; an estimate from a few weeks cannot tell 0.95 from 1.
 const STRONGEST_AUTOCORRELATION: f64 = 0.95;
@@ -77,13 +77,14 @@ pub fn pre_post(pre: &[f64], post: &[f64], level: Level) -> Result<PrePost, Stat
 /// linear. The former comes once per window, the latter once: over `n` values in all it is `−(k (1 + 2r) + 2r)/n`,
 /// which is solved for `r`.
 pub fn lag_one_autocorrelation(windows: &[&[f64]]) -> f64 {
-    let (mut products, mut squares, mut count) = (0.0, 0.0, 0.0);
+    let (mut products, mut squares, mut count) = (ExactSum::default(), ExactSum::default(), 0.0);
     for window in windows {
-        let mean = window.iter().sum::<f64>() / window.len() as f64;
-        squares += window.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-        products += window.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum::<f64>();
+        let mean = mean(window);
+        squares.extend(window.iter().map(|value| (value - mean).powi(2)));
+        products.extend(window.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)));
         count += window.len() as f64;
     }
+    let (products, squares) = (products.value(), squares.value());
     let k = windows.len() as f64;
     let divisor = count - 2.0 * k - 2.0;
     if squares == 0.0 || divisor <= 0.0 {

@@ -1,7 +1,7 @@
 //! A sample reduced to what a comparison needs: size, mean and variance. Never keeps the observations.
 
-use crate::StatsError;
 use crate::error::finite;
+use crate::{ExactSum, StatsError, mean};
 
 /// Size, mean and variance of independent observations. The variance is the unbiased one, divided by `size − 1`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,8 +18,9 @@ impl Sample {
             return Err(StatsError::TooFew { what: "a variance", needed: 2, got: values.len() as u64 });
         }
         let n = values.len() as f64;
-        let mean = finite("a value", values.iter().sum::<f64>() / n)?;
-        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let mean = finite("a value", mean(values))?;
+        let squares: ExactSum = values.iter().map(|value| (value - mean).powi(2)).collect();
+        let variance = squares.value() / (n - 1.0);
         Ok(Self { size: n, mean, variance })
     }
 

@@ -8,6 +8,7 @@
 pub mod address;
 mod connection;
 pub mod database;
+pub mod doubles;
 pub mod holder;
 pub mod host;
 pub mod nats;
@@ -21,6 +22,7 @@ pub mod wait;
 
 pub use address::free_address;
 pub use database::{Engine, TestDatabase, database};
+pub use doubles::doubles;
 pub use holder::Holder;
 pub use host::{NOW, host};
 pub use nats::{NatsBackup, NatsServer};

@@ -14,7 +14,7 @@ use waymark_lake as lake;
 use waymark_proto::convert::metrics as convert;
 use waymark_proto::metrics::v1 as pb;
 use waymark_request::{Call, Written};
-use waymark_stats::{Level, pre_post};
+use waymark_stats::{Level, mean, pre_post};
 use waymark_store::{Error, Store, Write};
 
 use crate::analysis::{Arrivals, LakeFailure};
@@ -169,7 +169,7 @@ async fn compare(
     };
     let before = daily(windows.before, windows.shipped).await?;
     let after = daily(windows.after, windows.end).await?;
-    let mean = |values: &[f64]| if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 };
+    let mean = |values: &[f64]| if values.is_empty() { 0.0 } else { mean(values) };
     Ok(Measurement {
         metric: metric.meta.display_name.clone(),
         direction: metric.direction,

@@ -8,6 +8,7 @@ use strum::{EnumString, IntoStaticStr, VariantNames};
 use super::interview::Interview;
 use super::participant::Participant;
 use super::reference::{ReferenceError, is_ours};
+use crate::number::rounded;
 use crate::{Change, FullName, Meta, Name, Resource, ResourceId};
 
 /// Something learned about users.
@@ -118,7 +119,7 @@ impl Strength {
             let age = (now - newest).max(TimeDelta::zero());
             (-(age.num_seconds() as f64) / HALF_LIFE.num_seconds() as f64).exp2()
         });
-        Self { support, score: 0.6 * breadth + 0.2 * variety + 0.2 * recency }
+        Self { support, score: rounded(0.6 * breadth + 0.2 * variety + 0.2 * recency) }
     }
 
     /// The score in words: below 0.4 weak, below 0.7 moderate, else strong.

@@ -1,12 +1,13 @@
 //! Advice on a tree: what is not compared, not supported, not looked at, or said twice. Advice changes nothing and
 //! refuses nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
+use super::likeness::alike;
 use super::opportunity::Opportunity;
 use super::outcome::Outcome;
 use super::tree::{Branches, NodeName, Tree};
@@ -14,10 +15,6 @@ use crate::Name;
 
 /// Solutions that make a comparison (Torres, 2021: compare and contrast three).
 const COMPARED: usize = 3;
-/// Share of words in common from which two siblings are held for the same.
-const OVERLAP: f64 = 0.5;
-/// Characters from which a word carries meaning.
-const WORD: usize = 4;
 
 /// One advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +39,7 @@ pub enum LintRule {
     NoEvidence,
     /// Nothing changed for long.
     Stale,
-    /// Two siblings with much the same name.
+    /// Two siblings whose names read much alike.
     SiblingOverlap,
 }
 
@@ -52,7 +49,7 @@ pub fn lint(tree: &Tree, root: &Name<Outcome>, now: DateTime<Utc>, stale_after: 
     let branches = tree.branches();
     let nodes = branches.subtree(&NodeName::Outcome(root.clone()));
     let changes = last_changes(tree, &branches, &nodes);
-    let words: BTreeMap<_, _> = nodes.iter().filter_map(|node| Some((node, words(standing(tree, node)?)))).collect();
+    let overlaps = overlaps(tree, &branches, &nodes);
     let mut findings = Vec::new();
     for node in &nodes {
         let Some(opportunity) = standing(tree, node) else { continue };
@@ -83,19 +80,12 @@ pub fn lint(tree: &Tree, root: &Name<Outcome>, now: DateTime<Utc>, stale_after: 
                 Vec::new(),
             );
         }
-        // Only those after the node, so that each pair is looked at once.
-        let siblings =
-            branches.below(&NodeName::from(&opportunity.parent_node)).iter().skip_while(|n| *n != node).skip(1);
-        for (sibling, same) in
-            siblings.filter_map(|n| Some((standing(tree, n)?, overlap(words.get(node)?, words.get(n)?))))
-        {
-            if same >= OVERLAP {
-                let message = format!(
-                    "reads much like its sibling {:?}; merge them or say how they differ",
-                    sibling.meta.display_name
-                );
-                add(LintRule::SiblingOverlap, message, vec![NodeName::Opportunity(sibling.meta.name.clone())]);
-            }
+        for sibling in overlaps.get(node).into_iter().flatten() {
+            let message = format!(
+                "reads much like its sibling {:?}; merge them or say how they differ",
+                sibling.meta.display_name
+            );
+            add(LintRule::SiblingOverlap, message, vec![NodeName::Opportunity(sibling.meta.name.clone())]);
         }
     }
     findings
@@ -129,16 +119,20 @@ fn update_time(tree: &Tree, node: &NodeName) -> Option<DateTime<Utc>> {
     }
 }
 
-/// The words of a name that carry meaning.
-fn words(opportunity: &Opportunity) -> BTreeSet<String> {
-    let lower = opportunity.meta.display_name.to_lowercase();
-    lower.split(|c: char| !c.is_alphanumeric()).filter(|w| w.chars().count() >= WORD).map(str::to_owned).collect()
-}
-
-/// Words in common as a share of all words of both names (Jaccard, 1901).
-fn overlap(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
-    let common = a.intersection(b).count();
-    // Names without a word have nothing in common.
-    let all = (a.len() + b.len() - common).max(1);
-    common as f64 / all as f64
+/// The siblings behind each node that read much like it, so that each pair is told once.
+fn overlaps<'a>(
+    tree: &'a Tree,
+    branches: &'a Branches,
+    nodes: &[NodeName],
+) -> BTreeMap<&'a NodeName, Vec<&'a Opportunity>> {
+    let mut overlaps = BTreeMap::new();
+    for parent in nodes {
+        let siblings: Vec<_> =
+            branches.below(parent).iter().filter_map(|node| Some((node, standing(tree, node)?))).collect();
+        let names: Vec<&str> = siblings.iter().map(|(_, opportunity)| opportunity.meta.display_name.as_str()).collect();
+        for ((node, _), alike) in siblings.iter().zip(alike(&names)) {
+            overlaps.insert(*node, alike.into_iter().map(|place| siblings[place].1).collect());
+        }
+    }
+    overlaps
 }

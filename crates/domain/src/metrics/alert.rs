@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::Interval;
+use crate::number::rounded;
 
 /// How a metric is watched. A breach is always one of this alert.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,11 +100,13 @@ impl Watch {
 }
 
 impl Alert {
-    /// Whether a value is on the wrong side of the threshold. The threshold itself is within.
+    /// Whether a value is on the wrong side of the threshold, by the digits that are shown. The threshold itself is
+    /// within.
     pub(super) fn is_beyond(&self, value: f64) -> bool {
+        let (value, threshold) = (rounded(value), rounded(self.threshold.0));
         match self.condition {
-            AlertCondition::Below => value < self.threshold.0,
-            AlertCondition::Above => value > self.threshold.0,
+            AlertCondition::Below => value < threshold,
+            AlertCondition::Above => value > threshold,
         }
     }
 }

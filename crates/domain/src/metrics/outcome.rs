@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::{MetricDirection, Prediction, Promise, Windows};
+use crate::number::rounded;
 use crate::{Evidence, FullName, Meta, Name, Range, Resource, Verdict};
 
 /// A measured outcome: what became of a prediction.
@@ -121,6 +122,8 @@ pub fn judge(direction: MetricDirection, predicted: &Range, measured: &Range) ->
         MetricDirection::Increase => (predicted.low(), measured.low(), measured.high()),
         MetricDirection::Decrease => (-predicted.high(), -measured.high(), -measured.low()),
     };
+    // Shares of decimals: without the digits that say only how they were computed.
+    let [bar, worst, best] = [bar, worst, best].map(rounded);
     if worst >= bar {
         Verdict::Met
     } else if best < bar {
@@ -194,6 +197,9 @@ mod tests {
         assert_eq!(up(0.30, 0.50), Verdict::Met);
         assert_eq!(up(0.04, 0.15), Verdict::CantTell);
         assert_eq!(up(-0.2, 0.049), Verdict::Missed);
+        let tenth = (0.22 - 0.2) / 0.2;
+        assert!(tenth < 0.1);
+        assert_eq!(judge(MetricDirection::Increase, &range(0.1, 0.2, 0.3), &range(tenth, 0.2, 0.3)), Verdict::Met);
         let predicted = range(-0.3, -0.2, -0.1);
         let down =
             |low, high| judge(MetricDirection::Decrease, &predicted, &range(low, f64::midpoint(low, high), high));

@@ -3,13 +3,15 @@
 
 use super::{Breach, Interval, Metric, MetricEvent, Period, Watch};
 use crate::Change;
+use crate::number::rounded;
 
 impl Metric {
-    /// What a complete interval with this value means. `None` when it says nothing new: nobody watches, the value is no
+    /// What a complete interval with this value means, as far as the value is shown. `None` when it says nothing new: nobody watches, the value is no
     /// finite number, the breach it would announce is announced already, or the interval is not later than the one that
     /// the breach was found in.
     pub fn judge(self, period: Period, value: f64) -> Option<Change<Self>> {
         let Watch { alert, breach } = self.watch?;
+        let value = rounded(value);
         let found = Breach::new(period, value).ok()?;
         let (breach, event) = match (breach, alert.is_beyond(value)) {
             (Some(known), _) if period.end() <= known.period().end() => return None,
@@ -46,13 +48,10 @@ impl Metric {
     }
 }
 
-/// A number for people: without the noise that sums of decimals leave behind, and short however large or small it is.
+/// A number for people, as it is compared, and short however large or small it is.
 fn number(value: f64) -> String {
-    if value == 0.0 || (1e-3..1e12).contains(&value.abs()) {
-        ((value * 1e6).round() / 1e6).to_string()
-    } else {
-        format!("{value:e}")
-    }
+    let value = rounded(value);
+    if value == 0.0 || (1e-3..1e12).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
 #[cfg(test)]
@@ -114,6 +113,19 @@ mod tests {
         assert_eq!(above.clone().judge(day(1), 20.0), None);
         assert_eq!(above.clone().judge(day(1), -1e9), None);
         assert_eq!(judged(above, 1, 20.5).1, MetricEvent::Breached);
+    }
+
+    #[test]
+    fn a_sum_of_decimals_is_the_decimal_that_it_makes() {
+        let limit = |condition, threshold| {
+            let alert = Alert { threshold: Threshold::new(threshold).unwrap(), ..alert(condition) };
+            Metric { watch: Some(Watch::new(alert)), ..metric() }
+        };
+        let (below, above) = (limit(AlertCondition::Below, 1.0), limit(AlertCondition::Above, 0.3));
+        assert_eq!(below.clone().judge(day(1), [0.1; 10].iter().sum()), None);
+        assert_eq!(above.judge(day(1), 0.1 + 0.1 + 0.1), None);
+        let breached = judged(below, 1, 0.999_999_999_99).0;
+        assert_eq!(breached.alarm().as_deref(), Some("\"Signups\" was 0.99999999999 on 2026-01-02, below 1"));
     }
 
     #[test]

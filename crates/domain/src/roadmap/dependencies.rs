@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Initiative;
 use crate::Name;
+use crate::number::rounded;
 
 type Node = Name<Initiative>;
 
@@ -16,9 +17,10 @@ pub struct Dependencies(BTreeMap<Node, BTreeSet<Node>>);
 pub struct CriticalPath {
     /// What to do first comes first.
     pub steps: Vec<Node>,
-    /// Sum of the known efforts in person-months.
+    /// Sum of the known efforts in person-months: what it takes at least, where one is missing.
     pub effort: f64,
-    /// What the end waits for, directly or not, and the end itself, as far as nobody knows the effort; by name.
+    /// Those of unknown effort on any chain that could be this one, by name: what the end waits for, directly or not, and
+    /// the end itself, or all where no end was asked for.
     pub missing: BTreeSet<Node>,
 }
 
@@ -29,32 +31,31 @@ impl<'a> FromIterator<&'a Initiative> for Dependencies {
 }
 
 impl Dependencies {
-    /// The chain that takes the most effort and ends in `end`, or anywhere when there is none. `effort` tells the
-    /// person-months of what is still to do and `None` where nobody knows; initiatives that are not in the graph are
-    /// done. `None` when there is nothing to do.
+    /// The chain that takes the most effort, as far as that is known, and ends in `end`, or anywhere when there is none;
+    /// of equal ones the one with more that is unknown. `effort` tells the person-months of what is still to do and
+    /// `None` where nobody knows; initiatives that are not in the graph are done. `None` when there is nothing to do.
     pub fn critical_path(&self, end: Option<&Node>, effort: impl Fn(&Node) -> Option<f64>) -> Option<CriticalPath> {
-        let order = self.topological();
-        let mut longest: BTreeMap<&Node, (f64, Option<&Node>)> = BTreeMap::new();
-        for node in &order {
-            let before = self.0[*node].iter().filter_map(|d| longest.get(d).map(|(sum, _)| (*sum, d))).reduce(heavier);
-            let (sum, via) = before.map_or((0.0, None), |(sum, via)| (sum, Some(via)));
-            longest.insert(node, (sum + effort(node).unwrap_or(0.0), via));
+        let mut longest: BTreeMap<&Node, (Length, Option<&Node>)> = BTreeMap::new();
+        for node in self.topological() {
+            let before = self.0[node].iter().filter_map(|d| longest.get(d).map(|(length, _)| (*length, d)));
+            let (length, via) = before.reduce(longer).map_or((Length::default(), None), |(l, via)| (l, Some(via)));
+            longest.insert(node, (length.and(effort(node)), via));
         }
-        let (end, effort_sum) = match end {
-            Some(end) => longest.get_key_value(end).map(|(node, (sum, _))| (*node, *sum))?,
-            None => {
-                longest.iter().map(|(node, (sum, _))| (*sum, *node)).reduce(heavier).map(|(sum, node)| (node, sum))?
-            }
+        let (length, last) = match end {
+            Some(end) => longest.get_key_value(end).map(|(node, (length, _))| (*length, *node))?,
+            None => longest.iter().map(|(node, (length, _))| (*length, *node)).reduce(longer)?,
         };
-        let mut steps = vec![end.clone()];
-        let mut at = end;
+        let mut steps = vec![last.clone()];
+        let mut at = last;
         while let Some((_, Some(via))) = longest.get(at) {
             steps.push((*via).clone());
             at = via;
         }
         steps.reverse();
-        let missing = self.all_before(end).into_iter().filter(|node| effort(node).is_none()).cloned().collect();
-        Some(CriticalPath { steps, effort: effort_sum, missing })
+        // Whatever nobody knows may take the most.
+        let considered = if end.is_some() { self.all_before(last) } else { self.0.keys().collect() };
+        let missing = considered.into_iter().filter(|node| effort(node).is_none()).cloned().collect();
+        Some(CriticalPath { steps, effort: length.known, missing })
     }
 
     /// `end` and everything it waits for, as far as it is in the graph.
@@ -98,8 +99,26 @@ impl Dependencies {
     }
 }
 
-/// The one with the larger sum; the first of equals, so that the answer is the same every time.
-fn heavier<'a>(a: (f64, &'a Node), b: (f64, &'a Node)) -> (f64, &'a Node) {
+/// How much a chain takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
+struct Length {
+    /// The sum of the known efforts, as it is shown.
+    known: f64,
+    /// How many others there are.
+    unknown: u32,
+}
+
+impl Length {
+    fn and(self, effort: Option<f64>) -> Self {
+        match effort {
+            Some(effort) => Self { known: rounded(self.known + effort), ..self },
+            None => Self { unknown: self.unknown + 1, ..self },
+        }
+    }
+}
+
+/// The longer one; the first of equals, so that the answer is the same every time.
+fn longer<'a>(a: (Length, &'a Node), b: (Length, &'a Node)) -> (Length, &'a Node) {
     if b.0 > a.0 { b } else { a }
 }
 
@@ -130,7 +149,33 @@ mod tests {
         assert_eq!(path.missing, BTreeSet::from([node(4)]));
         let anywhere = graph.critical_path(None, |_| Some(1.0)).unwrap();
         assert_eq!(anywhere.steps, vec![node(4), node(3), node(1)]);
+        assert!(anywhere.missing.is_empty());
         assert_eq!(graph.critical_path(Some(&node(9)), |_| None), None);
         assert_eq!(Dependencies::default().critical_path(None, |_| None), None);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_no_zero() {
+        // 3 waits for 2, which waits for 1; 5 waits for what is done.
+        let mut graph = graph(&[(3, 2), (2, 1)]);
+        graph.0.insert(node(5), BTreeSet::from([node(6)]));
+        let path = graph.critical_path(None, |n| (*n == node(5)).then_some(0.5)).unwrap();
+        assert_eq!((path.steps, path.effort), (vec![node(5)], 0.5));
+        assert_eq!(path.missing, BTreeSet::from([node(1), node(2), node(3)]), "each of them may take longer");
+        let nothing = graph.critical_path(None, |_| None).unwrap();
+        assert_eq!(nothing.steps, vec![node(1), node(2), node(3)]);
+        let end = graph.critical_path(Some(&node(2)), |_| None).unwrap();
+        assert_eq!(end.missing, BTreeSet::from([node(1), node(2)]));
+        let some = graph.critical_path(None, |n| (*n != node(2)).then_some(0.5)).unwrap();
+        assert_eq!((some.steps.len(), some.effort, some.missing), (3, 1.0, BTreeSet::from([node(2)])));
+    }
+
+    #[test]
+    fn equal_sums_of_decimals_are_equal() {
+        // 1 waits for 2 and 3, 3 for 4: 0.3 against 0.1 + 0.2.
+        let graph = graph(&[(1, 2), (1, 3), (3, 4)]);
+        let known = BTreeMap::from([(node(1), 1.0), (node(2), 0.3), (node(3), 0.1), (node(4), 0.2)]);
+        let path = graph.critical_path(None, |n| known.get(n).copied()).unwrap();
+        assert_eq!((path.steps, path.effort), (vec![node(2), node(1)], 1.3));
     }
 }

@@ -1,10 +1,12 @@
 //! Estimates: what an initiative is held to be worth and to cost, by whom and why.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use super::score::Plain;
 use super::{FactorError, FactorKind, Initiative};
+use crate::number::rounded;
 use crate::{Evidence, FullName, Meta, Name, Range, Resource};
 
 /// The RICE factors of one initiative; each may be missing.
@@ -150,6 +152,16 @@ impl Amount {
     }
 }
 
+/// As it was given: `0.8`, `0.8 (0.5 to 0.9)`.
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Point(value) => write!(f, "{value}"),
+            Self::Range(range) => write!(f, "{} ({} to {})", range.likely(), range.low(), range.high()),
+        }
+    }
+}
+
 impl Estimate {
     /// The factor of a kind, if it is known.
     pub fn factor(&self, kind: FactorKind) -> Option<&Factor> {
@@ -167,8 +179,7 @@ impl Estimate {
     }
 
     /// The RICE score with reach per quarter: by the likely values, and at the ends when every factor goes against it
-    /// or for it at once. To twelve significant digits, so that scores which are equal by the formula are equal whatever
-    /// the order of its steps. `None` while a factor is missing.
+    /// or for it at once. `None` while a factor is missing.
     pub fn score(&self) -> Option<Range> {
         let amount = |kind| self.factor(kind).map(|f| f.amount);
         let (reach, impact) = (amount(FactorKind::Reach)?, amount(FactorKind::Impact)?);
@@ -198,8 +209,7 @@ impl Estimate {
 
     /// What differs from an earlier version of this estimate, in words, such as `reach 1000 -> 5000`.
     pub fn differences(&self, old: &Self) -> Vec<String> {
-        let print =
-            |factor: Option<&Factor>| factor.map_or("unknown".to_owned(), |f| Plain(f.amount.likely()).to_string());
+        let print = |factor: Option<&Factor>| factor.map_or("unknown".to_owned(), |f| f.amount.to_string());
         let mut differences: Vec<String> = FactorKind::ALL
             .iter()
             .map(|kind| (kind, print(old.factor(*kind)), print(self.factor(*kind))))
@@ -212,10 +222,4 @@ impl Estimate {
         }
         differences
     }
-}
-
-/// A number to twelve significant digits.
-fn rounded(number: f64) -> f64 {
-    // What a number is printed as reads back as a number.
-    format!("{number:.11e}").parse().unwrap_or(number)
 }

@@ -3,6 +3,7 @@
 
 mod decide;
 mod error;
+mod order;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -48,6 +49,8 @@ pub struct Initiative {
     pub rank_change: Option<RankChange>,
     /// What the estimate that counts says of it.
     pub priority: Option<Priority>,
+    /// The signatures under steps that dependencies spoke against.
+    pub dependency_waivers: DependencyWaivers,
 }
 
 /// When something is planned for, without dates.
@@ -100,15 +103,39 @@ impl RiskAssessment {
     }
 }
 
-/// A signature under a risk taken without evidence.
+/// A signature under a risk taken without evidence, or under a step that dependencies speak against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiver {
-    /// Why the risk is taken.
+    /// Why.
     pub reason: String,
-    /// Who takes it.
+    /// Who answers for it.
     pub signed_by: String,
     /// When it was signed.
     pub time: DateTime<Utc>,
+}
+
+/// Signatures under steps, the last one of each.
+pub type DependencyWaivers = BTreeMap<InitiativeStep, DependencyWaiver>;
+
+/// A step that dependencies may speak against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum InitiativeStep {
+    /// Work starts.
+    Start,
+    /// It ships.
+    Ship,
+    /// It is declined.
+    Decline,
+}
+
+/// Why a step was taken although dependencies spoke against it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DependencyWaiver {
+    /// Those that had not shipped, or that waited.
+    pub initiatives: BTreeSet<Name<Initiative>>,
+    /// The signature.
+    pub waiver: Waiver,
 }
 
 /// What an initiative is expected to move.

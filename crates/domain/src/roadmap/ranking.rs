@@ -5,7 +5,6 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::score::Plain;
 use super::{Estimate, FactorKind, Initiative, Priority, RankChange};
 
 /// Where something stands in an order.
@@ -122,7 +121,7 @@ pub fn moved(
         return None;
     }
     let print = |place: Option<Place>| {
-        place.map_or("no rank".to_owned(), |p| format!("rank {} (RICE {})", p.position, Plain(p.score)))
+        place.map_or("no rank".to_owned(), |p| format!("rank {} (RICE {})", p.position, p.score))
     };
     Some(RankChange {
         estimate: estimate.meta.name.any(),
@@ -149,9 +148,7 @@ pub fn explain_tie<'a>(others: impl Iterator<Item = &'a str>, count: u32, confid
         (false, more) => format!("{} and {more} more", named.join(", ")),
     };
     format!(
-        "same score as {others}; shown by confidence ({}), then effort ({} person-months), then name",
-        Plain(confidence),
-        Plain(effort)
+        "same score as {others}; shown by confidence ({confidence}), then effort ({effort} person-months), then name"
     )
 }
 

@@ -1,8 +1,9 @@
-//! Scoring formulas with their scales. A value outside of its scale is refused, and a missing one is never zero.
-
-use std::fmt;
+//! Scoring formulas with their scales. A value outside of its scale is refused, and a missing one is never zero. Scores
+//! have twelve digits, so that what is equal by a formula is equal.
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray, VariantNames};
+
+use crate::number::rounded;
 
 /// The impact scale of RICE: massive, high, medium, low, minimal.
 const IMPACTS: [f64; 5] = [3.0, 2.0, 1.0, 0.5, 0.25];
@@ -87,7 +88,7 @@ impl Rice {
 
     /// reach × impact × confidence / effort; finite and not negative.
     pub fn score(&self) -> f64 {
-        self.reach * self.impact * self.confidence / self.effort
+        rounded(self.reach * self.impact * self.confidence / self.effort)
     }
 }
 
@@ -121,10 +122,10 @@ impl Ice {
 
     /// From 1 to 1,000 as a product, from 1 to 10 as a mean.
     pub fn score(&self) -> f64 {
-        match self.variant {
+        rounded(match self.variant {
             IceVariant::Product => self.inputs.iter().product(),
             IceVariant::Mean => self.inputs.iter().sum::<f64>() / 3.0,
-        }
+        })
     }
 }
 
@@ -155,16 +156,7 @@ impl Wsjf {
 
     /// (value + time criticality + risk reduction or opportunity) / job size.
     pub fn score(&self) -> f64 {
-        self.cost_of_delay / self.job_size
-    }
-}
-
-/// A number for people: without digits that say nothing.
-pub(super) struct Plain(pub f64);
-
-impl fmt::Display for Plain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", (self.0 * 100.0).round() / 100.0)
+        rounded(self.cost_of_delay / self.job_size)
     }
 }
 
@@ -183,6 +175,18 @@ mod tests {
         close(Ice::new(8.0, 5.0, 4.0, IceVariant::Product).unwrap().score(), 160.0);
         close(Ice::new(8.0, 5.0, 4.0, IceVariant::Mean).unwrap().score(), 5.67);
         close(Wsjf::new(8.0, 4.0, 3.0, 5.0).unwrap().score(), 3.0);
+    }
+
+    #[test]
+    fn what_is_equal_by_the_formula_is_equal() {
+        let rice = |reach, effort| Rice::new(reach, 0.5, 0.7, effort).unwrap().score();
+        assert_eq!(rice(100.0, 0.5).to_bits(), rice(700.0, 3.5).to_bits());
+        let mean = |a, b, c| Ice::new(a, b, c, IceVariant::Mean).unwrap().score();
+        assert_eq!(mean(1.1, 2.2, 3.3).to_bits(), mean(3.3, 2.2, 1.1).to_bits());
+        let product = |a, b, c| Ice::new(a, b, c, IceVariant::Product).unwrap().score();
+        assert_eq!(product(1.1, 1.3, 1.7).to_bits(), product(1.7, 1.3, 1.1).to_bits());
+        let wsjf = |a, b, c| Wsjf::new(a, b, c, 0.3).unwrap().score();
+        assert_eq!(wsjf(0.1, 0.2, 0.3).to_bits(), wsjf(0.3, 0.2, 0.1).to_bits());
     }
 
     #[test]

@@ -206,3 +206,45 @@ proptest! {
         });
     }
 }
+
+/// Amounts with cents in the order they were sent, and in another one.
+fn amounts() -> impl Strategy<Value = (Vec<(usize, f64)>, Vec<(usize, f64)>)> {
+    let cents = prop::collection::vec(-100_000..100_000_i32, 1..80);
+    cents.prop_flat_map(|cents| {
+        let sent: Vec<_> = cents.iter().map(|cents| f64::from(*cents) / 100.0).enumerate().collect();
+        (Just(sent.clone()), Just(sent).prop_shuffle())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sums_are_exact_in_any_order_and_any_files((sent, shuffled) in amounts()) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let moment = time("2024-03-10T06:30:00Z");
+            let row = |(id, amount): &(usize, f64)| {
+                let event = Event::new(format!("e{id}"), "paid", format!("u{}", id % 7), moment);
+                event.with("amount", *amount).with("revenue", *amount)
+            };
+            let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+            let [one, many] = [&folders[0], &folders[1]]
+                .map(|folder| open_with(folder, LakeOptions { target_file_rows: 7, ..options() }));
+            one.ingest("acme", sent.iter().map(row).collect()).await.unwrap();
+            for part in shuffled.chunks(9) {
+                many.ingest("acme", part.iter().map(row).collect()).await.unwrap();
+            }
+            let whole = Period::new(moment, moment + TimeDelta::seconds(1)).unwrap();
+            let exact: waymark_stats::ExactSum = sent.iter().map(|(_, amount)| *amount).collect();
+            for property in ["amount", "revenue"] {
+                let measure = Measure::new(MeasureKind::Sum(property.into()), vec!["paid".into()], vec![]).unwrap();
+                let total = async |lake: &Lake| lake.total("acme", &measure, whole).await.unwrap().to_bits();
+                assert_eq!(total(&one).await, exact.value().to_bits());
+                assert_eq!(total(&many).await, exact.value().to_bits());
+                many.compact("acme").await.unwrap();
+                assert_eq!(total(&many).await, exact.value().to_bits());
+            }
+        });
+    }
+}

@@ -5,6 +5,7 @@
 mod branches;
 mod breached;
 mod consume;
+mod doubles;
 mod found;
 mod research;
 mod standard;

@@ -289,3 +289,43 @@ async fn a_metric_that_cannot_be_judged_does_not_hold_up_the_others() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_sum_of_decimals_is_the_decimal_that_it_makes() {
+    on_both(async |world| {
+        let above = pb::MetricAlert { condition: pb::AlertCondition::Above.into(), ..below(0.3) };
+        for (id, alert) in [("ten", below(1.0)), ("three", above)] {
+            let metric = pb::Metric {
+                display_name: id.into(),
+                kind: pb::MetricKind::Sum.into(),
+                property: "amount".into(),
+                events: vec![id.into()],
+                alert: Some(alert),
+                ..Default::default()
+            };
+            let request = pb::CreateMetricRequest { metric: Some(metric), ..create(WORKSPACE, id, None) };
+            world.metrics().create_metric(request).await.unwrap();
+        }
+        let paid = |name: &'static str, count: i32| {
+            (0..count).map(move |number| pb::ProductEvent {
+                properties: Some([("amount".to_owned(), pbjson_types::Value::from(0.1))].into_iter().collect()),
+                ..event(number, name, name, at("2026-03-01T12:00:00Z"))
+            })
+        };
+        // In two files, so that what is added up depends on more than the order of the payments.
+        world.ingest(paid("ten", 4).chain(paid("three", 3)).collect()).await;
+        world.ingest(paid("ten", 10).collect()).await;
+        arrive(&world, at("2026-03-02T00:00:00Z")).await;
+        assert_eq!(judged(&world).await, 0);
+        let name = format!("{WORKSPACE}/metrics/ten");
+        let settings = Some(pb::TrendSettings {
+            start_time: Some(timestamp(at("2026-03-01T00:00:00Z"))),
+            end_time: Some(timestamp(at("2026-03-02T00:00:00Z"))),
+            ..Default::default()
+        });
+        let answer =
+            world.metrics().query_metric(pb::QueryMetricRequest { name, settings }).await.unwrap().into_inner();
+        assert_eq!(answer.series[0].total, 1.0);
+    })
+    .await;
+}

@@ -5,6 +5,7 @@
 #![expect(clippy::float_cmp, reason = "counts and sums of a few decimals are exact")]
 
 mod alerts;
+mod doubles;
 mod events_in;
 mod frictions;
 mod loop_closed;

@@ -1,7 +1,9 @@
 //! Initiatives: the methods that change their state, and dependencies. The roadmap they make is in `roadmap`.
 
+use std::collections::BTreeMap;
+
 use tonic::{Request, Response, Status};
-use waymark_domain::roadmap::{Declining, Horizon, Initiative};
+use waymark_domain::roadmap::{Declining, Horizon, Initiative, Waiver};
 use waymark_domain::{Name, Violations};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
@@ -13,6 +15,14 @@ use super::Api;
 use crate::store::Initiatives;
 
 type Answer = Result<Response<pb::Initiative>, Status>;
+
+/// What must ship before an initiative.
+async fn before(write: &mut Write, initiative: &Initiative) -> Result<BTreeMap<String, Initiative>, Error> {
+    if initiative.dependencies.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    write.find_all::<Initiatives>(initiative.dependencies.iter()).await
+}
 
 #[tonic::async_trait]
 impl RoadmapService for Api {
@@ -52,14 +62,23 @@ impl RoadmapService for Api {
 
     async fn start_initiative(&self, request: Request<pb::StartInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let start =
-            async |write: &mut Write, initiative: Initiative| initiative.start(write.now()).map_err(Error::rule);
+        let by = call.actor.subject.clone();
+        let start = async |write: &mut Write, initiative: Initiative| {
+            let before = before(write, &initiative).await?;
+            let waiver = Waiver::signed(r.waive_dependencies, &by, write.now());
+            initiative.start(before.values(), waiver, write.now()).map_err(Error::rule)
+        };
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, start).await)
     }
 
     async fn ship_initiative(&self, request: Request<pb::ShipInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let ship = async |write: &mut Write, initiative: Initiative| initiative.ship(write.now()).map_err(Error::rule);
+        let by = call.actor.subject.clone();
+        let ship = async |write: &mut Write, initiative: Initiative| {
+            let before = before(write, &initiative).await?;
+            let waiver = Waiver::signed(r.waive_dependencies, &by, write.now());
+            initiative.ship(before.values(), waiver, write.now()).map_err(Error::rule)
+        };
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, ship).await)
     }
 
@@ -68,7 +87,8 @@ impl RoadmapService for Api {
         let declining: Declining = rpc::or_status((&r).try_into())?;
         let by = call.actor.subject.clone();
         let decline = async |write: &mut Write, initiative: Initiative| {
-            initiative.decline(declining, by, write.now()).map_err(Error::rule)
+            let waiting = write.referrers::<Initiatives>(&initiative.meta.name.full(), &["dependencies"]).await?;
+            initiative.decline(declining, &waiting, by, write.now()).map_err(Error::rule)
         };
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, decline).await)
     }

@@ -130,6 +130,7 @@ impl Api {
             steps: path.steps.iter().map(step).collect(),
             effort_person_months: path.effort,
             missing_effort: path.missing.iter().map(ToString::to_string).collect(),
+            effort_is_lower_bound: !path.missing.is_empty(),
         })
     }
 }

@@ -39,30 +39,37 @@ fn sign(write: &Write, estimate: Estimate, event: EstimateEvent) -> Change<Estim
     Change::new(estimate.signed(write.actor(), write.now()), event)
 }
 
-/// Why an initiative moves when this is done to its estimate.
-fn reason(step: &Step<Estimate>) -> String {
+/// What is done to an estimate.
+fn done(step: &Step<Estimate>) -> Vec<String> {
     match step {
-        Step::Created(new) => format!("new estimate {}", new.meta.name.id()),
-        Step::Updated { old, new } => {
-            let differences = new.differences(old);
-            if differences.is_empty() { "estimate confirmed".to_owned() } else { differences.join(", ") }
-        }
-        Step::Deleted(_) => "estimate deleted".to_owned(),
-        Step::Undeleted(_) => "estimate undeleted".to_owned(),
+        Step::Created(new) => vec![format!("new estimate {}", new.meta.name.id())],
+        Step::Updated { old, new } => new.differences(old),
+        Step::Deleted(_) => vec!["estimate deleted".to_owned()],
+        Step::Undeleted(_) => vec!["estimate undeleted".to_owned()],
     }
+}
+
+/// Why an initiative moves when this is done to one of its estimates.
+fn reason(mut done: Vec<String>, before: Option<&Priority>, after: Option<&Priority>) -> String {
+    if let (Some(before), Some(after)) = (before, after)
+        && before.estimate != after.estimate
+    {
+        done.push(format!("{} counts instead of {}", after.estimate.id, before.estimate.id));
+    }
+    done.join(", ")
 }
 
 /// Gives each initiative whose estimates were written what they say now.
 async fn prioritize_all(write: &mut Write, taken: &[Step<Estimate>]) -> Result<(), Error> {
     // Of several for one initiative the last says why.
     let last: BTreeMap<_, _> = taken.iter().map(|step| (&step.state().initiative, step)).collect();
-    prioritize(write, last.into_values().map(|step| (step.state(), reason(step))).collect()).await
+    prioritize(write, last.into_values().map(|step| (step.state(), done(step))).collect()).await
 }
 
 /// Gives the initiatives of estimates that were written, one of each, what their estimates say now, and announces where
 /// that moved them, one after the other. Beside an estimate stands what of it changed. Initiatives that only make room are
 /// not announced: their own estimate says the same as before.
-async fn prioritize(write: &mut Write, written: Vec<(&Estimate, String)>) -> Result<(), Error> {
+async fn prioritize(write: &mut Write, written: Vec<(&Estimate, Vec<String>)>) -> Result<(), Error> {
     let mut initiatives = write.find_all::<Initiatives>(written.iter().map(|(e, _)| &e.initiative)).await?;
     let names: Vec<String> = written.iter().map(|(e, _)| e.initiative.to_string()).collect();
     let mut estimates: BTreeMap<_, Vec<Estimate>> = BTreeMap::new();
@@ -70,11 +77,12 @@ async fn prioritize(write: &mut Write, written: Vec<(&Estimate, String)>) -> Res
         estimates.entry(estimate.initiative.id().to_string()).or_default().push(estimate);
     }
     let mut moves = Vec::with_capacity(written.len());
-    for (estimate, why) in written {
+    for (estimate, done) in written {
         let id = estimate.initiative.id().as_str();
         let Some(initiative) = initiatives.remove(id) else { continue };
         let priority = estimates.get(id).and_then(|all| current(all)).map(Priority::of);
         if priority != initiative.priority {
+            let why = reason(done, initiative.priority.as_ref(), priority.as_ref());
             let after = Initiative { priority, ..initiative.clone() };
             moves.push(Move { from: initiative.rank(), to: after.rank(), initiative, after, estimate, why });
         }
@@ -139,7 +147,7 @@ struct Move<'a> {
 pub async fn reprioritize(write: &mut Write, id: &str) -> Result<(), Error> {
     let id = id.parse().map_err(Error::bug)?;
     match write.find::<Estimates>(&Name::new(write.workspace().clone(), id)).await? {
-        Some(estimate) => prioritize(write, vec![(&estimate, "kept from now on".to_owned())]).await,
+        Some(estimate) => prioritize(write, vec![(&estimate, vec!["kept from now on".to_owned()])]).await,
         None => Ok(()),
     }
 }

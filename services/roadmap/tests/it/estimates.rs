@@ -143,6 +143,46 @@ async fn estimates_say_where_their_numbers_come_from() {
 }
 
 #[tokio::test]
+async fn equal_scores_share_a_position_and_what_changed_is_the_reason() {
+    on_both(async |f| {
+        for id in ["a", "b", "c"] {
+            f.create(id, named(id)).await.unwrap();
+        }
+        create(f, "a", estimate("a", [100.0, 0.5, 0.7, 0.5])).await.unwrap();
+        create(f, "b", estimate("b", [700.0, 0.5, 0.7, 3.5])).await.unwrap();
+        let ranking = rank(f, "").await;
+        assert_eq!(order(&ranking), [(1, "a"), (1, "b")]);
+        let tie = "same score as a; shown by confidence (0.7), then effort (3.5 person-months), then name";
+        assert_eq!(ranking.ranked[1].tie, tie);
+        let second = f.get("b").await.rank_change.unwrap();
+        assert_eq!(second.explanation, "no rank -> rank 1 (RICE 70) of 2: new estimate b");
+        assert_eq!(order(&rank(f, "state = PROPOSED").await), [(1, "a"), (1, "b")]);
+
+        create(f, "c", estimate("c", [175.0, 0.5, 0.801, 1.0])).await.unwrap();
+        // Between what 0.801 and 0.804 make of the other one.
+        create(f, "d", estimate("a", [100.0, 0.5, 0.703, 0.5])).await.unwrap();
+        let update = async |id: &str, patch: pb::Estimate, path: &str| {
+            let request = pb::UpdateEstimateRequest {
+                estimate: Some(pb::Estimate { name: format!("{W}/estimates/{id}"), ..patch }),
+                update_mask: Some(FieldMask { paths: vec![path.into()] }),
+                ..Default::default()
+            };
+            f.prioritization().update_estimate(request).await.unwrap();
+        };
+        update("c", pb::Estimate { confidence: guess(0.804), ..Default::default() }, "confidence").await;
+        let change = f.get("c").await.rank_change.unwrap();
+        let moved = "rank 2 (RICE 70.0875) -> rank 1 (RICE 70.35) of 3: confidence 0.801 -> 0.804";
+        assert_eq!(change.explanation, moved);
+        f.clock.advance(std::time::Duration::from_secs(1));
+        let renamed = pb::Estimate { display_name: "The first one".into(), ..Default::default() };
+        update("a", renamed, "display_name").await;
+        let change = f.get("a").await.rank_change.unwrap();
+        assert!(change.explanation.ends_with("of 3: a counts instead of d"), "{}", change.explanation);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn scores_of_inputs_nobody_keeps() {
     use pb::evaluate_score_request::Inputs;
     let f = Fixture::start(waymark_testkit::Engine::Sqlite).await;

@@ -69,6 +69,63 @@ async fn from_idea_to_shipped() {
 }
 
 #[tokio::test]
+async fn the_order_of_dependencies_is_kept_or_signed_for() {
+    on_both(async |f| {
+        let mut roadmap = f.roadmap();
+        for id in ["a", "b"] {
+            f.create(id, pb::Initiative { risks: answered(), ..named(id) }).await.unwrap();
+            let commit = pb::CommitInitiativeRequest { name: initiative_name(id), ..Default::default() };
+            roadmap.commit_initiative(commit).await.unwrap();
+        }
+        f.depend("b", "a").await.unwrap();
+        let start = |id: &str, why: &str| {
+            by_ada(pb::StartInitiativeRequest {
+                name: initiative_name(id),
+                waive_dependencies: why.into(),
+                ..Default::default()
+            })
+        };
+        let early = roadmap.start_initiative(start("a", "")).await.unwrap_err();
+        let violations = early.get_details_precondition_failure().unwrap().violations;
+        assert_eq!(violations[0].description, format!("{} is COMMITTED", initiative_name("b")));
+        assert_eq!(refusal::<()>(Err(early)), (Code::FailedPrecondition, "RULE_VIOLATED".into()));
+
+        let started = roadmap.start_initiative(start("a", "b is nearly there")).await.unwrap().into_inner();
+        let [signed] = &started.dependency_waivers[..] else { panic!("one step: {started:?}") };
+        assert_eq!((signed.step(), &signed.initiatives[..]), (pb::InitiativeStep::Start, &[initiative_name("b")][..]));
+        let waiver = signed.waiver.clone().unwrap();
+        assert_eq!((waiver.reason.as_str(), waiver.signed_by.as_str()), ("b is nearly there", "users/ada@example.com"));
+        assert_eq!(f.get("a").await, started, "it stays on record");
+        let logged = f.served.store().read_log("acme", 0, 1_000).await.unwrap().pop().unwrap();
+        assert!(logged.event_type.ends_with("InitiativeStarted") && logged.data.contains("b is nearly there"));
+
+        let decline = |why: &str| pb::DeclineInitiativeRequest {
+            name: initiative_name("b"),
+            reason: "no".into(),
+            what_would_change_our_mind: "money".into(),
+            waive_dependencies: why.into(),
+            ..Default::default()
+        };
+        let waited_for = roadmap.decline_initiative(decline("")).await;
+        assert_eq!(refusal(waited_for), (Code::FailedPrecondition, "RULE_VIOLATED".into()));
+        let ship = |id: &str| pb::ShipInitiativeRequest { name: initiative_name(id), ..Default::default() };
+        assert_eq!(refusal(roadmap.ship_initiative(ship("a")).await).1, "RULE_VIOLATED");
+        roadmap.start_initiative(start("b", "")).await.unwrap();
+        roadmap.ship_initiative(ship("b")).await.unwrap();
+        let shipped = roadmap.ship_initiative(ship("a")).await.unwrap().into_inner();
+        assert_eq!(shipped.dependency_waivers.len(), 1, "shipping needed no signature");
+
+        f.create("c", named("c")).await.unwrap();
+        f.create("d", named("d")).await.unwrap();
+        f.depend("d", "c").await.unwrap();
+        let declined = pb::DeclineInitiativeRequest { name: initiative_name("d"), ..decline("c does without") };
+        let declined = roadmap.decline_initiative(declined).await.unwrap().into_inner();
+        assert_eq!(declined.dependency_waivers[0].initiatives, [initiative_name("c")]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn open_risks_are_listed_and_can_be_signed_for() {
     on_both(async |f| {
         let mut roadmap = f.roadmap();

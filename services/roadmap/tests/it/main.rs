@@ -4,6 +4,7 @@
 
 mod batches;
 mod consume;
+mod doubles;
 mod estimates;
 mod graph;
 mod lifecycle;

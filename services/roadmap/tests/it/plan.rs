@@ -8,6 +8,7 @@ use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::convert::timestamp;
 use waymark_proto::roadmap::v1 as pb;
 
+use crate::estimates::{create, estimate};
 use crate::{Fixture, W, initiative_name, named, on_both, refusal};
 
 #[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
@@ -44,6 +45,16 @@ async fn a_cycle_is_refused_and_named() {
         let path = pb::GetCriticalPathRequest { parent: W.into(), initiative: initiative_name("a") };
         let path = f.roadmap().get_critical_path(path).await.unwrap().into_inner();
         assert_eq!(path.missing_effort, ["a", "b", "c"].map(initiative_name), "nobody estimated what it waits for");
+        assert!(path.effort_is_lower_bound);
+        for id in ["done", "loner"] {
+            f.create(id, named(id)).await.unwrap();
+        }
+        f.depend("done", "loner").await.unwrap();
+        create(f, "loner", estimate("loner", [100.0, 1.0, 1.0, 0.5])).await.unwrap();
+        let path = pb::GetCriticalPathRequest { parent: W.into(), ..Default::default() };
+        let path = f.roadmap().get_critical_path(path).await.unwrap().into_inner();
+        assert_eq!(path.missing_effort, ["a", "b", "c", "done"].map(initiative_name), "any of them may take longer");
+        assert_eq!((path.effort_is_lower_bound, path.effort_person_months), (true, 0.5));
 
         let remove = pb::RemoveDependencyRequest {
             name: initiative_name("b"),

@@ -1,5 +1,7 @@
 //! `waymark roadmap`: what is planned, now or as it stood, with what was expected and what came of it.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use clap::Args;
 use waymark_client::Error;
@@ -39,13 +41,16 @@ pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
 
 fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str) -> String {
     let mut lines = vec![format!("Roadmap of {workspace} at revision {}", roadmap.revision)];
+    let shown = roadmap.lanes.iter().flat_map(|lane| &lane.initiatives);
+    let shipped: BTreeSet<&str> =
+        shown.filter(|initiative| initiative.ship_time.is_some()).map(|initiative| initiative.name.as_str()).collect();
     for lane in &roadmap.lanes {
         lines.push(format!("\n{}", words::value(lane.horizon().as_str_name(), "HORIZON_")));
         if lane.initiatives.is_empty() {
             lines.push("  –".to_owned());
         }
         for initiative in &lane.initiatives {
-            lines.extend(initiative_lines(initiative));
+            lines.extend(initiative_lines(initiative, &shipped));
         }
         lines.extend(more(&lane.next_page_token));
     }
@@ -55,6 +60,7 @@ fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str) -> String {
     for initiative in &roadmap.declined {
         let why = initiative.decline.as_ref().map(|decline| decline.reason.as_str()).unwrap_or_default();
         lines.push(format!("  ⊘ {}  [{}]  {why}", initiative.display_name, short(&initiative.name)));
+        lines.extend(signed_lines(initiative));
     }
     lines.extend(more(&roadmap.next_declined_page_token));
     lines.push(String::new());
@@ -66,7 +72,8 @@ fn more(next_page_token: &str) -> Option<String> {
     (!next_page_token.is_empty()).then(|| "  … and more; --page-size shows more of each lane".to_owned())
 }
 
-fn initiative_lines(initiative: &pb::Initiative) -> Vec<String> {
+/// An initiative, and what it waits for but for what is known to have `shipped`.
+fn initiative_lines(initiative: &pb::Initiative, shipped: &BTreeSet<&str>) -> Vec<String> {
     use pb::InitiativeState as State;
     let mark = match initiative.state() {
         State::Unspecified | State::Proposed => '○',
@@ -90,6 +97,11 @@ fn initiative_lines(initiative: &pb::Initiative) -> Vec<String> {
     let facts: Vec<String> = [Some(state), target, owner].into_iter().flatten().collect();
     let mut lines =
         vec![format!("  {mark} {}  [{}]  {}", initiative.display_name, short(&initiative.name), facts.join(", "))];
+    if initiative.ship_time.is_none() {
+        let waits = ids(initiative.dependencies.iter().filter(|name| !shipped.contains(name.as_str())));
+        lines.extend((!waits.is_empty()).then(|| format!("      waits for {waits}")));
+    }
+    lines.extend(signed_lines(initiative));
     if let Some((expected, range)) = initiative.expected_outcome.as_ref().and_then(|e| Some((e, e.change.as_ref()?))) {
         lines.push(format!("      expected  {}  {}", short(&expected.metric), words::change(range)));
     }
@@ -100,17 +112,36 @@ fn initiative_lines(initiative: &pb::Initiative) -> Vec<String> {
     lines
 }
 
+/// The steps that were taken although dependencies spoke against them, and why.
+fn signed_lines(initiative: &pb::Initiative) -> impl Iterator<Item = String> {
+    initiative.dependency_waivers.iter().map(|signed| {
+        let step = match signed.step() {
+            pb::InitiativeStep::Unspecified => "went before",
+            pb::InitiativeStep::Start => "started before",
+            pb::InitiativeStep::Ship => "shipped before",
+            pb::InitiativeStep::Decline => "declined though waited for by",
+        };
+        let reason = signed.waiver.as_ref().map(|waiver| waiver.reason.as_str()).unwrap_or_default();
+        format!("      {step} {}: {reason}", ids(signed.initiatives.iter()))
+    })
+}
+
+fn ids<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(|name| short(name)).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use waymark_proto::common::v1::{Range, Verdict};
 
     #[test]
-    fn actual_stands_below_expected() {
+    fn what_it_waits_for_what_was_expected_and_what_came_of_it_stand_below() {
         let range = |likely| Some(Range { low: likely - 0.05, likely, high: likely + 0.05 });
         let initiative = pb::Initiative {
             name: "workspaces/w/initiatives/carts".into(),
             display_name: "Saved carts".into(),
+            ship_time: Some(pbjson_types::Timestamp::default()),
             state: pb::InitiativeState::Measured.into(),
             expected_outcome: Some(pb::ExpectedOutcome {
                 metric: "//m/workspaces/w/metrics/orders".into(),
@@ -129,7 +160,21 @@ mod tests {
             initiatives: vec![initiative],
             next_page_token: "next".into(),
         };
-        let later = pb::RoadmapLane { horizon: pb::Horizon::Later.into(), ..Default::default() };
+        let name = |id: &str| format!("workspaces/w/initiatives/{id}");
+        let waiting = pb::Initiative {
+            name: name("pay"),
+            display_name: "Pay by app".into(),
+            state: pb::InitiativeState::InProgress.into(),
+            dependencies: vec![name("carts"), name("login"), name("wallet")],
+            dependency_waivers: vec![pb::DependencyWaiver {
+                step: pb::InitiativeStep::Start.into(),
+                initiatives: vec![name("login")],
+                waiver: Some(pb::Waiver { reason: "a customer waits".into(), ..Default::default() }),
+            }],
+            ..Default::default()
+        };
+        let later =
+            pb::RoadmapLane { horizon: pb::Horizon::Later.into(), initiatives: vec![waiting], ..Default::default() };
         let roadmap = pb::GetRoadmapResponse { lanes: vec![now, later], revision: 4, ..Default::default() };
         let text = draw(&roadmap, "w");
         let expected = "Roadmap of w at revision 4
@@ -141,7 +186,9 @@ NOW
   … and more; --page-size shows more of each lane
 
 LATER
-  –
+  ◑ Pay by app  [pay]  in progress
+      waits for login, wallet
+      started before login: a customer waits
 ";
         assert_eq!(text, expected);
     }

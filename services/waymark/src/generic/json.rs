@@ -98,6 +98,19 @@ mod tests {
     }
 
     #[test]
+    fn doubles_come_back_to_the_bit_from_json_and_yaml() {
+        let range = descriptors().get_message_by_name("waymark.common.v1.Range").unwrap();
+        for number in waymark_testkit::doubles(7).take(2_000) {
+            let mut message = DynamicMessage::new(range.clone());
+            message.set_field_by_name("low", prost_reflect::Value::F64(number));
+            let json = of(&message).unwrap();
+            for text in [json.to_string(), yaml(&json).unwrap()] {
+                assert_eq!(parse(&range, &text).unwrap(), message, "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn a_misspelt_field_is_refused_by_name() {
         let error = parse(&product(), "{\"colour\": 1}").unwrap_err().to_string();
         assert!(error.contains("colour"), "{error}");

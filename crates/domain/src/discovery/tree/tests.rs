@@ -279,6 +279,24 @@ fn lint_speaks_of_what_is_wrong_and_only_of_that() {
     assert_eq!(lint(&tree, &name("root"), now(), TimeDelta::days(100)).len(), 3);
 }
 
+#[test]
+fn siblings_of_one_name_overlap_and_cousins_do_not() {
+    let called = |id: &str, above, name: &str| {
+        let mut opportunity = opportunity(id, above);
+        opportunity.meta.display_name = name.into();
+        opportunity
+    };
+    let names = [("a", "Pay by app"), ("b", "Pay by app"), ("c", "Men\u{fc}"), ("d", "Menu\u{308}"), ("e", "\u{652f}")];
+    let mut opportunities: Vec<_> = names.iter().map(|(id, name)| called(id, root(), name)).collect();
+    opportunities.extend([called("f", root(), "\u{652f}"), called("g", below("a"), "Pay by app")]);
+    let findings =
+        lint(&Tree::new([outcome("root")], opportunities, [], []), &name("root"), now(), TimeDelta::days(90));
+    let overlaps = findings.iter().filter(|f| f.rule == LintRule::SiblingOverlap);
+    let ids: Vec<_> =
+        overlaps.map(|f| [&f.node, &f.related[0]].map(|node| node.any().id.to_string()).join(" ")).collect();
+    assert_eq!(ids, ["a b", "c d", "e f"]);
+}
+
 /// root > (a > s > t, b > c): what is old is stale unless something below it, however far, is not.
 #[test]
 fn news_far_below_keeps_all_above_from_being_stale() {

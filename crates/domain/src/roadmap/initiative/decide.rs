@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     ActualOutcome, Commitment, Decline, Horizon, Initiative, InitiativeError, InitiativeEvent as Event,
-    InitiativeState as State, Pause, Priority, RankChange, Shipment, Start, Underway, Waiver,
+    InitiativeState as State, InitiativeStep as Step, Pause, Priority, RankChange, Shipment, Start, Underway, Waiver,
 };
 use crate::roadmap::TargetInterval;
 use crate::{Change, Evidence, Name, Risk};
@@ -22,6 +22,15 @@ pub struct Declining {
     pub what_would_change_our_mind: String,
     /// The day to look at it again.
     pub review_date: Option<NaiveDate>,
+    /// Why although others wait for it; may be empty.
+    pub waive_dependencies: String,
+}
+
+impl Waiver {
+    /// A signature, if there is a reason.
+    pub fn signed(reason: String, by: &str, now: DateTime<Utc>) -> Option<Self> {
+        (!reason.is_empty()).then(|| Self { reason, signed_by: by.to_owned(), time: now })
+    }
 }
 
 impl Initiative {
@@ -109,12 +118,17 @@ impl Initiative {
         Ok(Change::new(self, Event::Committed))
     }
 
-    /// COMMITTED → IN_PROGRESS.
-    pub fn start(self, now: DateTime<Utc>) -> Decision {
-        match self.state {
+    /// COMMITTED → IN_PROGRESS, once those that must ship before have, or with a signature.
+    pub fn start<'a>(
+        self,
+        before: impl IntoIterator<Item = &'a Self>,
+        waiver: Option<Waiver>,
+        now: DateTime<Utc>,
+    ) -> Decision {
+        match &self.state {
             State::Committed(commitment) => {
-                let state = State::InProgress(Start { commitment, time: now });
-                Ok(Change::new(Self { state, ..self }, Event::Started))
+                let state = State::InProgress(Start { commitment: commitment.clone(), time: now });
+                Ok(Change::new(Self { state, ..self.take(Step::Start, before, waiver)? }, Event::Started))
             }
             State::Proposed
             | State::InProgress(_)
@@ -125,12 +139,17 @@ impl Initiative {
         }
     }
 
-    /// IN_PROGRESS → SHIPPED.
-    pub fn ship(self, now: DateTime<Utc>) -> Decision {
-        match self.state {
+    /// IN_PROGRESS → SHIPPED, once those that must ship before have, or with a signature.
+    pub fn ship<'a>(
+        self,
+        before: impl IntoIterator<Item = &'a Self>,
+        waiver: Option<Waiver>,
+        now: DateTime<Utc>,
+    ) -> Decision {
+        match &self.state {
             State::InProgress(start) => {
-                let state = State::Shipped(Shipment { start, time: now });
-                Ok(Change::new(Self { state, ..self }, Event::Shipped))
+                let state = State::Shipped(Shipment { start: start.clone(), time: now });
+                Ok(Change::new(Self { state, ..self.take(Step::Ship, before, waiver)? }, Event::Shipped))
             }
             State::Proposed
             | State::Committed(_)
@@ -154,8 +173,14 @@ impl Initiative {
         }
     }
 
-    /// Anything before SHIPPED → DECLINED.
-    pub fn decline(self, declining: Declining, by: String, now: DateTime<Utc>) -> Decision {
+    /// Anything before SHIPPED → DECLINED, once nobody waits for it, or with a signature.
+    pub fn decline<'a>(
+        self,
+        declining: Declining,
+        waiting: impl IntoIterator<Item = &'a Self>,
+        by: String,
+        now: DateTime<Utc>,
+    ) -> Decision {
         let left = match &self.state {
             State::Proposed => None,
             State::Committed(commitment) => Some(Underway::Committed(commitment.clone())),
@@ -168,9 +193,11 @@ impl Initiative {
         if let Some(date) = declining.review_date.filter(|date| *date < now.date_naive()) {
             return Err(InitiativeError::ReviewInPast(date));
         }
-        let Declining { reason, evidence, what_would_change_our_mind, review_date } = declining;
+        let Declining { reason, evidence, what_would_change_our_mind, review_date, waive_dependencies } = declining;
+        let waiver = Waiver::signed(waive_dependencies, &by, now);
         let decline = Decline { reason, evidence, what_would_change_our_mind, review_date, left, by, time: now };
-        Ok(Change::new(Self { state: State::Declined(decline), ..self }, Event::Declined))
+        let taken = self.take(Step::Decline, waiting, waiver)?;
+        Ok(Change::new(Self { state: State::Declined(decline), ..taken }, Event::Declined))
     }
 
     /// COMMITTED or IN_PROGRESS → PAUSED.

@@ -1,6 +1,6 @@
 //! Why a decision about an initiative is refused.
 
-use super::Initiative;
+use super::{Initiative, InitiativeStep};
 use crate::{Failure, FailureKind, Name, Reason, Risk, Violation};
 
 /// Why a decision about an initiative is refused.
@@ -42,6 +42,19 @@ pub enum InitiativeError {
         /// What it does not wait for.
         dependency: Name<Initiative>,
     },
+    /// Others must ship before it, or wait for it.
+    #[error(
+        "{resource} {}: {}; {} first, or say in waive_dependencies why not",
+        against(*step), states(others), mended(*step)
+    )]
+    OutOfOrder {
+        /// The initiative.
+        resource: Name<Initiative>,
+        /// What was asked.
+        step: InitiativeStep,
+        /// The others and where they stand.
+        others: Vec<(Name<Initiative>, &'static str)>,
+    },
     /// What is changed by a method of its own.
     #[error("{field} is not changed by an update: call {method}")]
     OwnMethod {
@@ -65,6 +78,32 @@ fn list(risks: &[Risk]) -> String {
     risks.iter().map(Risk::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// Others that an error names.
+const NAMED: usize = 10;
+
+/// The first of some initiatives with where they stand, and how many more there are.
+fn states(others: &[(Name<Initiative>, &'static str)]) -> String {
+    let mut named: Vec<String> = others.iter().take(NAMED).map(|(name, state)| format!("{name} ({state})")).collect();
+    if others.len() > NAMED {
+        named.push(format!("{} more", others.len() - NAMED));
+    }
+    named.join(", ")
+}
+
+fn against(step: InitiativeStep) -> &'static str {
+    match step {
+        InitiativeStep::Start | InitiativeStep::Ship => "depends on what has not shipped",
+        InitiativeStep::Decline => "is waited for",
+    }
+}
+
+fn mended(step: InitiativeStep) -> &'static str {
+    match step {
+        InitiativeStep::Start | InitiativeStep::Ship => "ship them or remove the dependencies",
+        InitiativeStep::Decline => "remove their dependencies on it",
+    }
+}
+
 impl Failure for InitiativeError {
     fn kind(&self) -> FailureKind {
         match self {
@@ -73,6 +112,7 @@ impl Failure for InitiativeError {
             | Self::RisksOpen { .. }
             | Self::AlreadyDepends { .. }
             | Self::NotDependent { .. }
+            | Self::OutOfOrder { .. }
             | Self::PredictionFixed { .. } => FailureKind::Refused,
         }
     }
@@ -82,9 +122,10 @@ impl Failure for InitiativeError {
             Self::State { .. } => Reason::StateConflict,
             Self::RisksOpen { .. } => Reason::RisksOpen,
             Self::OwnMethod { .. } | Self::ReviewInPast(_) => Reason::InvalidField,
-            Self::AlreadyDepends { .. } | Self::NotDependent { .. } | Self::PredictionFixed { .. } => {
-                Reason::RuleViolated
-            }
+            Self::AlreadyDepends { .. }
+            | Self::NotDependent { .. }
+            | Self::OutOfOrder { .. }
+            | Self::PredictionFixed { .. } => Reason::RuleViolated,
         }
     }
 
@@ -100,6 +141,11 @@ impl Failure for InitiativeError {
             Self::RisksOpen { resource, risks } => vec![("resource", resource.to_string()), ("risks", list(risks))],
             Self::AlreadyDepends { .. } => vec![("rule", "one_dependency_each".to_owned())],
             Self::NotDependent { .. } => vec![("rule", "dependency_exists".to_owned())],
+            Self::OutOfOrder { resource, others, .. } => vec![
+                ("rule", "dependencies_ship_first".to_owned()),
+                ("resource", resource.to_string()),
+                ("initiatives", states(others)),
+            ],
             Self::PredictionFixed { .. } => vec![("rule", "prediction_fixed_at_commit".to_owned())],
             Self::OwnMethod { .. } | Self::ReviewInPast(_) => Vec::new(),
         }
@@ -113,6 +159,14 @@ impl Failure for InitiativeError {
                 .map(|risk| Violation {
                     field: format!("risks.{risk}"),
                     description: format!("{risk} has neither evidence nor a signed waiver"),
+                })
+                .collect(),
+            Self::OutOfOrder { others, .. } => others
+                .iter()
+                .take(NAMED)
+                .map(|(name, state)| Violation {
+                    field: "dependencies".to_owned(),
+                    description: format!("{name} is {state}"),
                 })
                 .collect(),
             Self::State { .. } => one("state"),

@@ -32,6 +32,7 @@ pub(crate) fn initiative(id: &str) -> Initiative {
         state: InitiativeState::Proposed,
         rank_change: None,
         priority: None,
+        dependency_waivers: BTreeMap::new(),
     }
 }
 
@@ -57,6 +58,7 @@ fn declining() -> Declining {
         evidence: Vec::new(),
         what_would_change_our_mind: "a customer pays for it".into(),
         review_date: None,
+        waive_dependencies: String::new(),
     }
 }
 
@@ -103,10 +105,10 @@ fn run(
     match command {
         Command::Waive => initiative.waive_risk(Risk::Value, "small".into(), by(), now),
         Command::Commit => initiative.commit(by(), now),
-        Command::Start => initiative.start(now),
-        Command::Ship => initiative.ship(now),
+        Command::Start => initiative.start([], None, now),
+        Command::Ship => initiative.ship([], None, now),
         Command::Measure => initiative.measure(outcome()),
-        Command::Decline => initiative.decline(declining(), by(), now),
+        Command::Decline => initiative.decline(declining(), [], by(), now),
         Command::Pause => initiative.pause("later".into(), now),
         Command::Resume => initiative.resume(),
         Command::Schedule => initiative.schedule(None),
@@ -224,11 +226,11 @@ fn updates_leave_alone_what_has_its_own_method_or_is_on_record() {
 fn a_review_is_not_in_the_past() {
     let yesterday = Declining { review_date: at(0).date_naive().pred_opt(), ..declining() };
     assert!(matches!(
-        initiative("a").decline(yesterday, "users/ada".into(), at(0)),
+        initiative("a").decline(yesterday, [], "users/ada".into(), at(0)),
         Err(InitiativeError::ReviewInPast(_))
     ));
     let today = Declining { review_date: Some(at(0).date_naive()), ..declining() };
-    assert!(initiative("a").decline(today, "users/ada".into(), at(0)).is_ok());
+    assert!(initiative("a").decline(today, [], "users/ada".into(), at(0)).is_ok());
 }
 
 #[test]
@@ -238,6 +240,44 @@ fn dependencies_are_added_once() {
     assert!(matches!(a.clone().add_dependency(b.clone()), Err(InitiativeError::AlreadyDepends { .. })));
     let a = a.remove_dependency(b.clone()).unwrap().into_parts().0;
     assert!(matches!(a.remove_dependency(b), Err(InitiativeError::NotDependent { .. })));
+}
+
+/// An initiative that is being built.
+fn underway(id: &str) -> Initiative {
+    let committed = waived(initiative(id)).commit("users/ada".into(), at(0)).unwrap().into_parts().0;
+    committed.start([], None, at(1)).unwrap().into_parts().0
+}
+
+#[test]
+fn what_must_ship_before_ships_before_or_somebody_signs() {
+    let (building, declined) = (underway("b"), initiative("c").decline(declining(), [], "users/ada".into(), at(0)));
+    let (declined, shipped) = (declined.unwrap().into_parts().0, underway("d").ship([], None, at(2)).unwrap());
+    let before = [building, declined, shipped.into_parts().0];
+    let early = underway("a").ship(&before, None, at(3)).unwrap_err();
+    assert_eq!((early.kind(), early.reason()), (crate::FailureKind::Refused, Reason::RuleViolated));
+    let named: Vec<String> = early.violations().into_iter().map(|v| v.description).collect();
+    assert_eq!(named, ["workspaces/w/initiatives/b is IN_PROGRESS", "workspaces/w/initiatives/c is DECLINED"]);
+    assert!(early.to_string().contains("waive_dependencies"), "{early}");
+    assert!(underway("a").ship(&before[2..], None, at(3)).unwrap().state().dependency_waivers.is_empty());
+
+    let waiver = Waiver::signed("a customer waits".into(), "users/ada", at(3));
+    let signed = underway("a").ship(&before, waiver.clone(), at(3)).unwrap().into_parts().0;
+    let kept = &signed.dependency_waivers[&InitiativeStep::Ship];
+    assert_eq!((kept.initiatives.len(), Some(&kept.waiver)), (2, waiver.as_ref()));
+    assert_eq!(Waiver::signed(String::new(), "users/ada", at(3)), None);
+}
+
+#[test]
+fn what_others_wait_for_is_not_declined_in_silence() {
+    let waiting = [initiative("b"), underway("c").ship([], None, at(2)).unwrap().into_parts().0];
+    let decline = |reason: &str| {
+        let declining = Declining { waive_dependencies: reason.into(), ..declining() };
+        initiative("a").decline(declining, &waiting, "users/ada".into(), at(3))
+    };
+    let refused = decline("").unwrap_err();
+    assert_eq!(refused.violations().len(), 1, "what has shipped waits no longer: {refused}");
+    let signed = decline("they will do without").unwrap().into_parts().0;
+    assert_eq!(signed.dependency_waivers[&InitiativeStep::Decline].waiver.reason, "they will do without");
 }
 
 #[test]

@@ -29,6 +29,7 @@ impl TryFrom<pb::Initiative> for Initiative {
             message.expected_outcome.and_then(|expected| v.nested("expected_outcome", expected.try_into()));
         let rank_change = message.rank_change.and_then(|change| v.nested("rank_change", change.try_into()));
         let priority = message.priority.and_then(|priority| v.nested("priority", priority.try_into()));
+        let dependency_waivers = parts::dependency_waivers(v, workspace, message.dependency_waivers);
         let initiative = (|| {
             Some(Self {
                 meta: meta?,
@@ -45,6 +46,7 @@ impl TryFrom<pb::Initiative> for Initiative {
                 state: state?,
                 rank_change,
                 priority,
+                dependency_waivers,
             })
         })();
         whole(violations, initiative)
@@ -154,6 +156,7 @@ impl From<&Initiative> for pb::Initiative {
             pause,
             rank_change: initiative.rank_change.as_ref().map(Into::into),
             priority: initiative.priority.as_ref().map(Into::into),
+            dependency_waivers: initiative.dependency_waivers.iter().map(parts::dependency_waiver).collect(),
             ..Self::default()
         };
         set_meta(&mut message, &initiative.meta);

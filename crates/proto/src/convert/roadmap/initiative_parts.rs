@@ -1,18 +1,18 @@
 //! The parts of an initiative: risks, targets, outcomes, and why it is paused or declined.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use waymark_domain::roadmap::{
-    ActualOutcome, Decline, Declining, Estimate, ExpectedOutcome, FactorKind, Pause, Priority, RankChange,
-    RiskAssessment, TargetInterval, Underway, Waiver,
+    ActualOutcome, Decline, Declining, DependencyWaiver, DependencyWaivers, Estimate, ExpectedOutcome, FactorKind,
+    InitiativeStep, Pause, Priority, RankChange, RiskAssessment, TargetInterval, Underway, Waiver,
 };
-use waymark_domain::{Name, Risk, Violations};
+use waymark_domain::{Name, Risk, Violations, WorkspaceId};
 
 use crate::Choice as _;
 use crate::common::v1 as common;
 use crate::convert::plain::Part;
-use crate::convert::{evidence, range, time, timestamp, whole};
+use crate::convert::{evidence, range, sibling, time, timestamp, whole};
 use crate::roadmap::v1 as pb;
 
 /// What is known about each risk.
@@ -42,6 +42,36 @@ pub(super) fn all_risks(risks: &BTreeMap<Risk, RiskAssessment>) -> Vec<pb::RiskA
         }
     };
     Risk::ALL.iter().map(assessment).collect()
+}
+
+/// The signatures under steps that dependencies spoke against.
+pub(super) fn dependency_waivers(
+    violations: &mut Violations,
+    workspace: Option<&WorkspaceId>,
+    messages: Vec<pb::DependencyWaiver>,
+) -> DependencyWaivers {
+    let mut waivers = BTreeMap::new();
+    for (index, message) in messages.into_iter().enumerate() {
+        let field = format!("dependency_waivers[{index}]");
+        let step: Option<InitiativeStep> = message.step().domain();
+        let at = format!("{field}.initiatives");
+        let initiatives: BTreeSet<_> =
+            message.initiatives.iter().filter_map(|name| sibling(violations, &at, workspace, name)).collect();
+        let waiver = message.waiver.and_then(|waiver| violations.nested(&format!("{field}.waiver"), waiver.try_into()));
+        let Some((step, waiver)) = step.zip(waiver) else { continue };
+        if waivers.insert(step, DependencyWaiver { initiatives, waiver }).is_some() {
+            violations.add(format!("{field}.step"), "is there twice; give each step once");
+        }
+    }
+    waivers
+}
+
+pub(super) fn dependency_waiver((step, waiver): (&InitiativeStep, &DependencyWaiver)) -> pb::DependencyWaiver {
+    pb::DependencyWaiver {
+        step: pb::InitiativeStep::of(*step),
+        initiatives: waiver.initiatives.iter().map(ToString::to_string).collect(),
+        waiver: Some((&waiver.waiver).into()),
+    }
 }
 
 impl TryFrom<pb::Waiver> for Waiver {
@@ -139,7 +169,8 @@ impl TryFrom<&pb::DeclineInitiativeRequest> for Declining {
         let evidence = evidence(&mut violations, "evidence", request.evidence.clone());
         let review_date = date(&mut violations, "review_date", &request.review_date);
         let what_would_change_our_mind = request.what_would_change_our_mind.clone();
-        let declining = Self { reason: request.reason.clone(), evidence, what_would_change_our_mind, review_date };
+        let (reason, waive_dependencies) = (request.reason.clone(), request.waive_dependencies.clone());
+        let declining = Self { reason, evidence, what_would_change_our_mind, review_date, waive_dependencies };
         whole(violations, Some(declining))
     }
 }

@@ -50,6 +50,14 @@ fn initiative(state: pb::InitiativeState, low: f64, days: i32, waived: bool) -> 
             window_days: days,
         }),
         dependencies: vec!["workspaces/w/initiatives/b".into()],
+        dependency_waivers: waiver
+            .iter()
+            .map(|waiver| pb::DependencyWaiver {
+                step: pb::InitiativeStep::Start.into(),
+                initiatives: vec!["workspaces/w/initiatives/b".into()],
+                waiver: Some(waiver.clone()),
+            })
+            .collect(),
         state: state.into(),
         ..Default::default()
     };
