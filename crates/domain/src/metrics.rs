@@ -10,7 +10,7 @@ pub mod prediction;
 pub mod trend;
 mod watch;
 
-pub use alert::{Alert, AlertCondition, AlertError, Breach, Period, Threshold, Watch};
+pub use alert::{Alert, AlertCondition, AlertError, Period, Reading, Threshold, Watch};
 pub use friction::{
     Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question,
     QuestionError, Step, Window,

@@ -1,6 +1,7 @@
 //! Trying and giving up: an event that fails is tried again after a while, and set aside as a dead letter when it keeps
 //! failing, so that it does not hold up those behind it for ever. An outage is not the event's fault: it only delays.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,12 +40,26 @@ pub(crate) struct Attempts {
     tried: u32,
     /// How often that was its own fault.
     failed: u32,
+    /// Events ahead of which is taken over what they carry that is mirrored.
+    mirrored: HashSet<Uuid>,
 }
 
 impl Attempts {
     /// Attempts whose effects and dead letters go to the intake's store.
     pub(crate) fn new(intake: &Arc<Intake>) -> Self {
-        Self { intake: Arc::clone(intake), event: Uuid::nil(), tried: 0, failed: 0 }
+        Self { intake: Arc::clone(intake), event: Uuid::nil(), tried: 0, failed: 0, mirrored: HashSet::new() }
+    }
+
+    /// Takes over at once what events that are to be attempted carry that is mirrored, which costs a fraction of doing so
+    /// for each. Where it fails it is left to the attempts, so that only that of the event fails which is at fault.
+    pub(crate) async fn mirror(&mut self, events: &[Received]) {
+        let Intake { topic, subscription, .. } = self.intake.as_ref();
+        let told: Vec<Received> = events.iter().filter(|event| topic.is_mirrored(event)).cloned().collect();
+        self.mirrored.clear();
+        let ids: Vec<Uuid> = told.iter().map(|event| event.event_id).collect();
+        if ids.len() > 1 && subscription.mirror(told).await.is_ok() {
+            self.mirrored.extend(ids);
+        }
     }
 
     /// Whether the event at hand failed before.
@@ -55,7 +70,13 @@ impl Attempts {
     /// Handles an event once.
     pub(crate) async fn attempt(&mut self, event: &Received) -> Attempt {
         self.turn_to(event);
-        let Err(error) = self.intake.subscription.handle(event.clone()).await else { return Attempt::Settled };
+        let subscription = &self.intake.subscription;
+        let handled = if self.mirrored.remove(&event.event_id) {
+            subscription.react(event.clone()).await
+        } else {
+            subscription.handle(event.clone()).await
+        };
+        let Err(error) = handled else { return Attempt::Settled };
         let outage = error.is_transient();
         self.tried += 1;
         self.failed += u32::from(!outage);

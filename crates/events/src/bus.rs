@@ -180,16 +180,15 @@ impl Bus {
         let after = store.consumed_of(topic.source, workspace).await?;
         let rows = self.source.read_log(workspace.id(), after, BATCH).await?;
         let Some(last) = rows.last().map(|row| row.revision) else { return Ok(Round::Empty) };
+        let rows = rows.into_iter().filter(|row| wanted.contains(row.event_type.as_str()));
+        let events: Vec<_> = rows.map(|row| envelope::to_received(topic.source, row)).collect();
+        attempts.mirror(&events).await;
         let (mut settled, mut again) = (last, None);
-        for row in rows.into_iter().filter(|row| wanted.contains(row.event_type.as_str())) {
-            let before = row.revision - 1;
-            let attempt = if self.places.is_ended() {
-                Attempt::Again(Duration::ZERO)
-            } else {
-                attempts.attempt(&envelope::to_received(topic.source, row)).await
-            };
+        for event in &events {
+            let attempt =
+                if self.places.is_ended() { Attempt::Again(Duration::ZERO) } else { attempts.attempt(event).await };
             if let Attempt::Again(pause) = attempt {
-                (settled, again) = (before, Some(pause));
+                (settled, again) = (event.revision - 1, Some(pause));
                 break;
             }
         }

@@ -7,6 +7,7 @@
 //! saves is refused.
 
 mod lanes;
+mod receive;
 mod session;
 mod stream;
 

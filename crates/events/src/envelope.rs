@@ -42,9 +42,10 @@ pub fn subject(service: &str, row: &LogRow) -> String {
     format!("waymark.{service}.{workspace}.{collection}.{resource_id}.{verb}")
 }
 
-/// The subjects of one event type in all workspaces; `None` when the contract has no such event.
-pub(crate) fn subject_filter(service: &str, event_type: &str) -> Option<String> {
-    event::subject(event_type).map(|(collection, verb)| format!("waymark.{service}.*.{collection}.*.{verb}"))
+/// The subjects of one event type, in one workspace or in all; `None` when the contract has no such event.
+pub(crate) fn subject_filter(service: &str, workspace: Option<&str>, event_type: &str) -> Option<String> {
+    let workspace = workspace.unwrap_or("*");
+    event::subject(event_type).map(|(collection, verb)| format!("waymark.{service}.{workspace}.{collection}.*.{verb}"))
 }
 
 /// The workspace of a subject.
@@ -261,7 +262,9 @@ mod tests {
         }
         assert_eq!(subject("roadmap", &sent), "waymark.roadmap.acme.products.p.created");
         assert_eq!(workspace_of(&subject("roadmap", &sent)), Some(sent.workspace.clone()));
-        assert_eq!(subject_filter("roadmap", &sent.event_type).unwrap(), "waymark.roadmap.*.products.*.created");
+        let filter = |workspace| subject_filter("roadmap", workspace, &sent.event_type).unwrap();
+        assert_eq!(filter(None), "waymark.roadmap.*.products.*.created");
+        assert_eq!(filter(Some("acme")), "waymark.roadmap.acme.products.*.created");
     }
 
     #[test]

@@ -20,4 +20,4 @@ mod watch;
 pub use envelope::{stream_name, subject};
 pub use relay::Relay;
 pub use service::EventsApi;
-pub use subscription::{Handler, Subscription, Topic};
+pub use subscription::{Handler, Mirroring, Subscription, Topic};

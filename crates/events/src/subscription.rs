@@ -10,6 +10,10 @@ use tracing::Instrument as _;
 use waymark_runtime::propagation;
 use waymark_store::{Error, Mirror, Received};
 
+/// Takes over what events of one workspace carry that is mirrored, by [`waymark_store::Store::mirror`]; what was taken over
+/// when it fails is taken over again.
+pub type Mirroring = Arc<dyn Fn(Vec<Received>) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+
 /// What a service does with an event of another. It must use [`waymark_store::Store::react`], so that a repeated
 /// delivery changes nothing.
 pub type Handler = Arc<dyn Fn(Received) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
@@ -42,6 +46,11 @@ impl Topic {
         self.types.iter().chain(self.mirrors().flat_map(|mirror| mirror.events)).copied().collect()
     }
 
+    /// Whether an event of the source tells of what is mirrored.
+    pub(crate) fn is_mirrored(&self, event: &Received) -> bool {
+        self.mirrors().any(|mirror| mirror.is_told_by(event))
+    }
+
     /// The mirrors of the source.
     pub(crate) fn mirrors(&self) -> impl Iterator<Item = &'static Mirror> + use<> {
         let source = self.source;
@@ -56,21 +65,38 @@ pub struct Subscription {
     pub consumer: &'static str,
     /// What it listens to.
     pub topics: Vec<Topic>,
-    /// What it does.
+    /// What it does first, so that what reacts finds what it reacts to.
+    pub mirror: Mirroring,
+    /// What it does then, event by event.
     pub handler: Handler,
 }
 
 impl Subscription {
-    /// Handles one event in a span that links to the request that caused it.
+    /// Takes over what events of one workspace carry that is mirrored.
+    pub(crate) async fn mirror(&self, events: Vec<Received>) -> Result<(), Error> {
+        caught((self.mirror)(events)).await
+    }
+
+    /// Handles one event, what it carries included that is mirrored.
     pub(crate) async fn handle(&self, event: Received) -> Result<(), Error> {
+        self.mirror(vec![event.clone()]).await?;
+        self.react(event).await
+    }
+
+    /// Reacts to one event in a span that links to the request that caused it.
+    pub(crate) async fn react(&self, event: Received) -> Result<(), Error> {
         let trace_id = propagation::trace_id(&tracing::Span::none(), event.traceparent.as_deref());
         let (r#type, id) = (event.event_type.as_str(), event.event_id);
         let span = tracing::info_span!("event", consumer = self.consumer, r#type, %id, cause_trace_id = trace_id);
         if let Some(traceparent) = &event.traceparent {
             propagation::link(&span, traceparent);
         }
-        // A panic is the event's fault as any other failure is, and must not end the consumer.
-        let handled = AssertUnwindSafe((self.handler)(event)).catch_unwind().instrument(span).await;
-        handled.unwrap_or_else(|_| Err(Error::bug("the handler of the event panicked")))
+        caught((self.handler)(event)).instrument(span).await
     }
+}
+
+/// A panic is the event's fault as any other failure is, and must not end the consumer.
+async fn caught(work: BoxFuture<'static, Result<(), Error>>) -> Result<(), Error> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(Error::bug("the handler of the event panicked")))
 }

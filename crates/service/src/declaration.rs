@@ -126,16 +126,17 @@ impl<Parts, Options> Open<Parts, Options> {
 
     fn subscription(&self) -> Subscription {
         let (store, handle, mirrors) = (self.store.clone(), self.service.handle, self.service.schema.mirrors());
+        let target = store.clone();
         Subscription {
             consumer: self.service.name,
             topics: self.service.topics(),
+            mirror: Arc::new(move |events| {
+                let target = target.clone();
+                Box::pin(async move { target.mirror(mirrors, &events).await })
+            }),
             handler: Arc::new(move |event| {
                 let store = store.clone();
-                Box::pin(async move {
-                    // First, so that what reacts finds what it reacts to.
-                    store.mirror(mirrors, &event).await?;
-                    handle(&store, &event).await
-                })
+                Box::pin(async move { handle(&store, &event).await })
             }),
         }
     }

@@ -73,7 +73,7 @@ impl Write {
             }
             referred.push(integrity.referred);
         }
-        let found = self.found(referred.iter().flat_map(BTreeMap::keys)).await?;
+        let found = self.look_up(referred.iter().flat_map(BTreeMap::keys)).await?;
         // What was refused is not there for the others.
         loop {
             let own = steps.iter().flatten().map(|step| step.state().meta().name.id().to_string());
@@ -122,7 +122,7 @@ impl Write {
         referred: &BTreeMap<Target, Dangling>,
         unverified: &mut BTreeSet<String>,
     ) -> Result<(), Error> {
-        let found = self.found(referred.keys()).await?;
+        let found = self.look_up(referred.keys()).await?;
         for (target, dangling) in referred {
             let live = found.get(target).copied();
             if !dangling.stands(live) {
@@ -134,7 +134,10 @@ impl Write {
     }
 
     /// Those of the targets that there are, and whether they are live or deleted.
-    async fn found<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) -> Result<BTreeMap<Target, bool>, Error> {
+    async fn look_up<'a>(
+        &mut self,
+        targets: impl Iterator<Item = &'a Target>,
+    ) -> Result<BTreeMap<Target, bool>, Error> {
         let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (table, id) in targets {
             tables.entry(table).or_default().push(id);

@@ -14,7 +14,7 @@ mod filling;
 use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
-use sea_orm::{QueryResult, SqlErr};
+use sea_orm::{DbBackend, QueryResult, SqlErr};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 use waymark_domain::{Resource, Violations};
@@ -23,7 +23,7 @@ use waymark_proto::ResourceMessage;
 use crate::draft::{Action, Row, json_name, sql};
 use crate::links::{self, Links};
 use crate::schema::Declaration;
-use crate::statement::{columns, json_text};
+use crate::statement::{columns, json_text, one_of};
 use crate::turn::Turn;
 use crate::workspaces::workspace_of;
 use crate::write::{counted, send};
@@ -112,6 +112,11 @@ impl Mirror {
         self.declaration.table
     }
 
+    /// Whether an event carries a resource that is mirrored.
+    pub fn is_told_by(&self, event: &Received) -> bool {
+        self.source == event.source && self.events.contains(&event.event_type.as_str())
+    }
+
     /// What an event carries.
     fn carried(&self, event: &Received) -> Result<Copied, Error> {
         let wrong = |problem: String| Violations::one("data", format!("of {}: {problem}", event.event_type));
@@ -185,15 +190,22 @@ impl Copied {
 }
 
 impl Store {
-    /// Takes over the resource that an event carries into that of the mirrors which it tells of, if there is one, unless
-    /// what is there is as new.
-    pub async fn mirror(&self, mirrors: &[Mirror], event: &Received) -> Result<(), Error> {
-        let is_told =
-            |mirror: &&Mirror| mirror.source == event.source && mirror.events.contains(&event.event_type.as_str());
-        match mirrors.iter().find(is_told) {
-            Some(mirror) => self.keep(mirror, &[mirror.carried(event)?]).await.map(|_| ()),
-            None => Ok(()),
+    /// Takes over the resources that events of one workspace carry into those of the mirrors which they tell of, unless
+    /// what is there is as new. Events that tell of none are passed over.
+    pub async fn mirror(&self, mirrors: &[Mirror], events: &[Received]) -> Result<(), Error> {
+        for mirror in mirrors {
+            // Of each resource only the newest state is of use.
+            let mut newest: BTreeMap<_, Copied> = BTreeMap::new();
+            for event in events.iter().filter(|event| mirror.is_told_by(event)) {
+                let copied = mirror.carried(event)?;
+                let key = (copied.row.workspace.clone(), copied.row.id.clone());
+                if newest.get(&key).is_none_or(|known| known.age < copied.age) {
+                    newest.insert(key, copied);
+                }
+            }
+            self.keep(mirror, &newest.into_values().collect::<Vec<_>>()).await?;
         }
+        Ok(())
     }
 
     /// Keeps those of the resources, which are in order of workspace and id, that are newer than what is there; tells
@@ -221,10 +233,10 @@ impl Store {
 
     /// As [`Store::keep`], in a turn; `None` when another wrote meanwhile.
     async fn merge(&self, turn: &mut Turn, mirror: &Mirror, copies: &[Copied]) -> Result<Option<u64>, Error> {
-        let (Some(first), Some(last)) = (copies.first(), copies.last()) else { return Ok(Some(0)) };
         let backend = self.backend();
+        let keys: Vec<_> = copies.iter().map(Copied::key).collect();
         let mut there = BTreeMap::new();
-        for row in turn.all(backend.build(&known(mirror.table(), mirror.refers, first.key(), last.key()))).await? {
+        for row in turn.all(backend.build(&known(backend, mirror.table(), mirror.refers, &keys))).await? {
             let (workspace, id): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             there.insert((workspace, id), Known::read(mirror, &row)?);
         }
@@ -258,21 +270,32 @@ impl Known {
     }
 }
 
-/// What a table has from one resource to another, with the resources themselves if asked for.
-pub(crate) fn known(table: &'static str, with_body: bool, first: (&str, &str), last: (&str, &str)) -> SelectStatement {
+/// What a table has of the resources with these keys, which are in order, with the resources themselves if asked for;
+/// where they are of several workspaces, of all from the first to the last.
+pub(crate) fn known(
+    backend: DbBackend,
+    table: &'static str,
+    with_body: bool,
+    keys: &[(&str, &str)],
+) -> SelectStatement {
     let mut select = Query::select();
     select.columns(["workspace", "id", "create_time", "version"]).from(table);
     if with_body {
         select.expr(json_text("body"));
     }
-    let key = |(workspace, id): (&str, &str)| Expr::tuple([workspace.into(), id.into()]);
-    if first == last {
-        select.and_where(Expr::col("workspace").eq(first.0)).and_where(Expr::col("id").eq(first.1));
-    } else {
-        select.and_where(columns(["workspace", "id"]).gte(key(first)));
-        select.and_where(columns(["workspace", "id"]).lte(key(last)));
-        // In no need of an order, but for PostgreSQL to take the index that has it.
-        select.order_by("workspace", Order::Asc).order_by("id", Order::Asc);
+    let key = |(workspace, id): &(&str, &str)| Expr::tuple([(*workspace).into(), (*id).into()]);
+    match keys {
+        [first, .., last] if first.0 != last.0 => {
+            // A walk came by nothing else between the two.
+            select.and_where(columns(["workspace", "id"]).gte(key(first)));
+            select.and_where(columns(["workspace", "id"]).lte(key(last)));
+            // In no need of an order, but for PostgreSQL to take the index that has it.
+            select.order_by("workspace", Order::Asc).order_by("id", Order::Asc);
+        }
+        _ => {
+            select.and_where(Expr::col("workspace").eq(keys.first().map(|key| key.0)));
+            select.and_where(one_of(backend, "id", keys.iter().map(|key| key.1)));
+        }
     }
     select
 }

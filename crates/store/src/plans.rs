@@ -229,8 +229,14 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
                 "products_vision",
             ),
             (plan(&connection, &snapshot::behind("products", "w1", "r1")).await, "products_pkey"),
-            (plan(&connection, &mirror::known("products", true, ("w1", "r1"), ("w1", "r2"))).await, "products_pkey"),
-            (plan(&connection, &mirror::known("products", true, ("w1", "r1"), ("w1", "r1"))).await, "products_pkey"),
+            (
+                plan(&connection, &mirror::known(backend, "products", true, &[("w1", "r1"), ("w2", "r2")])).await,
+                "products_pkey",
+            ),
+            (
+                plan(&connection, &mirror::known(backend, "products", true, &[("w1", "r1"), ("w1", "r9")])).await,
+                "products_pkey",
+            ),
             (plan(&connection, &changes::end(&workspace, (9_000, 0), 19_000)).await, "log_pkey"),
             (plan(&connection, &changed).await, "log_pkey"),
             (plan(&connection, &changed).await, "log_resource"),

@@ -1,4 +1,4 @@
-//! What the service does by itself: it measures what is due, judges alerts, and keeps the lake in order.
+//! What the service does by itself: it measures predictions that are due and metrics, and keeps the lake in order.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use waymark_lake::Lake;
 use waymark_runtime::Host;
 use waymark_store::Store;
 
-use crate::alerts::judge_alerts;
 use crate::measuring::measure_due;
 use crate::parts::Parts;
+use crate::readings::take_readings;
 
 /// Spawns it.
 pub(crate) fn spawn(host: &Host, store: &Store, parts: &Parts) {
@@ -17,7 +17,7 @@ pub(crate) fn spawn(host: &Host, store: &Store, parts: &Parts) {
     host.tasks.spawn("metrics: lake", upkeep(host.clone(), lake.clone()));
 }
 
-/// Looks for predictions that are due and for metrics beyond their thresholds, again and again.
+/// Measures predictions that are due and metrics whose intervals are over, again and again.
 async fn measuring(host: Host, store: Store, lake: Lake, every: Duration) {
     loop {
         tokio::select! {
@@ -32,7 +32,7 @@ async fn measuring(host: Host, store: Store, lake: Lake, every: Duration) {
     }
 }
 
-/// Measures and judges once.
+/// Measures once.
 async fn pass(store: &Store, lake: &Lake) {
     match measure_due(store, lake).await {
         Ok(0) => {}
@@ -41,11 +41,11 @@ async fn pass(store: &Store, lake: &Lake) {
             tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for");
         }
     }
-    match judge_alerts(store, lake).await {
+    match take_readings(store, lake).await {
         Ok(0) => {}
-        Ok(changed) => tracing::info!(changed, "metrics went beyond their thresholds or came back"),
+        Ok(turned) => tracing::info!(turned, "metrics went beyond their thresholds or came back"),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "metrics with alerts could not be looked for");
+            tracing::warn!(error = &error as &dyn std::error::Error, "metrics could not be looked for");
         }
     }
 }

@@ -25,8 +25,8 @@ pub struct MetricsArgs {
     /// How old an event may be, in days
     #[arg(long, env = "WAYMARK_EVENT_DAYS_BEHIND", value_name = "DAYS", default_value_t = 14_610, value_parser = clap::value_parser!(u16).range(1..))]
     pub event_days_behind: u16,
-    /// How often to look for predictions that are due to be measured and for metrics beyond their alert's threshold,
-    /// such as 1m
+    /// How often to look for predictions that are due to be measured and for metrics whose interval is over or beyond
+    /// their alert's threshold, such as 1m
     #[arg(long, env = "WAYMARK_MEASURE_EVERY", value_name = "DURATION", default_value = "1m", value_parser = positive_duration)]
     pub measure_every: Duration,
 }

@@ -3,7 +3,6 @@
 //!
 //! Here it is declared; nothing is decided here.
 
-mod alerts;
 mod analysis;
 mod api;
 mod background;
@@ -14,6 +13,7 @@ mod measuring;
 mod migrations;
 mod name;
 mod parts;
+mod readings;
 mod store;
 mod telemetry;
 
@@ -28,13 +28,13 @@ use waymark_service::Service;
 
 use api::Api;
 
-pub use alerts::judge_alerts;
 pub use config::MetricsArgs;
 pub use consume::{CONSUMES, handle};
 pub use measuring::measure_due;
 pub use migrations::SCHEMA;
 pub use name::NAME;
 pub use parts::Parts;
+pub use readings::take_readings;
 
 /// The service.
 pub static SERVICE: Service<Parts, MetricsArgs> = Service {

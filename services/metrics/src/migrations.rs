@@ -37,6 +37,13 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 1,
             backfill: None,
         },
+        Migration {
+            number: 11,
+            name: "latest readings",
+            scripts: &[Script::both(include_str!("migrations/0011_latest.sql"))],
+            oldest: 1,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<Frictions>(),

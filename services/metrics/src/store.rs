@@ -12,7 +12,7 @@ use waymark_store::{Error, Store, Table};
 
 pub use frictions::Frictions;
 pub use initiatives::Initiatives;
-pub use metrics::{Metrics, alerted};
+pub use metrics::{Metrics, unread};
 pub use outcomes::Outcomes;
 pub use predictions::{Predictions, due};
 

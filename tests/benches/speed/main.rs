@@ -6,6 +6,7 @@
 //! exit status is 1 when a target is missed.
 
 mod bare;
+mod consumers;
 mod dev;
 mod events;
 mod idle;
@@ -51,6 +52,9 @@ fn main() -> Result<ExitCode> {
                 events::run(&roadmap, &mut report).await?;
             }
             roadmap.stop().await;
+            if runs("events") {
+                consumers::run(engine, &mut report).await?;
+            }
         }
         for &engine in engines.iter().filter(|_| runs("idle")) {
             idle::run(engine, &mut report).await?;

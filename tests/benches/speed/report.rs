@@ -70,6 +70,11 @@ impl Report {
         self.add(what, format!("{rate:.0}/s"), None);
     }
 
+    /// A rate, which must reach `least` a second.
+    pub fn rate_of_at_least(&mut self, what: &'static str, rate: f64, least: f64) {
+        self.add(what, format!("{rate:.0}/s"), Some((format!("at least {least:.0}/s"), rate >= least)));
+    }
+
     /// How much of a bare peer's rate is left; must reach `least`.
     pub fn ratio(&mut self, what: &'static str, rate: f64, peer: f64, least: f64) {
         let ratio = rate / peer;

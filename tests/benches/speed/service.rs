@@ -33,6 +33,7 @@ pub struct Roadmap {
     pub bare: Pool,
     channels: Vec<Channel>,
     running: Running,
+    args: DatabaseArgs,
     postgres: Option<Postgres>,
     _data: TempDir,
 }
@@ -68,7 +69,16 @@ impl Roadmap {
         let running = service.serve(&host, &ServerArgs { listen, ..ServerArgs::default() }).await?;
         let bare = Pool::connect(&args.url(waymark_roadmap::NAME), CONNECTIONS).await?;
         let channels = channels(running.address())?;
-        Ok(Self { host, service, bare, channels, running, postgres, _data: data })
+        Ok(Self { host, service, bare, channels, running, args, postgres, _data: data })
+    }
+
+    /// Where a further service may have a database, of its own name.
+    pub async fn another_database(&self) -> Result<DatabaseArgs> {
+        let database_url = match &self.postgres {
+            Some(postgres) => Some(postgres.empty().await?),
+            None => None,
+        };
+        Ok(DatabaseArgs { database_url, ..self.args.clone() })
     }
 
     /// The connection that worker number `worker` uses.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use waymark_client::Channel;
+use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as metrics;
+use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
 use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
 use waymark_proto::roadmap::v1 as roadmap;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
@@ -101,6 +103,49 @@ async fn references_to_other_services_are_looked_up_in_what_is_known_of_them() {
         let links = "SELECT referrer FROM links WHERE target = 'metrics/orders' AND referrer LIKE '//%' LIMIT 1";
         let referrer = text(services.database("metrics"), links).await.unwrap();
         assert!(referrer.starts_with("//roadmap/initiatives/"), "metrics finds who rests on a metric: {referrer}");
+        services.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_roadmap_shows_what_the_metrics_that_are_to_move_were_last() {
+    for (engine, wires) in WAYS {
+        let services = Services::start(engine, wires).await.unwrap();
+        let mut metrics = MetricServiceClient::new(services.metrics.clone());
+        create_metric(&mut metrics, "orders").await;
+        let mut initiative = expecting(&[]);
+        initiative.initiative.as_mut().unwrap().expected_outcome = Some(roadmap::ExpectedOutcome {
+            metric: format!("//metrics.waymark.dev/{W}/metrics/orders"),
+            change: Some(waymark_proto::common::v1::Range { low: 0.1, likely: 0.2, high: 0.3 }),
+            ..Default::default()
+        });
+        RoadmapServiceClient::new(services.roadmap.clone()).create_initiative(initiative).await.unwrap();
+
+        // One order yesterday, and a word of today that shows that yesterday is over.
+        let event = |event: &str, time| metrics::ProductEvent {
+            event_id: event.into(),
+            user: "ada".into(),
+            event: event.into(),
+            time: Some(timestamp(time)),
+            ..Default::default()
+        };
+        let now = services.now();
+        let events = vec![event("ordered", now - chrono::TimeDelta::days(1)), event("opened", now)];
+        let ingest = metrics::IngestEventsRequest { parent: W.into(), events, ..Default::default() };
+        IngestionServiceClient::new(services.metrics.clone()).ingest_events(ingest).await.unwrap();
+        assert_eq!(services.take_readings().await.unwrap(), 0);
+        let get = metrics::GetMetricRequest { name: format!("{W}/metrics/orders") };
+        let measured = metrics.get_metric(get).await.unwrap().into_inner().latest;
+        assert_eq!(measured.map(|reading| reading.value), Some(1.0));
+
+        let shown = async || {
+            let request = roadmap::GetRoadmapRequest { parent: W.into(), ..Default::default() };
+            RoadmapServiceClient::new(services.roadmap.clone()).get_roadmap(request).await.unwrap().into_inner().metrics
+        };
+        let what = "the roadmap shows what was measured";
+        wait_until(what, LIMIT, async || shown().await.first().is_some_and(|metric| metric.latest == measured)).await;
+        let shown = shown().await;
+        assert_eq!((shown.len(), shown[0].display_name.as_str()), (1, "Weekly orders"));
         services.stop().await;
     }
 }

@@ -57,7 +57,7 @@ impl Services {
         };
         let metrics_args = MetricsArgs {
             lake: Some(lake.path().display().to_string()),
-            // Predictions are measured and alerts judged when a test says so, not by the real time that has passed.
+            // Predictions and metrics are measured when a test says so, not by the real time that has passed.
             measure_every: Duration::from_hours(24),
             ..MetricsArgs::default()
         };
@@ -127,10 +127,10 @@ impl Services {
         if own.is_empty() { self.addresses().map(|(_, address)| Wire::new(address)).into() } else { own }
     }
 
-    /// Judges all alerts now; tells how many metrics breached or recovered.
-    pub async fn judge_alerts(&self) -> Result<usize> {
+    /// Measures all metrics now; tells how many breached or recovered.
+    pub async fn take_readings(&self) -> Result<usize> {
         let metrics = &self.served.2;
-        Ok(waymark_metrics::judge_alerts(metrics.store(), &metrics.service.parts().lake).await?)
+        Ok(waymark_metrics::take_readings(metrics.store(), &metrics.service.parts().lake).await?)
     }
 
     /// Lets the roadmap service forget what happened in a workspace before `revision`.

@@ -1,5 +1,5 @@
-//! Alerts: the threshold a metric is watched against, and the interval that was found beyond it. What follows from an
-//! interval is for `watch` to say.
+//! Alerts: the threshold a metric is watched against, and readings, which are judged by it. What follows from a reading is
+//! for `watch` to say.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -15,7 +15,7 @@ pub struct Watch {
     /// The threshold it is watched against.
     pub alert: Alert,
     /// The interval that was found beyond the threshold, until one is found within.
-    pub breach: Option<Breach>,
+    pub breach: Option<Reading>,
 }
 
 /// A threshold that a metric is watched against, interval by interval.
@@ -52,14 +52,14 @@ pub struct Period {
     end: DateTime<Utc>,
 }
 
-/// An interval in which a metric was beyond its threshold, with a finite value.
+/// What a metric was in an interval: a finite value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Breach {
+pub struct Reading {
     period: Period,
     value: f64,
 }
 
-/// Why an alert or a breach is refused.
+/// Why an alert or a reading is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AlertError {
     /// Not a number, or endless.
@@ -128,10 +128,10 @@ impl Period {
     }
 }
 
-impl Breach {
-    /// A breach, if the value is finite.
+impl Reading {
+    /// The reading, if the value is finite, which has the digits that are compared and shown.
     pub fn new(period: Period, value: f64) -> Result<Self, AlertError> {
-        if value.is_finite() { Ok(Self { period, value }) } else { Err(AlertError::NotFinite) }
+        if value.is_finite() { Ok(Self { period, value: rounded(value) }) } else { Err(AlertError::NotFinite) }
     }
 
     /// The interval.

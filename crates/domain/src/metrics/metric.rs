@@ -1,9 +1,9 @@
-//! Metrics: numbers that say how the product does, defined once. Never holds values; those are asked of the events each
-//! time.
+//! Metrics: numbers that say how the product does, defined once. Holds no value but the latest; all others are asked of the
+//! events each time.
 
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::{Measure, Prediction, Watch};
+use super::{Measure, Prediction, Reading, Watch};
 use crate::{Change, Failure, FailureKind, Meta, Name, Reason, Resource};
 
 /// A number that says how the product does.
@@ -23,6 +23,8 @@ pub struct Metric {
     pub stage: Option<MetricStage>,
     /// How it is watched, if it is.
     pub watch: Option<Watch>,
+    /// What it was in the last interval of its calendar that was measured.
+    pub latest: Option<Reading>,
 }
 
 /// Which way is good.
@@ -61,6 +63,7 @@ pub enum MetricEvent {
     Undeleted,
     Breached,
     Recovered,
+    Measured,
 }
 
 /// Why a metric stays as it is.
@@ -93,8 +96,8 @@ impl Failure for MetricError {
 
 impl Metric {
     /// Takes the fields of `new`. What is measured does not change while one of `predictions` is open and about this
-    /// metric: the goal does not move while somebody aims at it. A breach of another alert, or of another measure, says
-    /// nothing about this one.
+    /// metric: the goal does not move while somebody aims at it. A breach of another alert says nothing about this one, nor
+    /// does a reading of another measure or by another calendar.
     pub fn redefine(&self, mut new: Self, predictions: &[Prediction]) -> Result<Change<Self>, MetricError> {
         if (&self.measure, self.direction) != (&new.measure, new.direction) {
             self.unused(predictions)?;
@@ -104,6 +107,9 @@ impl Metric {
             && asked != Some((watch.alert, &new.measure))
         {
             *watch = Watch::new(watch.alert);
+        }
+        if (&self.measure, self.calendar()) != (&new.measure, new.calendar()) {
+            new.latest = None;
         }
         Ok(Change::new(new, MetricEvent::Updated))
     }
@@ -143,7 +149,7 @@ pub(crate) mod tests {
     use chrono_tz::Tz;
 
     use super::super::prediction::tests::at;
-    use super::super::{Alert, AlertCondition, Breach, Interval, MeasureKind, Period, Threshold};
+    use super::super::{Alert, AlertCondition, Interval, MeasureKind, Period, Threshold};
     use super::*;
 
     pub(crate) fn metric() -> Metric {
@@ -165,28 +171,36 @@ pub(crate) mod tests {
             direction: MetricDirection::Increase,
             stage: None,
             watch: None,
+            latest: None,
         }
     }
 
     #[test]
-    fn a_breach_goes_with_its_alert_and_its_measure() {
+    fn what_was_found_goes_with_what_was_asked() {
         let threshold = Threshold::new(20.0).unwrap();
         let alert = Alert { threshold, condition: AlertCondition::Below, interval: Interval::Day, zone: Tz::UTC };
         let day = Period::new(at("2026-01-04T00:00:00Z"), at("2026-01-05T00:00:00Z")).unwrap();
-        let watch = Watch { alert, breach: Breach::new(day, 12.0).ok() };
-        let breached = Metric { watch: Some(watch), ..metric() };
+        let reading = Reading::new(day, 12.0).ok();
+        let watch = Watch { alert, breach: reading };
+        let breached = Metric { watch: Some(watch), latest: reading, ..metric() };
         let updated = |new: Metric| {
             let change = breached.redefine(new, &[]).unwrap();
             assert_eq!(change.events(), [MetricEvent::Updated], "what somebody changed is no recovery");
             change.into_parts().0
         };
         let described = Metric { description: "More".into(), ..breached.clone() };
-        assert_eq!(updated(described).watch, Some(watch));
-        assert_eq!(updated(Metric { watch: None, ..breached.clone() }).watch, None);
-        let weekly = Alert { interval: Interval::Week, ..alert };
-        let of_weeks = Watch { alert: weekly, ..watch };
-        assert_eq!(updated(Metric { watch: Some(of_weeks), ..breached.clone() }).watch, Some(Watch::new(weekly)));
+        let found = |metric: Metric| (metric.watch, metric.latest);
+        assert_eq!(found(updated(described)), (Some(watch), reading));
+        let unwatched = Metric { watch: None, ..breached.clone() };
+        assert_eq!(found(updated(unwatched)), (None, reading), "its calendar was that of any metric");
+        let higher = Alert { threshold: Threshold::new(30.0).unwrap(), ..alert };
+        let of_more = Metric { watch: Some(Watch { alert: higher, ..watch }), ..breached.clone() };
+        assert_eq!(found(updated(of_more)), (Some(Watch::new(higher)), reading));
+        for other in [Alert { interval: Interval::Week, ..alert }, Alert { zone: Tz::Europe__Berlin, ..alert }] {
+            let of_other = Metric { watch: Some(Watch { alert: other, ..watch }), ..breached.clone() };
+            assert_eq!(found(updated(of_other)), (Some(Watch::new(other)), None));
+        }
         let measure = Measure::new(MeasureKind::UniqueUsers, vec!["signed_up".into()], vec![]).unwrap();
-        assert_eq!(updated(Metric { measure, ..breached.clone() }).watch, Some(Watch::new(alert)));
+        assert_eq!(found(updated(Metric { measure, ..breached.clone() })), (Some(Watch::new(alert)), None));
     }
 }

@@ -1,25 +1,62 @@
-//! Watching a metric: the rule that judges a complete interval against the metric's alert, and what it is called. Never
-//! measures; the numbers are arguments.
+//! Watching a metric: what a reading of a complete interval says of it, by its alert if it has one, and what that is called.
+//! Never measures; the numbers are arguments.
 
-use super::{Breach, Interval, Metric, MetricEvent, Period, Watch};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::{Interval, Metric, MetricEvent, Period, Reading, Watch};
 use crate::Change;
 use crate::number::rounded;
 
+/// How long a metric is left as it is where only events that came late would change its latest reading: each change is a
+/// version, which whoever is about to update the metric does not know.
+const REST: TimeDelta = TimeDelta::hours(1);
+
 impl Metric {
-    /// What a complete interval with this value means, as far as the value is shown. `None` when it says nothing new: nobody watches, the value is no
-    /// finite number, the breach it would announce is announced already, or the interval is not later than the one that
-    /// the breach was found in.
-    pub fn judge(self, period: Period, value: f64) -> Option<Change<Self>> {
-        let Watch { alert, breach } = self.watch?;
-        let value = rounded(value);
-        let found = Breach::new(period, value).ok()?;
-        let (breach, event) = match (breach, alert.is_beyond(value)) {
-            (Some(known), _) if period.end() <= known.period().end() => return None,
-            (None, true) => (Some(found), MetricEvent::Breached),
-            (Some(_), false) => (None, MetricEvent::Recovered),
-            (Some(_), true) | (None, false) => return None,
+    /// The calendar that cuts the intervals in which it is measured: that of its alert, days of UTC without one.
+    pub fn calendar(&self) -> (Interval, Tz) {
+        self.watch.map_or((Interval::Day, Tz::UTC), |Watch { alert, .. }| (alert.interval, alert.zone))
+    }
+
+    /// Whether its value in a complete interval can say anything new. That of one that is not watched is asked for once,
+    /// that of one that is until the interval is found beyond the threshold, as events may come late.
+    pub fn awaits(&self, period: Period) -> bool {
+        let settled = match self.watch {
+            Some(Watch { breach, .. }) => breach,
+            None => self.latest,
         };
-        Some(Change::new(Self { watch: Some(Watch { alert, breach }), ..self }, event))
+        settled.is_none_or(|reading| period.end() > reading.period().end())
+    }
+
+    /// What a reading of a complete interval changes; `None` when it says nothing new.
+    pub fn measured(self, reading: Reading, now: DateTime<Utc>) -> Option<Change<Self>> {
+        if !self.awaits(reading.period()) {
+            return None;
+        }
+        let (watch, event) = match self.judge(reading) {
+            Some((watch, event)) => (Some(watch), event),
+            None if self.is_news(reading, now) => (self.watch, MetricEvent::Measured),
+            None => return None,
+        };
+        Some(Change::new(Self { watch, latest: Some(reading), ..self }, event))
+    }
+
+    /// What becomes of how it is watched, where the reading begins or ends a breach.
+    fn judge(&self, reading: Reading) -> Option<(Watch, MetricEvent)> {
+        let Watch { alert, breach } = self.watch?;
+        match (breach, alert.is_beyond(reading.value())) {
+            (None, true) => Some((Watch { alert, breach: Some(reading) }, MetricEvent::Breached)),
+            (Some(_), false) => Some((Watch::new(alert), MetricEvent::Recovered)),
+            (Some(_), true) | (None, false) => None,
+        }
+    }
+
+    fn is_news(&self, reading: Reading, now: DateTime<Utc>) -> bool {
+        let Some(latest) = self.latest else { return true };
+        if latest.period() == reading.period() {
+            return latest != reading && now - self.meta.update_time >= REST;
+        }
+        reading.period().end() > latest.period().end()
     }
 
     /// What the alert calls a breach, in words: `below 20 EUR`. `None` when nobody watches.
@@ -56,7 +93,6 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chrono_tz::Tz;
     use proptest::prelude::*;
 
     use super::super::metric::tests::metric;
@@ -72,7 +108,7 @@ mod tests {
         Metric { watch: Some(Watch::new(alert(condition))), ..metric() }
     }
 
-    fn breach(metric: &Metric) -> Option<Breach> {
+    fn breach(metric: &Metric) -> Option<Reading> {
         metric.watch.and_then(|watch| watch.breach)
     }
 
@@ -82,8 +118,17 @@ mod tests {
         Period::new(start, start + chrono::TimeDelta::days(1)).unwrap()
     }
 
-    fn judged(metric: Metric, number: i64, value: f64) -> (Metric, MetricEvent) {
-        let change = metric.judge(day(number), value).unwrap();
+    fn reading(number: i64, value: f64) -> Reading {
+        Reading::new(day(number), value).unwrap()
+    }
+
+    /// What a reading changes that is taken when the metric has rested.
+    fn taken(metric: &Metric, number: i64, value: f64) -> Option<Change<Metric>> {
+        metric.clone().measured(reading(number, value), metric.meta.update_time + REST)
+    }
+
+    fn measured(metric: &Metric, number: i64, value: f64) -> (Metric, MetricEvent) {
+        let change = taken(metric, number, value).unwrap();
         assert_eq!(change.events().len(), 1);
         let event = change.events()[0];
         (change.into_parts().0, event)
@@ -91,28 +136,47 @@ mod tests {
 
     #[test]
     fn a_breach_is_announced_once_until_it_is_over() {
-        let metric = watched(AlertCondition::Below);
-        assert_eq!(metric.clone().judge(day(0), 20.0), None, "the threshold itself is within");
-        let (breached, event) = judged(metric, 1, 12.0);
-        assert_eq!((event, breach(&breached)), (MetricEvent::Breached, Breach::new(day(1), 12.0).ok()));
-        assert_eq!(breached.clone().judge(day(2), 5.0), None, "it goes on");
-        assert_eq!(
-            breached.clone().judge(day(1), 25.0),
-            None,
-            "late events do not end what was announced of their interval"
-        );
-        assert_eq!(breached.clone().judge(day(0), 25.0), None, "nor does an interval before it");
-        let (recovered, event) = judged(breached, 3, 20.0);
+        let (metric, event) = measured(&watched(AlertCondition::Below), 0, 20.0);
+        assert_eq!((event, breach(&metric)), (MetricEvent::Measured, None), "the threshold itself is within");
+        let (breached, event) = measured(&metric, 1, 12.0);
+        let found = Some(reading(1, 12.0));
+        assert_eq!((event, breach(&breached), breached.latest), (MetricEvent::Breached, found, found));
+        let late = taken(&breached, 1, 25.0);
+        assert_eq!(late, None, "late events do not end what was announced of their interval");
+        assert_eq!(taken(&breached, 0, 25.0), None, "nor does an interval before it");
+        let (breached, event) = measured(&breached, 2, 5.0);
+        assert_eq!((event, breach(&breached)), (MetricEvent::Measured, found), "it goes on");
+        let (recovered, event) = measured(&breached, 3, 20.0);
         assert_eq!((event, breach(&recovered)), (MetricEvent::Recovered, None));
-        assert_eq!(judged(recovered, 4, 19.9).1, MetricEvent::Breached);
+        assert_eq!(measured(&recovered, 4, 19.9).1, MetricEvent::Breached);
+    }
+
+    #[test]
+    fn a_reading_is_taken_once_and_follows_late_events_where_it_is_watched() {
+        let (unwatched, event) = measured(&metric(), 1, 7.0);
+        assert_eq!((event, unwatched.latest), (MetricEvent::Measured, Some(reading(1, 7.0))));
+        assert!(!unwatched.awaits(day(1)) && !unwatched.awaits(day(0)) && unwatched.awaits(day(2)));
+        assert_eq!((taken(&unwatched, 1, 8.0), taken(&unwatched, 0, 8.0)), (None, None));
+
+        let (watched, _) = measured(&watched(AlertCondition::Below), 1, 30.0);
+        assert!(watched.awaits(day(1)), "more of it may come, and take it beyond the threshold");
+        assert_eq!(taken(&watched, 1, 30.0), None, "nothing new");
+        let soon = watched.meta.update_time + REST - TimeDelta::microseconds(1);
+        assert_eq!(watched.clone().measured(reading(1, 31.0), soon), None, "nobody is overtaken all the time");
+        assert_eq!(measured(&watched, 1, 31.0).0.latest, Some(reading(1, 31.0)));
+        assert_eq!(taken(&watched, 0, 31.0), None, "an interval before says nothing of now");
+        let next = watched.clone().measured(reading(2, 31.0), watched.meta.update_time).unwrap();
+        assert_eq!(next.events(), [MetricEvent::Measured], "the next interval waits for nothing");
+        let late = watched.clone().measured(reading(1, 12.0), watched.meta.update_time).unwrap();
+        assert_eq!(late.events(), [MetricEvent::Breached], "nor does a breach");
     }
 
     #[test]
     fn the_condition_says_which_side_is_wrong() {
         let above = watched(AlertCondition::Above);
-        assert_eq!(above.clone().judge(day(1), 20.0), None);
-        assert_eq!(above.clone().judge(day(1), -1e9), None);
-        assert_eq!(judged(above, 1, 20.5).1, MetricEvent::Breached);
+        assert_eq!(measured(&above, 1, 20.0).1, MetricEvent::Measured);
+        assert_eq!(measured(&above, 1, -1e9).1, MetricEvent::Measured);
+        assert_eq!(measured(&above, 1, 20.5).1, MetricEvent::Breached);
     }
 
     #[test]
@@ -122,17 +186,16 @@ mod tests {
             Metric { watch: Some(Watch::new(alert)), ..metric() }
         };
         let (below, above) = (limit(AlertCondition::Below, 1.0), limit(AlertCondition::Above, 0.3));
-        assert_eq!(below.clone().judge(day(1), [0.1; 10].iter().sum()), None);
-        assert_eq!(above.judge(day(1), 0.1 + 0.1 + 0.1), None);
-        let breached = judged(below, 1, 0.999_999_999_99).0;
+        assert_eq!(measured(&below, 1, [0.1; 10].iter().sum()).1, MetricEvent::Measured);
+        assert_eq!(measured(&above, 1, 0.1 + 0.1 + 0.1).1, MetricEvent::Measured);
+        let breached = measured(&below, 1, 0.999_999_999_99).0;
         assert_eq!(breached.alarm().as_deref(), Some("\"Signups\" was 0.99999999999 on 2026-01-02, below 1"));
     }
 
     #[test]
-    fn without_an_alert_or_a_number_nothing_is_judged() {
-        assert_eq!(metric().judge(day(1), 0.0), None);
+    fn what_is_no_number_is_no_reading() {
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(watched(AlertCondition::Below).judge(day(1), value), None);
+            assert_eq!(Reading::new(day(1), value), Err(AlertError::NotFinite));
             assert_eq!(Threshold::new(value), Err(AlertError::NotFinite));
         }
         let start = day(1).start();
@@ -141,13 +204,13 @@ mod tests {
 
     #[test]
     fn an_alarm_is_one_line_with_the_numbers() {
-        let (breached, _) = judged(watched(AlertCondition::Below), 0, 12.0);
+        let (breached, _) = measured(&watched(AlertCondition::Below), 0, 12.0);
         assert_eq!(breached.limit().as_deref(), Some("below 20"));
         assert_eq!(breached.alarm().as_deref(), Some("\"Signups\" was 12 on 2026-01-01, below 20"));
         let zone = Tz::America__New_York;
         let weekly = Alert { interval: Interval::Week, zone, ..alert(AlertCondition::Above) };
         let sum = Metric { watch: Some(Watch::new(weekly)), unit: "EUR".into(), ..metric() };
-        let (breached, _) = judged(sum, 0, 0.1 + 0.2 + 20.0);
+        let (breached, _) = measured(&sum, 0, 0.1 + 0.2 + 20.0);
         assert_eq!(
             breached.alarm().as_deref(),
             Some("\"Signups\" was 20.3 EUR in the week of 2025-12-31, above 20 EUR")
@@ -163,7 +226,7 @@ mod tests {
     fn an_alarm_stays_short() {
         let threshold = Threshold::new(f64::MIN).unwrap();
         let alert = Alert { threshold, interval: Interval::Week, ..alert(AlertCondition::Above) };
-        let breach = Breach::new(day(0), f64::MIN_POSITIVE).ok();
+        let breach = Some(reading(0, f64::MIN_POSITIVE));
         let mut long = Metric { watch: Some(Watch { alert, breach }), unit: "€".repeat(30), ..metric() };
         long.meta.display_name = "é".repeat(200);
         assert!(long.alarm().unwrap().chars().count() < 400);
@@ -180,8 +243,9 @@ mod tests {
             let mut number = 0;
             for (days, value) in values {
                 number += days;
-                if let Some(change) = metric.clone().judge(day(number), value) {
-                    announced.extend_from_slice(change.events());
+                if let Some(change) = taken(&metric, number, value) {
+                    let breaches = change.events().iter().copied().filter(|event| *event != MetricEvent::Measured);
+                    announced.extend(breaches);
                     metric = change.into_parts().0;
                 }
                 if days > 0 {

@@ -19,6 +19,8 @@ const BYTES: usize = 8 << 20;
 const WINDOW: usize = 65_536;
 /// Messages of a workspace that wait in hand at most, so that it leaves room for the others; it is parked for the rest.
 const SHARE: usize = 256;
+/// Messages of a workspace that are handed out at once, at most.
+const TOGETHER: usize = 64;
 
 /// The workspaces of a stream that have something to be done.
 pub(super) struct Lanes {
@@ -48,8 +50,8 @@ enum Lane {
 
 #[derive(Default)]
 struct Flow {
-    /// The message that is worked on, unless the work is to end the parking.
-    at_hand: Option<AtHand>,
+    /// The messages that are worked on; none where the work is to end the parking.
+    at_hand: Vec<AtHand>,
     waiting: VecDeque<Message>,
     /// Sequences behind those that wait, which are too many to be kept.
     left: VecDeque<u64>,
@@ -63,8 +65,8 @@ struct AtHand {
 
 /// What is to be done in a workspace.
 pub(super) enum Next {
-    /// This message is to be worked on.
-    Try(Message),
+    /// These messages of the workspace are to be worked on.
+    Try(WorkspaceId, Vec<Message>),
     /// The workspace is to be parked at this sequence.
     Park(WorkspaceId, u64),
 }
@@ -156,9 +158,10 @@ impl Lanes {
             None => {
                 self.messages += 1;
                 self.bytes += message.payload.len();
-                let flow = Flow { at_hand: Some(AtHand::of(&message)), ..Flow::default() };
-                self.workspaces.insert(message.workspace.clone(), Lane::Flowing(flow));
-                Some(Next::Try(message))
+                let workspace = message.workspace.clone();
+                let flow = Flow { at_hand: vec![AtHand::of(&message)], ..Flow::default() };
+                self.workspaces.insert(workspace.clone(), Lane::Flowing(flow));
+                Some(Next::Try(workspace, vec![message]))
             }
         }
     }
@@ -172,15 +175,16 @@ impl Lanes {
     /// What is at hand in the workspace is done; hands out what is behind it.
     pub(super) fn done(&mut self, workspace: &WorkspaceId) -> Option<Next> {
         let Some(Lane::Flowing(flow)) = self.workspaces.get_mut(workspace) else { return None };
-        if let Some(AtHand { sequence, bytes }) = flow.at_hand.take() {
+        for AtHand { sequence, bytes } in std::mem::take(&mut flow.at_hand) {
             self.messages -= 1;
             self.bytes -= bytes;
             self.settle(sequence);
         }
         let Some(Lane::Flowing(flow)) = self.workspaces.get_mut(workspace) else { return None };
-        if let Some(next) = flow.waiting.pop_front() {
-            flow.at_hand = Some(AtHand::of(&next));
-            return Some(Next::Try(next));
+        let next: Vec<Message> = flow.waiting.drain(..TOGETHER.min(flow.waiting.len())).collect();
+        if !next.is_empty() {
+            flow.at_hand = next.iter().map(AtHand::of).collect();
+            return Some(Next::Try(workspace.clone(), next));
         }
         if let Some(&left) = flow.left.front() {
             return Some(Next::Park(workspace.clone(), left));
@@ -267,10 +271,11 @@ mod tests {
         Message { workspace: workspace(id), position: at(sequence), headers, payload }
     }
 
+    /// The first that is handed out.
     fn sequence(next: Option<Next>) -> Option<u64> {
-        next.map(|next| match next {
-            Next::Try(message) => message.position.sequence,
-            Next::Park(_, sequence) => sequence,
+        next.and_then(|next| match next {
+            Next::Try(_, messages) => messages.first().map(|message| message.position.sequence),
+            Next::Park(_, sequence) => Some(sequence),
         })
     }
 
@@ -325,10 +330,10 @@ mod tests {
             lanes.receive(message("a", sequence));
         }
         assert_eq!((lanes.messages, lanes.waiting()), (SHARE + 1, share + 11));
-        for sequence in 1..=share {
-            assert!(
-                matches!(lanes.done(&workspace("a")), Some(Next::Try(next)) if next.position.sequence == sequence + 1)
-            );
+        for first in (2..=share).step_by(TOGETHER) {
+            let Some(Next::Try(_, next)) = lanes.done(&workspace("a")) else { panic!("there are more") };
+            let sequences: Vec<u64> = next.iter().map(|message| message.position.sequence).collect();
+            assert_eq!(sequences, (first..first + TOGETHER as u64).collect::<Vec<_>>());
         }
         assert!(matches!(lanes.done(&workspace("a")), Some(Next::Park(_, sequence)) if sequence == share + 2));
         assert_eq!(lanes.position(), at(share + 1));

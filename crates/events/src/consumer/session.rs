@@ -6,6 +6,7 @@
 //! to the parked workspace. If not even the parking can be saved, the database is away, which is everybody's: the
 //! event is then tried again in its place.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -22,7 +23,6 @@ use super::lanes::{Lanes, Next, Owing};
 use super::stream::{Delivery, EventStream, Message, Reading};
 use crate::attempt::{Attempt, Attempts, Intake, backoff};
 use crate::causes::chain;
-use crate::envelope;
 use crate::filling::{Filler, Pages};
 use crate::places::Places;
 
@@ -245,8 +245,8 @@ impl Session {
     fn begin(self: &Arc<Self>, next: Option<Next>, tasks: &mut JoinSet<Done>) {
         let session = Arc::clone(self);
         match next {
-            Some(Next::Try(message)) => {
-                tasks.spawn(async move { session.attempt(message).await }.in_current_span());
+            Some(Next::Try(workspace, messages)) => {
+                tasks.spawn(async move { session.attempt(workspace, &messages).await }.in_current_span());
             }
             Some(Next::Park(workspace, at)) => {
                 tasks.spawn(async move { session.make_room(workspace, at).await }.in_current_span());
@@ -273,27 +273,34 @@ impl Session {
         Ok(())
     }
 
-    /// Handles a message in its turn; parks its workspace when that fails.
-    async fn attempt(&self, message: Message) -> Done {
+    /// Handles messages of a workspace in their turn; parks it when one fails.
+    async fn attempt(&self, workspace: WorkspaceId, messages: &[Message]) -> Done {
         let mut attempts = Attempts::new(&self.intake);
-        loop {
-            let Some(place) = self.places.take().await else { return Done::Ended };
-            let attempt = attempts.receive(&message).await;
-            drop(place);
-            let Attempt::Again(pause) = attempt else { return Done::AtHand(message.workspace) };
-            if let Ok(permit) = Arc::clone(&self.parking).try_acquire_owned() {
-                let (workspace, next) = (message.workspace.clone(), message.position.sequence);
-                let parked = Parked { workspace, next, attempts, _permit: permit };
-                attempts = match self.park(parked).await {
-                    Ok(Some(parked)) => return Done::Parked(parked, pause),
-                    Ok(None) => return Done::TakenOver,
-                    Err(Parked { attempts, .. }) => attempts,
-                };
-            }
-            if !self.places.pause(pause).await {
-                return Done::Ended;
+        if messages.len() > 1 {
+            let Some(_place) = self.places.take().await else { return Done::Ended };
+            attempts.receive_ahead(messages).await;
+        }
+        for message in messages {
+            loop {
+                let Some(place) = self.places.take().await else { return Done::Ended };
+                let attempt = attempts.receive(message).await;
+                drop(place);
+                let Attempt::Again(pause) = attempt else { break };
+                if let Ok(permit) = Arc::clone(&self.parking).try_acquire_owned() {
+                    let (workspace, next) = (workspace.clone(), message.position.sequence);
+                    let parked = Parked { workspace, next, attempts, _permit: permit };
+                    attempts = match self.park(parked).await {
+                        Ok(Some(parked)) => return Done::Parked(parked, pause),
+                        Ok(None) => return Done::TakenOver,
+                        Err(Parked { attempts, .. }) => attempts,
+                    };
+                }
+                if !self.places.pause(pause).await {
+                    return Done::Ended;
+                }
             }
         }
+        Done::AtHand(workspace)
     }
 
     /// Parks a workspace whose messages are too many to be kept, from `next` on.
@@ -344,12 +351,13 @@ impl Session {
             return Done::AtHand(parked.workspace);
         };
         let (mut failures, mut saved, mut had) = (0, Instant::now(), parked.next);
+        let mut read = VecDeque::new();
         while parked.next <= until {
             if !self.places.pause(pause).await {
                 return Done::Ended;
             }
             let Some(place) = self.places.take().await else { return Done::Ended };
-            let message = match self.rest(&parked, until).await {
+            let message = match self.rest(&mut parked, until, &mut read).await {
                 Ok(message) => message,
                 Err(error) => {
                     let workspace = parked.workspace.id();
@@ -365,6 +373,8 @@ impl Session {
                 break;
             };
             if let Attempt::Again(again) = parked.attempts.receive(&message).await {
+                // What is behind it takes no room while it waits.
+                read.clear();
                 pause = again;
                 continue;
             }
@@ -407,42 +417,26 @@ impl Session {
         Ok(())
     }
 
-    /// The next message of what was left to a parked workspace; `None` when there is no more.
-    async fn rest(&self, parked: &Parked, until: u64) -> Result<Option<Message>, String> {
-        let message = self.stream.next_of(&parked.workspace, parked.next).await?;
+    /// The next message of what was left to a parked workspace; `None` when there is no more. While all goes well, some
+    /// are `read` at once.
+    async fn rest(
+        &self,
+        parked: &mut Parked,
+        until: u64,
+        read: &mut VecDeque<Message>,
+    ) -> Result<Option<Message>, String> {
+        if read.is_empty() && !parked.attempts.in_vain() {
+            read.extend(self.stream.some_of(&parked.workspace, parked.next).await?);
+            parked.attempts.receive_ahead(read.make_contiguous()).await;
+        }
+        let message = match read.pop_front() {
+            Some(message) => Some(message),
+            None => self.stream.next_of(&parked.workspace, parked.next).await?,
+        };
         // What the stream came past and does not have was removed from it.
         if message.is_none() && self.stream.ends().await?.1 < until {
             return Err("the broker does not have it yet".into());
         }
         Ok(message.filter(|message| message.position.sequence <= until))
-    }
-}
-
-impl Intake {
-    /// Messages between the two sequences were removed from the stream, and perhaps never read: what mirrors lack of
-    /// them is had by filling them anew.
-    async fn missed(&self, from: u64, to: u64) -> Result<(), StoreError> {
-        let source = self.topic.source;
-        tracing::warn!(source, from, to, "messages were removed from the stream that may not have been read");
-        for mirror in self.topic.mirrors() {
-            self.store.refill(mirror).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Attempts {
-    /// Handles a message once.
-    async fn receive(&mut self, message: &Message) -> Attempt {
-        match envelope::from_nats(&message.headers, &message.payload) {
-            Ok((event, None)) => self.attempt(&event).await,
-            Ok((event, Some(fault))) => self.refuse(&event, &fault.to_string()).await,
-            Err(error) => {
-                // Not an event of Waymark: it cannot be kept as one either, only reported.
-                let (workspace, sequence) = (message.workspace.id(), message.position.sequence);
-                tracing::error!(workspace, sequence, %error, "not an event; dropped");
-                Attempt::Settled
-            }
-        }
     }
 }

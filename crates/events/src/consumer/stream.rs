@@ -4,26 +4,30 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::datetime::{self, DateTime as Timestamp};
 use async_nats::jetstream::consumer::pull::{self, Config};
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy};
 use async_nats::jetstream::context::ConsumerInfoErrorKind::{NotFound, StreamNotFound};
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{RawMessageError, RawMessageErrorKind, Stream};
+use async_nats::{HeaderMap, jetstream};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
+use tokio::time::timeout;
 use waymark_domain::WorkspaceId;
 use waymark_store::StreamPosition;
 
-use crate::envelope::{self, stream_name};
+use crate::envelope::{stream_name, subject_filter, workspace_of};
 use crate::subscription::{Subscription, Topic};
 
 /// How long an answer of the broker is waited for.
 const ANSWER: Duration = Duration::from_secs(5);
 /// Messages asked for at once.
 const BATCH: usize = 256;
+/// Messages of one workspace asked for at once, and their bytes.
+const SOME: usize = 64;
+const SOME_BYTES: usize = 128 << 10;
 /// How often the broker says that it is there when nothing is to be delivered; twice as long a silence is a fault.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long the broker keeps a consumer that asks for nothing.
@@ -129,6 +133,26 @@ impl EventStream {
         Ok(None)
     }
 
+    /// The first messages of a workspace at `sequence` or behind it that are of a wanted type, in order, as a replica of
+    /// the stream has them. Where it lags there may be fewer, or none.
+    pub(super) async fn some_of(&self, workspace: &WorkspaceId, sequence: u64) -> Result<Vec<Message>, String> {
+        let from = DeliverPolicy::ByStartSequence { start_sequence: sequence };
+        let consumer = self.consumer(from, Some(workspace.id())).await?;
+        let fetched = consumer.fetch().max_messages(SOME).max_bytes(SOME_BYTES).messages().await;
+        let mut fetched = fetched.map_err(|e| e.to_string())?;
+        let mut some = Vec::new();
+        // One that does not come ends it, as does one that comes out of turn.
+        while let Ok(Some(Ok(message))) = timeout(ANSWER, fetched.next()).await {
+            match delivered(message)? {
+                (number, Delivery::Message(message)) if number == some.len() as u64 + 1 => some.push(message),
+                _ => break,
+            }
+        }
+        // Where that fails the broker removes it after a while.
+        let _ = self.stream.delete_consumer(&consumer.cached_info().name).await;
+        Ok(some)
+    }
+
     /// The position behind which the stream begins, where that is beyond `position`: what was in between was removed
     /// from it, and nobody knows whether all of it was read.
     pub(super) async fn removed_until(&self, position: StreamPosition) -> Result<Option<StreamPosition>, String> {
@@ -153,21 +177,30 @@ impl EventStream {
         found.map(|message| Ok(StreamPosition { sequence, time: time(message.time)? })).transpose()
     }
 
-    async fn read(&self, deliver_policy: DeliverPolicy) -> Result<Reading, String> {
-        let types = self.topic.wanted();
+    async fn read(&self, from: DeliverPolicy) -> Result<Reading, String> {
+        let consumer = self.consumer(from, None).await?;
+        let messages = consumer.stream().max_messages_per_batch(BATCH).heartbeat(HEARTBEAT).messages().await;
+        Ok(Reading { consumer, messages: messages.map_err(|e| e.to_string())?, received: 0 })
+    }
+
+    /// What messages of the wanted types are had by, of one workspace or of all.
+    async fn consumer(
+        &self,
+        deliver_policy: DeliverPolicy,
+        workspace: Option<&str>,
+    ) -> Result<Consumer<Config>, String> {
+        let types = self.topic.wanted().into_iter();
         let config = Config {
             deliver_policy,
             // The position is kept by the one who reads: in the order of each workspace, beside the effects.
             ack_policy: AckPolicy::None,
-            filter_subjects: types.into_iter().filter_map(|t| envelope::subject_filter(self.topic.source, t)).collect(),
+            filter_subjects: types.filter_map(|t| subject_filter(self.topic.source, workspace, t)).collect(),
             inactive_threshold: INACTIVE,
             num_replicas: 1,
             memory_storage: true,
             ..Config::default()
         };
-        let consumer = self.stream.create_consumer(config).await.map_err(|e| e.to_string())?;
-        let messages = consumer.stream().max_messages_per_batch(BATCH).heartbeat(HEARTBEAT).messages().await;
-        Ok(Reading { consumer, messages: messages.map_err(|e| e.to_string())?, received: 0 })
+        self.stream.create_consumer(config).await.map_err(|e| e.to_string())
     }
 }
 
@@ -175,18 +208,13 @@ impl Reading {
     /// The next message, when there is one.
     pub(super) async fn next(&mut self) -> Result<Delivery, String> {
         let message = self.messages.next().await.ok_or("the subscription ended")?.map_err(|e| e.to_string())?;
-        let info = message.info().map_err(|e| e.to_string())?;
+        let (number, delivery) = delivered(message)?;
         // What is not acknowledged is not delivered again.
         self.received += 1;
-        if info.consumer_sequence != self.received {
+        if number != self.received {
             return Err("messages were lost on their way".into());
         }
-        let position = StreamPosition { sequence: info.stream_sequence, time: time(info.published)? };
-        let Some(workspace) = envelope::workspace_of(&message.subject) else {
-            return Ok(Delivery::Foreign(position, message.subject.to_string()));
-        };
-        let (headers, payload) = (message.message.headers.unwrap_or_default(), message.message.payload);
-        Ok(Delivery::Message(Message { workspace, position, headers, payload }))
+        Ok(delivery)
     }
 
     /// How many messages are still to come; `None` when the broker does not answer, an error when it no longer knows
@@ -199,6 +227,18 @@ impl Reading {
             Err(_) => Ok(None),
         }
     }
+}
+
+/// What a consumer delivers, and as the how manieth.
+fn delivered(message: jetstream::Message) -> Result<(u64, Delivery), String> {
+    let info = message.info().map_err(|e| e.to_string())?;
+    let number = info.consumer_sequence;
+    let position = StreamPosition { sequence: info.stream_sequence, time: time(info.published)? };
+    let Some(workspace) = workspace_of(&message.subject) else {
+        return Ok((number, Delivery::Foreign(position, message.subject.to_string())));
+    };
+    let (headers, payload) = (message.message.headers.unwrap_or_default(), message.message.payload);
+    Ok((number, Delivery::Message(Message { workspace, position, headers, payload })))
 }
 
 fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<StreamMessage>, String> {

@@ -16,7 +16,7 @@ use waymark_store::{Error, Store};
 use waymark_testkit::sample::{Products, create, created, product, store, workspace};
 use waymark_testkit::{Engine, NatsServer, host, wait_until};
 
-use crate::relay;
+use crate::{no_mirrors, relay};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -38,6 +38,7 @@ fn copier(target: &Store, poisoned: Arc<AtomicBool>, deliveries: Arc<AtomicU32>)
     Subscription {
         consumer: "copier",
         topics: vec![Topic::new("roadmap", &["waymark.roadmap.v1.ProductCreated"])],
+        mirror: no_mirrors(),
         handler: Arc::new(move |event| {
             let (target, poisoned, deliveries) = (target.clone(), Arc::clone(&poisoned), Arc::clone(&deliveries));
             Box::pin(async move {

@@ -13,7 +13,7 @@ mod world;
 
 use std::sync::Arc;
 
-use waymark_events::{Relay, Subscription};
+use waymark_events::{Mirroring, Relay, Subscription};
 use waymark_runtime::{EventArgs, Host};
 use waymark_store::Store;
 use waymark_testkit::NatsServer;
@@ -28,5 +28,11 @@ async fn relay(host: &Host, store: &Store, nats: &NatsServer) {
 
 /// A subscription that handles nothing, for what only reads.
 fn nothing() -> Subscription {
-    Subscription { consumer: "none", topics: Vec::new(), handler: Arc::new(|_| Box::pin(async { Ok(()) })) }
+    let (mirror, handler) = (no_mirrors(), Arc::new(|_| Box::pin(async { Ok(()) }) as _));
+    Subscription { consumer: "none", topics: Vec::new(), mirror, handler }
+}
+
+/// What a service does that mirrors nothing.
+fn no_mirrors() -> Mirroring {
+    Arc::new(|_| Box::pin(async { Ok(()) }))
 }

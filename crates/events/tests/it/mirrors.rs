@@ -1,14 +1,14 @@
 //! Mirrors over a real broker and over the bus: filled, kept, and filled anew when something may be missing.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::{Client, jetstream};
 use futures::StreamExt as _;
 use prost::Message as _;
 use tokio::task::JoinSet;
-use waymark_events::{Subscription, Topic, bus, consumer, snapshots, stream_name};
+use waymark_events::{Mirroring, Subscription, Topic, bus, consumer, snapshots, stream_name};
 use waymark_proto::events::v1::{SnapshotRequest, SnapshotResponse};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_runtime::Host;
@@ -32,6 +32,8 @@ struct World {
     closed: Arc<AtomicBool>,
     /// Nothing comes to an end that is being taken in.
     stuck: Arc<AtomicBool>,
+    /// How many events were to be taken in at a time.
+    together: Arc<Mutex<Vec<usize>>>,
     source_database: TestDatabase,
 }
 
@@ -52,6 +54,7 @@ impl World {
             nats,
             closed: Arc::default(),
             stuck: Arc::default(),
+            together: Arc::default(),
             source_database,
         }
     }
@@ -80,9 +83,11 @@ impl World {
         let options = StoreOptions::new(self.database.url());
         let target = Store::connect(&options, &host.clock, &host.ids).await.unwrap().keeping(&COPIER);
         let (mirroring, closed, stuck) = (target.clone(), Arc::clone(&self.closed), Arc::clone(&self.stuck));
-        let handler: waymark_events::Handler = Arc::new(move |event| {
+        let together = Arc::clone(&self.together);
+        let mirror: Mirroring = Arc::new(move |events| {
             let (target, is_closed) = (mirroring.clone(), closed.load(Ordering::SeqCst));
             let stuck = Arc::clone(&stuck);
+            together.lock().unwrap().push(events.len());
             Box::pin(async move {
                 while stuck.load(Ordering::SeqCst) {
                     tokio::time::sleep(Duration::from_millis(10)).await;
@@ -90,10 +95,11 @@ impl World {
                 if is_closed {
                     return Err(Error::Busy(Duration::ZERO));
                 }
-                target.mirror(COPIER.mirrors(), &event).await
+                target.mirror(COPIER.mirrors(), &events).await
             })
         });
-        let subscription = Subscription { consumer: "copier", topics: vec![topic], handler };
+        let handler = Arc::new(|_| Box::pin(async { Ok(()) }) as _);
+        let subscription = Subscription { consumer: "copier", topics: vec![topic], mirror, handler };
         let mut tasks = JoinSet::new();
         if self.nats.is_some() {
             tasks.spawn(consumer::run(host.clone(), target, self.client().await, subscription, topic));
@@ -187,6 +193,78 @@ fn gauge(host: &Host, name: &str) -> Option<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_taken_over_together_and_what_is_not_understood_is_set_aside_alone() {
+    for engine in Engine::each() {
+        let world = World::new(engine, false).await;
+        for i in 0..30 {
+            create(&world.source, &format!("p{i:02}"), "").await;
+        }
+        let process = world.listen().await;
+        world.wait("the mirror is filled").await;
+        wait_until("the walk is over", LIMIT, async || world.is_filled().await).await;
+        world.end(process).await;
+
+        // While nobody hears.
+        for i in 0..30 {
+            update(&world.source, &format!("p{i:02}"), "new").await;
+        }
+        world.together.lock().unwrap().clear();
+        let process = world.listen().await;
+        world.wait("what waited is taken over").await;
+        assert_eq!(*world.together.lock().unwrap(), [30]);
+        world.end(process).await;
+
+        for i in 0..3 {
+            update(&world.source, &format!("p{i:02}"), "newer").await;
+        }
+        let damaged = r#"UPDATE log SET data = '{"product":{"name":"x"}}' WHERE revision = 62"#;
+        execute(world.source_database.url(), damaged).await.unwrap();
+        let process = world.listen().await;
+        let newer = async || {
+            let mirrored = world.mirrored().await;
+            mirrored.iter().filter(|product| product.vision == "newer").count() == 2
+        };
+        wait_until("the others are taken over", LIMIT, newer).await;
+        let aside = async || world.database.number("SELECT COUNT(*) FROM dead_letters").await.unwrap() == 1;
+        wait_until("one is set aside", LIMIT, aside).await;
+        world.end(process).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_of_a_busy_workspace_is_taken_over_together_also_where_it_is_parked() {
+    let world = World::new(Engine::Sqlite, true).await;
+    world.serve().await;
+    create(&world.source, "first", "").await;
+    let process = world.listen().await;
+    world.wait("the mirror is filled").await;
+    wait_until("the walk is over", LIMIT, async || world.is_filled().await).await;
+
+    world.stuck.store(true, Ordering::SeqCst);
+    world.together.lock().unwrap().clear();
+    let rows = (0..500).map(|_| (String::new(), Some(product("many", "")))).collect();
+    let reply = |b: Batch<_>| pb::BatchCreateProductsResponse { products: b.items, failures: b.failures };
+    world
+        .source
+        .batch_create::<Products, _, _>(&call(), "workspaces/acme", rows, false, created_in, reply)
+        .await
+        .unwrap();
+    world.published().await;
+    let mut stream = jetstream::new(world.client().await).get_stream(stream_name("roadmap")).await.unwrap();
+    let read = async || {
+        let last = stream.info().await.unwrap().state.last_sequence;
+        let consumers: Vec<_> = stream.consumers().collect().await;
+        consumers.iter().flatten().any(|consumer| consumer.delivered.stream_sequence == last)
+    };
+    wait_until("all is read", LIMIT, read).await;
+    world.stuck.store(false, Ordering::SeqCst);
+    world.wait("all is taken over").await;
+    let times = world.together.lock().unwrap().len();
+    assert!(times < 50, "500 events were taken over in {times} times");
+    world.end(process).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_removed_from_the_stream_is_had_from_the_source() {
     let world = World::new(Engine::Sqlite, true).await;
     world.serve().await;
@@ -276,7 +354,7 @@ async fn one_of_two_replicas_fills_and_the_other_goes_on() {
     world.published().await;
     world.purge().await;
     // A source that gives few at a time, and for a while nothing beyond the first ones.
-    let (asked, open) = (Arc::new(std::sync::Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+    let (asked, open) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
     let (client, source) = (world.client().await, world.source.clone());
     let mut requests = client.queue_subscribe("waymark.snapshot.roadmap", "waymark-roadmap".into()).await.unwrap();
     let (told, opened) = (Arc::clone(&asked), Arc::clone(&open));

@@ -13,7 +13,7 @@ use waymark_store::{Error, Received, Store};
 use waymark_testkit::sample::{Products, call, created, created_in, product, store};
 use waymark_testkit::{Engine, NatsServer, TestDatabase, host, wait_until};
 
-use crate::relay;
+use crate::{no_mirrors, relay};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -66,7 +66,7 @@ impl World {
 
     pub fn listen_by(&self, client: Option<Client>, host: Host, store: Store, handler: Handler) -> JoinSet<()> {
         let topic = Topic::new("roadmap", &["waymark.roadmap.v1.ProductCreated"]);
-        let subscription = Subscription { consumer: "copier", topics: vec![topic], handler };
+        let subscription = Subscription { consumer: "copier", topics: vec![topic], mirror: no_mirrors(), handler };
         let mut tasks = JoinSet::new();
         match client {
             Some(client) => {

@@ -66,7 +66,7 @@ impl World {
     }
 
     async fn hear(&self, row: &LogRow) {
-        self.target.mirror(COPIER.mirrors(), &received(row)).await.unwrap();
+        self.target.mirror(COPIER.mirrors(), &[received(row)]).await.unwrap();
     }
 
     async fn filling(&self) -> Filling {
@@ -157,7 +157,7 @@ async fn events_and_the_walk_come_to_the_same_in_whatever_order() {
     }
 }
 
-/// Hears the next event of a workspace, and now and then some that were heard before again.
+/// Hears the next events of a workspace, in whatever order, and now and then some that were heard before again.
 async fn hear_next(world: &World, heard: &mut BTreeMap<&str, usize>, dice: &mut Dice) -> bool {
     let mut any = false;
     for (workspace, heard) in heard {
@@ -165,9 +165,12 @@ async fn hear_next(world: &World, heard: &mut BTreeMap<&str, usize>, dice: &mut 
         if dice.roll(5) == 0 && *heard > 0 {
             world.hear(&rows[dice.roll(*heard)]).await;
         }
-        if let Some(row) = rows.get(*heard) {
-            world.hear(row).await;
-            *heard += 1;
+        let next = rows.len().min(*heard + 1 + dice.roll(4));
+        if *heard < next {
+            let mut together: Vec<Received> = rows[*heard..next].iter().map(received).collect();
+            together.rotate_left(dice.roll(next - *heard));
+            world.target.mirror(COPIER.mirrors(), &together).await.unwrap();
+            *heard = next;
             any = true;
         }
     }
@@ -289,7 +292,11 @@ async fn what_cannot_be_taken_over_stops_nothing_else() {
         // An event that is not understood is a fault, as any other.
         let mut event = received(&world.source.read_log("acme", 0, 1).await.unwrap()[0]);
         event.data = r#"{"product":{"name":"x"}}"#.into();
-        let refused = other.target.mirror(COPIER.mirrors(), &event).await.unwrap_err();
+        create(&world.source, "e", "v").await;
+        let whole = received(&world.source.read_log("acme", 4, 1).await.unwrap()[0]);
+        let refused = other.target.mirror(COPIER.mirrors(), &[whole, event]).await.unwrap_err();
+        let there = all::<Mirrored>(&other.target, "workspaces/acme").await;
+        assert!(there.iter().all(|product| product.display_name != "e"), "all of it or nothing");
         assert!(matches!(&refused, Error::Invalid(_)) && refused.to_string().contains("product.name"), "{refused}");
     }
 }

@@ -4,6 +4,7 @@ use waymark_discovery::{SCHEMA, handle};
 use waymark_proto::common::v1::{Evidence, Range, Risk, Verdict};
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::discovery::v1::tree_node::Node;
+use waymark_proto::events::v1::SnapshotRequest;
 use waymark_proto::metrics::v1 as metrics;
 use waymark_proto::roadmap::v1 as roadmap;
 use waymark_proto::{ResourceMessage as _, Standard};
@@ -119,7 +120,7 @@ fn initiative(version: u128, display_name: &str, evidence: Vec<Evidence>, delete
 }
 
 async fn hear(d: &Discovery, event: &Received) {
-    d.served.store().mirror(SCHEMA.mirrors(), event).await.unwrap();
+    d.served.store().mirror(SCHEMA.mirrors(), std::slice::from_ref(event)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +180,23 @@ async fn what_cannot_be_read_is_an_error_and_changes_nothing() {
         let other = Received { event_type: "waymark.metrics.v1.MetricCreated".into(), ..event };
         handle(d.served.store(), &other).await.unwrap();
         assert_eq!(d.events().await, []);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_mirrored_is_not_given_on() {
+    on_both(async |mut d: Discovery| {
+        d.outcome("root").await;
+        hear(&d, &initiative(1, "Sign in once", vec![], false)).await;
+        let page = async |collection: &str| {
+            let request = SnapshotRequest { collection: collection.into(), ..Default::default() };
+            d.served.store().snapshot_page(&request, 1 << 20).await
+        };
+        assert_eq!(page("outcomes").await.unwrap().rows.len(), 1);
+        let refused = page("initiatives").await.unwrap_err().to_string();
+        let (_, own) = refused.split_once("those are").unwrap();
+        assert!(own.contains("outcomes") && !own.contains("initiatives"), "{refused}");
     })
     .await;
 }

@@ -1,4 +1,6 @@
-//! The table of metrics, which of them are watched, and how they are redefined with predictions about them.
+//! The table of metrics, which of them are to be measured, and how they are redefined with predictions about them.
+
+use chrono::{SecondsFormat, TimeDelta};
 
 use waymark_domain::metrics::{Metric, Prediction};
 use waymark_domain::{Change, Name};
@@ -21,6 +23,7 @@ impl Table for Metrics {
         Column::choice("stage", pb::MetricStage::NAMES, |metric| metric.stage.map(Into::into)),
         Column::boolean("alerted", |metric| Some(metric.watch.is_some())),
         Column::boolean("breached", |metric| Some(metric.watch.is_some_and(|watch| watch.breach.is_some()))),
+        Column::time("latest_time", |metric| metric.latest.map(|reading| reading.period().end())),
     ];
 }
 
@@ -32,10 +35,13 @@ impl Ruled for Metrics {
     };
 }
 
-/// Live metrics of all workspaces that have an alert, in order of workspace and id: the first `limit` of them, or of
-/// those after `after`.
-pub async fn alerted(store: &Store, after: Option<&Name<Metric>>, limit: u32) -> Result<Vec<Name<Metric>>, Error> {
-    store.sweep::<Metrics>("alerted = true", after, limit).await
+/// Live metrics of all workspaces that have an alert, or no reading of a day that is over, in order of workspace and id:
+/// the first `limit` of them, or of those after `after`.
+pub async fn unread(store: &Store, after: Option<&Name<Metric>>, limit: u32) -> Result<Vec<Name<Metric>>, Error> {
+    // Those without an alert are measured by days of UTC.
+    let day_ago = (store.now() - TimeDelta::days(1)).to_rfc3339_opts(SecondsFormat::Micros, true);
+    let filter = format!("alerted = true OR NOT latest_time:* OR latest_time <= \"{day_ago}\"");
+    store.sweep::<Metrics>(&filter, after, limit).await
 }
 
 async fn redefine(write: &mut Write, old: Metric, new: Metric) -> Result<Change<Metric>, Error> {

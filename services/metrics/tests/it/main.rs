@@ -4,12 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::float_cmp, reason = "counts and sums of a few decimals are exact")]
 
-mod alerts;
 mod doubles;
 mod events_in;
 mod frictions;
 mod loop_closed;
 mod metrics;
+mod readings;
 mod world;
 
 use waymark_testkit::Engine;

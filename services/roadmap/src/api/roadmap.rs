@@ -1,7 +1,7 @@
 //! The roadmap as a whole: by horizon at any position, what changed between two positions, and its critical path. Reads
 //! only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use waymark_domain::roadmap::{Dependencies, Initiative, Product};
@@ -16,7 +16,7 @@ use waymark_store::{Error, Position};
 
 use super::Api;
 use super::lanes::{self, LANES, Lane, Lanes, lane_of};
-use crate::store::{Initiatives, on_the_way};
+use crate::store::{Initiatives, Metrics, on_the_way};
 
 /// Changes of a page of a difference, at most, and where nothing is said.
 const CHANGES: usize = page::MAX_SIZE;
@@ -45,6 +45,10 @@ impl Api {
         let token = |next: Option<lanes::Key>| {
             next.map(|(place, id)| PageToken::after(&parts, vec![Some(place), Some(id)]).encode()).unwrap_or_default()
         };
+        let revision = view.revision();
+        // What is mirrored has no revisions; nor does a call wait for a connection while it holds one.
+        drop(view);
+        let metrics = self.metrics(&workspace, lanes.iter().flat_map(|lane| &lane.items)).await?;
         let [now, next, later, declined] = lanes;
         let lane = |(horizon, lane): (pb::Horizon, Lane)| pb::RoadmapLane {
             horizon: horizon.into(),
@@ -55,9 +59,29 @@ impl Api {
         Ok(pb::GetRoadmapResponse {
             lanes: lanes.into(),
             declined: declined.items,
-            revision: view.revision(),
+            revision,
             next_declined_page_token: token(declined.next),
+            metrics,
         })
+    }
+
+    /// What is known of the metrics that initiatives are expected to move.
+    async fn metrics(
+        &self,
+        workspace: &WorkspaceId,
+        initiatives: impl Iterator<Item = &pb::Initiative>,
+    ) -> Result<Vec<pb::ExpectedMetric>, Error> {
+        let expected: BTreeSet<&str> =
+            initiatives.filter_map(|initiative| Some(initiative.expected_outcome.as_ref()?.metric.as_str())).collect();
+        // All are metrics of this workspace.
+        let ids = expected.iter().map(|metric| metric.rsplit('/').next().unwrap_or_default());
+        let mut known = self.store.named::<Metrics>(workspace, ids).await?;
+        let told = |metric: &str| {
+            let of = known.remove(metric.rsplit('/').next()?)?;
+            let metric = metric.to_owned();
+            Some(pb::ExpectedMetric { metric, display_name: of.display_name, unit: of.unit, latest: of.latest })
+        };
+        Ok(expected.into_iter().filter_map(told).collect())
     }
 
     pub(super) async fn diff(&self, request: pb::DiffRoadmapRequest) -> Result<pb::DiffRoadmapResponse, Error> {

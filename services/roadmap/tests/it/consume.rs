@@ -1,10 +1,11 @@
 //! What the other services announce, and that each announcement takes effect once.
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 use waymark_events::Topic;
 use waymark_proto::convert::timestamp;
 use waymark_proto::{common::v1 as common, discovery::v1 as discovery, metrics::v1 as metrics, roadmap::v1 as pb};
-use waymark_roadmap::{CONSUMES, handle};
+use waymark_roadmap::{CONSUMES, SCHEMA, handle};
 use waymark_store::Received;
 use waymark_testkit::NOW;
 
@@ -177,6 +178,73 @@ async fn a_damaged_event_is_refused_and_changes_nothing() {
         let unnamed = discovery::SolutionValidated { solution: None, change: None };
         assert!(handle(f.served.store(), &received(2, "discovery", "SolutionValidated", &unnamed)).await.is_err());
         assert!(f.log().await.is_empty());
+    })
+    .await;
+}
+
+/// What the metrics service announces of orders.
+fn measured(version: u64, value: Option<f64>, deleted: bool) -> Received {
+    let time = Some(timestamp(NOW));
+    let reading =
+        |value| common::Reading { start_time: Some(timestamp(NOW - TimeDelta::days(1))), end_time: time, value };
+    let metric = metrics::Metric {
+        name: format!("{W}/metrics/orders"),
+        uid: Uuid::nil().to_string(),
+        display_name: "Orders".into(),
+        etag: version.to_string(),
+        create_time: time,
+        update_time: time,
+        delete_time: time.filter(|_| deleted),
+        kind: metrics::MetricKind::Count.into(),
+        events: vec!["ordered".into()],
+        unit: "orders".into(),
+        latest: value.map(reading),
+        ..Default::default()
+    };
+    let event = metrics::MetricMeasured { metric: Some(metric), change: None };
+    received(version.into(), "metrics", "MetricMeasured", &event)
+}
+
+#[tokio::test]
+async fn the_roadmap_tells_what_it_knows_of_the_metrics_that_are_to_move() {
+    on_both(async |f| {
+        let expecting = |metric: &str| pb::Initiative {
+            expected_outcome: Some(pb::ExpectedOutcome {
+                metric: format!("//metrics.waymark.dev/{W}/metrics/{metric}"),
+                change: Some(common::Range { low: 0.1, likely: 0.2, high: 0.3 }),
+                window_days: 28,
+            }),
+            ..named(metric)
+        };
+        for (id, metric) in [("a", "orders"), ("b", "orders"), ("c", "visits")] {
+            f.create(id, expecting(metric)).await.unwrap();
+        }
+        let known = async |revision: Option<i64>| {
+            let as_of =
+                revision.map(|revision| common::AsOf { position: Some(common::as_of::Position::Revision(revision)) });
+            let request = pb::GetRoadmapRequest { parent: W.into(), as_of, ..Default::default() };
+            f.roadmap().get_roadmap(request).await.unwrap().into_inner().metrics
+        };
+        let hear = async |event: Received| f.served.store().mirror(SCHEMA.mirrors(), &[event]).await.unwrap();
+        assert_eq!(known(None).await, [], "nothing was heard of them");
+        hear(measured(1, None, false)).await;
+        let mut orders = pb::ExpectedMetric {
+            metric: format!("//metrics.waymark.dev/{W}/metrics/orders"),
+            display_name: "Orders".into(),
+            unit: "orders".into(),
+            latest: None,
+        };
+        assert_eq!(known(None).await, [orders.clone()], "once, and of visits nothing is known");
+        hear(measured(2, Some(12.0), false)).await;
+        orders.latest = Some(common::Reading {
+            start_time: Some(timestamp(NOW - TimeDelta::days(1))),
+            end_time: Some(timestamp(NOW)),
+            value: 12.0,
+        });
+        assert_eq!((known(None).await, known(Some(1)).await), (vec![orders.clone()], vec![orders]), "as it is now");
+        assert_eq!(known(Some(0)).await, [], "there was nothing that was to move it");
+        hear(measured(3, Some(12.0), true)).await;
+        assert_eq!(known(None).await, []);
     })
     .await;
 }

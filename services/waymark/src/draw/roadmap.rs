@@ -50,7 +50,9 @@ fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str) -> String {
             lines.push("  –".to_owned());
         }
         for initiative in &lane.initiatives {
-            lines.extend(initiative_lines(initiative, &shipped));
+            let expected = initiative.expected_outcome.as_ref().map(|expected| &expected.metric);
+            let metric = roadmap.metrics.iter().find(|known| Some(&known.metric) == expected);
+            lines.extend(initiative_lines(initiative, metric, &shipped));
         }
         lines.extend(more(&lane.next_page_token));
     }
@@ -72,8 +74,12 @@ fn more(next_page_token: &str) -> Option<String> {
     (!next_page_token.is_empty()).then(|| "  … and more; --page-size shows more of each lane".to_owned())
 }
 
-/// An initiative, and what it waits for but for what is known to have `shipped`.
-fn initiative_lines(initiative: &pb::Initiative, shipped: &BTreeSet<&str>) -> Vec<String> {
+/// An initiative, the metric that it is to move, and what it waits for but for what is known to have `shipped`.
+fn initiative_lines(
+    initiative: &pb::Initiative,
+    metric: Option<&pb::ExpectedMetric>,
+    shipped: &BTreeSet<&str>,
+) -> Vec<String> {
     use pb::InitiativeState as State;
     let mark = match initiative.state() {
         State::Unspecified | State::Proposed => '○',
@@ -103,7 +109,11 @@ fn initiative_lines(initiative: &pb::Initiative, shipped: &BTreeSet<&str>) -> Ve
     }
     lines.extend(signed_lines(initiative));
     if let Some((expected, range)) = initiative.expected_outcome.as_ref().and_then(|e| Some((e, e.change.as_ref()?))) {
-        lines.push(format!("      expected  {}  {}", short(&expected.metric), words::change(range)));
+        let title = metric.map(|metric| format!("{}  ", metric.display_name)).unwrap_or_default();
+        lines.push(format!("      expected  {title}[{}]  {}", short(&expected.metric), words::change(range)));
+    }
+    if let Some((metric, reading)) = metric.and_then(|metric| Some((metric, metric.latest.as_ref()?))) {
+        lines.push(format!("      latest    {}", words::reading(reading, &metric.unit)));
     }
     if let Some(actual) = &initiative.actual {
         let measured = actual.measured.as_ref().map(words::change).unwrap_or_default();
@@ -133,7 +143,7 @@ fn ids<'a>(names: impl Iterator<Item = &'a String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use waymark_proto::common::v1::{Range, Verdict};
+    use waymark_proto::common::v1::{Range, Reading, Verdict};
 
     #[test]
     fn what_it_waits_for_what_was_expected_and_what_came_of_it_stand_below() {
@@ -175,13 +185,22 @@ mod tests {
         };
         let later =
             pb::RoadmapLane { horizon: pb::Horizon::Later.into(), initiatives: vec![waiting], ..Default::default() };
-        let roadmap = pb::GetRoadmapResponse { lanes: vec![now, later], revision: 4, ..Default::default() };
+        let day = |day: i64| Some(pbjson_types::Timestamp { seconds: 1_772_323_200 + day * 86_400, nanos: 0 });
+        let metric = pb::ExpectedMetric {
+            metric: "//m/workspaces/w/metrics/orders".into(),
+            display_name: "Orders".into(),
+            unit: "EUR".into(),
+            latest: Some(Reading { start_time: day(0), end_time: day(1), value: 0.1 + 0.2 }),
+        };
+        let metrics = vec![metric];
+        let roadmap = pb::GetRoadmapResponse { lanes: vec![now, later], revision: 4, metrics, ..Default::default() };
         let text = draw(&roadmap, "w");
         let expected = "Roadmap of w at revision 4
 
 NOW
   ★ Saved carts  [carts]  measured
-      expected  orders  +10.0 % (+5.0 % to +15.0 %)
+      expected  Orders  [orders]  +10.0 % (+5.0 % to +15.0 %)
+      latest    0.3 EUR (2026-03-01 to 2026-03-02)
       actual    ✓ MET  +12.0 % (+7.0 % to +17.0 %)
   … and more; --page-size shows more of each lane
 
@@ -191,5 +210,7 @@ LATER
       started before login: a customer waits
 ";
         assert_eq!(text, expected);
+        let unknown = draw(&pb::GetRoadmapResponse { metrics: Vec::new(), ..roadmap }, "w");
+        assert!(unknown.contains("expected  [orders]  +10.0 %") && !unknown.contains("latest"), "{unknown}");
     }
 }

@@ -1,6 +1,6 @@
 //! Values of the loop in a few words.
 
-use waymark_proto::common::v1::{AsOf, Range, Verdict, as_of};
+use waymark_proto::common::v1::{AsOf, Range, Reading, Verdict, as_of};
 
 use crate::Usage;
 use crate::generic::literal;
@@ -10,6 +10,14 @@ use crate::generic::names::short;
 pub fn change(range: &Range) -> String {
     let percent = |share: f64| format!("{:+.1} %", share * 100.0);
     format!("{} ({} to {})", percent(range.likely), percent(range.low), percent(range.high))
+}
+
+/// What a metric was, in its unit: `12.5 EUR (2026-03-01 to 2026-03-02)`.
+pub fn reading(reading: &Reading, unit: &str) -> String {
+    // Without the noise that sums of decimals leave behind.
+    let value = (reading.value * 1e6).round() / 1e6;
+    let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+    format!("{value}{unit} ({} to {})", day(reading.start_time.as_ref()), day(reading.end_time.as_ref()))
 }
 
 /// A verdict with its mark.

@@ -238,6 +238,20 @@ mod tests {
     }
 
     #[test]
+    fn columns_are_fields() {
+        for resource in &contract().resources {
+            for column in &resource.columns {
+                let mut message = Some(resource.message.clone());
+                for name in column.split('.') {
+                    let field = message.and_then(|message| message.get_field_by_name(name));
+                    assert!(field.is_some(), "{}: {column}", resource.collection);
+                    message = field.and_then(|field| field.kind().as_message().cloned());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn methods_stand_under_what_they_are_given_the_name_of_or_called_by() {
         for (method, command) in [
             ("OpportunityService/AssessRisks", "solutions assess-risks"),

@@ -43,11 +43,9 @@ pub fn list(resource: &Resource, response: &DynamicMessage, items: &[Value], for
     if items.is_empty() {
         return Ok(format!("no {}", resource.collection));
     }
-    let fields: Vec<FieldDescriptor> =
-        resource.columns.iter().filter_map(|name| resource.message.get_field_by_name(name)).collect();
     let mut table = new_table();
-    let headings = std::iter::once("ID".to_owned())
-        .chain(fields.iter().map(|field| field.name().replace('_', " ").to_uppercase()));
+    let heading = |column: &String| column.replace(['_', '.'], " ").to_uppercase();
+    let headings = std::iter::once("ID".to_owned()).chain(resource.columns.iter().map(heading));
     table.set_header(headings.collect::<Vec<_>>());
     for item in items.iter().filter_map(Value::as_message) {
         let name = item
@@ -59,7 +57,7 @@ pub fn list(resource: &Resource, response: &DynamicMessage, items: &[Value], for
         let name = if deleted { format!("{name} (deleted)") } else { name };
         table.add_row(
             std::iter::once(name)
-                .chain(fields.iter().map(|field| cell(field, item)))
+                .chain(resource.columns.iter().map(|column| cell_at(column, item)))
                 .map(Cell::new)
                 .collect::<Vec<_>>(),
         );
@@ -148,6 +146,18 @@ fn list_rows(resource: &Resource, messages: &[&DynamicMessage]) -> String {
     let items: Vec<Value> = messages.iter().map(|message| Value::Message((*message).clone())).collect();
     // Only the JSON and YAML forms look at the response; a table cannot fail.
     list(resource, messages[0], &items, Format::Table).unwrap_or_default()
+}
+
+/// A column's cell: a field, or one of a message within; empty where that is not set.
+fn cell_at(column: &str, message: &DynamicMessage) -> String {
+    let field = |name: &str| message.descriptor().get_field_by_name(name);
+    match column.split_once('.') {
+        Some((name, rest)) => {
+            let inner = field(name).filter(|field| message.has_field(field)).map(|field| message.get_field(&field));
+            inner.as_deref().and_then(Value::as_message).map(|inner| cell_at(rest, inner)).unwrap_or_default()
+        }
+        None => field(column).map(|field| cell(&field, message)).unwrap_or_default(),
+    }
 }
 
 fn cell(field: &FieldDescriptor, message: &DynamicMessage) -> String {
@@ -255,6 +265,22 @@ mod tests {
             "{text}"
         );
         assert!(lines[2].starts_with("old (deleted)"), "{text}");
+    }
+
+    #[test]
+    fn a_column_may_be_of_a_message_within() {
+        let resource = contract().resources.iter().find(|r| r.collection == "metrics").unwrap();
+        let metric = |json| json::message(&resource.message, json).unwrap();
+        let reading = serde_json::json!({"startTime": "2026-03-01T00:00:00Z", "endTime": "2026-03-02T00:00:00Z"});
+        let items = [
+            metric(serde_json::json!({"name": "workspaces/w/metrics/orders", "latest": reading})),
+            metric(serde_json::json!({"name": "workspaces/w/metrics/visits"})),
+        ];
+        assert_eq!(cell_at("latest.value", &items[0]), "0");
+        assert_eq!(cell_at("latest.value", &items[1]), "");
+        let items: Vec<Value> = items.into_iter().map(Value::Message).collect();
+        let text = list(resource, items[0].as_message().unwrap(), &items, Format::Table).unwrap();
+        assert!(text.lines().next().unwrap().contains("LATEST VALUE"), "{text}");
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub async fn activation_is_found_below_its_threshold(services: &Services) -> Res
     let update = pb::UpdateMetricRequest { metric: Some(metric), ..Default::default() };
     MetricServiceClient::new(services.metrics.clone()).update_metric(update).await?;
     services.clock.advance(std::time::Duration::from_hours(24 * 2));
-    assert_eq!((services.judge_alerts().await?, services.judge_alerts().await?), (1, 0));
+    assert_eq!((services.take_readings().await?, services.take_readings().await?), (1, 0));
     let get = pb::GetMetricRequest { name: name("metrics", "activation") };
     let metric = MetricServiceClient::new(services.metrics.clone()).get_metric(get).await?.into_inner();
     assert_eq!(metric.breach.map(|breach| breach.value), Some(0.0));

@@ -1,10 +1,12 @@
-//! Metrics and their alerts.
+//! Metrics, their alerts and readings.
 
+use pbjson_types::Timestamp;
 use waymark_domain::Violations;
-use waymark_domain::metrics::{Alert, Breach, Metric, Period, Threshold, Watch, zone};
+use waymark_domain::metrics::{Alert, Metric, Period, Reading, Threshold, Watch, zone};
 
 use super::measure::{kind_message, measure};
 use crate::Choice as _;
+use crate::common::v1 as common;
 use crate::convert::{meta, set_meta, time, timestamp, whole};
 use crate::metrics::v1 as pb;
 
@@ -16,12 +18,14 @@ impl TryFrom<pb::Metric> for Metric {
         let (kind, direction, stage) = (message.kind(), message.direction().domain(), message.stage().domain());
         let measure = measure(&mut violations, kind, message.events, message.property, message.filters);
         let alert = message.alert.and_then(|alert| violations.nested("alert", Alert::try_from(alert)));
-        let breach = message.breach.and_then(|breach| violations.nested("breach", Breach::try_from(breach)));
+        let breach = message.breach.and_then(|breach| violations.nested("breach", Reading::try_from(breach)));
+        let latest = message.latest.and_then(|latest| violations.nested("latest", Reading::try_from(latest)));
         // Where an update takes the alert away, its breach goes too.
         let watch = alert.map(|alert| Watch { alert, breach });
         let metric = (|| {
             let (meta, measure, direction) = (meta?, measure?, direction?);
-            Some(Self { meta, description: message.description, measure, unit: message.unit, direction, stage, watch })
+            let (description, unit) = (message.description, message.unit);
+            Some(Self { meta, description, measure, unit, direction, stage, watch, latest })
         })();
         whole(violations, metric)
     }
@@ -41,6 +45,7 @@ impl From<&Metric> for pb::Metric {
             stage: pb::MetricStage::of_any(metric.stage),
             alert: metric.watch.as_ref().map(|watch| (&watch.alert).into()),
             breach: metric.watch.as_ref().and_then(|watch| watch.breach.as_ref()).map(Into::into),
+            latest: metric.latest.as_ref().map(Into::into),
             ..Self::default()
         };
         set_meta(&mut message, &metric.meta);
@@ -73,29 +78,43 @@ impl From<&Alert> for pb::MetricAlert {
     }
 }
 
-impl TryFrom<pb::MetricBreach> for Breach {
+impl TryFrom<pb::MetricBreach> for Reading {
     type Error = Violations;
     fn try_from(message: pb::MetricBreach) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let start = time(&mut violations, "start_time", message.start_time);
-        let end = time(&mut violations, "end_time", message.end_time);
-        let period = match (start, end) {
-            (Some(start), Some(end)) => violations.check("end_time", Period::new(start, end)),
-            _ => None,
-        };
-        let breach = period.and_then(|period| violations.check("value", Self::new(period, message.value)));
-        breach.ok_or(violations)
+        reading(message.start_time, message.end_time, message.value)
     }
 }
 
-impl From<&Breach> for pb::MetricBreach {
-    fn from(breach: &Breach) -> Self {
-        let period = breach.period();
-        Self {
-            start_time: Some(timestamp(period.start())),
-            end_time: Some(timestamp(period.end())),
-            value: breach.value(),
-        }
+impl TryFrom<common::Reading> for Reading {
+    type Error = Violations;
+    fn try_from(message: common::Reading) -> Result<Self, Violations> {
+        reading(message.start_time, message.end_time, message.value)
+    }
+}
+
+fn reading(start: Option<Timestamp>, end: Option<Timestamp>, value: f64) -> Result<Reading, Violations> {
+    let mut violations = Violations::new();
+    let start = time(&mut violations, "start_time", start);
+    let end = time(&mut violations, "end_time", end);
+    let period = match (start, end) {
+        (Some(start), Some(end)) => violations.check("end_time", Period::new(start, end)),
+        _ => None,
+    };
+    let reading = period.and_then(|period| violations.check("value", Reading::new(period, value)));
+    reading.ok_or(violations)
+}
+
+impl From<&Reading> for pb::MetricBreach {
+    fn from(reading: &Reading) -> Self {
+        let common::Reading { start_time, end_time, value } = reading.into();
+        Self { start_time, end_time, value }
+    }
+}
+
+impl From<&Reading> for common::Reading {
+    fn from(reading: &Reading) -> Self {
+        let (start, end) = (reading.period().start(), reading.period().end());
+        Self { start_time: Some(timestamp(start)), end_time: Some(timestamp(end)), value: reading.value() }
     }
 }
 
@@ -155,6 +174,14 @@ pub(super) mod tests {
         })
     }
 
+    fn latest() -> impl Strategy<Value = common::Reading> {
+        breach().prop_map(|pb::MetricBreach { start_time, end_time, value }| common::Reading {
+            start_time,
+            end_time,
+            value,
+        })
+    }
+
     proptest! {
         #[test]
         fn a_metric_prints_what_it_parsed(
@@ -162,10 +189,11 @@ pub(super) mod tests {
             (kind, direction, stage) in (1..=3_i32, 1..=2_i32, 0..=5_i32),
             unit in "[a-zA-Z%€]{0,10}",
             watch in prop::option::of((alert(), prop::option::of(breach()))),
+            latest in prop::option::of(latest()),
         ) {
             let (alert, breach) = watch.map_or((None, None), |(alert, breach)| (Some(alert), breach));
             let property = if kind == 3 { "amount".to_owned() } else { String::new() };
-            let message = pb::Metric { kind, direction, stage, property, filters, unit, alert, breach, ..message() };
+            let message = pb::Metric { kind, direction, stage, property, filters, unit, alert, breach, latest, ..message() };
             let metric = crate::parse::<Metric, _>(message.clone()).unwrap();
             prop_assert_eq!(pb::Metric::from(&metric), message);
         }
@@ -227,6 +255,11 @@ pub(super) mod tests {
                 end_time: Some(timestamp(chrono::DateTime::UNIX_EPOCH)),
                 ..Default::default()
             }),
+            latest: Some(common::Reading {
+                start_time: Some(timestamp(chrono::DateTime::UNIX_EPOCH)),
+                end_time: Some(timestamp(chrono::DateTime::UNIX_EPOCH)),
+                value: 1.0,
+            }),
             ..message()
         };
         let fields: Vec<_> =
@@ -246,6 +279,7 @@ pub(super) mod tests {
                 "filters[3].values",
                 "filters[4].values[0]",
                 "alert.time_zone",
+                "latest.end_time",
             ]
         );
     }

@@ -1,9 +1,11 @@
-//! Alerts: a metric that goes beyond its threshold is announced once, and so is its coming back.
+//! Readings: a metric has the value of its last complete interval; one that goes beyond the threshold of its alert is
+//! announced once, and so is its coming back.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pbjson_types::FieldMask;
 use tonic::Code;
-use waymark_metrics::judge_alerts;
+use waymark_metrics::take_readings;
+use waymark_proto::common::v1::Reading;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
 
@@ -75,7 +77,7 @@ async fn arrive_in(world: &World, workspace: &str, time: DateTime<Utc>) {
 }
 
 async fn judged(world: &World) -> usize {
-    judge_alerts(world.served.store(), &world.served.service.parts().lake).await.unwrap()
+    take_readings(world.served.store(), &world.served.service.parts().lake).await.unwrap()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with a field that may be unset")]
@@ -111,7 +113,7 @@ async fn a_breach_is_announced_once_and_so_is_its_end() {
         assert_eq!(judged(&world).await, 0);
         assert_eq!(metric(&world).await.breach, None);
         assert_eq!(listed(&world, "breached = true").await, 0);
-        assert_eq!(world.announced().await, ["MetricCreated", "MetricBreached", "MetricRecovered"]);
+        assert_eq!(world.announced().await, ["MetricCreated", "MetricBreached", "MetricMeasured", "MetricRecovered"]);
     })
     .await;
 }
@@ -184,6 +186,79 @@ async fn an_interval_is_one_of_the_alerts_calendar() {
         }
         alert(&world, Some(given(pb::AlertCondition::Above, 5.0, pb::TrendInterval::Day))).await;
         assert_eq!(judged(&world).await, 0, "the threshold itself is within");
+    })
+    .await;
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with a field that may be unset")]
+fn reading(day: &str, next: &str, value: f64) -> Option<Reading> {
+    let midnight = |day: &str| Some(timestamp(at(&format!("{day}T00:00:00Z"))));
+    Some(Reading { start_time: midnight(day), end_time: midnight(next), value })
+}
+
+#[tokio::test]
+async fn a_metric_without_an_alert_is_measured_once_a_day() {
+    on_both(async |world| {
+        let mut request = create(WORKSPACE, "orders", None);
+        request.metric.as_mut().unwrap().latest = reading("2026-01-01", "2026-01-02", 1.0);
+        let created = world.metrics().create_metric(request).await.unwrap().into_inner();
+        assert_eq!(created.latest, None, "only the service says so");
+        judged(&world).await;
+        assert_eq!(metric(&world).await.latest, None, "nobody is silent who has never spoken");
+
+        order(&world, at("2026-03-01T12:00:00Z"), 12).await;
+        arrive(&world, world.now()).await;
+        assert_eq!(judged(&world).await, 0);
+        let known = metric(&world).await;
+        assert_eq!((known.latest, known.etag.as_str()), (reading("2026-03-01", "2026-03-02", 12.0), "2"));
+        order(&world, at("2026-03-01T18:00:00Z"), 1).await;
+        world.advance(TimeDelta::hours(2));
+        judged(&world).await;
+        assert_eq!(metric(&world).await, known, "once");
+
+        // What somebody sends who read it before, and what he says of what was measured.
+        let given = pb::Metric { unit: "orders".into(), etag: known.etag, ..Default::default() };
+        let kept = changed(&world, "unit", given).await;
+        let given = pb::Metric { latest: reading("2026-01-01", "2026-01-02", 1.0), ..Default::default() };
+        assert_eq!((kept.latest, changed(&world, "latest", given).await.latest), (known.latest, known.latest));
+
+        assert_eq!(listed(&world, "latest_time = \"2026-03-02T00:00:00Z\"").await, 1);
+        world.advance(TimeDelta::days(1));
+        order(&world, at("2026-03-02T12:00:00Z"), 5).await;
+        arrive(&world, world.now()).await;
+        judged(&world).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-02", "2026-03-03", 5.0));
+        let other = changed(&world, "events", pb::Metric { events: vec!["opened".into()], ..Default::default() }).await;
+        assert_eq!(other.latest, None, "it is of another question");
+        judged(&world).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-02", "2026-03-03", 1.0));
+        let announced = world.announced().await;
+        assert_eq!(announced.iter().filter(|event| *event == "MetricMeasured").count(), 3, "{announced:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_watched_follows_late_events_and_leaves_time_to_update_it() {
+    on_both(async |world| {
+        created(&world, Some(below(20.0))).await;
+        order(&world, at("2026-03-01T12:00:00Z"), 30).await;
+        arrive(&world, world.now()).await;
+        judged(&world).await;
+        let known = metric(&world).await;
+        assert_eq!(known.latest, reading("2026-03-01", "2026-03-02", 30.0));
+
+        order(&world, at("2026-03-01T18:00:00Z"), 1).await;
+        world.advance(TimeDelta::minutes(59));
+        judged(&world).await;
+        assert_eq!(metric(&world).await, known, "nobody who is about to update it is overtaken all the time");
+        world.advance(TimeDelta::minutes(1));
+        judged(&world).await;
+        let followed = metric(&world).await;
+        assert_eq!(followed.latest, reading("2026-03-01", "2026-03-02", 31.0));
+        world.advance(TimeDelta::hours(2));
+        judged(&world).await;
+        assert_eq!(metric(&world).await, followed, "a value that is known already writes nothing");
     })
     .await;
 }

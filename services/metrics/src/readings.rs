@@ -1,0 +1,96 @@
+//! Takes readings of metrics: what each was in the last interval of its calendar whose events have arrived, and whether
+//! that is beyond its alert. Reads the lake outside of transactions; what it found is committed only if the metric is
+//! still the one that was measured.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use waymark_domain::Name;
+use waymark_domain::metrics::{Metric, MetricEvent, Period, Reading, WeekStart};
+use waymark_lake as lake;
+use waymark_request::Call;
+use waymark_store::{Error, Store, Write};
+
+use crate::analysis::{Arrivals, LakeFailure};
+use crate::name::NAME;
+use crate::store::{Metrics, live, unread};
+
+/// How long the service waits for a product event from after an interval before it takes silence for the answer.
+const PATIENCE: TimeDelta = TimeDelta::days(1);
+/// Names read from the database at a time.
+const PAGE: u32 = 100;
+
+/// Measures the metrics of all workspaces by the last interval that may be measured: those with an alert, and those that
+/// have no reading of it. Tells how many breached or recovered. A failure of one does not hold up the others.
+///
+/// An interval may be measured once it is over and its events have arrived: the workspace has an event, of any name, at
+/// or after its end. A day after its end it may be in any case, and silence is what is measured; but not before the
+/// workspace's first event, as nobody is silent who has never spoken. What has an alert is measured anew at every call
+/// until the next interval may be, since an event that comes late may still take it beyond the threshold.
+pub async fn take_readings(store: &Store, lake: &lake::Lake) -> Result<usize, Error> {
+    let mut arrivals = Arrivals::new(lake);
+    let mut turned = 0;
+    let mut last = None;
+    loop {
+        let mut page = unread(store, last.as_ref(), PAGE).await?;
+        for name in &page {
+            match take(store, lake, &mut arrivals, name).await {
+                Ok(Some(MetricEvent::Breached | MetricEvent::Recovered)) => turned += 1,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(metric = %name, error = &error as &dyn std::error::Error, "a metric was not measured");
+                }
+            }
+        }
+        if page.len() < PAGE as usize {
+            return Ok(turned);
+        }
+        last = page.pop();
+    }
+}
+
+/// Tells what happened to the metric, if anything.
+async fn take(
+    store: &Store,
+    lake: &lake::Lake,
+    arrivals: &mut Arrivals<'_>,
+    name: &Name<Metric>,
+) -> Result<Option<MetricEvent>, Error> {
+    // Nobody is silent who has never spoken.
+    let Some(latest) = arrivals.latest(name.workspace()).await? else { return Ok(None) };
+    let metric = live::<Metrics>(store, name).await?;
+    let period = measurable(&metric, latest, store.now())?;
+    if !metric.awaits(period) {
+        return Ok(None);
+    }
+    let value = lake.total(name.workspace().id(), &metric.measure, period).await.map_err(LakeFailure)?;
+    let version = metric.meta.version;
+    // A sum that is beyond all numbers is no answer.
+    let Some(change) = Reading::new(period, value).ok().and_then(|reading| metric.measured(reading, store.now()))
+    else {
+        return Ok(None);
+    };
+    let event = change.events().first().copied();
+    let written = store
+        .write(&Call::internal(NAME), name.workspace(), async move |write: &mut Write| {
+            // Whoever changed the metric meanwhile asks another question; the next call answers it.
+            if write.find::<Metrics>(name).await?.is_some_and(|current| current.meta.version == version) {
+                write.put::<Metrics>(change)?;
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(event.filter(|_| written.revision.is_some()))
+}
+
+/// The last interval by the metric's calendar that may be measured, where the latest event was at `latest`.
+fn measurable(metric: &Metric, latest: DateTime<Utc>, now: DateTime<Utc>) -> Result<Period, LakeFailure> {
+    let last = last_complete(metric, now)?;
+    // Events of the last interval may still be under way, those of the last one that was over a day ago are waited for
+    // no longer.
+    if latest >= last.end() { Ok(last) } else { last_complete(metric, now - PATIENCE) }
+}
+
+/// The last interval by the metric's calendar that is over at `time`.
+fn last_complete(metric: &Metric, time: DateTime<Utc>) -> Result<Period, LakeFailure> {
+    let (interval, zone) = metric.calendar();
+    Ok(lake::last_complete(time, interval, zone, WeekStart::Monday)?)
+}
