@@ -63,6 +63,13 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 6,
             backfill: None,
         },
+        Migration {
+            number: 13,
+            name: "initiatives_of_products",
+            scripts: &[Script::both(include_str!("migrations/0013_initiatives_of_products.sql"))],
+            oldest: 6,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<Estimates>(),

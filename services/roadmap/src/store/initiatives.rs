@@ -28,7 +28,13 @@ impl Table for Initiatives {
             .always_set(),
         Column::choice("horizon", pb::Horizon::NAMES, |i| Some(i.horizon.into())),
         Column::text("owner", |i| Some(i.owner.clone())),
-        Column::text("product", |i| i.product.as_ref().map(ToString::to_string)),
+        // What lists of a product are usually sorted and narrowed by: rows and their long bodies need not be looked at.
+        Column::text("product", |i: &Initiative| i.product.as_ref().map(ToString::to_string)).indexed_with(&[
+            "delete_time",
+            "display_name",
+            "rank",
+            "state",
+        ]),
         Column::text("target_start", |i| i.target.map(|t| t.start().first_day().to_string())),
         Column::time("commit_time", |i| i.state.commitment().map(|c| c.time)),
         Column::time("ship_time", |i| i.state.ship_time()),
