@@ -76,7 +76,7 @@ async fn judge_one(
             Ok(())
         })
         .await?;
-    Ok(written.revision.is_some())
+    Ok(written.changed)
 }
 
 /// The last interval by the alert's calendar that may be judged, where the latest event was at `latest`.
