@@ -207,6 +207,10 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             (plan(&connection, &by_label("labels.team = t1")).await, "products_pkey"),
             (plan(&connection, &by_entries("vision = v1")).await, "products_vision"),
             (
+                plan(&connection, &resource::newest::<Products>(&workspace, "vision", &visions).unwrap()).await,
+                "products_vision",
+            ),
+            (
                 plan(&connection, &list::stretch::<Products>(&workspace, &by_id, None, 1_000).unwrap()).await,
                 "products_pkey",
             ),

@@ -240,6 +240,24 @@ impl Write {
         self.resources::<T>(select).await
     }
 
+    /// Of each of these values of a declared text column, the live resource that was created last, if there is one; of
+    /// those created at once the last by id.
+    pub async fn newest<T: Table>(
+        &mut self,
+        column: &'static str,
+        values: &[String],
+    ) -> Result<Vec<T::Resource>, Error> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = resource::newest::<T>(&self.draft.workspace, column, values)?;
+        self.flush().await?;
+        let rows = self.turn.all(self.backend.build(&select)).await?;
+        let ids: Vec<Option<String>> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?;
+        let found = self.load_many::<T>(ids.into_iter().flatten()).await?;
+        found.into_values().map(|message| resource::parse::<T>(self.draft.workspace.id(), message)).collect()
+    }
+
     pub(crate) async fn resources<T: Table>(&mut self, select: SelectStatement) -> Result<Vec<T::Resource>, Error> {
         self.flush().await?;
         let rows = self.turn.all(self.backend.build(&select)).await?;

@@ -70,6 +70,12 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 6,
             backfill: None,
         },
+        // Of several estimates the one updated last counted before.
+        foundation::further(
+            14,
+            6,
+            Backfill::writes::<Estimates>("estimates that count", |write, id| Box::pin(reprioritize(write, id))),
+        ),
     ],
     &[
         Declaration::of::<Estimates>(),

@@ -6,7 +6,7 @@ use waymark_domain::roadmap::{Initiative, InitiativeState, Priority};
 use waymark_domain::{Name, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Column, Columns, Error, Rule, Ruled, Rules, Store, Table, resource};
+use waymark_store::{Column, Columns, Error, Store, Table, resource};
 
 /// The column that initiatives are kept in order by.
 pub const RANK: &str = "rank";
@@ -45,14 +45,6 @@ impl Table for Initiatives {
             .indexed_with(&["product"])
             .unlisted(),
     ];
-}
-
-impl Ruled for Initiatives {
-    const RULES: Rules<Self> = Rules {
-        create: Rule::Alone(|new| Ok(new.propose())),
-        update: Rule::Alone(|(old, new)| new.revise(&old).map_err(Error::rule)),
-        ..Rules::PLAIN
-    };
 }
 
 /// Where an initiative stands on the roadmap: in the lane of its horizon by the first day of its target, behind all days
