@@ -115,22 +115,24 @@ impl Call {
     }
 }
 
-/// The result of a write: the answer and the revision that made it.
+/// The result of a write: the answer, and the revision that it is of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written<M> {
     /// The answer.
     pub message: M,
-    /// The workspace's revision after the write; `None` when nothing changed (validate_only).
+    /// The workspace's revision after the write; `None` when nothing was to change (validate_only).
     pub revision: Option<i64>,
+    /// Whether this call changed anything, and made the revision.
+    pub changed: bool,
     /// Full names of resources that it refers to and that could not be looked up: they are of other services, and
     /// nothing is known of them here.
     pub unverified: BTreeSet<String>,
 }
 
 impl<M> Written<M> {
-    /// One that refers to nothing that could not be looked up.
-    pub fn new(message: M, revision: Option<i64>) -> Self {
-        Self { message, revision, unverified: BTreeSet::new() }
+    /// One that changed nothing.
+    pub fn unchanged(message: M, revision: Option<i64>) -> Self {
+        Self { message, revision, changed: false, unverified: BTreeSet::new() }
     }
 }
 

@@ -9,7 +9,7 @@ use waymark_request::{Actor, Call, Origin, Written};
 
 use crate::status;
 
-/// Response metadata that names the revision a write made.
+/// Response metadata that names the revision a write made, or the current one when it changed nothing.
 pub const REVISION: &str = "waymark-revision";
 
 /// Response metadata that names what a write refers to without being looked up: resources of other services of which
@@ -51,7 +51,7 @@ fn is_traceparent(text: &str) -> bool {
 
 /// Answers a write, with its revision and what was not looked up in the response metadata.
 pub fn written<M>(result: Result<Written<M>, impl Failure>) -> Result<Response<M>, Status> {
-    let Written { message, revision, unverified } = or_status(result)?;
+    let Written { message, revision, unverified, .. } = or_status(result)?;
     let mut response = Response::new(message);
     if let Some(revision) = revision {
         response.metadata_mut().insert(REVISION, revision.into());

@@ -2,7 +2,10 @@
 //! index finds few rows among which all are that a filter selects, those are looked at, in any order. Otherwise a list is
 //! read in an order that is kept, stretch by stretch: a page ends where its stretch does, be it empty.
 
-use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Query, SelectStatement, UnionType};
+use std::collections::BTreeSet;
+
+use sea_orm::DbBackend;
+use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, UnionType};
 use waymark_domain::{Resource as _, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
 use waymark_proto::links::LinkField;
@@ -16,6 +19,8 @@ use crate::{Error, Store, Table};
 
 /// Indexes that are asked how many rows they find for a filter, at most.
 const ASKED: usize = 4;
+/// Entries of an index that are read in the time in which a row is found and read.
+const ENTRIES: u64 = 4;
 
 /// Which rows are looked at.
 pub(crate) enum Access {
@@ -23,6 +28,8 @@ pub(crate) enum Access {
     All,
     /// Those of these ids.
     Among(Box<SelectStatement>),
+    /// None: an index has all that the filter and the order ask for. These are its entries.
+    Entries(Box<SelectStatement>),
     /// A stretch of an order that is kept.
     Stretch,
 }
@@ -31,35 +38,86 @@ pub(crate) enum Access {
 pub(crate) type Source = Vec<SelectStatement>;
 
 impl Store {
-    /// How to come by the rows that a filter selects, deleted ones included if they are listed.
+    /// How to come by the rows that a filter selects, deleted ones included if they are listed, when of each these columns
+    /// are wanted, too.
     pub(crate) async fn access<T: Table>(
         &self,
         workspace: &WorkspaceId,
         filter: &Filter,
+        wanted: &[&'static str],
         show_deleted: bool,
     ) -> Result<Access, Error> {
         let fields = Fields::of::<T>(self.backend(), Some(workspace));
-        let mut sources = vec![vec![all::<T>(workspace)]];
-        sources.extend(sources_of::<T>(&fields, workspace, filter, show_deleted)?.into_iter().take(ASKED));
+        // In order, lest PostgreSQL, where few workspaces share a table, looks for them in all of it.
+        let in_order = all::<T>(workspace).order_by("id", Order::Asc).take();
+        let mut ways = vec![(Access::All, vec![in_order])];
+        let entries = entries_of::<T>(&fields, workspace, filter, wanted)?;
+        ways.extend(entries.map(|entries| (Access::Entries(Box::new(entries.clone())), vec![entries])));
+        for source in sources_of::<T>(&fields, workspace, filter, show_deleted)?.into_iter().take(ASKED) {
+            ways.extend(union(source.clone()).map(|ids| (Access::Among(Box::new(ids)), source)));
+        }
+        let weight = |way: &Access| if matches!(way, Access::Entries(_)) { 1 } else { ENTRIES };
+        let most = self.looked_at * ENTRIES;
         let mut select = Query::select();
-        for (index, source) in sources.iter().enumerate() {
-            select.expr(Expr::SubQuery(None, Box::new(size(source.clone(), index, self.looked_at).into())));
+        for (index, (way, source)) in ways.iter().enumerate() {
+            let size = size(source.clone(), index, most / weight(way));
+            select.expr(Expr::SubQuery(None, Box::new(size.into())));
         }
-        let mut sizes = Vec::with_capacity(sources.len());
+        let mut weights = Vec::with_capacity(ways.len());
         if let Some(row) = self.query_one(&select).await? {
-            for index in 0..sources.len() {
-                sizes.push(row.try_get_by_index::<i64>(index)?.unsigned_abs());
+            for (index, (way, _)) in ways.iter().enumerate() {
+                weights.push(row.try_get_by_index::<i64>(index)?.unsigned_abs() * weight(way));
             }
         }
-        let smallest = sizes.iter().zip(sources).enumerate().min_by_key(|(index, (size, _))| (**size, *index));
-        Ok(match smallest {
-            Some((0, (size, _))) if *size <= self.looked_at => Access::All,
-            Some((_, (size, source))) if *size <= self.looked_at => {
-                union(source).map_or(Access::Stretch, |ids| Access::Among(Box::new(ids)))
-            }
-            _ => Access::Stretch,
-        })
+        let lightest = weights.into_iter().zip(ways).min_by_key(|(weight, _)| *weight);
+        Ok(lightest.filter(|(weight, _)| *weight <= most).map_or(Access::Stretch, |(_, (way, _))| way))
     }
+}
+
+/// The condition that an id is among these.
+pub(crate) fn among(backend: DbBackend, ids: SelectStatement) -> Expr {
+    if backend != DbBackend::Postgres {
+        return Expr::col("id").in_subquery(ids);
+    }
+    // As an array they are looked up in any case. Joined with them PostgreSQL might read all rows in the order that is
+    // asked for, trusting that it soon has enough for a page.
+    let array = Func::cust("ARRAY").arg(Expr::SubQuery(None, Box::new(ids.into())));
+    Expr::col("id").eq(Func::cust("ANY").arg(array))
+}
+
+/// The entries of an index among which all are that a filter selects and that have all columns which it and the order
+/// need, if there is such an index: nothing but these columns.
+pub(crate) fn entries_of<T: Table>(
+    fields: &Fields<'_>,
+    workspace: &WorkspaceId,
+    filter: &Filter,
+    wanted: &[&'static str],
+) -> Result<Option<SelectStatement>, FilterError> {
+    let terms = match filter {
+        Filter::All(terms) => terms.as_slice(),
+        term => std::slice::from_ref(term),
+    };
+    let mut needed: BTreeSet<&'static str> = wanted.iter().copied().collect();
+    if !fields.needs(filter, &mut needed)? {
+        return Ok(None);
+    }
+    for term in terms {
+        let Filter::Compare(comparison) = term else { continue };
+        let column = T::COLUMNS.iter().find(|column| column.name == comparison.field);
+        let Some((column, further)) = column.and_then(|column| Some((column, column.index?))) else { continue };
+        let has = |name: &&str| *name == "id" || *name == column.name || further.contains(name);
+        if is_narrow(comparison.operator) && needed.iter().all(has) {
+            let mut entries = Query::select();
+            entries.columns(needed).from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
+            return Ok(Some(entries.and_where(fields.condition(term)?).take()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether an index finds what compares so.
+fn is_narrow(operator: Operator) -> bool {
+    !matches!(operator, Operator::NotEqual | Operator::Contains)
 }
 
 /// Where all that a filter selects can be found by indexes, whichever of them is taken.
@@ -103,7 +161,7 @@ fn source<T: Table>(
                 name == "id" || T::COLUMNS.iter().any(|column| column.name == name && column.index.is_some());
             let link = T::Message::LINKS.iter().find(|link| link.path == name && equal && !show_deleted);
             match (has_index, link) {
-                (true, _) if !matches!(operator, Operator::NotEqual | Operator::Contains) => {
+                (true, _) if is_narrow(*operator) => {
                     let condition = fields.condition(&Filter::Compare(comparison.clone()))?;
                     Some(all::<T>(workspace).and_where(condition).take())
                 }

@@ -79,8 +79,8 @@ impl Store {
         let mut draft = Draft::new(self, workspace, call);
         let message = work(&mut draft).await?;
         if !draft.has_events() {
-            // The request may be a repeated one, which had something to do.
-            return Ok(call.request_id.is_none().then(|| Written::new(message, None)));
+            // Under the lock it can say at which revision; or it is a repeated one, which had something to do.
+            return Ok(None);
         }
         let Some(looked_for) = draft.require() else { return Ok(None) };
         let mut unverified = std::mem::take(&mut draft.integrity.unverified);
@@ -112,6 +112,6 @@ impl Store {
             }
         }
         self.heads().observe(workspace, revision);
-        Ok(Some(Written { message, revision: Some(revision), unverified }))
+        Ok(Some(Written { message, revision: Some(revision), changed: true, unverified }))
     }
 }

@@ -26,8 +26,8 @@ const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5
 /// Pages of its log that SQLite brings to their places at once, 16 MiB: many writes touch the same pages, so the more it
 /// waits the fewer there are to bring. Reads look them up in an index of the log, which is small beside them.
 const WAL_PAGES: &str = "4000";
-/// Rows that a list looks at for a page at most, beside those on it.
-pub(crate) const LOOKED_AT: u64 = 10_000;
+/// Rows that a list looks at for a page at most, beside those on it. A row is found and read in some microseconds.
+pub(crate) const LOOKED_AT: u64 = 5_000;
 /// What a write may take beyond the longest statement.
 const SPARE: Duration = Duration::from_secs(5);
 

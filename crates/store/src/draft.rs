@@ -126,7 +126,8 @@ impl Draft {
         self.put::<T>(change)
     }
 
-    /// Puts a change: the state under its next version, and a log row per event. Returns the resource as it now is.
+    /// Puts a change: the state under its next version, and a log row per event. One that leaves the resource as it is
+    /// puts nothing. Returns the resource as it now is.
     pub(crate) fn put<T: Own>(&mut self, change: Change<T::Resource>) -> Result<T::Message, Error> {
         let (mut resource, events) = change.into_parts();
         let meta = resource.meta_mut();
@@ -138,14 +139,19 @@ impl Draft {
         }
         let message = T::Message::from(&resource);
         let body = serde_json::to_string(&message).map_err(Error::bug)?;
+        let before = self.bodies.get(&(T::TABLE, id.clone()));
+        let known: Option<T::Message> =
+            before.map(|body| serde_json::from_str(body)).transpose().map_err(Error::bug)?;
+        let changed = before.map(|before| changed_fields(before, &body)).unwrap_or_default();
+        if let Some(known) = known.as_ref().filter(|_| changed.is_empty()) {
+            return Ok(known.clone());
+        }
         let action = if previous > 0 { Action::Replace(previous) } else { Action::Insert };
         self.rows.push(Row::state::<T>(&resource, action, &body));
         let before = self.bodies.insert((T::TABLE, id.clone()), body.clone());
-        let known: Option<T::Message> = before.as_deref().map(serde_json::from_str).transpose().map_err(Error::bug)?;
         self.link::<T>(&resource.meta().name, &message, known.as_ref())?;
         self.label::<T>(&id, &message, known.as_ref());
         self.tally::<T>(&resource, before.as_deref())?;
-        let changed = before.map(|before| changed_fields(&before, &body)).unwrap_or_default();
         for event in events {
             let row = self.event::<T>(&id, event.into(), &body, &changed)?;
             self.rows.push(row);

@@ -2,6 +2,8 @@
 //! condition looks at one row and is true or false, never null, so that NOT means not. Which rows it is put to is decided
 //! in `access`.
 
+use std::collections::BTreeSet;
+
 use chrono::DateTime;
 use sea_orm::sea_query::{BinOper, Condition, Expr, ExprTrait as _, Func, Query};
 use sea_orm::{DbBackend, Value};
@@ -92,6 +94,23 @@ impl<'a> Fields<'a> {
                 let of_bodies = links.iter().map(|link| link.path).filter(|path| !self.has_column(path));
                 let all: Vec<&str> = columns.chain(labels).chain(of_bodies).collect();
                 refusal(comparison, &format!("{field:?} is not a field to filter by; those are {}", all.join(", ")))
+            }),
+        }
+    }
+
+    /// Adds the columns that a filter looks at; false where it looks at more than columns.
+    pub(crate) fn needs(&self, filter: &Filter, columns: &mut BTreeSet<&'static str>) -> Result<bool, FilterError> {
+        match filter {
+            Filter::All(terms) | Filter::Any(terms) => {
+                terms.iter().try_fold(true, |all, term| Ok(self.needs(term, columns)? && all))
+            }
+            Filter::Not(inner) => self.needs(inner, columns),
+            Filter::Compare(comparison) => Ok(match self.field(comparison)? {
+                Field::Column(name, _) => {
+                    columns.insert(name);
+                    true
+                }
+                Field::Labels | Field::Label(_) | Field::Link(_) => false,
             }),
         }
     }

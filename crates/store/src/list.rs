@@ -1,24 +1,31 @@
 //! Lists: filter, order and keyset pages over a table's declared columns, all in the database.
 
+use std::cmp::{max, min};
 use std::collections::BTreeMap;
 
-use sea_orm::QueryResult;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, NullOrdering, Order as Direction, Query, SelectStatement};
+use sea_orm::sea_query::{
+    CommonTableExpression, Condition, Expr, ExprTrait as _, NullOrdering, Order as Direction, Query, SelectStatement,
+};
+use sea_orm::{DbBackend, QueryResult};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
 use waymark_proto::standard::Page;
 use waymark_request::order::{self, Order};
 use waymark_request::{Comparison, Filter, Operator, OrderError, PageToken, page};
 
-use crate::access::Access;
+use crate::access::{Access, among};
 use crate::filter::{Fields, stored};
-use crate::statement::{Ordering, json_text, one_of, order_by};
+use crate::statement::{Ordering, json_text, one_of, order_by, pairs};
 use crate::table::{always_set, listable};
 use crate::{ColumnKind, Error, Store, Table};
 
 /// Bytes of JSON on a page, about: the first row beyond is still on it. Clients of gRPC take messages of 4 MiB unless
 /// told otherwise.
 pub(crate) const PAGE_BYTES: i64 = 2 << 20;
+
+/// Rows that a page passes over at most where an index has just what is selected, and what is deleted; or as many as are
+/// on two pages.
+const PASSED_OVER: u64 = 1_000;
 
 /// Ids that one statement looks for; databases limit how many it may bind.
 const IDS: usize = 1_000;
@@ -55,40 +62,50 @@ impl Store {
             [T::TABLE, query.parent, query.filter, query.order_by, if query.show_deleted { "deleted" } else { "" }];
         let token = PageToken::decode(query.page_token, &parts, order.len())?;
 
+        let condition = Fields::of::<T>(self.backend(), Some(&workspace)).condition(&filter)?;
+        let is_by_index = is_by_index::<T>(&filter, &order);
+        let way = if is_by_index {
+            Access::Stretch
+        } else {
+            let names = order.iter().map(|(name, ..)| *name);
+            let wanted: Vec<_> = names.chain((!query.show_deleted).then_some("delete_time")).collect();
+            self.access::<T>(&workspace, &filter, &wanted, query.show_deleted).await?
+        };
+        let from = token.as_ref().map(|token| token.key.as_slice());
+        let end = match way {
+            Access::All | Access::Among(_) | Access::Entries(_) => None,
+            Access::Stretch if is_by_index && query.show_deleted => None,
+            // The index has what is deleted, too.
+            Access::Stretch if is_by_index => {
+                let rows = min(self.looked_at, max(PASSED_OVER, 2 * size as u64));
+                self.end::<T>(&workspace, &order, from, Some(condition.clone()), rows).await?
+            }
+            Access::Stretch if is_kept::<T>(&order) => {
+                self.end::<T>(&workspace, &order, from, None, self.looked_at).await?
+            }
+            Access::Stretch => return Err(self.not_kept::<T>().into()),
+        };
         let set = always_set::<T>();
-        let keys = || (0..order.len()).map(|i| format!("key{i}"));
-        let mut select = Query::select();
-        select.from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
+        let mut select = rows_of::<T>(self.backend(), &workspace, way);
         if !query.show_deleted {
             select.and_where(Expr::col("delete_time").is_null());
         }
-        select.and_where(Fields::of::<T>(self.backend(), Some(&workspace)).condition(&filter)?);
-        let mut end = None;
-        if !is_by_index::<T>(&filter, &order) {
-            match self.access::<T>(&workspace, &filter, query.show_deleted).await? {
-                Access::All => {}
-                Access::Among(ids) => _ = select.and_where(Expr::col("id").in_subquery(*ids)),
-                Access::Stretch if !is_kept::<T>(&order) => return Err(self.not_kept::<T>().into()),
-                Access::Stretch => {
-                    let from = token.as_ref().map(|token| token.key.as_slice());
-                    end = self.query_one(&stretch::<T>(&workspace, &order, from, self.looked_at)?).await?;
-                }
-            }
-        }
-        let end = end.map(|row| key(&row, &order, 0)).transpose()?;
+        select.and_where(condition);
         if let Some(end) = &end {
             select.cond_where(until(&order, end)?);
         }
-        select.column("id").expr_as(json_text("body"), "body");
-        for ((name, ..), key) in order.iter().zip(keys()) {
-            select.expr_as(Expr::col(*name), key);
-        }
-        if let Some(token) = &token {
-            select.cond_where(after(&order, &token.key, &set)?);
+        if let Some(from) = from {
+            select.cond_where(after(&order, from, &set)?);
         }
         order_by(&mut select, order.iter().map(|ordered| direction(ordered.0.to_owned(), ordered, &set)));
         select.limit(size as u64 + 1);
+        let keys = || (0..order.len()).map(|i| format!("key{i}"));
+        for ((name, ..), key) in order.iter().zip(keys()) {
+            select.expr_as(Expr::col(*name), key);
+        }
         let by_keys: Vec<_> = order.iter().zip(keys()).map(|(ordered, key)| direction(key, ordered, &set)).collect();
+        let mut select = with_bodies::<T>(&workspace, select, keys());
+        order_by(&mut select, by_keys.iter().cloned());
         let (rows, more) = self.page(select, size, ("body", PAGE_BYTES), &by_keys).await?;
         let last = match rows.last() {
             Some(last) if more => Some(key(last, &order, 2)?),
@@ -111,36 +128,43 @@ impl Store {
 }
 
 impl Store {
-    /// Ids of the live resources that a filter selects, with their values of a text column, in no order. Refused when it
-    /// selects more than `most`, or when more rows would have to be looked at than a list looks at for a page.
+    /// Where the rows end that a page looks at, if there are so many: the order's values of the last one. Of those alone
+    /// that `only` selects, if it is given.
+    async fn end<T: Table>(
+        &self,
+        workspace: &WorkspaceId,
+        order: &[Ordered],
+        from: Option<&[Option<String>]>,
+        only: Option<Expr>,
+        rows: u64,
+    ) -> Result<Option<Vec<Option<String>>>, Error> {
+        let mut last = stretch::<T>(workspace, order, from, rows)?;
+        let last = self.query_one(last.and_where_option(only)).await?;
+        last.map(|row| key(&row, order, 0)).transpose()
+    }
+
+    /// Ids of the live resources that a filter selects, with their values of a text column, in no order. Refused when more
+    /// would have to be looked at than a list looks at for a page.
     pub async fn values<T: Table>(
         &self,
         workspace: &WorkspaceId,
         filter: &str,
         column: &'static str,
-        most: usize,
-    ) -> Result<Vec<(String, String)>, Error> {
-        let mut select = Query::select();
-        select.columns(["id", column]).from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
-        select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col(column).is_not_null());
+    ) -> Result<Vec<(String, Option<String>)>, Error> {
         let filter = Filter::parse(filter)?;
+        let way = self.access::<T>(workspace, &filter, &["id", column, "delete_time"], false).await?;
+        if matches!(way, Access::Stretch) {
+            let (most, many, found) = (self.looked_at, T::Message::COLLECTION, by_index::<T>());
+            let problem = format!("more than {most} {many} would have to be looked at; narrow it by {found}");
+            return Err(Violations::one("filter", problem).into());
+        }
+        let mut select = rows_of::<T>(self.backend(), workspace, way);
+        select.columns(["id", column]).and_where(Expr::col("delete_time").is_null());
         select.and_where(Fields::of::<T>(self.backend(), Some(workspace)).condition(&filter)?);
-        let refused = |problem: String| Error::from(Violations::one("filter", problem));
-        match self.access::<T>(workspace, &filter, false).await? {
-            Access::All => {}
-            Access::Among(ids) => _ = select.and_where(Expr::col("id").in_subquery(*ids)),
-            Access::Stretch => {
-                let (many, found) = (T::Message::COLLECTION, by_index::<T>());
-                let most = self.looked_at;
-                let problem = format!("more than {most} {many} would have to be looked at; narrow it by {found}");
-                return Err(refused(problem));
-            }
-        }
-        let rows = self.query_all(select.limit(most as u64 + 1)).await?;
-        if rows.len() > most {
-            return Err(refused(format!("selects more than {most} {}; narrow it", T::Message::COLLECTION)));
-        }
-        rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+        // As one text: thousands of rows cost the driver more than the database.
+        let rows = Query::select().expr(pairs(self.backend(), "id", column)).from_subquery(select, "selected").take();
+        let text = self.query_one(&rows).await?.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?;
+        text.flatten().map_or(Ok(Vec::new()), |text| serde_json::from_str(&text).map_err(Error::bug))
     }
 
     /// Why an order is refused.
@@ -247,6 +271,36 @@ pub(crate) fn stretch<T: Table>(
     }
     order_by(&mut last, order.iter().map(|ordered| direction(ordered.0.to_owned(), ordered, &set)));
     Ok(last.limit(1).offset(rows.saturating_sub(1)).take())
+}
+
+/// Rows to choose from, of which nothing is selected yet.
+pub(crate) fn rows_of<T: Table>(backend: DbBackend, workspace: &WorkspaceId, way: Access) -> SelectStatement {
+    let mut rows = Query::select();
+    if let Access::Entries(entries) = way {
+        // Taken by itself, lest another index is read that is in the order that is asked for.
+        let entries = CommonTableExpression::new().table_name("entries").query(*entries).materialized(true).to_owned();
+        return rows.with_cte(entries).from("entries").take();
+    }
+    rows.from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
+    if let Access::Among(ids) = way {
+        rows.and_where(among(backend, *ids));
+    }
+    rows
+}
+
+/// Rows of a page with their bodies: read at last, as those of rows that were looked at are long and nobody asked for them.
+/// Not joined: SQLite might look for the page among all rows.
+fn with_bodies<T: Table>(
+    workspace: &WorkspaceId,
+    mut page: SelectStatement,
+    keys: impl Iterator<Item = String>,
+) -> SelectStatement {
+    let mut body = Query::select();
+    body.expr(json_text("body")).from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
+    body.and_where(Expr::col((T::TABLE, "id")).equals(("page", "id")));
+    let mut select = Query::select();
+    select.column(("page", "id")).expr_as(Expr::SubQuery(None, Box::new(body.into())), "body");
+    select.columns(keys.map(|key| ("page", key))).from_subquery(page.column("id").take(), "page").take()
 }
 
 /// The columns to order by, made total by the id.

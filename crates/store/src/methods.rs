@@ -200,10 +200,10 @@ fn decode<Q: Question>(message: Bytes) -> Result<Q, Error> {
 }
 
 fn read(message: &impl Message) -> Written<Vec<u8>> {
-    Written::new(message.encode_to_vec(), None)
+    Written::unchanged(message.encode_to_vec(), None)
 }
 
 fn written<M: Message>(written: &Written<M>) -> Written<Vec<u8>> {
-    let Written { message, revision, unverified } = written;
-    Written { message: message.encode_to_vec(), revision: *revision, unverified: unverified.clone() }
+    let Written { message, revision, changed, unverified } = written;
+    Written { message: message.encode_to_vec(), revision: *revision, changed: *changed, unverified: unverified.clone() }
 }

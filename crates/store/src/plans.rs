@@ -67,8 +67,15 @@ const ROWS: &str = r#"
     SELECT 'w1', 'products', 'team', 't' || (i % 500), 'r' || i FROM n;"#;
 
 /// What SQLite says of reading whole what holds few rows: those that are looked for, or those that were just found.
-const FEW: [&str; 6] =
-    ["CONSTANT ROW", "VALUES CLAUSE", "relay_cursors_rewound", "SCAN reach", "SCAN source0", "VIRTUAL TABLE INDEX 1:"];
+const FEW: [&str; 7] = [
+    "CONSTANT ROW",
+    "VALUES CLAUSE",
+    "relay_cursors_rewound",
+    "SCAN reach",
+    "SCAN source0",
+    "SCAN entries",
+    "VIRTUAL TABLE INDEX 1:",
+];
 
 /// How many rows PostgreSQL looks at for a statement that it plans without its values, as it does once a connection has
 /// sent it a few times.
@@ -178,11 +185,17 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         };
         let size = |filter: &str| access::size(sources(filter).remove(0), 0, LOOKED_AT);
         let by_label = |filter: &str| {
-            let mut select = resource::bodies::<Products>("w1");
+            let ids = Box::new(sources(filter).remove(0).remove(0));
+            let mut select = list::rows_of::<Products>(backend, &workspace, access::Access::Among(ids));
             select.and_where(Expr::col("delete_time").is_null());
             select.and_where(fields.condition(&Filter::parse(filter).unwrap()).unwrap());
-            let ids = sources(filter).remove(0).remove(0);
-            select.and_where(Expr::col("id").in_subquery(ids)).order_by("id", Order::Asc).limit(51).take()
+            select.column("id").order_by("id", Order::Asc).limit(51).take()
+        };
+        let by_entries = |filter: &str| {
+            let filter = Filter::parse(filter).unwrap();
+            let entries = access::entries_of::<Products>(&fields, &workspace, &filter, &["id"]).unwrap().unwrap();
+            let mut select = list::rows_of::<Products>(backend, &workspace, access::Access::Entries(Box::new(entries)));
+            select.column("id").and_where(fields.condition(&filter).unwrap()).order_by("id", Order::Desc).take()
         };
         let targets = [1, 2].map(|i| format!("products/p{i}"));
         for (plan, index) in [
@@ -192,6 +205,11 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             (plan(&connection, &size("vision = v1")).await, "products_vision"),
             (plan(&connection, &by_label("labels.team = t1")).await, "labels_pkey"),
             (plan(&connection, &by_label("labels.team = t1")).await, "products_pkey"),
+            (plan(&connection, &by_entries("vision = v1")).await, "products_vision"),
+            (
+                plan(&connection, &resource::newest::<Products>(&workspace, "vision", &visions).unwrap()).await,
+                "products_vision",
+            ),
             (
                 plan(&connection, &list::stretch::<Products>(&workspace, &by_id, None, 1_000).unwrap()).await,
                 "products_pkey",

@@ -75,8 +75,8 @@ impl Store {
             return Ok(());
         }
         let written = self.write(&reaction.call, &reaction.workspace, work).await?;
-        if written.revision.is_none() {
-            // Nothing was changed, hence nothing committed; the note is made by itself.
+        if !written.changed {
+            // Nothing was committed; the note is made by itself.
             self.execute(&inbox::note(causation, self.backend(), self.now())?).await?;
         }
         Ok(())

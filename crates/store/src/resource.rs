@@ -1,7 +1,7 @@
 //! From what a body column holds to the domain's value. A row that breaks an invariant is named by table, column and id.
 
 use sea_orm::DbBackend;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
@@ -44,6 +44,22 @@ pub(crate) fn those<T: Table>(
     let mut select = bodies::<T>(workspace.id());
     select.and_where(one_of(backend, declared::<T>(column)?, values.iter().map(String::as_str)));
     Ok(select.and_where(Expr::col("delete_time").is_null()).take())
+}
+
+/// Of each value of a declared text column, the id of the live resource that was created last, if there is one; of those
+/// created at once the last id.
+pub(crate) fn newest<T: Table>(
+    workspace: &WorkspaceId,
+    column: &'static str,
+    values: &[String],
+) -> Result<SelectStatement, Error> {
+    let mut newest = Query::select();
+    newest.column("id").from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
+    newest.and_where(Expr::col(declared::<T>(column)?).equals(("of", "column1")));
+    newest.and_where(Expr::col("delete_time").is_null());
+    newest.order_by("create_time", Order::Desc).order_by("id", Order::Desc).limit(1);
+    let newest = Expr::SubQuery(None, Box::new(newest.into()));
+    Ok(Query::select().expr(newest).from_values(values.iter().cloned(), "of").take())
 }
 
 /// A column that the table declares.

@@ -1,6 +1,6 @@
 //! One write of one workspace: bump the revision, load, decide, save state and log, commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
@@ -47,7 +47,8 @@ impl Store {
     /// Runs `work` in its turn, in a transaction of `workspace`, and commits what it put, state and log together.
     ///
     /// A repeated request id gets the first answer without running `work`. With `validate_only` everything is checked
-    /// and nothing committed. Work that puts nothing commits nothing and makes no revision. An error undoes everything.
+    /// and nothing committed. Work that changes nothing makes no revision; what it answers is remembered all the same. An
+    /// error undoes everything.
     ///
     /// Others wait meanwhile, so `work` must wait for nothing but this database.
     pub async fn write<R, F>(&self, call: &Call, workspace: &WorkspaceId, work: F) -> Result<Written<R>, Error>
@@ -63,10 +64,10 @@ impl Store {
         let mut write = Write { draft, turn: turn?, backend: self.backend(), revision: 0 };
         // On the heap, as work holds messages and is moved about before it runs.
         let done = timeout(self.patience, Box::pin(write.run(work))).await.unwrap_or(Err(Error::Busy(self.patience)));
-        let kept = done.as_ref().ok().and_then(|written| written.new_revision);
+        let kept = done.as_ref().ok().and_then(|done| done.kept);
         write.turn.finish(kept.map(|revision| (workspace.clone(), revision))).await?;
         match done {
-            Ok(Done { message, revision, unverified, .. }) => Ok(Written { message, revision, unverified }),
+            Ok(Done { written, .. }) => Ok(written),
             Err(error) => self.repeat_or(call, workspace, error).await,
         }
     }
@@ -95,13 +96,9 @@ impl Store {
 
 /// What came of a write's work.
 struct Done<R> {
-    message: R,
-    /// The revision of the answer.
-    revision: Option<i64>,
-    /// The same if this write makes it.
-    new_revision: Option<i64>,
-    /// What it refers to of which nothing is known.
-    unverified: BTreeSet<String>,
+    written: Written<R>,
+    /// The revision at which it is committed.
+    kept: Option<i64>,
 }
 
 impl Write {
@@ -112,27 +109,44 @@ impl Write {
         F: AsyncFnOnce(&mut Self) -> Result<R, Error>,
     {
         if let Some(answer) = self.begin().await? {
-            let Written { message, revision, unverified } = repeat(&self.draft.call, &answer)?;
-            return Ok(Done { message, revision, new_revision: None, unverified });
+            return Ok(Done { written: repeat(&self.draft.call, &answer)?, kept: None });
         }
         if let Some(causation) = &self.draft.call.causation
             && self.turn.execute(self.backend.build(&inbox::note(causation, self.backend, self.draft.now)?)).await? == 0
         {
             // The event was handled before.
-            return Ok(Done { message: R::default(), revision: None, new_revision: None, unverified: BTreeSet::new() });
+            return Ok(Done { written: Written::unchanged(R::default(), None), kept: None });
         }
         let message = work(self).await?;
-        // No revision without an event.
-        let announced = self.draft.has_events();
-        if let (Some(request_id), true) = (self.draft.call.request_id, announced) {
+        let changed = self.draft.has_events();
+        if !changed {
+            // No revision without an event.
+            self.revision -= 1;
+        }
+        // Of a workspace that was never written to there is nothing to keep.
+        let request_id = self.draft.call.request_id.filter(|_| self.revision > 0);
+        if let Some(request_id) = request_id {
+            if !changed {
+                self.unbump().await?;
+            }
             self.draft.remember(request_id, &message);
         }
         self.flush().await?;
         let integrity = std::mem::take(&mut self.draft.integrity);
         let unverified = self.keep_integrity(integrity).await?;
         self.turn.check()?;
-        let revision = (announced && !self.draft.call.validate_only).then_some(self.revision);
-        Ok(Done { message, revision, new_revision: revision, unverified })
+        let counts = !self.draft.call.validate_only;
+        let kept = (counts && (changed || request_id.is_some())).then_some(self.revision);
+        let revision = counts.then_some(self.revision);
+        Ok(Done { written: Written { message, revision, changed: changed && counts, unverified }, kept })
+    }
+
+    /// Takes the bump back, so that what is remembered can be committed without.
+    async fn unbump(&mut self) -> Result<(), Error> {
+        let mut unbump = Query::update();
+        unbump.table("workspaces").value("revision", self.revision);
+        unbump.and_where(Expr::col("id").eq(self.draft.workspace.id()));
+        self.turn.execute(self.backend.build(&unbump)).await.map(|_| ())
     }
 
     /// Takes the workspace's lock by bumping its revision; tells what the request was answered before, if it was.
@@ -224,6 +238,24 @@ impl Write {
         let mut select = resource::those::<T>(self.backend, &self.draft.workspace, column, &[value.to_owned()])?;
         select.order_by("id", Order::Asc).limit(limit.into());
         self.resources::<T>(select).await
+    }
+
+    /// Of each of these values of a declared text column, the live resource that was created last, if there is one; of
+    /// those created at once the last by id.
+    pub async fn newest<T: Table>(
+        &mut self,
+        column: &'static str,
+        values: &[String],
+    ) -> Result<Vec<T::Resource>, Error> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = resource::newest::<T>(&self.draft.workspace, column, values)?;
+        self.flush().await?;
+        let rows = self.turn.all(self.backend.build(&select)).await?;
+        let ids: Vec<Option<String>> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?;
+        let found = self.load_many::<T>(ids.into_iter().flatten()).await?;
+        found.into_values().map(|message| resource::parse::<T>(self.draft.workspace.id(), message)).collect()
     }
 
     pub(crate) async fn resources<T: Table>(&mut self, select: SelectStatement) -> Result<Vec<T::Resource>, Error> {
@@ -351,7 +383,7 @@ fn repeat<R: Message + Default>(call: &Call, answer: &[u8]) -> Result<Written<R>
         return Err(reused());
     }
     let revision = revision.try_into().map(i64::from_be_bytes).map_err(|_| reused())?;
-    Ok(Written::new(R::decode(message).map_err(|_| reused())?, Some(revision)))
+    Ok(Written::unchanged(R::decode(message).map_err(|_| reused())?, Some(revision)))
 }
 
 /// Which name or request id was taken, from the constraint that the database names.

@@ -78,7 +78,7 @@ async fn take(
             Ok(())
         })
         .await?;
-    Ok(event.filter(|_| written.revision.is_some()))
+    Ok(event.filter(|_| written.changed))
 }
 
 /// The last interval by the metric's calendar that may be measured, where the latest event was at `latest`.

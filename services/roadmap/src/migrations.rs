@@ -63,6 +63,19 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 6,
             backfill: None,
         },
+        Migration {
+            number: 13,
+            name: "initiatives_of_products",
+            scripts: &[Script::both(include_str!("migrations/0013_initiatives_of_products.sql"))],
+            oldest: 6,
+            backfill: None,
+        },
+        // Of several estimates the one updated last counted before.
+        foundation::further(
+            14,
+            6,
+            Backfill::writes::<Estimates>("estimates that count", |write, id| Box::pin(reprioritize(write, id))),
+        ),
     ],
     &[
         Declaration::of::<Estimates>(),

@@ -4,10 +4,12 @@ mod estimates;
 mod initiatives;
 mod metrics;
 mod objectives;
+mod priorities;
 mod products;
 
-pub use estimates::{Estimates, reprioritize};
+pub use estimates::Estimates;
 pub use initiatives::{Initiatives, RANK, on_the_way, place};
 pub use metrics::Metrics;
 pub use objectives::Objectives;
+pub use priorities::reprioritize;
 pub use products::Products;

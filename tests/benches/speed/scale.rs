@@ -59,7 +59,7 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
     }
     if engine == Engine::Postgres {
         // Its autovacuum does that within minutes of so many rows.
-        roadmap.bare.execute("ANALYZE").await?;
+        roadmap.bare.execute("VACUUM ANALYZE").await?;
     }
     let rows = roadmap.bare.count("SELECT count(*) FROM log").await?;
     println!("{rows} events, {} links", roadmap.bare.count("SELECT count(*) FROM links").await?);

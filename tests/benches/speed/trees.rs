@@ -1,8 +1,12 @@
 //! Opportunity solution trees in a workspace of many nodes, beside one of a tenth: what is read, added and moved is a
 //! branch.
 
+use std::cell::Cell;
+use std::time::Instant;
+
 use anyhow::Result;
-use tonic::transport::Endpoint;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
 use waymark_clock::{Clock, Ids};
 use waymark_discovery::SERVICE;
 use waymark_proto::common::v1::{AsOf, as_of};
@@ -11,6 +15,7 @@ use waymark_proto::discovery::v1::opportunity_service_client::OpportunityService
 use waymark_runtime::Host;
 use waymark_testkit::{Engine, Served};
 
+use crate::load::Load;
 use crate::report::Report;
 use crate::scale::{WORKSPACES, time};
 
@@ -19,6 +24,10 @@ const BATCH: usize = 500;
 const TREE: usize = 1_000;
 /// Children of a node.
 const CHILDREN: usize = 10;
+/// Nearly as many as a write takes.
+const LARGE: usize = 9_500;
+
+type Client = OpportunityServiceClient<Channel>;
 
 /// Fills workspaces with so many opportunities and a tenth of them, and times calls in both.
 pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()> {
@@ -28,31 +37,7 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
     let client = || OpportunityServiceClient::new(channel.clone()).max_decoding_message_size(usize::MAX);
     let sizes = [(size / 10).max(TREE), size.max(TREE)];
     for (workspace, size) in WORKSPACES.into_iter().zip(sizes) {
-        let parent = format!("workspaces/{workspace}");
-        for tree in 0..size / TREE {
-            let outcome = pb::Outcome {
-                display_name: format!("Outcome {tree}"),
-                measure: "accounts that are not empty after a week".to_owned(),
-                ..Default::default()
-            };
-            let request = pb::CreateOutcomeRequest {
-                parent: parent.clone(),
-                outcome_id: format!("t{tree}"),
-                outcome: Some(outcome),
-                ..Default::default()
-            };
-            client().create_outcome(request).await?;
-        }
-        for begin in (0..size / TREE * TREE).step_by(BATCH) {
-            let row = |number| pb::CreateOpportunityRequest {
-                opportunity_id: format!("o{number}"),
-                opportunity: Some(opportunity(&above(workspace, number))),
-                ..Default::default()
-            };
-            let requests = (begin..begin + BATCH).map(row).collect();
-            let batch = pb::BatchCreateOpportunitiesRequest { parent: parent.clone(), requests, ..Default::default() };
-            client().batch_create_opportunities(batch).await?;
-        }
+        grow(client(), workspace, size, TREE).await?;
     }
     let at_most = Some(1.3);
     let tree = async |workspace: &str, size, number| {
@@ -94,16 +79,80 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
         client().move_node(request).await.map(|_| ())
     };
     time("MoveNode", sizes, at_most, shift, report).await?;
+    prune(client(), client(), report).await?;
     served.stop().await
 }
 
-/// What an opportunity stands below.
-fn above(workspace: &str, number: usize) -> String {
-    let (tree, within) = (number / TREE, number % TREE);
-    if within < CHILDREN {
+/// A branch of about as many nodes as a write takes is given up; and how long creates in another workspace take meanwhile.
+async fn prune(mut client: Client, mut other: Client, report: &mut Report) -> Result<()> {
+    grow(client.clone(), "pruned", LARGE, LARGE).await?;
+    // All but the first stand below it.
+    let name = "workspaces/pruned/opportunities/o0".to_owned();
+    let request = pb::PruneNodeRequest { name, reason: "nobody needs it".to_owned(), ..Default::default() };
+    let (began, pruned) = (Instant::now(), Cell::new(None));
+    let prune = async {
+        let answer = client.prune_node(request).await.map(|_| ());
+        pruned.set(Some(began.elapsed()));
+        answer
+    };
+    let create = async {
+        let mut times = Vec::new();
+        while pruned.get().is_none() {
+            let (start, opportunity) = (Instant::now(), Some(opportunity("workspaces/tenth/outcomes/t0")));
+            let parent = "workspaces/tenth".to_owned();
+            let request = pb::CreateOpportunityRequest { parent, opportunity, ..Default::default() };
+            other.create_opportunity(request).await?;
+            times.push(start.elapsed());
+        }
+        Ok::<_, Status>(times)
+    };
+    let (answer, times) = tokio::join!(prune, create);
+    answer?;
+    report.latency("PruneNode, 9,500 nodes", &Load::of(vec![pruned.take().unwrap_or_default()], began.elapsed()));
+    let longest = times?.into_iter().max().unwrap_or_default();
+    report.latency("the longest create in another workspace meanwhile", &Load::of(vec![longest], began.elapsed()));
+    Ok(())
+}
+
+/// Fills a workspace with trees of so many opportunities each.
+async fn grow(mut client: Client, workspace: &str, size: usize, tree: usize) -> Result<(), Status> {
+    let parent = format!("workspaces/{workspace}");
+    for number in 0..size / tree {
+        let outcome = pb::Outcome {
+            display_name: format!("Outcome {number}"),
+            measure: "accounts that are not empty after a week".to_owned(),
+            ..Default::default()
+        };
+        let request = pb::CreateOutcomeRequest {
+            parent: parent.clone(),
+            outcome_id: format!("t{number}"),
+            outcome: Some(outcome),
+            ..Default::default()
+        };
+        client.create_outcome(request).await?;
+    }
+    for begin in (0..size / tree * tree).step_by(BATCH) {
+        let row = |number| pb::CreateOpportunityRequest {
+            opportunity_id: format!("o{number}"),
+            opportunity: Some(opportunity(&above(workspace, number, tree))),
+            ..Default::default()
+        };
+        let requests = (begin..begin + BATCH).map(row).collect();
+        let batch = pb::BatchCreateOpportunitiesRequest { parent: parent.clone(), requests, ..Default::default() };
+        client.batch_create_opportunities(batch).await?;
+    }
+    Ok(())
+}
+
+/// What an opportunity stands below, in trees of so many.
+fn above(workspace: &str, number: usize, size: usize) -> String {
+    let (tree, within) = (number / size, number % size);
+    // In one large tree all stand below the first.
+    let below_root = if size == LARGE { 1 } else { CHILDREN };
+    if within < below_root {
         format!("workspaces/{workspace}/outcomes/t{tree}")
     } else {
-        format!("workspaces/{workspace}/opportunities/o{}", tree * TREE + within / CHILDREN)
+        format!("workspaces/{workspace}/opportunities/o{}", tree * size + within / CHILDREN)
     }
 }
 

@@ -195,14 +195,19 @@ impl Estimate {
         .ok()
     }
 
-    /// The estimate with a name and a time under every factor that has none: those of the caller.
-    pub fn signed(mut self, by: &str, now: DateTime<Utc>) -> Self {
-        for factor in [&mut self.reach, &mut self.impact, &mut self.confidence, &mut self.effort].into_iter().flatten()
-        {
-            if factor.source.by.is_empty() {
-                by.clone_into(&mut factor.source.by);
+    /// The estimate with a name and a time under every factor that has none: those of the caller, or as it was signed
+    /// before if the factor is as it was in `old`.
+    pub fn signed(mut self, old: Option<&Self>, by: &str, now: DateTime<Utc>) -> Self {
+        let factors = [&mut self.reach, &mut self.impact, &mut self.confidence, &mut self.effort];
+        for (kind, factor) in FactorKind::ALL.iter().zip(factors) {
+            let Some(Factor { amount, source }) = factor else { continue };
+            let before = old.and_then(|old| old.factor(*kind));
+            let same = before.filter(|old| old.amount == *amount && old.source.basis == source.basis);
+            let same = same.filter(|old| source.by.is_empty() || source.by == old.source.by);
+            if source.by.is_empty() {
+                source.by = same.map_or(by, |old| old.source.by.as_str()).to_owned();
             }
-            factor.source.time.get_or_insert(now);
+            source.time = source.time.or(same.and_then(|old| old.source.time)).or(Some(now));
         }
         self
     }

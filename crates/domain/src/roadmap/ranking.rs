@@ -16,9 +16,10 @@ pub struct Place {
     pub score: f64,
 }
 
-/// The estimate that counts of those for one initiative: the one updated last, and of these the last by name.
-pub fn current(estimates: &[Estimate]) -> Option<&Estimate> {
-    estimates.iter().max_by_key(|estimate| (estimate.meta.update_time, &estimate.meta.name))
+/// The estimate that counts of those for one initiative: the one created last, and of these the last by name. So an
+/// estimate is changed without taking the place of a newer one.
+pub fn current<'a>(estimates: impl IntoIterator<Item = &'a Estimate>) -> Option<&'a Estimate> {
+    estimates.into_iter().max_by_key(|estimate| (estimate.meta.create_time, &estimate.meta.name))
 }
 
 impl Priority {

@@ -35,7 +35,11 @@ impl Table for Initiatives {
         Column::choice("horizon", pb::Horizon::NAMES, |i: &Initiative| Some(i.horizon.into())).indexed().always_set(),
         Column::text("owner", |i| Some(i.owner.clone())),
         Column::text("problem", |i: &Initiative| Some(i.problem.clone())).indexed(),
-        Column::text("product", |i| i.product.as_ref().map(ToString::to_string)),
+        Column::text("product", |i: &Initiative| i.product.as_ref().map(ToString::to_string)).indexed_with(&[
+            "delete_time",
+            "horizon",
+            "owner",
+        ]),
     ];
 }
 
@@ -285,18 +289,20 @@ async fn no_page_looks_at_more_than_some_rows() {
     for engine in Engine::each() {
         let (store, _database) = database(engine).await;
         let store = store.looking_at(10);
+        let parent = "workspaces/acme";
+        store.create::<Products>(&call(), create(parent, "p", sample::product("P", ""))).await.unwrap();
         for number in 0..35 {
             let owner = if number == 33 { "users/ada" } else { "" }.to_owned();
             let labels = BTreeMap::from([("rare".to_owned(), "yes".to_owned())]);
             let labels = if number == 34 { labels } else { BTreeMap::new() };
-            let message = pb::Initiative { display_name: "A".into(), owner, labels, ..Default::default() };
-            let parent = "workspaces/acme";
+            let product = if number < 20 { format!("{parent}/products/p") } else { String::new() };
+            let message = pb::Initiative { display_name: "A".into(), owner, labels, product, ..Default::default() };
             store.create::<Initiatives>(&call(), create(parent, &format!("i{number:02}"), message)).await.unwrap();
         }
         let found = async |filter: &str, order_by: &str| {
             let (mut pages, mut token) = (Vec::new(), String::new());
             loop {
-                let query = ListQuery { parent: "workspaces/acme", filter, order_by, ..ListQuery::default() };
+                let query = ListQuery { parent, filter, order_by, ..ListQuery::default() };
                 let page = store.list::<Initiatives>(ListQuery { page_token: &token, ..query }).await.unwrap();
                 pages.push(page.items.len());
                 token = page.next_page_token;
@@ -313,6 +319,18 @@ async fn no_page_looks_at_more_than_some_rows() {
         assert_eq!(found("labels.rare = yes", "").await, [1], "an index finds one");
         assert_eq!(found("labels:rare OR id = i02", "").await, [2], "two of them find two");
         assert_eq!(found("labels:rare AND owner:*", "display_name").await, [0]);
+        // Twenty entries of an index cost no more than ten rows, unless something is asked for that they have not.
+        assert_eq!(found("product = products/p", "owner").await, [20]);
+        assert_eq!(found("product = products/p AND horizon != LATER", "owner desc").await, [0]);
+        let workspace = sample::workspace();
+        let values = async |filter| store.values::<Initiatives>(&workspace, filter, "owner").await;
+        assert_eq!(values("product = products/p").await.unwrap().len(), 20);
+        let refused = values("owner = users/ada").await.unwrap_err();
+        assert!(refused.to_string().contains("more than 10 initiatives"), "{refused}");
+        let query =
+            ListQuery { parent, filter: "product = products/p", order_by: "display_name", ..ListQuery::default() };
+        let refused = store.list::<Initiatives>(query).await.unwrap_err();
+        assert!(matches!(refused, Error::Order(_)), "{refused}");
 
         let (mut events, mut pages, mut token) = (Vec::new(), 0, String::new());
         loop {

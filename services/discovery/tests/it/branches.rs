@@ -176,7 +176,10 @@ async fn a_large_branch_is_cut_to_an_answer_and_a_larger_one_refused_whole() {
             ..Default::default()
         };
         let before = d.revision().await;
-        let (code, why, metadata) = refusal(d.trees.prune_node(prune).await);
+        let refused = d.trees.prune_node(prune).await;
+        let message = refused.as_ref().unwrap_err().message().to_owned();
+        assert!(message.contains("more than 10000 nodes") && message.contains("name a node further down"), "{message}");
+        let (code, why, metadata) = refusal(refused);
         assert_eq!(
             (code, why.as_str(), metadata["rule"].as_str()),
             (Code::FailedPrecondition, "RULE_VIOLATED", "size")

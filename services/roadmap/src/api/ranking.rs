@@ -11,9 +11,6 @@ use waymark_store::{Error, ListQuery, resource};
 use super::Api;
 use crate::store::{Initiatives, RANK};
 
-/// What a filter may select at most: positions among it are counted by looking at each.
-const SELECTED: usize = 10_000;
-
 /// A page of an order.
 struct Ranked {
     /// Best first; those without a score at its end.
@@ -83,9 +80,9 @@ impl Api {
         let parts = ["ranking", &request.parent, &request.filter];
         let size = page::size(request.page_size)?;
         let token = PageToken::decode(&request.page_token, &parts, 2)?;
-        let values = self.store.values::<Initiatives>(workspace, &request.filter, RANK, SELECTED).await?;
+        let values = self.store.values::<Initiatives>(workspace, &request.filter, RANK).await?;
         let mut rows: Vec<(Rank, String)> =
-            values.into_iter().filter_map(|(id, rank)| Some((Rank::parse(&rank)?, id))).collect();
+            values.into_iter().filter_map(|(id, rank)| Some((Rank::parse(&rank?)?, id))).collect();
         rows.sort_by(|a, b| (a.0.order(), &a.1).cmp(&(b.0.order(), &b.1)));
         let after = token.and_then(|token| {
             let mut key = token.key.into_iter().flatten();

@@ -6,7 +6,7 @@ use waymark_domain::roadmap::{Initiative, InitiativeState, Priority};
 use waymark_domain::{Name, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Column, Columns, Error, Rule, Ruled, Rules, Store, Table, resource};
+use waymark_store::{Column, Columns, Error, Store, Table, resource};
 
 /// The column that initiatives are kept in order by.
 pub const RANK: &str = "rank";
@@ -28,7 +28,13 @@ impl Table for Initiatives {
             .always_set(),
         Column::choice("horizon", pb::Horizon::NAMES, |i| Some(i.horizon.into())),
         Column::text("owner", |i| Some(i.owner.clone())),
-        Column::text("product", |i| i.product.as_ref().map(ToString::to_string)),
+        // What lists of a product are usually sorted and narrowed by: rows and their long bodies need not be looked at.
+        Column::text("product", |i: &Initiative| i.product.as_ref().map(ToString::to_string)).indexed_with(&[
+            "delete_time",
+            "display_name",
+            "rank",
+            "state",
+        ]),
         Column::text("target_start", |i| i.target.map(|t| t.start().first_day().to_string())),
         Column::time("commit_time", |i| i.state.commitment().map(|c| c.time)),
         Column::time("ship_time", |i| i.state.ship_time()),
@@ -39,14 +45,6 @@ impl Table for Initiatives {
             .indexed_with(&["product"])
             .unlisted(),
     ];
-}
-
-impl Ruled for Initiatives {
-    const RULES: Rules<Self> = Rules {
-        create: Rule::Alone(|new| Ok(new.propose())),
-        update: Rule::Alone(|(old, new)| new.revise(&old).map_err(Error::rule)),
-        ..Rules::PLAIN
-    };
 }
 
 /// Where an initiative stands on the roadmap: in the lane of its horizon by the first day of its target, behind all days

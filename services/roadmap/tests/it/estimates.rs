@@ -142,6 +142,83 @@ async fn estimates_say_where_their_numbers_come_from() {
     .await;
 }
 
+fn rename(id: &str, display_name: &str) -> pb::UpdateEstimateRequest {
+    let (name, display_name) = (format!("{W}/estimates/{id}"), display_name.to_owned());
+    let estimate = Some(pb::Estimate { name, display_name, ..Default::default() });
+    pb::UpdateEstimateRequest { estimate, ..Default::default() }
+}
+
+async fn counts(f: &Fixture, id: &str) -> Option<String> {
+    let priority = f.get(id).await.priority?;
+    priority.estimate.rsplit('/').next().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn an_older_estimate_is_changed_without_counting_and_the_same_said_again_changes_nothing() {
+    on_both(async |f| {
+        f.create("a", named("a")).await.unwrap();
+        create(f, "z-old", estimate("a", [100.0, 1.0, 1.0, 1.0])).await.unwrap();
+        f.clock.advance(std::time::Duration::from_secs(1));
+        let new = create(f, "new", estimate("a", [200.0, 1.0, 1.0, 1.0])).await.unwrap();
+        f.clock.advance(std::time::Duration::from_secs(1));
+        f.prioritization().update_estimate(rename("z-old", "Renamed")).await.unwrap();
+        assert_eq!(counts(f, "a").await.as_deref(), Some("new"));
+        let log = f.log().await;
+        assert_eq!(log.last().unwrap(), "EstimateUpdated z-old", "{log:?}");
+
+        // By another caller, who says nothing else.
+        let same = pb::Estimate { name: new.name.clone(), ..estimate("a", [200.0, 1.0, 1.0, 1.0]) };
+        let request = pb::UpdateEstimateRequest { estimate: Some(same), ..Default::default() };
+        assert_eq!(f.prioritization().update_estimate(request).await.unwrap().into_inner(), new);
+        assert_eq!(f.log().await, log);
+
+        // Also while nobody sees it.
+        let name = initiative_name("a");
+        let delete = pb::DeleteInitiativeRequest { name: name.clone(), ..Default::default() };
+        f.roadmap().delete_initiative(delete).await.unwrap();
+        let delete = pb::DeleteEstimateRequest { name: new.name, ..Default::default() };
+        f.prioritization().delete_estimate(delete).await.unwrap();
+        let undelete = pb::UndeleteInitiativeRequest { name, ..Default::default() };
+        f.roadmap().undelete_initiative(undelete).await.unwrap();
+        assert_eq!(counts(f, "a").await.as_deref(), Some("z-old"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_an_initiative_with_thousands_of_estimates_none_is_read_that_does_not_count() {
+    on_both(async |f| {
+        f.create("a", named("a")).await.unwrap();
+        for id in ["first", "second"] {
+            create(f, id, estimate("a", [100.0, 1.0, 1.0, 1.0])).await.unwrap();
+            f.clock.advance(std::time::Duration::from_secs(1));
+        }
+        // What these say is no estimate.
+        let database = f.served.database();
+        let json = if database.url().starts_with("sqlite") { "text" } else { "json" };
+        let older = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+             INSERT INTO estimates (workspace, id, uid, version, display_name, create_time, update_time, body, initiative)
+             SELECT workspace, 'x' || i, uid, version, display_name, create_time - i, update_time,
+                 CAST('{{}}' AS {json}), initiative FROM estimates, n WHERE id = 'first'"
+        );
+        database.execute(&[&older]).await.unwrap();
+        let delete = async |id: &str| {
+            let name = format!("{W}/estimates/{id}");
+            f.prioritization().delete_estimate(pb::DeleteEstimateRequest { name, ..Default::default() }).await.unwrap();
+        };
+        create(f, "third", estimate("a", [300.0, 1.0, 1.0, 1.0])).await.unwrap();
+        assert_eq!(counts(f, "a").await.as_deref(), Some("third"));
+        f.prioritization().update_estimate(rename("first", "Renamed")).await.unwrap();
+        f.prioritization().update_estimate(rename("third", "Renamed")).await.unwrap();
+        delete("first").await;
+        assert_eq!(counts(f, "a").await.as_deref(), Some("third"));
+        delete("third").await;
+        assert_eq!(counts(f, "a").await.as_deref(), Some("second"));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn equal_scores_share_a_position_and_what_changed_is_the_reason() {
     on_both(async |f| {

@@ -13,7 +13,8 @@ use crate::{Fixture, W, initiative_name, named, on_both};
 enum Step {
     /// An estimate of an initiative, by reach and confidence in percent; some lack the effort.
     Estimate(u8, u16, u8, bool),
-    /// Estimates are deleted and undeleted, those that were made first.
+    /// Estimates are changed to another reach, deleted and undeleted, those that were made first.
+    Revise(usize, u16),
     Delete(usize),
     Undelete(usize),
     Decline(u8),
@@ -27,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0u8..6, 1u16..5, 1u8..3, proptest::bool::weighted(0.9)).prop_map(|(of, reach, sure, whole)| {
             Step::Estimate(of, reach * 100, sure * 50, whole)
         }),
+        1 => (0usize..8, 1u16..5).prop_map(|(index, reach)| Step::Revise(index, reach * 100)),
         1 => (0usize..8).prop_map(Step::Delete),
         1 => (0usize..8).prop_map(Step::Undelete),
         1 => (0u8..6).prop_map(Step::Decline),
@@ -89,7 +91,7 @@ async fn follow(f: &Fixture, steps: &[Step]) {
         let mut counting: BTreeMap<u8, pb::Estimate> = BTreeMap::new();
         for (of, estimate) in estimates.iter().filter(|(_, estimate)| estimate.delete_time.is_none()) {
             let age = |e: &pb::Estimate| {
-                let time = e.update_time.unwrap_or_default();
+                let time = e.create_time.unwrap_or_default();
                 (time.seconds, time.nanos, e.name.clone())
             };
             if counting.get(of).is_none_or(|known| age(known) < age(estimate)) {
@@ -108,6 +110,15 @@ async fn follow(f: &Fixture, steps: &[Step]) {
                 let made = create(f, &format!("e{}", 99 - estimates.len()), message).await.unwrap();
                 estimates.push((*of, made));
                 touched = Some(*of);
+            }
+            Step::Revise(index, reach) => {
+                if let Some((of, estimate)) = estimates.get_mut(*index).filter(|(_, e)| e.delete_time.is_none()) {
+                    let reach = crate::estimates::estimate("0", [(*reach).into(), 1.0, 1.0, 1.0]).reach;
+                    let patch = pb::Estimate { name: estimate.name.clone(), reach, ..Default::default() };
+                    let request = pb::UpdateEstimateRequest { estimate: Some(patch), ..Default::default() };
+                    *estimate = f.prioritization().update_estimate(request).await.unwrap().into_inner();
+                    touched = Some(*of);
+                }
             }
             Step::Delete(index) => {
                 if let Some((of, estimate)) = estimates.get_mut(*index).filter(|(_, e)| e.delete_time.is_none()) {

@@ -120,12 +120,13 @@ fn a_tie_of_many_names_three() {
 }
 
 #[test]
-fn the_estimate_updated_last_counts_and_reach_is_per_quarter() {
-    let old = estimate("a", "z", 1, [1.0, 1.0, 1.0, 1.0]);
+fn the_estimate_created_last_counts_and_reach_is_per_quarter() {
+    let mut old = estimate("a", "z", 3, [1.0, 1.0, 1.0, 1.0]);
+    old.meta.create_time = at(-1);
     let new = Estimate { reach_period: ReachPeriod::Month, ..estimate("a", "a", 2, [100.0, 1.0, 1.0, 1.0]) };
     let priority = prioritized("a", &[new, old]).priority.unwrap();
     assert!((priority.likely().unwrap() - 300.0).abs() < 1e-9);
-    assert_eq!(priority.estimate.id.as_str(), "a");
+    assert_eq!(priority.estimate.id.as_str(), "a", "the other one was updated later");
 }
 
 #[test]
@@ -155,10 +156,27 @@ fn what_says_the_same_changes_nothing() {
 fn signing_fills_only_what_is_empty() {
     let mut estimate = estimate("a", "a", 0, [1.0, 1.0, 1.0, 1.0]);
     estimate.reach.as_mut().unwrap().source.by = "users/bob".into();
-    let signed = estimate.signed("users/ada", at(5));
+    let signed = estimate.signed(None, "users/ada", at(5));
     assert_eq!(signed.reach.as_ref().unwrap().source.by, "users/bob");
     assert_eq!(signed.impact.as_ref().unwrap().source.by, "users/ada");
     assert_eq!(signed.reach.unwrap().source.time, Some(at(5)));
+}
+
+#[test]
+fn what_is_said_again_stays_signed_as_it_was() {
+    let old = estimate("a", "a", 0, [1.0, 1.0, 1.0, 1.0]).signed(None, "users/ada", at(5));
+    let again = estimate("a", "a", 0, [1.0, 1.0, 1.0, 1.0]).signed(Some(&old), "users/bob", at(9));
+    assert_eq!(again, old);
+    let mut other = estimate("a", "a", 0, [2.0, 1.0, 1.0, 1.0]);
+    other.impact.as_mut().unwrap().source.by = "users/cy".into();
+    other.confidence.as_mut().unwrap().source.basis = Basis::Guess("a hunch".into());
+    let other = other.signed(Some(&old), "users/bob", at(9));
+    let sources = [&other.reach, &other.impact, &other.confidence, &other.effort].map(|factor| {
+        let source = &factor.as_ref().unwrap().source;
+        (source.by.as_str(), source.time)
+    });
+    let now = Some(at(9));
+    assert_eq!(sources, [("users/bob", now), ("users/cy", now), ("users/bob", now), ("users/ada", Some(at(5)))]);
 }
 
 proptest! {

@@ -1,0 +1,190 @@
+//! What estimates say of initiatives: the rules of both tables by which an initiative keeps what its estimate says, and
+//! the announcement of what that does to the ranking.
+
+use std::collections::BTreeMap;
+use std::future::ready;
+
+use waymark_domain::roadmap::ranking::{current, moved};
+use waymark_domain::roadmap::{Estimate, EstimateEvent, Initiative, InitiativeEvent, Priority, Rank};
+use waymark_domain::{Change, Name};
+use waymark_store::{Error, Rule, Ruled, Rules, Step, Write};
+
+use super::initiatives::RANK;
+use super::{Estimates, Initiatives};
+
+impl Ruled for Initiatives {
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Alone(|new| Ok(new.propose())),
+        update: Rule::Alone(|(old, new)| new.revise(&old).map_err(Error::rule)),
+        undelete: Rule::Reading(|write, back| Box::pin(bring_back(write, back))),
+        ..Rules::PLAIN
+    };
+}
+
+impl Ruled for Estimates {
+    const RULES: Rules<Self> = Rules {
+        create: Rule::Reading(|write, new| Box::pin(ready(Ok(sign(write, None, new, EstimateEvent::Created))))),
+        update: Rule::Reading(|write, (old, new)| {
+            Box::pin(ready(Ok(sign(write, Some(&old), new, EstimateEvent::Updated))))
+        }),
+        after: Some(|write, taken| Box::pin(prioritize_all(write, taken))),
+        ..Rules::PLAIN
+    };
+}
+
+/// An initiative that is no longer deleted, as its estimates have it now: they may have changed meanwhile.
+async fn bring_back(write: &mut Write, back: Initiative) -> Result<Change<Initiative>, Error> {
+    let newest = write.newest::<Estimates>("initiative", &[back.meta.name.to_string()]).await?;
+    let priority = newest.first().map(Priority::of);
+    Ok(Change::new(Initiative { priority, ..back }, InitiativeEvent::Undeleted))
+}
+
+/// An estimate, signed by its caller as far as it says anything else than before.
+fn sign(write: &Write, old: Option<&Estimate>, new: Estimate, event: EstimateEvent) -> Change<Estimate> {
+    Change::new(new.signed(old, write.actor(), write.now()), event)
+}
+
+/// What is done to an estimate.
+fn done(step: &Step<Estimate>) -> Vec<String> {
+    match step {
+        Step::Created(new) => vec![format!("new estimate {}", new.meta.name.id())],
+        Step::Updated { old, new } => new.differences(old),
+        Step::Deleted(_) => vec!["estimate deleted".to_owned()],
+        Step::Undeleted(_) => vec!["estimate undeleted".to_owned()],
+    }
+}
+
+/// Why an initiative moves when this is done to one of its estimates.
+fn reason(mut done: Vec<String>, before: Option<&Priority>, after: Option<&Priority>) -> String {
+    if let (Some(before), Some(after)) = (before, after)
+        && before.estimate != after.estimate
+    {
+        done.push(format!("{} counts instead of {}", after.estimate.id, before.estimate.id));
+    }
+    done.join(", ")
+}
+
+/// Estimates of an initiative that were written, and what was done to the last of them.
+struct Written<'a> {
+    estimates: Vec<&'a Estimate>,
+    done: Vec<String>,
+}
+
+/// Gives each initiative whose estimates were written what they say now.
+async fn prioritize_all(write: &mut Write, taken: &[Step<Estimate>]) -> Result<(), Error> {
+    let mut written: BTreeMap<_, Written<'_>> = BTreeMap::new();
+    for step in taken {
+        let of = written.entry(&step.state().initiative).or_insert(Written { estimates: Vec::new(), done: Vec::new() });
+        of.estimates.push(step.state());
+        // Of several for one initiative the last says why.
+        of.done = done(step);
+    }
+    prioritize(write, written.into_values().collect()).await
+}
+
+/// Gives the initiatives of estimates that were written what their estimates say now, and announces where that moved
+/// them, one after the other. Beside an estimate stands what of it changed. Initiatives that only make room are not
+/// announced: their own estimate says the same as before.
+async fn prioritize(write: &mut Write, written: Vec<Written<'_>>) -> Result<(), Error> {
+    let names = written.iter().filter_map(|of| Some(&of.estimates.first()?.initiative));
+    let mut initiatives = write.find_all::<Initiatives>(names).await?;
+    let counted = counted(write, &initiatives).await?;
+    let mut moves = Vec::with_capacity(written.len());
+    for Written { estimates, done } in written {
+        let Some(estimate) = estimates.last().copied() else { continue };
+        let Some(initiative) = initiatives.remove(estimate.initiative.id().as_str()) else { continue };
+        let live = estimates.into_iter().filter(|estimate| estimate.meta.delete_time.is_none());
+        let priority = current(live.chain(counted.get(&initiative.meta.name))).map(Priority::of);
+        if priority != initiative.priority {
+            let why = reason(done, initiative.priority.as_ref(), priority.as_ref());
+            let after = Initiative { priority, ..initiative.clone() };
+            moves.push(Move { from: initiative.rank(), to: after.rank(), initiative, after, estimate, why });
+        }
+    }
+    // Counted before the first of them moves, all at once: what the moves before one do to its count is added below.
+    let mut ranges = vec![(Rank::FIRST, Rank::UNRANKED)];
+    for Move { from, to, .. } in &moves {
+        ranges.extend([from, to].map(|rank| (Rank::FIRST, rank.by_score())));
+    }
+    let counts = write.counts_between::<Initiatives>(RANK, &ranges).await?;
+    let [ranked, better @ ..] = counts.as_slice() else { return Err(Error::bug("a count is missing")) };
+    let mut shift = Shift::default();
+    for (Move { initiative, after, from, to, estimate, why }, better) in moves.into_iter().zip(better.chunks(2)) {
+        let [better_from, better_to] = [0, 1].map(|end| better.get(end).copied().unwrap_or_default());
+        let start = initiative.place(shift.of(better_from, from.by_score()) + 1);
+        shift.gone(&from);
+        let end = after.place(shift.of(better_to, to.by_score()) + 1);
+        let count = shift.of(*ranked, Rank::UNRANKED) + u32::from(end.is_some());
+        shift.come(&to);
+        let moved = moved(start, end, count, estimate, &why, write.now());
+        if let Some(change) = initiative.prioritize(after.priority, moved) {
+            write.put::<Initiatives>(change)?;
+        }
+    }
+    Ok(())
+}
+
+/// The estimate of each initiative that counted so far, as it is; where that one is gone, the one that counts now. So
+/// what an estimate costs does not depend on how many there are, unless the one that counts is deleted: then those of its
+/// initiative are looked through, though not read.
+async fn counted(
+    write: &mut Write,
+    initiatives: &BTreeMap<String, Initiative>,
+) -> Result<BTreeMap<Name<Initiative>, Estimate>, Error> {
+    let named = |initiative: &Initiative| {
+        let estimate = initiative.priority.as_ref()?.estimate.clone();
+        Some((initiative.meta.name.clone(), Name::new(estimate.workspace, estimate.id)))
+    };
+    let named: Vec<(Name<Initiative>, Name<Estimate>)> = initiatives.values().filter_map(named).collect();
+    let mut known = write.find_all::<Estimates>(named.iter().map(|(_, estimate)| estimate)).await?;
+    let gone = named.iter().filter(|(_, estimate)| !known.contains_key(estimate.id().as_str()));
+    let gone: Vec<String> = gone.map(|(initiative, _)| initiative.to_string()).collect();
+    let next = write.newest::<Estimates>("initiative", &gone).await?;
+    known.extend(next.into_iter().map(|estimate| (estimate.meta.name.id().to_string(), estimate)));
+    Ok(known.into_values().map(|estimate| (estimate.initiative.clone(), estimate)).collect())
+}
+
+/// What moves do to counts of the ranks better than a bound.
+#[derive(Default)]
+struct Shift {
+    /// Ranks that are gone or have come, with what each adds.
+    ranks: Vec<(String, i64)>,
+}
+
+impl Shift {
+    fn gone(&mut self, rank: &Rank) {
+        self.ranks.push((rank.to_string(), -1));
+    }
+
+    fn come(&mut self, rank: &Rank) {
+        self.ranks.push((rank.to_string(), 1));
+    }
+
+    /// A count from before all moves, as it is now.
+    fn of(&self, before: u32, bound: &str) -> u32 {
+        let better = self.ranks.iter().filter(|(rank, _)| Rank::FIRST <= rank.as_str() && rank.as_str() < bound);
+        (i64::from(before) + better.map(|(_, by)| by).sum::<i64>()) as u32
+    }
+}
+
+/// What becomes of an initiative: how it was and is to be, and where that puts it.
+struct Move<'a> {
+    initiative: Initiative,
+    after: Initiative,
+    from: Rank,
+    to: Rank,
+    estimate: &'a Estimate,
+    why: String,
+}
+
+/// The same for an estimate that was written before its initiative kept what the one that counts says.
+pub async fn reprioritize(write: &mut Write, id: &str) -> Result<(), Error> {
+    let id = id.parse().map_err(Error::bug)?;
+    match write.find::<Estimates>(&Name::new(write.workspace().clone(), id)).await? {
+        Some(estimate) => {
+            let done = vec!["kept from now on".to_owned()];
+            prioritize(write, vec![Written { estimates: vec![&estimate], done }]).await
+        }
+        None => Ok(()),
+    }
+}
