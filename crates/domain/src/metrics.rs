@@ -7,6 +7,7 @@ pub mod measure;
 pub mod metric;
 pub mod outcome;
 pub mod prediction;
+pub mod scalar;
 pub mod trend;
 mod watch;
 
@@ -16,8 +17,9 @@ pub use friction::{
     QuestionError, Step, Window,
 };
 pub use intake::{IntakePolicy, ProductEvent, Rejection};
-pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter, Scalar};
+pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter};
 pub use metric::{Metric, MetricDirection, MetricError, MetricEvent, MetricStage};
 pub use outcome::{Finding, Measurement, Outcome, OutcomeEvent, TooLittle, judge};
 pub use prediction::{Prediction, PredictionError, PredictionEvent, PredictionState, Promise, Windows};
+pub use scalar::Scalar;
 pub use trend::{Breakdown, Interval, TrendError, TrendSettings, WeekStart, zone};

@@ -43,7 +43,7 @@ pub struct PathValue {
     /// The property.
     pub property: String,
     /// Its value; absent for users whose event does not have the property.
-    pub value: Option<String>,
+    pub value: Option<Scalar>,
     /// How many reached the step before.
     pub users: u64,
     /// How many of them did not reach the step.
@@ -189,8 +189,7 @@ impl Plan {
             }
             tally.walk.reach(times[row]);
             if let Some((_, properties)) = kept {
-                tally.walk.values =
-                    properties.iter().map(|index| values[*index].as_ref().map(ToString::to_string)).collect();
+                tally.walk.values = properties.iter().map(|index| values[*index].clone()).collect();
             }
         }
         Ok(())
@@ -240,7 +239,7 @@ struct Walk {
     /// When the last was reached.
     last: i64,
     /// Values of the event that reached the step whose values are kept.
-    values: Vec<Option<String>>,
+    values: Vec<Option<Scalar>>,
 }
 
 impl Walk {
@@ -254,7 +253,7 @@ impl Walk {
 }
 
 /// Users and lost users by value.
-type Values = BTreeMap<Option<String>, [u64; 2]>;
+type Values = BTreeMap<Option<Scalar>, [u64; 2]>;
 
 /// What one stream has counted so far.
 #[derive(Debug, Default)]
@@ -283,7 +282,7 @@ impl Tally {
     }
 }
 
-fn count(values: &mut Values, value: Option<String>, [users, lost]: [u64; 2]) -> Result<()> {
+fn count(values: &mut Values, value: Option<Scalar>, [users, lost]: [u64; 2]) -> Result<()> {
     if values.len() == MOST_VALUES && !values.contains_key(&value) {
         return Err(LakeError::InvalidQuery(format!(
             "one has more than {MOST_VALUES} values where users were lost: leave out what is different for everybody"
@@ -303,10 +302,10 @@ mod tests {
     fn values_are_not_endless() {
         let mut values = Values::new();
         for number in 0..MOST_VALUES {
-            count(&mut values, Some(number.to_string()), [1, 0]).unwrap();
+            count(&mut values, Some(Scalar::Number(number as f64)), [1, 0]).unwrap();
         }
-        count(&mut values, Some("7".to_owned()), [1, 1]).unwrap();
-        assert_eq!(values[&Some("7".to_owned())], [2, 1]);
+        count(&mut values, Some(Scalar::Number(7.0)), [1, 1]).unwrap();
+        assert_eq!(values[&Some(Scalar::Number(7.0))], [2, 1]);
         assert!(matches!(count(&mut values, None, [1, 0]), Err(LakeError::InvalidQuery(_))));
     }
 }

@@ -179,11 +179,9 @@ impl Plan {
                     continue;
                 }
             }
-            let group = match self.key.map(|index| &values[index]) {
+            let group = match self.key {
                 None => only,
-                Some(None) => tally.group(None, self.starts.len())?,
-                Some(Some(Scalar::Text(text))) => tally.group(Some(text), self.starts.len())?,
-                Some(Some(other)) => tally.group(Some(&other.to_string()), self.starts.len())?,
+                Some(index) => tally.group(values[index].as_ref(), self.starts.len())?,
             };
             bucket = self.bucket(time, bucket);
             let run = tally.run;
@@ -220,9 +218,10 @@ impl Plan {
     /// Adds up the streams: their users are different, so unique counts add too. Their values may be different too, so
     /// what is too much for a stream is also refused here, however the rows were shared out.
     fn merge(&self, tallies: Vec<Tally>) -> Result<Vec<Series>> {
-        let mut merged: HashMap<Option<String>, Series> = HashMap::new();
+        let mut merged: HashMap<Option<Scalar>, Series> = HashMap::new();
         for tally in tallies {
-            for (key, index) in tally.index {
+            let values = tally.index.into_iter().map(|(value, index)| (Some(value), index));
+            for (key, index) in values.chain(tally.absent.map(|index| (None, index))) {
                 let cells = &tally.groups[index as usize];
                 if !cells.touched {
                     continue;
@@ -267,22 +266,24 @@ struct Tally {
     user: Option<i64>,
     /// Number of the current run of rows of one user, from 1.
     run: u64,
-    index: HashMap<Option<String>, u32>,
+    index: HashMap<Scalar, u32>,
+    /// The group of events without the property.
+    absent: Option<u32>,
     groups: Vec<Cells>,
 }
 
 impl Tally {
-    fn group(&mut self, key: Option<&str>, buckets: usize) -> Result<u32> {
-        // Looking up needs an owned key; the only allocation-free alternative is a second map for texts, which no
-        // profile asked for.
-        let key = key.map(str::to_owned);
-        if let Some(index) = self.index.get(&key) {
-            return Ok(*index);
+    fn group(&mut self, key: Option<&Scalar>, buckets: usize) -> Result<u32> {
+        if let Some(index) = key.map_or(self.absent, |value| self.index.get(value).copied()) {
+            return Ok(index);
         }
         one_more(self.groups.len(), buckets)?;
         let index = self.groups.len() as u32;
         self.groups.push(Cells::new(buckets));
-        self.index.insert(key, index);
+        match key {
+            Some(value) => drop(self.index.insert(value.clone(), index)),
+            None => self.absent = Some(index),
+        }
         Ok(index)
     }
 }

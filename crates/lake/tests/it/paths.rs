@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use waymark_domain::metrics::{
-    Condition, Entries, Loss, MinUsers, NumberOrder, Path, Properties, PropertyFilter, Question, Step, Window,
+    Condition, Entries, Loss, MinUsers, NumberOrder, Path, Properties, PropertyFilter, Question, Scalar, Step, Window,
 };
 use waymark_lake::*;
 
@@ -45,8 +45,12 @@ fn worst(answer: &PathAnswer) -> Option<(usize, u64)> {
     Loss::worst(&answer.users).map(|loss| (loss.step, loss.lost))
 }
 
-fn value(property: &str, value: Option<&str>, users: u64, lost: u64) -> PathValue {
-    PathValue { property: property.into(), value: value.map(str::to_owned), users, lost }
+fn value(property: &str, value: Option<Scalar>, users: u64, lost: u64) -> PathValue {
+    PathValue { property: property.into(), value, users, lost }
+}
+
+fn text(text: &str) -> Scalar {
+    Scalar::Text(text.to_owned())
 }
 
 /// The answer by brute force.
@@ -100,11 +104,11 @@ fn reference(batches: &[Vec<Event>], question: &Question, now: DateTime<Utc>) ->
     if let Some(step) = worst.filter(|step| users[step - 1] > users[*step]) {
         for walk in walks.iter().filter(|walk| walk.len() >= step) {
             for (order, property) in question.properties.names().iter().enumerate() {
-                let text = walk[step - 1]
-                    .properties
-                    .get(property)
-                    .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-                let counts: &mut (u64, u64) = values.entry((order, text)).or_default();
+                let value = walk[step - 1].properties.get(property).map(|value| match value.as_str() {
+                    Some(text) => Scalar::Text(text.to_owned()),
+                    None => Scalar::Number(value.as_f64().unwrap()),
+                });
+                let counts: &mut (u64, u64) = values.entry((order, value)).or_default();
                 counts.0 += 1;
                 counts.1 += u64::from(walk.len() == step);
             }
@@ -112,7 +116,7 @@ fn reference(batches: &[Vec<Event>], question: &Question, now: DateTime<Utc>) ->
     }
     let values = values
         .into_iter()
-        .map(|((order, text), (users, lost))| value(&question.properties.names()[order], text.as_deref(), users, lost));
+        .map(|((order, text), (users, lost))| value(&question.properties.names()[order], text, users, lost));
     (users, left_out, values.collect())
 }
 
@@ -229,6 +233,25 @@ async fn a_step_comes_after_the_one_before_and_within_the_window() {
 }
 
 #[tokio::test]
+async fn values_keep_their_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let seats = [serde_json::json!(1), serde_json::json!(1.0), serde_json::json!("1"), serde_json::json!(true)];
+    let events = seats
+        .into_iter()
+        .enumerate()
+        .map(|(user, seats)| Event::new("a", "a", format!("user-{user}"), moment(0)).with("seats", seats));
+    lake.ingest("acme", events.collect()).await.unwrap();
+    let answer = lake.path("acme", &asked(&["a", "b"], &["seats"]), later()).await.unwrap();
+    let expected = [
+        value("seats", Some(text("1")), 1, 1),
+        value("seats", Some(Scalar::Number(1.0)), 2, 2),
+        value("seats", Some(Scalar::Boolean(true)), 1, 1),
+    ];
+    assert_eq!(answer.values, expected);
+}
+
+#[tokio::test]
 async fn values_are_those_of_the_event_before_the_worst_step() {
     let folder = tempfile::tempdir().unwrap();
     let lake = open(&folder);
@@ -251,11 +274,11 @@ async fn values_are_those_of_the_event_before_the_worst_step() {
     assert_eq!((answer.users.as_slice(), worst(&answer)), ([10, 10, 4].as_slice(), Some((2, 6))));
     let expected = [
         value("seats", None, 1, 1),
-        value("seats", Some("0"), 5, 3),
-        value("seats", Some("1"), 4, 2),
+        value("seats", Some(Scalar::Number(0.0)), 5, 3),
+        value("seats", Some(Scalar::Number(1.0)), 4, 2),
         value("group", None, 1, 1),
-        value("group", Some("even"), 4, 1),
-        value("group", Some("odd"), 5, 4),
+        value("group", Some(text("even")), 4, 1),
+        value("group", Some(text("odd")), 5, 4),
     ];
     assert_eq!(answer.values, expected);
 }

@@ -2,10 +2,10 @@
 
 use waymark_domain::Violations;
 use waymark_domain::metrics::{
-    Answer, Correlate, Entries, Friction, MinUsers, Path, Properties, Question, Step, Window,
+    Answer, Correlate, Entries, Friction, MinUsers, Path, Properties, Question, Scalar, Step, Window,
 };
 
-use super::measure::filters_of;
+use super::measure::{filters_of, scalar, typed_value};
 use crate::convert::{meta, range, set_meta, time, timestamp, whole};
 use crate::metrics::v1 as pb;
 use crate::{ResourceMessage, Standard};
@@ -121,9 +121,15 @@ impl TryFrom<pb::FrictionCorrelate> for Correlate {
             violations.add("lost", "must be at most users");
         }
         let difference = range(&mut violations, "difference", message.difference);
-        let value = (!message.absent).then_some(message.value);
+        let value = match message.typed_value {
+            _ if message.absent => Some(None),
+            // Of answers that say no type.
+            None => Some(Some(Scalar::Text(message.value))),
+            Some(value) => violations.check("typed_value", scalar(value)).map(Some),
+        };
         let property = message.property;
-        whole(violations, difference.map(|difference| Self { property, value, users, lost, difference }))
+        let correlate = difference.zip(value);
+        whole(violations, correlate.map(|(difference, value)| Self { property, value, users, lost, difference }))
     }
 }
 
@@ -132,7 +138,8 @@ impl From<&Correlate> for pb::FrictionCorrelate {
         let Correlate { property, value, users, lost, difference } = correlate;
         Self {
             property: property.clone(),
-            value: value.clone().unwrap_or_default(),
+            value: value.as_ref().map(ToString::to_string).unwrap_or_default(),
+            typed_value: value.as_ref().map(typed_value),
             absent: value.is_none(),
             users: users.cast_signed(),
             lost: lost.cast_signed(),
@@ -180,13 +187,19 @@ mod tests {
     }
 
     fn correlate() -> impl Strategy<Value = pb::FrictionCorrelate> {
-        ("[a-z]{1,9}", prop::option::of("[a-z]{0,9}"), 1..1_000_i64, 0..1_000_i64, -1.0..1.0_f64).prop_map(
+        let value = prop_oneof![
+            "[a-z]{0,9}".prop_map(Scalar::Text),
+            (-9..9_i32).prop_map(|number| Scalar::Number(number.into())),
+            any::<bool>().prop_map(Scalar::Boolean),
+        ];
+        ("[a-z]{1,9}", prop::option::of(value), 1..1_000_i64, 0..1_000_i64, -1.0..1.0_f64).prop_map(
             |(property, value, users, lost, likely)| {
                 let lost = lost.min(users);
                 pb::FrictionCorrelate {
                     property,
                     absent: value.is_none(),
-                    value: value.unwrap_or_default(),
+                    typed_value: value.as_ref().map(typed_value),
+                    value: value.map(|value| value.to_string()).unwrap_or_default(),
                     users,
                     lost,
                     lost_share: lost as f64 / users as f64,
