@@ -14,7 +14,7 @@ mod watch;
 pub use alert::{Alert, AlertCondition, AlertError, Breach, Period, Threshold, Watch};
 pub use friction::{
     Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question,
-    QuestionError, Step, Window,
+    QuestionError, Step, Ties, Window,
 };
 pub use intake::{IntakePolicy, ProductEvent, Rejection};
 pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter};

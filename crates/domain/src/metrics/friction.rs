@@ -7,7 +7,7 @@ mod words;
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-pub use question::{Entries, MinUsers, Path, Properties, Question, QuestionError, Step, Window};
+pub use question::{Entries, MinUsers, Path, Properties, Question, QuestionError, Step, Ties, Window};
 
 use super::Scalar;
 use crate::{Change, Failure, FailureKind, Meta, Name, Range, Reason, Resource};
@@ -243,6 +243,7 @@ pub(crate) mod tests {
                 entries: Entries::new(at("2026-10-01T00:00:00Z"), at("2026-11-01T00:00:00Z")).unwrap(),
                 properties: Properties::default(),
                 min_users: MinUsers::new(30),
+                ties: Ties::Inclusive,
             },
         }
     }
