@@ -191,8 +191,8 @@ impl Plan {
             let next = tally.walk.reached;
             let mut reachable = named >> next << next;
             // By itself an event reaches the next step or none; which one is by itself only the row after it tells.
-            let followed = times.get(row + 1).is_none_or(|then| users[row + 1] == user && self.moment(*then) == at);
-            if self.exclusive || (tally.moment.is_empty() && !followed) {
+            let followed = || times.get(row + 1).is_none_or(|then| users[row + 1] == user && self.moment(*then) == at);
+            if reachable > 1 << next && (self.exclusive || (tally.moment.is_empty() && !followed())) {
                 reachable &= 1 << next;
             }
             if reachable == 0 || !self.in_time(&tally.walk, time) {

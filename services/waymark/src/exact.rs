@@ -57,26 +57,38 @@ impl fmt::Display for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
-            Self::Boolean(flag) => write!(f, "{flag}"),
+            Self::Boolean(flag) => f.write_str(if *flag { "true" } else { "false" }),
             Self::Number(digits) => f.write_str(digits),
-            Self::Text(text) => f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?),
+            Self::Text(text) => quote(f, text),
             Self::List(items) => {
                 f.write_char('[')?;
                 for (index, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if index == 0 { "" } else { "," })?;
+                    f.write_str(if index == 0 { "" } else { "," })?;
+                    item.fmt(f)?;
                 }
                 f.write_char(']')
             }
             Self::Object(members) => {
                 f.write_char('{')?;
                 for (index, (name, value)) in members.iter().enumerate() {
-                    let name = serde_json::to_string(name).map_err(|_| fmt::Error)?;
-                    write!(f, "{}{name}:{value}", if index == 0 { "" } else { "," })?;
+                    f.write_str(if index == 0 { "" } else { "," })?;
+                    quote(f, name)?;
+                    f.write_char(':')?;
+                    value.fmt(f)?;
                 }
                 f.write_char('}')
             }
         }
     }
+}
+
+fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        return f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?);
+    }
+    f.write_char('"')?;
+    f.write_str(text)?;
+    f.write_char('"')
 }
 
 /// A value of which `text` is known to be the JSON.
@@ -88,7 +100,11 @@ fn read(text: &str, levels: usize) -> Result<Exact, Error> {
         Some(b'n') => Exact::Null,
         Some(b't') => Exact::Boolean(true),
         Some(b'f') => Exact::Boolean(false),
-        Some(b'"') => Exact::Text(serde_json::from_str(text)?),
+        // Without escapes, a text stands between its quotes as it is.
+        Some(b'"') => Exact::Text(match text.get(1..text.len() - 1) {
+            Some(plain) if !plain.contains('\\') => plain.to_owned(),
+            _ => serde_json::from_str(text)?,
+        }),
         Some(b'{') => Exact::Object(members(text, inner)?),
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text)?;

@@ -1,4 +1,4 @@
-//! `waymark import events FILE`: product events from CSV, JSON lines or Parquet.
+//! `waymark import events FILE`: product events from CSV, JSON or Parquet.
 //!
 //! A second import of a file changes nothing: the id of an event is made of its row, and the service counts an id once.
 //! An import that was broken off goes on after the last batch that was acknowledged. Rows that cannot be events are
