@@ -7,17 +7,19 @@ pub mod measure;
 pub mod metric;
 pub mod outcome;
 pub mod prediction;
+pub mod scalar;
 pub mod trend;
 mod watch;
 
 pub use alert::{Alert, AlertCondition, AlertError, Period, Reading, Threshold, Watch};
 pub use friction::{
     Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question,
-    QuestionError, Step, Window,
+    QuestionError, Step, Ties, Window,
 };
 pub use intake::{IntakePolicy, ProductEvent, Rejection};
-pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter, Scalar};
+pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter};
 pub use metric::{Metric, MetricDirection, MetricError, MetricEvent, MetricStage};
 pub use outcome::{Finding, Measurement, Outcome, OutcomeEvent, TooLittle, judge};
 pub use prediction::{Prediction, PredictionError, PredictionEvent, PredictionState, Promise, Windows};
+pub use scalar::Scalar;
 pub use trend::{Breakdown, Interval, TrendError, TrendSettings, WeekStart, zone};

@@ -1,6 +1,7 @@
 //! What the lake answers. Plain values; never how they are computed.
 
 use chrono::{DateTime, Utc};
+use waymark_domain::metrics::Scalar;
 
 /// One bucket of the answer's axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Bucket {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// The property value; absent for the only series and for events without the property.
-    pub key: Option<String>,
+    pub key: Option<Scalar>,
     /// One value for each bucket, zeros included.
     pub values: Vec<f64>,
     /// The measure over the whole range; for unique users this is less than the sum of the values when users return.

@@ -30,6 +30,7 @@ mod shared;
 mod storage;
 mod table;
 mod trend;
+mod walk;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Utc};
-use waymark_domain::metrics::{Condition, Loss, Question, Scalar, Step};
+use waymark_domain::metrics::{Condition, Loss, Question, Scalar, Step, Ties};
 
 use crate::answer::Watermark;
 use crate::error::{LakeError, Result};
@@ -16,14 +16,16 @@ use crate::property::extract;
 use crate::scan::{Scan, Source};
 use crate::schema::column;
 use crate::shared::Shared;
+use crate::walk::{Candidate, Moment, Walk};
 
 /// Distinct values of a property beyond this are a mistake (an id, a time), not something that users have in common.
 const MOST_VALUES: usize = 10_000;
 
 /// How far users got on a path.
 ///
-/// A user enters it with their first event of the first step while it can be entered, and reaches a further step with the
-/// earliest event of it that is later than the event that reached the step before, and at most the window after the entry.
+/// A user enters it with their first event of the first step while it can be entered, and reaches a further step with
+/// the earliest event of it that comes after the event that reached the step before, as the question's ties say, and
+/// at most the window after the entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathAnswer {
     /// How many users reached each step; never more than the step before.
@@ -43,7 +45,7 @@ pub struct PathValue {
     /// The property.
     pub property: String,
     /// Its value; absent for users whose event does not have the property.
-    pub value: Option<String>,
+    pub value: Option<Scalar>,
     /// How many reached the step before.
     pub users: u64,
     /// How many of them did not reach the step.
@@ -103,6 +105,10 @@ struct Plan {
     /// Microseconds.
     window: i64,
     now: i64,
+    /// Whether what comes after is strictly later.
+    exclusive: bool,
+    /// How long a moment is, in microseconds.
+    moment: i64,
     /// The event of each step.
     events: Vec<String>,
     /// For each step what must hold of the properties that are read, by index into `properties`.
@@ -139,6 +145,8 @@ impl Plan {
             // 90 days at most.
             window: path.window().length().num_microseconds().unwrap_or(i64::MAX),
             now: now.timestamp_micros(),
+            exclusive: question.ties == Ties::Exclusive,
+            moment: if question.ties == Ties::Second { 1_000_000 } else { 1 },
             events: path.steps().iter().map(|step| step.event().to_owned()).collect(),
             filters,
             properties,
@@ -165,40 +173,68 @@ impl Plan {
         };
         let steps: Vec<u32> = events.values().as_string::<i32>().iter().map(|name| name.map_or(0, steps_of)).collect();
         let mut values: Vec<Option<Scalar>> = Vec::new();
+        let count = self.events.len();
         for row in 0..batch.num_rows() {
-            let reachable = steps[events.keys().value(row) as usize];
-            if reachable == 0 {
+            let named = steps[events.keys().value(row) as usize];
+            if named == 0 {
                 continue;
             }
-            if tally.user != Some(users[row]) {
+            let (user, time) = (users[row], times[row]);
+            let at = self.moment(time);
+            if tally.user != Some(user) {
                 self.settle(tally)?;
-                tally.user = Some(users[row]);
+                tally.user = Some(user);
+            } else if self.exclusive || tally.at != at {
+                self.advance(tally);
             }
+            tally.at = at;
             let next = tally.walk.reached;
-            if reachable >> next & 1 == 0 || !self.in_time(&tally.walk, times[row]) {
+            let mut reachable = named >> next << next;
+            // By itself an event reaches the next step or none; which one is by itself only the row after it tells.
+            let followed = || times.get(row + 1).is_none_or(|then| users[row + 1] == user && self.moment(*then) == at);
+            if reachable > 1 << next && (self.exclusive || (tally.moment.is_empty() && !followed())) {
+                reachable &= 1 << next;
+            }
+            if reachable == 0 || !self.in_time(&tally.walk, time) {
                 continue;
             }
-            let kept = self.kept.as_ref().filter(|(step, _)| *step == next);
+            let kept = self.kept.as_ref().filter(|(step, _)| reachable >> step & 1 == 1);
             if let Some(json) = json
-                && (kept.is_some() || !self.filters[next].is_empty())
+                && (kept.is_some()
+                    || (0..count).any(|step| reachable >> step & 1 == 1 && !self.filters[step].is_empty()))
             {
                 extract(json.is_valid(row).then(|| json.value(row)), &self.properties, &mut values);
-                if !self.filters[next].iter().all(|(index, condition)| condition.holds(values[*index].as_ref())) {
-                    continue;
-                }
+                let meets = |(index, condition): &(usize, Condition)| condition.holds(values[*index].as_ref());
+                let met = |step: &usize| self.filters[*step].iter().all(meets);
+                reachable &= (0..count).filter(met).fold(0, |bits, step| bits | 1 << step);
             }
-            tally.walk.reach(times[row]);
-            if let Some((_, properties)) = kept {
-                tally.walk.values =
-                    properties.iter().map(|index| values[*index].as_ref().map(ToString::to_string)).collect();
+            if reachable > 0 {
+                let values =
+                    kept.map(|(_, properties)| properties.iter().map(|index| values[*index].clone()).collect());
+                let candidate = Candidate { time, steps: reachable, values: values.unwrap_or_default() };
+                tally.moment.add(candidate, count);
             }
         }
         Ok(())
     }
 
-    /// Whether an event at `time` may reach the next step of a walk.
+    /// The moment that a time belongs to.
+    fn moment(&self, time: i64) -> i64 {
+        if self.moment == 1 { time } else { time.div_euclid(self.moment) }
+    }
+
+    /// Takes the walk of a user on by the events of a moment.
+    fn advance(&self, tally: &mut Tally) {
+        tally.moment.advance(&mut tally.walk, self.events.len(), self.kept.as_ref().map(|(step, _)| *step));
+    }
+
+    /// Whether an event at `time` may take a walk further.
     fn in_time(&self, walk: &Walk, time: i64) -> bool {
-        if walk.reached == 0 { self.entries.holds(time) } else { walk.last < time && time <= self.close(walk) }
+        if walk.reached == 0 {
+            return self.entries.holds(time);
+        }
+        let after = if self.exclusive { walk.last < time } else { self.entries.min <= time };
+        after && time <= self.close(walk)
     }
 
     /// The last moment of a walk's window.
@@ -208,6 +244,7 @@ impl Plan {
 
     /// Counts the walk of a user of whom there are no more rows.
     fn settle(&self, tally: &mut Tally) -> Result<()> {
+        self.advance(tally);
         let walk = std::mem::take(&mut tally.walk);
         if walk.reached == 0 {
             return Ok(());
@@ -230,37 +267,17 @@ impl Plan {
     }
 }
 
-/// How far one user has come.
-#[derive(Debug, Default)]
-struct Walk {
-    /// How many steps.
-    reached: usize,
-    /// When the first was reached.
-    entry: i64,
-    /// When the last was reached.
-    last: i64,
-    /// Values of the event that reached the step whose values are kept.
-    values: Vec<Option<String>>,
-}
-
-impl Walk {
-    fn reach(&mut self, time: i64) {
-        if self.reached == 0 {
-            self.entry = time;
-        }
-        self.reached += 1;
-        self.last = time;
-    }
-}
-
 /// Users and lost users by value.
-type Values = BTreeMap<Option<String>, [u64; 2]>;
+type Values = BTreeMap<Option<Scalar>, [u64; 2]>;
 
 /// What one stream has counted so far.
 #[derive(Debug, Default)]
 struct Tally {
     user: Option<i64>,
     walk: Walk,
+    /// The moment of the row before, and the events at it.
+    at: i64,
+    moment: Moment,
     /// For each step the users who got this far and no further.
     furthest: Vec<u64>,
     left_out: u64,
@@ -283,7 +300,7 @@ impl Tally {
     }
 }
 
-fn count(values: &mut Values, value: Option<String>, [users, lost]: [u64; 2]) -> Result<()> {
+fn count(values: &mut Values, value: Option<Scalar>, [users, lost]: [u64; 2]) -> Result<()> {
     if values.len() == MOST_VALUES && !values.contains_key(&value) {
         return Err(LakeError::InvalidQuery(format!(
             "one has more than {MOST_VALUES} values where users were lost: leave out what is different for everybody"
@@ -303,10 +320,10 @@ mod tests {
     fn values_are_not_endless() {
         let mut values = Values::new();
         for number in 0..MOST_VALUES {
-            count(&mut values, Some(number.to_string()), [1, 0]).unwrap();
+            count(&mut values, Some(Scalar::Number(number as f64)), [1, 0]).unwrap();
         }
-        count(&mut values, Some("7".to_owned()), [1, 1]).unwrap();
-        assert_eq!(values[&Some("7".to_owned())], [2, 1]);
+        count(&mut values, Some(Scalar::Number(7.0)), [1, 1]).unwrap();
+        assert_eq!(values[&Some(Scalar::Number(7.0))], [2, 1]);
         assert!(matches!(count(&mut values, None, [1, 0]), Err(LakeError::InvalidQuery(_))));
     }
 }

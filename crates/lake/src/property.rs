@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Number, Value};
 use waymark_domain::metrics::Scalar;
 
 /// A property's value. Lists and objects are seen as their JSON text; null is seen as absent.
@@ -11,11 +11,23 @@ fn scalar(value: Value) -> Option<Scalar> {
     match value {
         Value::Null => None,
         Value::Bool(value) => Some(Scalar::Boolean(value)),
-        // A number that no f64 holds (an integer beyond its range) is kept as text rather than lost.
-        Value::Number(number) => Some(number.as_f64().map_or_else(|| Scalar::Text(number.to_string()), Scalar::Number)),
+        Value::Number(number) => Some(number_scalar(&number)),
         Value::String(text) => Some(Scalar::Text(text)),
         other @ (Value::Array(_) | Value::Object(_)) => Some(Scalar::Text(other.to_string())),
     }
+}
+
+fn number_scalar(number: &Number) -> Scalar {
+    let scalar = match number.as_i64() {
+        Some(integer) => Scalar::integer(integer),
+        None => number.as_f64().filter(|_| number.is_f64()).map(Scalar::Number),
+    };
+    scalar.unwrap_or_else(|| Scalar::Text(number.to_string()))
+}
+
+/// The number that a property's value is, if it is one.
+pub(crate) fn number(value: &Value) -> Option<f64> {
+    value.as_number().and_then(|number| number_scalar(number).as_number())
 }
 
 /// Reads the properties named `keys` from an event's JSON, skipping all others without building them.
@@ -82,5 +94,21 @@ mod tests {
         assert_eq!(values, [number(3.0), text("pro"), None, None, text(r#"["a",1]"#), no, text("pro"), number(1.0)]);
         extract(None, &keys, &mut values);
         assert_eq!(values, vec![None; 8]);
+    }
+
+    #[test]
+    fn a_stored_number_is_the_one_that_was_written() {
+        let json = concat!(
+            r#"{"a":1,"b":1.0,"c":9007199254740993,"d":18446744073709551615,"#,
+            r#""e":9007199254740992.0,"f":-9007199254740992}"#
+        );
+        let keys: Vec<String> = ["a", "b", "c", "d", "e", "f"].map(str::to_owned).into();
+        let mut values = Vec::new();
+        extract(Some(json), &keys, &mut values);
+        let text = |text: &str| Some(Scalar::Text(text.to_owned()));
+        let number = |number| Some(Scalar::Number(number));
+        let (one, most) = (number(1.0), 9_007_199_254_740_992.0);
+        let long = [text("9007199254740993"), text("18446744073709551615")];
+        assert_eq!(values, [one.clone(), one, long[0].clone(), long[1].clone(), number(most), number(-most)]);
     }
 }

@@ -9,10 +9,10 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimeUnit};
 use deltalake::kernel::{DataType as DeltaType, PrimitiveType, StructField};
-use serde_json::Value;
 
 use crate::error::{LakeError, Result};
 use crate::event::{Event, user_hash};
+use crate::property::number;
 
 /// The one property that is kept as a real column when it is a number, because sums over it are common.
 pub const REVENUE: &str = "revenue";
@@ -136,7 +136,7 @@ pub(crate) fn encode(batches: &[Vec<Event>], received_micros: i64) -> Result<Enc
         names.append(&row.event.event).map_err(LakeError::failed("encode event names"))?;
         device.append_option(row.event.device.as_deref());
         session.append_option(row.event.session.as_deref());
-        revenue.append_option(row.event.properties.get(REVENUE).and_then(Value::as_f64));
+        revenue.append_option(row.event.properties.get(REVENUE).and_then(number));
         if row.event.properties.is_empty() {
             properties.append_null();
         } else {

@@ -180,11 +180,9 @@ impl Plan {
                     continue;
                 }
             }
-            let group = match self.key.map(|index| &values[index]) {
+            let group = match self.key {
                 None => only,
-                Some(None) => tally.group(None, self)?,
-                Some(Some(Scalar::Text(text))) => tally.group(Some(text), self)?,
-                Some(Some(other)) => tally.group(Some(&other.to_string()), self)?,
+                Some(index) => tally.group(values[index].as_ref(), self)?,
             };
             bucket = self.bucket(time, bucket);
             let run = tally.run;
@@ -221,10 +219,11 @@ impl Plan {
     /// Adds up the streams: their users are different, so unique counts add too. Their values may be different too, so
     /// what is too much for a stream is also refused here, however the rows were shared out.
     fn merge(&self, tallies: Vec<Tally>) -> Result<Vec<Series>> {
-        let mut merged: HashMap<Option<String>, Cells> = HashMap::new();
-        for Tally { index, groups, .. } in tallies {
+        let mut merged: HashMap<Option<Scalar>, Cells> = HashMap::new();
+        for Tally { index, absent, groups, .. } in tallies {
             let mut groups: Vec<Option<Cells>> = groups.into_iter().map(Some).collect();
-            for (key, index) in index {
+            let values = index.into_iter().map(|(value, index)| (Some(value), index));
+            for (key, index) in values.chain(absent.map(|index| (None, index))) {
                 let Some(cells) = groups[index as usize].take().filter(|cells| cells.touched) else { continue };
                 if let Some(merged) = merged.get_mut(&key) {
                     merged.merge(cells);
@@ -260,22 +259,24 @@ struct Tally {
     user: Option<i64>,
     /// Number of the current run of rows of one user, from 1.
     run: u64,
-    index: HashMap<Option<String>, u32>,
+    index: HashMap<Scalar, u32>,
+    /// The group of events without the property.
+    absent: Option<u32>,
     groups: Vec<Cells>,
 }
 
 impl Tally {
-    fn group(&mut self, key: Option<&str>, plan: &Plan) -> Result<u32> {
-        // Looking up needs an owned key; the only allocation-free alternative is a second map for texts, which no
-        // profile asked for.
-        let key = key.map(str::to_owned);
-        if let Some(index) = self.index.get(&key) {
-            return Ok(*index);
+    fn group(&mut self, key: Option<&Scalar>, plan: &Plan) -> Result<u32> {
+        if let Some(index) = key.map_or(self.absent, |value| self.index.get(value).copied()) {
+            return Ok(index);
         }
         one_more(self.groups.len(), plan.starts.len())?;
         let index = self.groups.len() as u32;
         self.groups.push(Cells::new(plan.amount, plan.starts.len()));
-        self.index.insert(key, index);
+        match key {
+            Some(value) => drop(self.index.insert(value.clone(), index)),
+            None => self.absent = Some(index),
+        }
         Ok(index)
     }
 }
@@ -336,7 +337,7 @@ impl Cells {
         }
     }
 
-    fn series(self, key: Option<String>) -> Series {
+    fn series(self, key: Option<Scalar>) -> Series {
         if let Some((whole, counts)) = self.counts.split_last() {
             let values = counts.iter().map(|count| *count as f64).collect();
             return Series { key, values, total: *whole as f64 };

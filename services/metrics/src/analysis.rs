@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use waymark_domain::metrics::{Measure, TrendSettings};
 use waymark_domain::{Failure, FailureKind, Reason, Violation, WorkspaceId};
 use waymark_lake as lake;
+use waymark_proto::convert::metrics::typed_value;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
 use waymark_store::Error;
@@ -80,7 +81,8 @@ pub async fn trend(
         partial: bucket.partial || bucket.end > now,
     };
     let series = answer.series.iter().map(|series| pb::Series {
-        value: series.key.clone().unwrap_or_default(),
+        value: series.key.as_ref().map(ToString::to_string).unwrap_or_default(),
+        typed_value: series.key.as_ref().map(typed_value),
         absent: broken_down && series.key.is_none(),
         total: series.total,
         points: answer.buckets.iter().zip(&series.values).map(point).collect(),

@@ -150,6 +150,7 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use waymark_domain::metrics::Scalar;
 
     /// Values of 40 users each, of whom about half were lost, at random but the same every time.
     fn unrelated(count: u64) -> Vec<lake::PathValue> {
@@ -159,12 +160,12 @@ mod tests {
             bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             let lost = (bits >> 24).count_ones().into();
-            lake::PathValue { property: "city".into(), value: Some(number.to_string()), users: 40, lost }
+            lake::PathValue { property: "city".into(), value: Some(Scalar::Number(number as f64)), users: 40, lost }
         };
         (1..=count).map(value).collect()
     }
 
-    fn found_among(values: &[lake::PathValue]) -> Vec<(String, Option<String>)> {
+    fn found_among(values: &[lake::PathValue]) -> Vec<(String, Option<Scalar>)> {
         let total = |count: fn(&lake::PathValue) -> u64| values.iter().map(count).sum();
         let found = found(values.to_vec(), total(|value| value.lost), total(|value| value.users));
         Correlate::surest(found).into_iter().map(|correlate| (correlate.property, correlate.value)).collect()
@@ -174,8 +175,9 @@ mod tests {
     fn among_many_values_only_the_planted_one_is_found() {
         let mut values = unrelated(1000);
         assert_eq!(found_among(&values), []);
-        values.push(lake::PathValue { property: "city".into(), value: Some("planted".into()), users: 40, lost: 36 });
-        assert_eq!(found_among(&values), [("city".to_owned(), Some("planted".to_owned()))]);
+        let planted = Some(Scalar::Text("planted".into()));
+        values.push(lake::PathValue { property: "city".into(), value: planted.clone(), users: 40, lost: 36 });
+        assert_eq!(found_among(&values), [("city".to_owned(), planted)]);
     }
 
     #[test]
@@ -185,7 +187,7 @@ mod tests {
         let values: Vec<_> = (0..1000_u64)
             .map(|number| lake::PathValue {
                 property: "city".into(),
-                value: Some(number.to_string()),
+                value: Some(Scalar::Number(number as f64)),
                 users: 30,
                 // As many values of each number of losses as the binomial distribution has: 740, 224, 33 and 3.
                 lost: match number {

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod dev;
 pub mod draw;
 pub mod events;
+mod exact;
 pub mod failure;
 pub mod generic;
 mod help;

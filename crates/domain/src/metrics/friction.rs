@@ -7,8 +7,9 @@ mod words;
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-pub use question::{Entries, MinUsers, Path, Properties, Question, QuestionError, Step, Window};
+pub use question::{Entries, MinUsers, Path, Properties, Question, QuestionError, Step, Ties, Window};
 
+use super::Scalar;
 use crate::{Change, Failure, FailureKind, Meta, Name, Range, Reason, Resource};
 
 const CORRELATES: usize = 10;
@@ -47,7 +48,7 @@ pub struct Correlate {
     /// The property.
     pub property: String,
     /// Its value; `None` for users whose event does not have the property.
-    pub value: Option<String>,
+    pub value: Option<Scalar>,
     /// How many have the value.
     pub users: u64,
     /// How many of them were lost.
@@ -151,8 +152,11 @@ impl Correlate {
     /// Those of the candidates that differ for sure and can be shown, the surest first, at most 10. How many values the
     /// candidates were found among is for their intervals to allow for.
     pub fn surest(mut candidates: Vec<Self>) -> Vec<Self> {
-        let shown = |value: &str| !value.contains('\0') && value.chars().count() <= VALUE_LENGTH;
-        candidates.retain(|correlate| correlate.sure() > 0.0 && correlate.value.as_deref().is_none_or(shown));
+        let shown = |value: &Scalar| match value {
+            Scalar::Text(text) => !text.contains('\0') && text.chars().count() <= VALUE_LENGTH,
+            Scalar::Number(_) | Scalar::Boolean(_) => true,
+        };
+        candidates.retain(|correlate| correlate.sure() > 0.0 && correlate.value.as_ref().is_none_or(shown));
         let named = |correlate: &Self| (correlate.property.clone(), correlate.value.clone());
         candidates.sort_by(|a, b| b.sure().total_cmp(&a.sure()).then_with(|| named(a).cmp(&named(b))));
         candidates.truncate(CORRELATES);
@@ -207,7 +211,7 @@ impl Resource for Friction {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::super::prediction::tests::at;
-    use super::super::{Condition, PropertyFilter, Scalar};
+    use super::super::{Condition, PropertyFilter};
     use super::*;
 
     pub(crate) fn step(event: &str) -> Step {
@@ -239,6 +243,7 @@ pub(crate) mod tests {
                 entries: Entries::new(at("2026-10-01T00:00:00Z"), at("2026-11-01T00:00:00Z")).unwrap(),
                 properties: Properties::default(),
                 min_users: MinUsers::new(30),
+                ties: Ties::Inclusive,
             },
         }
     }
@@ -246,7 +251,8 @@ pub(crate) mod tests {
     pub(crate) fn correlate(property: &str, value: Option<&str>, difference: [f64; 3]) -> Correlate {
         let [low, likely, high] = difference;
         let difference = Range::new(low, likely, high).unwrap();
-        Correlate { property: property.into(), value: value.map(str::to_owned), users: 40, lost: 30, difference }
+        let value = value.map(|text| Scalar::Text(text.to_owned()));
+        Correlate { property: property.into(), value, users: 40, lost: 30, difference }
     }
 
     #[test]
@@ -282,7 +288,8 @@ pub(crate) mod tests {
             correlate("note", Some(&"x".repeat(201)), [0.8, 0.9, 1.0]),
             correlate("note", Some("a\0"), [0.8, 0.9, 1.0]),
         ];
-        let values: Vec<_> = Correlate::surest(candidates).into_iter().map(|c| c.value.unwrap_or_default()).collect();
+        let said = |correlate: Correlate| correlate.value.map(|value| value.to_string()).unwrap_or_default();
+        let values: Vec<_> = Correlate::surest(candidates).into_iter().map(said).collect();
         assert_eq!(values, ["sure to stay", "sure", "", "large but unsure"]);
         let many = (0..20).map(|number| correlate("plan", Some(&number.to_string()), [0.1, 0.2, 0.3])).collect();
         assert_eq!(Correlate::surest(many).len(), 10);

@@ -1,9 +1,9 @@
 //! How events become a number: which events count, and what is counted of them. Never computes one; that is the lake's
 //! work.
 
-use std::fmt;
-
 use strum::IntoStaticStr;
+
+use super::scalar::Scalar;
 
 /// Which events count and what is counted of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,17 +58,6 @@ pub enum NumberOrder {
     Greater,
     /// `>=`
     GreaterOrEqual,
-}
-
-/// A value that can be compared. Types are not converted: the number 5 is not the text "5".
-#[derive(Debug, Clone, PartialEq)]
-pub enum Scalar {
-    /// A text.
-    Text(String),
-    /// A finite number.
-    Number(f64),
-    /// True or false.
-    Boolean(bool),
 }
 
 /// Why a measure is refused.
@@ -167,27 +156,6 @@ impl NumberOrder {
     }
 }
 
-impl Scalar {
-    /// The number, if it is one.
-    pub fn as_number(&self) -> Option<f64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(_) | Self::Boolean(_) => None,
-        }
-    }
-}
-
-/// The value alone, whatever its type.
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Boolean(flag) => write!(f, "{flag}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +196,5 @@ mod tests {
         assert!(number(NumberOrder::Greater, 4.9, Some(&five)) && !number(NumberOrder::Greater, 5.0, Some(&five)));
         assert!(!number(NumberOrder::GreaterOrEqual, 0.0, Some(&text)) && !number(NumberOrder::Greater, 0.0, None));
         assert!(Condition::Present.holds(Some(&text)) && Condition::Absent.holds(None));
-        assert_eq!([five.to_string(), text.to_string(), Scalar::Boolean(false).to_string()], ["5", "5", "false"]);
     }
 }

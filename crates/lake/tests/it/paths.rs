@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use waymark_domain::metrics::{
-    Condition, Entries, Loss, MinUsers, NumberOrder, Path, Properties, PropertyFilter, Question, Step, Window,
+    Condition, Entries, Loss, MinUsers, NumberOrder, Path, Properties, PropertyFilter, Question, Scalar, Step, Ties,
+    Window,
 };
 use waymark_lake::*;
 
@@ -28,6 +29,7 @@ fn question(steps: Vec<Step>, days: u16, entries: (i64, i64), properties: &[&str
         entries: Entries::new(moment(entries.0), moment(entries.1)).unwrap(),
         properties: Properties::new(properties.iter().map(|&name| name.to_owned()).collect()).unwrap(),
         min_users: MinUsers::new(1),
+        ties: Ties::Exclusive,
     }
 }
 
@@ -45,8 +47,30 @@ fn worst(answer: &PathAnswer) -> Option<(usize, u64)> {
     Loss::worst(&answer.users).map(|loss| (loss.step, loss.lost))
 }
 
-fn value(property: &str, value: Option<&str>, users: u64, lost: u64) -> PathValue {
-    PathValue { property: property.into(), value: value.map(str::to_owned), users, lost }
+fn value(property: &str, value: Option<Scalar>, users: u64, lost: u64) -> PathValue {
+    PathValue { property: property.into(), value, users, lost }
+}
+
+fn text(text: &str) -> Scalar {
+    Scalar::Text(text.to_owned())
+}
+
+/// The longest walk that any order of a moment's events leads to.
+fn furthest<'a>(
+    walk: &[&'a Event],
+    moment: &[&'a Event],
+    reaches: &impl Fn(&Event, &[&Event]) -> bool,
+) -> Vec<&'a Event> {
+    let mut best = walk.to_vec();
+    for event in moment {
+        if reaches(event, walk) && !walk.iter().any(|used| std::ptr::eq(*used, *event)) {
+            let walk = furthest(&[walk, &[*event]].concat(), moment, reaches);
+            if walk.len() > best.len() {
+                best = walk;
+            }
+        }
+    }
+    best
 }
 
 /// The answer by brute force.
@@ -73,24 +97,29 @@ fn reference(batches: &[Vec<Event>], question: &Question, now: DateTime<Utc>) ->
                 _ => amount.is_some_and(|amount| amount >= 1.0),
             })
     };
+    let exclusive = question.ties == Ties::Exclusive;
+    let reaches = |event: &Event, walk: &[&Event]| {
+        let Some(step) = steps.get(walk.len()) else { return false };
+        let in_time = match (walk.first(), walk.last()) {
+            (Some(entry), Some(last)) => {
+                event.time - entry.time <= window && (event.time > last.time || (!exclusive && event.time == last.time))
+            }
+            _ => question.entries.start() <= event.time && event.time < question.entries.end(),
+        };
+        in_time && meets(event, step)
+    };
     let mut left_out = 0;
     let mut walks = Vec::new();
     for events in users.into_values() {
-        let enters =
-            |e: &&&Event| meets(e, &steps[0]) && question.entries.start() <= e.time && e.time < question.entries.end();
-        let Some(entry) = events.iter().find(enters) else { continue };
-        if entry.time + window >= now {
-            left_out += 1;
-            continue;
+        let mut walk: Vec<&Event> = Vec::new();
+        for moment in events.chunk_by(|a, b| !exclusive && a.time == b.time) {
+            walk = furthest(&walk, moment, &reaches);
         }
-        let mut walk = vec![*entry];
-        for step in &steps[1..] {
-            let last = walk[walk.len() - 1].time;
-            let reaches = |e: &&&Event| meets(e, step) && e.time > last && e.time - entry.time <= window;
-            let Some(next) = events.iter().find(reaches) else { break };
-            walk.push(next);
+        match walk.first() {
+            None => {}
+            Some(entry) if entry.time + window >= now => left_out += 1,
+            Some(_) => walks.push(walk),
         }
-        walks.push(walk);
     }
     let users: Vec<u64> =
         (0..steps.len()).map(|step| walks.iter().filter(|walk| walk.len() > step).count() as u64).collect();
@@ -100,11 +129,11 @@ fn reference(batches: &[Vec<Event>], question: &Question, now: DateTime<Utc>) ->
     if let Some(step) = worst.filter(|step| users[step - 1] > users[*step]) {
         for walk in walks.iter().filter(|walk| walk.len() >= step) {
             for (order, property) in question.properties.names().iter().enumerate() {
-                let text = walk[step - 1]
-                    .properties
-                    .get(property)
-                    .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-                let counts: &mut (u64, u64) = values.entry((order, text)).or_default();
+                let value = walk[step - 1].properties.get(property).map(|value| match value.as_str() {
+                    Some(text) => Scalar::Text(text.to_owned()),
+                    None => Scalar::Number(value.as_f64().unwrap()),
+                });
+                let counts: &mut (u64, u64) = values.entry((order, value)).or_default();
                 counts.0 += 1;
                 counts.1 += u64::from(walk.len() == step);
             }
@@ -112,13 +141,26 @@ fn reference(batches: &[Vec<Event>], question: &Question, now: DateTime<Utc>) ->
     }
     let values = values
         .into_iter()
-        .map(|((order, text), (users, lost))| value(&question.properties.names()[order], text.as_deref(), users, lost));
+        .map(|((order, text), (users, lost))| value(&question.properties.names()[order], text, users, lost));
     (users, left_out, values.collect())
 }
 
 fn check(answer: &PathAnswer, batches: &[Vec<Event>], question: &Question, now: DateTime<Utc>) {
     let (users, left_out, values) = reference(batches, question, now);
-    assert_eq!((&answer.users, answer.entries_left_out, &answer.values), (&users, left_out, &values));
+    assert_eq!((&answer.users, answer.entries_left_out), (&users, left_out));
+    if question.ties == Ties::Exclusive {
+        assert_eq!(answer.values, values);
+    }
+    // Which of several events at one moment reaches a step is left open; that one does is not.
+    let all = |values: &[PathValue]| {
+        let mut all: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+        for PathValue { property, users, lost, .. } in values {
+            let sums = all.entry(property.clone()).or_default();
+            *sums = [sums[0] + users, sums[1] + lost];
+        }
+        all
+    };
+    assert_eq!(all(&answer.values), all(&values));
 }
 
 /// Few users, times and ids, so that events repeat and meet at one moment; name and properties follow from the id, as
@@ -145,9 +187,10 @@ fn case() -> impl Strategy<Value = Case> {
         prop::collection::vec((0..3_u8, filter).prop_map(|(name, filter)| step(&format!("n{name}"), filter)), 2..5);
     let batches = prop::collection::vec(prop::collection::vec(event(), 1..40), 1..6);
     let properties = prop::sample::subsequence(vec!["group", "amount", "missing"], 0..=3);
-    (batches, 0..6_usize, steps, 1..20_u16, 0..100_i64, 0..200_i64, properties).prop_map(
-        |(batches, compact_after, steps, window, length, now, properties)| {
-            let question = question(steps, window, (-2, length), &properties);
+    let ties = prop::sample::select(vec![Ties::Inclusive, Ties::Exclusive]);
+    (batches, 0..6_usize, steps, 1..20_u16, 0..100_i64, 0..200_i64, properties, ties).prop_map(
+        |(batches, compact_after, steps, window, length, now, properties, ties)| {
+            let question = Question { ties, ..question(steps, window, (-2, length), &properties) };
             Case { batches, compact_after, question, now: moment(now) }
         },
     )
@@ -229,6 +272,62 @@ async fn a_step_comes_after_the_one_before_and_within_the_window() {
 }
 
 #[tokio::test]
+async fn steps_within_a_second_are_no_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let at = |user: &str, name: &str, millis| {
+        Event::new(format!("{name}-{millis}"), name, user, moment(1) + TimeDelta::milliseconds(millis))
+    };
+    let events = vec![
+        // In whole seconds: at one moment, and received in the wrong order.
+        at("whole", "pay", 0),
+        at("whole", "cart", 0),
+        // The clock of the server is a little behind that of the browser, within a second and beyond.
+        at("behind", "pay", 2_100),
+        at("behind", "cart", 2_900),
+        at("astride", "pay", 3_900),
+        at("astride", "cart", 4_100),
+        at("plain", "cart", 5_000),
+        at("plain", "pay", 6_000),
+        at("alone", "cart", 5_000),
+        // Paid before, and not again.
+        at("before", "pay", 5_000),
+        at("before", "cart", 9_000),
+    ];
+    for event in events {
+        lake.ingest("acme", vec![event]).await.unwrap();
+    }
+    let reached = async |ties| {
+        let question = Question { ties, ..asked(&["cart", "pay"], &[]) };
+        lake.path("acme", &question, later()).await.unwrap().users
+    };
+    assert_eq!(reached(Ties::Inclusive).await, [6, 2]);
+    assert_eq!(reached(Ties::Exclusive).await, [6, 1]);
+    assert_eq!(reached(Ties::Second).await, [6, 3]);
+    lake.compact("acme").await.unwrap();
+    assert_eq!(reached(Ties::Inclusive).await, [6, 2]);
+}
+
+#[tokio::test]
+async fn values_keep_their_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let seats = [serde_json::json!(1), serde_json::json!(1.0), serde_json::json!("1"), serde_json::json!(true)];
+    let events = seats
+        .into_iter()
+        .enumerate()
+        .map(|(user, seats)| Event::new("a", "a", format!("user-{user}"), moment(0)).with("seats", seats));
+    lake.ingest("acme", events.collect()).await.unwrap();
+    let answer = lake.path("acme", &asked(&["a", "b"], &["seats"]), later()).await.unwrap();
+    let expected = [
+        value("seats", Some(text("1")), 1, 1),
+        value("seats", Some(Scalar::Number(1.0)), 2, 2),
+        value("seats", Some(Scalar::Boolean(true)), 1, 1),
+    ];
+    assert_eq!(answer.values, expected);
+}
+
+#[tokio::test]
 async fn values_are_those_of_the_event_before_the_worst_step() {
     let folder = tempfile::tempdir().unwrap();
     let lake = open(&folder);
@@ -251,11 +350,11 @@ async fn values_are_those_of_the_event_before_the_worst_step() {
     assert_eq!((answer.users.as_slice(), worst(&answer)), ([10, 10, 4].as_slice(), Some((2, 6))));
     let expected = [
         value("seats", None, 1, 1),
-        value("seats", Some("0"), 5, 3),
-        value("seats", Some("1"), 4, 2),
+        value("seats", Some(Scalar::Number(0.0)), 5, 3),
+        value("seats", Some(Scalar::Number(1.0)), 4, 2),
         value("group", None, 1, 1),
-        value("group", Some("even"), 4, 1),
-        value("group", Some("odd"), 5, 4),
+        value("group", Some(text("even")), 4, 1),
+        value("group", Some(text("odd")), 5, 4),
     ];
     assert_eq!(answer.values, expected);
 }

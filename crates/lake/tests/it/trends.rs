@@ -92,7 +92,7 @@ async fn sums_breakdowns_and_filters_read_properties() {
         let answer = lake.trend("acme", &measure(kind, &["buy"]), &by_plan(10)).await.unwrap();
         answer.series.into_iter().map(|series| (series.key, series.total)).collect::<Vec<_>>()
     };
-    let key = |key: &str| Some(key.to_owned());
+    let key = |key: &str| Some(Scalar::Text(key.to_owned()));
     let revenue = totals(MeasureKind::Sum("revenue".into())).await;
     assert_eq!(revenue, [(key("pro"), 15.0), (None, 0.0), (key("free"), 0.0)]);
     let seats = totals(MeasureKind::Sum("seats".into())).await;
@@ -110,6 +110,48 @@ async fn sums_breakdowns_and_filters_read_properties() {
 
     let limited = lake.trend("acme", &measure(MeasureKind::Count, &["buy"]), &by_plan(1)).await.unwrap();
     assert_eq!((limited.series.len(), limited.series_left_out), (1, 2));
+}
+
+#[tokio::test]
+async fn a_series_is_of_the_events_that_its_value_selects() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let at = time("2024-03-01T08:00:00Z");
+    let values = [
+        json!(1),
+        json!(1.0),
+        json!("1"),
+        json!(true),
+        json!("true"),
+        json!(0),
+        json!(-0.0),
+        json!(9_007_199_254_740_992_i64),
+        json!(9_007_199_254_740_993_i64),
+        json!(u64::MAX),
+        json!([1, "a"]),
+        json!({"b": null}),
+        json!(null),
+    ];
+    let events = values.into_iter().enumerate();
+    let events = events.map(|(id, value)| Event::new(id.to_string(), "buy", "ann", at).with("n", value));
+    lake.ingest("acme", events.collect()).await.unwrap();
+    let mut settings = march();
+    settings.breakdown = Some(Breakdown::new("n".into(), 100));
+    let series = lake.trend("acme", &measure(MeasureKind::Count, &["buy"]), &settings).await.unwrap().series;
+    let number = |number| Some(Scalar::Number(number));
+    let text = |text: &str| Some(Scalar::Text(text.to_owned()));
+    let of = |key: Option<Scalar>| series.iter().find(|series| series.key == key).map(|series| series.total);
+    assert_eq!((of(number(1.0)), of(text("1"))), (Some(2.0), Some(1.0)));
+    assert_eq!((of(Some(Scalar::Boolean(true))), of(text("true"))), (Some(1.0), Some(1.0)));
+    assert_eq!((of(number(0.0)), of(number(9_007_199_254_740_992.0))), (Some(2.0), Some(1.0)));
+    assert_eq!((of(text("9007199254740993")), of(text("18446744073709551615"))), (Some(1.0), Some(1.0)));
+    assert_eq!(series.len(), 11);
+    for line in series {
+        let condition = line.key.clone().map_or(Condition::Absent, |value| Condition::AnyOf(vec![value]));
+        let filter = PropertyFilter::new("n".into(), condition).unwrap();
+        let measure = Measure::new(MeasureKind::Count, vec!["buy".into()], vec![filter]).unwrap();
+        assert_eq!(lake.total("acme", &measure, whole(&march())).await.ok(), Some(line.total), "{:?}", line.key);
+    }
 }
 
 #[tokio::test]

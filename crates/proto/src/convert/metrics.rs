@@ -10,7 +10,7 @@ mod trend;
 
 pub use friction::asked;
 pub use intake::{product_event, properties, rejected};
-pub use measure::measure;
+pub use measure::{measure, typed_value};
 pub use outcome::outcome;
 pub use prediction::{prediction, promise};
 pub use trend::settings;

@@ -265,3 +265,56 @@ async fn a_breakdown_has_a_series_per_value() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_series_says_the_value_that_a_filter_takes() {
+    on_both(async |world| {
+        let now = world.now();
+        let with = |id: i64, value: Value| pb::ProductEvent {
+            properties: Some([("plan".to_owned(), value)].into_iter().collect()),
+            ..event(id, "ada", "opened", now)
+        };
+        let text = |text: &str| Value::from(text.to_owned());
+        world
+            .ingest(vec![
+                with(1, 1.0.into()),
+                with(2, Value::from(1.0)),
+                with(3, text("1")),
+                with(4, true.into()),
+                with(5, text("9007199254740993")),
+                event(6, "ada", "opened", now),
+            ])
+            .await;
+        let settings = settings("2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z");
+        let broken_down = pb::TrendSettings { breakdown: "plan".into(), ..settings.clone() };
+        let request = trend(pb::MetricKind::Count, &["opened"], broken_down);
+        let series = world.analysis().query_trend(request).await.unwrap().into_inner().series;
+        let said: Vec<_> =
+            series.iter().map(|line| (line.value.as_str(), line.typed_value.clone(), line.total)).collect();
+        assert_eq!(
+            said,
+            [
+                ("1", Some(1.0.into()), 2.0),
+                ("", None, 1.0),
+                ("1", Some(text("1")), 1.0),
+                ("9007199254740993", Some(text("9007199254740993")), 1.0),
+                ("true", Some(true.into()), 1.0),
+            ]
+        );
+        for line in series {
+            let operator = if line.absent { pb::PropertyOperator::Absent } else { pb::PropertyOperator::Equal };
+            let filter = pb::PropertyFilter {
+                property: "plan".into(),
+                operator: operator.into(),
+                values: line.typed_value.clone().into_iter().collect(),
+            };
+            let request = pb::QueryTrendRequest {
+                filters: vec![filter],
+                ..trend(pb::MetricKind::Count, &["opened"], settings.clone())
+            };
+            let selected = world.analysis().query_trend(request).await.unwrap().into_inner().series;
+            assert_eq!(selected[0].total, line.total, "{line:?}");
+        }
+    })
+    .await;
+}

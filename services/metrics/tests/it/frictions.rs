@@ -299,3 +299,25 @@ async fn a_repeated_request_has_the_first_answer() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn steps_within_a_second_are_no_friction_unless_somebody_asks_for_it() {
+    on_both(async |world| {
+        let mut events = Vec::new();
+        for number in 0..60_i64 {
+            let (user, time) = (format!("user-{number}"), at("2026-02-01T00:00:00Z") + TimeDelta::hours(number));
+            // Times in whole seconds, received in any order.
+            let names = if number % 2 == 0 { ["cart", "paid"] } else { ["paid", "cart"] };
+            events.extend(names.map(|name| pb::ProductEvent { event_id: name.into(), ..done(&user, name, time, &[]) }));
+        }
+        world.ingest(events).await;
+        let question = pb::Friction { steps: ["cart", "paid"].map(step).into(), ..activation() };
+        let inclusive = found(&world, "checkout", question.clone()).await;
+        assert_eq!((users(&inclusive), inclusive.ties()), (vec![(60, 0), (60, 0)], pb::FrictionTies::Inclusive));
+        let exclusive = pb::Friction { ties: pb::FrictionTies::Exclusive.into(), ..question };
+        let exclusive = found(&world, "checkout", exclusive).await;
+        assert_eq!((users(&exclusive), exclusive.ties()), (vec![(60, 0), (0, 60)], pb::FrictionTies::Exclusive));
+        assert_eq!(world.announced().await, ["FrictionSought", "FrictionFound"]);
+    })
+    .await;
+}

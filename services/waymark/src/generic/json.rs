@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::contract::is_plain;
 use super::names::find_value;
+use crate::exact;
 
 /// The message that a JSON value stands for. Unknown fields are refused: they are spelling mistakes.
 pub fn message(of: &MessageDescriptor, mut value: Value) -> Result<DynamicMessage> {
@@ -20,15 +21,16 @@ pub fn parse(of: &MessageDescriptor, text: &str) -> Result<DynamicMessage> {
     message(of, value(text)?)
 }
 
-/// The value in a text that is YAML or JSON.
+/// The value in a text that is YAML or JSON. Integers that no double holds are texts: fields of 64 bits take these, and
+/// what is kept as a property keeps its digits.
 pub fn value(text: &str) -> Result<Value> {
     let text = text.trim();
     if text.starts_with(['{', '['])
-        && let Ok(value) = serde_json::from_str(text)
+        && let Ok(value) = exact::json(text)
     {
         return Ok(value);
     }
-    serde_saphyr::from_str(text).context("neither YAML nor JSON")
+    serde_saphyr::from_str(text).map(exact::settled).context("neither YAML nor JSON")
 }
 
 /// Canonical JSON of a message.

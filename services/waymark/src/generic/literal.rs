@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::json;
 use super::names::{find_value, short_value};
+use crate::exact;
 
 /// The value of `kind` that a text stands for; the error says what would be right.
 pub fn parse(kind: &Kind, text: &str) -> Result<Value, String> {
@@ -41,7 +42,7 @@ fn message(of: &MessageDescriptor, text: &str) -> Result<DynamicMessage, String>
         }
         "google.protobuf.Duration" | "google.protobuf.FieldMask" => Json::String(text.to_owned()),
         // What is not JSON is a text, so that nobody has to quote twice.
-        "google.protobuf.Value" => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_owned())),
+        "google.protobuf.Value" => exact::json(text).unwrap_or_else(|_| Json::String(text.to_owned())),
         _ if text.trim_start().starts_with('{') => json::value(text).map_err(|e| e.to_string())?,
         _ if text.contains('=') => pairs(of, text)?,
         _ => json::value(text).map_err(|e| e.to_string())?,

@@ -65,6 +65,16 @@ pub fn list(resource: &Resource, response: &DynamicMessage, items: &[Value], for
     Ok(text_of(&table))
 }
 
+/// A table of texts.
+pub fn table<const COLUMNS: usize>(
+    headings: [String; COLUMNS],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+) -> String {
+    let mut table = new_table();
+    table.set_header(headings).add_rows(rows);
+    text_of(&table)
+}
+
 fn has(message: &DynamicMessage, field: &str) -> bool {
     message.descriptor().get_field_by_name(field).is_some_and(|field| message.has_field(&field))
 }

@@ -4,23 +4,24 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::record::Delimiter;
+use super::delimiter::Delimiter;
 
 /// Options of `waymark import events`.
 #[derive(Debug, Clone, Args)]
 pub struct EventsArgs {
-    /// The file; .gz is unpacked while reading
+    /// The file; what gzip packed is unpacked while reading
     pub file: PathBuf,
     /// Form of the file; by the ending of its name when not given
     #[arg(long, value_enum)]
     pub format: Option<Form>,
-    /// What separates the columns of a CSV file: a character, `tab`, or `whitespace` for any run of spaces and tabs
-    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = Delimiter::parse)]
-    pub delimiter: Delimiter,
+    /// What separates the columns of a CSV file: a character, `tab`, or `whitespace` for any run of spaces and tabs; when
+    /// not given, the one of `,` `;` `tab` `|` that makes the most columns of the first line
+    #[arg(long, value_name = "CHARACTER", value_parser = Delimiter::parse)]
+    pub delimiter: Option<Delimiter>,
     /// The first line of the CSV file is a row: columns are named 1, 2, 3 …
     #[arg(long)]
     pub no_header: bool,
-    /// Column with the user
+    /// Column with the user. Here and below, `a.b` is the field b in an object that stands in the column a
     #[arg(long, value_name = "COLUMN")]
     pub user: String,
     /// Column with what was done; or give --value event=NAME
@@ -45,15 +46,22 @@ pub struct EventsArgs {
     /// Column with the session
     #[arg(long, value_name = "COLUMN")]
     pub session: Option<String>,
-    /// Column that becomes a property, with another name as NAME=COLUMN; may be repeated. Numbers and true or false are
-    /// recognised
-    #[arg(long, value_name = "[NAME=]COLUMN")]
+    /// Column that becomes a property, with another name as NAME=COLUMN; may be repeated. COLUMN:text, :number, :boolean
+    /// or :time says what it is, and rows where it is no such thing are rejected; otherwise numbers and true or false are
+    /// recognised. COLUMN.* are all fields of an object
+    #[arg(long, value_name = "[NAME=]COLUMN[:TYPE]")]
     pub property: Vec<String>,
+    /// What stands before the decimals of numbers in texts: `.` or `,`
+    #[arg(long, value_name = "CHARACTER", default_value = ".")]
+    pub decimal: char,
+    /// What stands between the thousands of numbers in texts: `.` `,` `'` `_` or a blank
+    #[arg(long, value_name = "CHARACTER")]
+    pub thousands: Option<char>,
     /// The same value for all rows: `event=order` and `device=…`, `session=…` stand for a column, any other name is a
     /// property
     #[arg(long, value_name = "NAME=TEXT")]
     pub value: Vec<String>,
-    /// Check every row, import none
+    /// Check every row and report as what columns were read, import none
     #[arg(long)]
     pub dry_run: bool,
     /// Events sent at once
@@ -72,7 +80,7 @@ pub struct EventsArgs {
 pub enum Form {
     /// Rows of columns with a header; also TSV and the like.
     Csv,
-    /// One JSON object a line.
+    /// JSON objects: one a line, one after the other, or in a list.
     Jsonl,
     /// Apache Parquet.
     Parquet,

@@ -1,8 +1,8 @@
-//! One row of a file, and how a row of separated text is taken apart.
+//! One row of a file, and what stands in its columns.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use crate::exact::{Exact, Members};
 
 /// A row as it stands in the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,10 +18,10 @@ pub struct Record {
 /// The columns of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cells {
-    /// Texts below a header.
-    Texts(Arc<Vec<String>>, Vec<String>),
+    /// Texts, in the order of the header.
+    Texts(Vec<String>),
     /// A JSON object.
-    Object(Map<String, Value>),
+    Object(Members),
 }
 
 /// A row that cannot be read.
@@ -33,158 +33,111 @@ pub struct Broken {
     pub reason: String,
 }
 
-impl Cells {
-    /// A column as JSON; nothing when it is absent, empty or null.
-    pub fn get(&self, column: &str) -> Option<Value> {
-        match self {
-            Self::Texts(header, texts) => {
-                let text = texts.get(header.iter().position(|name| name == column)?)?;
-                (!text.is_empty()).then(|| guess(text))
-            }
-            Self::Object(fields) => fields.get(column).filter(|value| !value.is_null()).cloned(),
-        }
+/// A row, a broken row, or a failure to read on.
+pub type Row = anyhow::Result<Result<Record, Broken>>;
+
+/// The rows of a file.
+pub type Rows = Box<dyn Iterator<Item = Row> + Send>;
+
+/// A column of the file, or a field within one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// What it is called: a path with dots for a field within an object.
+    pub name: String,
+    /// Its place in rows of texts.
+    index: Option<usize>,
+}
+
+/// What stands in a column.
+#[derive(Debug, Clone, Copy)]
+pub enum Given<'a> {
+    /// A text that may stand for anything; never empty, without blanks around it.
+    Text(&'a str),
+    /// A JSON value other than null.
+    Json(&'a Exact),
+}
+
+impl Column {
+    /// The column of this name below a header, if there is one.
+    pub fn new(name: &str, header: &[String]) -> Self {
+        Self { name: name.to_owned(), index: header.iter().position(|known| known == name) }
     }
 
-    /// A column as text, just as it was written.
-    pub fn text(&self, column: &str) -> Option<String> {
-        match self {
-            Self::Texts(header, texts) => {
-                texts.get(header.iter().position(|name| name == column)?).filter(|t| !t.is_empty()).cloned()
+    /// What stands in it; nothing when it is absent, empty or null.
+    pub fn of<'a>(&self, cells: &'a Cells) -> Option<Given<'a>> {
+        match cells {
+            Cells::Texts(texts) => {
+                let text = texts.get(self.index?)?.trim();
+                (!text.is_empty()).then_some(Given::Text(text))
             }
-            Self::Object(fields) => match fields.get(column)? {
-                Value::Null => None,
-                Value::String(text) => (!text.is_empty()).then(|| text.clone()),
-                other => Some(other.to_string()),
-            },
-        }
-    }
-
-    /// The names of the columns.
-    pub fn names(&self) -> Vec<&str> {
-        match self {
-            Self::Texts(header, _) => header.iter().map(String::as_str).collect(),
-            Self::Object(fields) => fields.keys().map(String::as_str).collect(),
+            Cells::Object(members) => find(members, &self.name).and_then(Given::json),
         }
     }
 }
 
-/// A text as a number or a truth value when it is one. What starts with a needless zero or `+` is a label, not a
-/// number.
-fn guess(text: &str) -> Value {
-    match text {
-        "true" | "TRUE" | "True" => return Value::Bool(true),
-        "false" | "FALSE" | "False" => return Value::Bool(false),
-        _ => {}
+impl<'a> Given<'a> {
+    /// A value that says something.
+    pub fn json(value: &'a Exact) -> Option<Self> {
+        (*value != Exact::Null).then_some(Self::Json(value))
     }
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let label = digits.starts_with('0') && digits.len() > 1 && !digits.starts_with("0.");
-    if label || !digits.starts_with(|c: char| c.is_ascii_digit()) {
-        return Value::String(text.to_owned());
-    }
-    let number = text.parse::<f64>().ok().and_then(serde_json::Number::from_f64);
-    number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
-}
 
-/// What separates columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delimiter {
-    /// A character, with quotes as in RFC 4180.
-    Character(char),
-    /// Any run of spaces and tabs, without quotes.
-    Whitespace,
-}
-
-impl Delimiter {
-    /// Reads the option's value.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut characters = text.chars();
-        match (text, characters.next(), characters.next()) {
-            ("tab" | "\\t", _, _) => Ok(Self::Character('\t')),
-            ("whitespace", _, _) => Ok(Self::Whitespace),
-            (_, Some(one), None) if one != '"' => Ok(Self::Character(one)),
-            _ => Err(format!("{text:?} is not one character, `tab` or `whitespace`")),
+    /// The text of it: of a JSON text what it says, of all else how it is written.
+    pub fn text(self) -> Cow<'a, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Json(Exact::Text(text) | Exact::Number(text)) => Cow::Borrowed(text),
+            Self::Json(other) => Cow::Owned(other.to_string()),
         }
     }
+}
 
-    /// The columns of a row; `None` while a quote is open, so that the row may go on in the next line.
-    pub fn split(self, text: &str) -> Option<Result<Vec<String>, String>> {
-        let delimiter = match self {
-            Self::Whitespace => return Some(Ok(text.split_whitespace().map(str::to_owned).collect())),
-            Self::Character(delimiter) => delimiter,
-        };
-        if !text.contains('"') {
-            return Some(Ok(text.split(delimiter).map(str::to_owned).collect()));
-        }
-        let mut cells = vec![String::new()];
-        let mut characters = text.chars().peekable();
-        let (mut quoted, mut closed) = (false, false);
-        while let Some(c) = characters.next() {
-            let Some(cell) = cells.last_mut() else { continue };
-            if quoted {
-                match c {
-                    '"' if characters.peek() == Some(&'"') => cell.extend(characters.next()),
-                    '"' => (quoted, closed) = (false, true),
-                    other => cell.push(other),
-                }
-            } else if c == delimiter {
-                closed = false;
-                cells.push(String::new());
-            } else if c == '"' && cell.is_empty() && !closed {
-                quoted = true;
-            } else if closed {
-                return Some(Err(format!("column {} goes on after its closing quote", cells.len())));
-            } else {
-                cell.push(c);
+/// The value at a path: a member of that very name, or one within the object that a part of it names.
+pub fn find<'a>(members: &'a Members, path: &str) -> Option<&'a Exact> {
+    members.get(path).or_else(|| {
+        path.match_indices('.').find_map(|(dot, _)| match members.get(&path[..dot])? {
+            Exact::Object(inner) => find(inner, &path[dot + 1..]),
+            _ => None,
+        })
+    })
+}
+
+/// The paths of all that stands in an object, those of objects within it included.
+pub fn paths(members: &Members) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (name, value) in members {
+        match value {
+            Exact::Object(inner) if !inner.is_empty() => {
+                paths.extend(self::paths(inner).into_iter().map(|path| format!("{name}.{path}")));
             }
+            _ => paths.push(name.clone()),
         }
-        (!quoted).then_some(Ok(cells))
     }
+    paths
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::exact::object;
 
-    fn split(text: &str) -> Option<Result<Vec<String>, String>> {
-        Delimiter::Character(',').split(text)
+    #[test]
+    fn paths_lead_into_objects_and_names_with_dots_are_names() {
+        let members = object(r#"{"a": {"b": {"c": 1}, "d.e": 2}, "a.b": {"x": 3}, "f": null, "g": {}}"#).unwrap();
+        let number = |path: &str| find(&members, path).map(ToString::to_string);
+        assert_eq!(number("a.b.c").as_deref(), Some("1"));
+        assert_eq!(number("a.d.e").as_deref(), Some("2"));
+        assert_eq!(number("a.b.x").as_deref(), Some("3"));
+        assert_eq!((number("a.c"), number("f.g")), (None, None));
+        assert_eq!(paths(&members), ["a.b.c", "a.d.e", "a.b.x", "f", "g"]);
+        let cells = Cells::Object(members);
+        assert!(Column::new("f", &[]).of(&cells).is_none(), "null says nothing");
     }
 
     #[test]
-    fn splits_as_rfc_4180_does() {
-        let cells = |text| split(text).unwrap().unwrap();
-        assert_eq!(cells("a,b,,c"), ["a", "b", "", "c"]);
-        assert_eq!(cells(r#"a,"b,c","d ""e""""#), ["a", "b,c", "d \"e\""]);
-        assert_eq!(cells("a,\"two\nlines\""), ["a", "two\nlines"]);
-        assert_eq!(cells(r#"a,b "c" d"#), ["a", "b \"c\" d"]);
-        assert_eq!(
-            Delimiter::Whitespace.split("  00001 19970101  1   11.77").unwrap().unwrap(),
-            ["00001", "19970101", "1", "11.77"]
-        );
-    }
-
-    #[test]
-    fn an_open_quote_is_not_a_row_yet() {
-        assert_eq!(split("a,\"b"), None);
-        assert!(split("a,\"b\"c").unwrap().unwrap_err().contains("column 2"));
-    }
-
-    #[test]
-    fn numbers_are_numbers_and_labels_are_not() {
-        assert_eq!(guess("12.5"), json!(12.5));
-        assert_eq!(guess("-3"), json!(-3.0));
-        assert_eq!(guess("0.1"), json!(0.1));
-        assert_eq!(guess("true"), json!(true));
-        for label in ["007", "+49", "1-2", "2024-01", "NaN", "inf", ""] {
-            assert_eq!(guess(label), json!(label));
-        }
-    }
-
-    #[test]
-    fn delimiters() {
-        assert_eq!(Delimiter::parse("tab"), Ok(Delimiter::Character('\t')));
-        assert_eq!(Delimiter::parse(";"), Ok(Delimiter::Character(';')));
-        assert!(Delimiter::parse("ab").is_err());
-        assert!(Delimiter::parse("\"").is_err());
+    fn blanks_around_texts_are_not_part_of_them() {
+        let header = ["user".to_owned(), "note".to_owned()];
+        let cells = Cells::Texts(vec![" ada\t".to_owned(), "  ".to_owned()]);
+        assert_eq!(Column::new("user", &header).of(&cells).unwrap().text(), "ada");
+        assert!(Column::new("note", &header).of(&cells).is_none());
     }
 }

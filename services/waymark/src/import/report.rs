@@ -9,8 +9,10 @@ use serde_json::json;
 
 use super::record::Broken;
 use super::state::Progress;
+use super::tally::{Count, Tallied, Tally};
+use super::values::Reading;
 use crate::generic::json;
-use crate::generic::output::Format;
+use crate::generic::output::{self, Format};
 
 /// Rejected rows shown without `--rejects`.
 const SHOWN: usize = 20;
@@ -51,13 +53,18 @@ impl Report {
         Ok(self.progress)
     }
 
+    /// Rows of the file.
+    pub fn rows(&self) -> u64 {
+        self.progress.rows
+    }
+
     /// Rows that are no events.
     pub fn rejected(&self) -> u64 {
         self.progress.rejected
     }
 
-    /// Prints it: the summary on standard output, rejected rows on standard error.
-    pub fn print(&self, format: Format) -> Result<()> {
+    /// Prints it: the summary and as what columns were read on standard output, rejected rows on standard error.
+    pub fn print(&self, tally: &Tally, untold_times: u64, format: Format) -> Result<()> {
         let Progress { rows, stored, rejected } = self.progress;
         for Broken { line, reason } in &self.first {
             eprintln!("line {line}: {reason}");
@@ -70,7 +77,11 @@ impl Report {
             self.first.iter().map(|broken| json!({"line": broken.line, "reason": broken.reason})).collect();
         let value = json!({
             "rows": rows, "stored": stored, "rejected": rejected, "resumedAfter": self.resumed_after, "dryRun": self.dry_run,
-            "rejections": rejections,
+            "rejections": rejections, "ambiguousTimes": untold_times,
+            "columns": counts(tally).map(|(column, count)| json!({
+                "column": column.column, "becomes": column.becomes, "readAs": count.reading.name(), "rows": count.rows,
+                "examples": count.examples,
+            })).collect::<Vec<_>>(),
         });
         match format {
             Format::Json => crate::show(format_args!("{}", serde_json::to_string_pretty(&value)?)),
@@ -80,10 +91,51 @@ impl Report {
                 let resumed = self.resumed_after;
                 let from = if resumed > 0 { format!(" ({resumed} of them by the run before)") } else { String::new() };
                 crate::show(format_args!("{stored} of {rows} rows {verb}{from}, {rejected} rejected"));
+                crate::show(format_args!("{}", table(tally)));
+                for note in notes(tally, untold_times) {
+                    crate::show(format_args!("{note}"));
+                }
             }
         }
         std::io::stdout().flush().context("standard output")
     }
+}
+
+/// The columns with each reading of them.
+fn counts(tally: &Tally) -> impl Iterator<Item = (&Tallied, &Count)> {
+    tally.columns.iter().flat_map(|column| column.read.iter().map(move |count| (column, count)))
+}
+
+fn table(tally: &Tally) -> String {
+    let headings = ["COLUMN", "BECOMES", "READ AS", "ROWS", "SUCH AS"].map(str::to_owned);
+    let rows = counts(tally).map(|(Tallied { column, becomes, .. }, count)| {
+        let read = count.reading.name().to_owned();
+        [column.clone(), becomes.clone(), read, count.rows.to_string(), count.examples.join(" · ")]
+    });
+    output::table(headings, rows)
+}
+
+/// What to look at, and what to do about it.
+fn notes(tally: &Tally, untold_times: u64) -> Vec<String> {
+    let any = |reading| counts(tally).any(|(_, count)| count.reading == reading);
+    let mut notes = Vec::new();
+    if any(Reading::Doubtful) {
+        notes.push(
+            "Texts that look like numbers are counted, not summed: say how numbers are written by --decimal and \
+             --thousands, or that a column has numbers by --property COLUMN:number."
+                .to_owned(),
+        );
+    }
+    if any(Reading::Digits) {
+        notes.push("Integers beyond 2^53 are kept digit by digit, as texts: filters compare them as texts.".to_owned());
+    }
+    if untold_times > 0 {
+        notes.push(format!(
+            "{untold_times} rows have a time that the clock of the time zone showed twice, and the order of rows does \
+             not tell which was meant: the one next to the row before was taken. An offset from UTC would tell."
+        ));
+    }
+    notes
 }
 
 fn open(path: &Path, append: bool) -> Result<csv::Writer<BufWriter<File>>> {

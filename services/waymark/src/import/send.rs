@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use prost::Message as _;
@@ -13,10 +13,11 @@ use waymark_proto::metrics::v1::{IngestEventsRequest, ProductEvent};
 
 use super::mapping::Mapping;
 use super::options::EventsArgs;
-use super::record::Broken;
+use super::record::{Broken, Record, Rows};
 use super::report::Report;
-use super::source::{self, Row};
+use super::source;
 use super::state::State;
+use crate::Usage;
 use crate::generic::contract::Area;
 use crate::settings::Settings;
 
@@ -36,11 +37,10 @@ struct Batch {
 
 /// Takes rows from the file until a batch is full.
 struct Batches {
-    rows: Box<dyn Iterator<Item = Row> + Send>,
+    rows: Rows,
     mapping: Mapping,
     skip: u64,
     most: usize,
-    checked: bool,
 }
 
 impl Iterator for Batches {
@@ -50,7 +50,7 @@ impl Iterator for Batches {
         let mut bytes = 0;
         while batch.events.len() < self.most && bytes < BYTES {
             let Some(row) = self.rows.next() else { break };
-            match row.and_then(|row| self.take(row)) {
+            match row.map(|row| self.take(row)) {
                 Ok((line, event)) => {
                     if self.skip > 0 {
                         // Done by an earlier run; it passed through the mapping so that ids come out the same.
@@ -83,35 +83,29 @@ impl Iterator for Batches {
 }
 
 impl Batches {
-    fn take(&mut self, row: Result<super::record::Record, Broken>) -> Result<(u64, Result<ProductEvent, Broken>)> {
-        let record = match row {
-            Ok(record) => record,
-            Err(broken) => return Ok((broken.line, Err(broken))),
-        };
-        if !self.checked {
-            self.mapping.check(&record.cells)?;
-            self.checked = true;
+    fn take(&mut self, row: Result<Record, Broken>) -> (u64, Result<ProductEvent, Broken>) {
+        match row {
+            Ok(record) => (record.line, self.mapping.event(&record)),
+            Err(broken) => (broken.line, Err(broken)),
         }
-        Ok((record.line, self.mapping.event(&record)))
     }
 }
 
-/// Imports the file that the options name.
-pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<Report> {
+/// Imports the file that the options name, and prints what became of it. Says whether all rows were imported.
+pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<bool> {
     let parent = settings.parent()?;
     let state = State::new(args, settings.workspace()?, &settings.metrics_address)?;
     let done = state.read();
-    let mut report = Report::new(done, args.dry_run, args.rejects.as_deref())?;
     let progress = progress_bar();
-    let batches = Batches {
-        rows: source::open(args, &progress)?,
-        mapping: Mapping::new(args)?,
-        skip: done.rows,
-        most: args.batch as usize,
-        checked: false,
-    };
+    let file = source::open(args, &progress)?;
+    let mapping = Mapping::new(args, &file)?;
+    if file.columns.is_none() {
+        mapping.seek(source::open(args, &ProgressBar::hidden())?)?;
+    }
+    let mut report = Report::new(done, args.dry_run, args.rejects.as_deref())?;
+    let mut batches = Batches { rows: file.rows, mapping, skip: done.rows, most: args.batch as usize };
     let client = IngestionServiceClient::new(settings.channel(Area::Metrics)?).max_decoding_message_size(64 << 20);
-    let sent = stream::iter(batches)
+    let sent = stream::iter(batches.by_ref())
         .map(|batch| {
             let (client, parent) = (client.clone(), parent.clone());
             async move { send(client, parent, batch?, args.dry_run).await }
@@ -125,11 +119,21 @@ pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<Report> {
         })
         .await;
     progress.finish_and_clear();
-    outcome.with_context(|| {
-        format!("the import stopped; give the same command again to go on (state in {})", state.path().display())
+    outcome.map_err(|error| {
+        // Doing it again helps where the service did not answer, not where the file is at fault.
+        if error.chain().any(<dyn std::error::Error>::is::<Error>) {
+            let path = state.path().display();
+            error.context(format!("the import stopped; give the same command again to go on (state in {path})"))
+        } else {
+            error
+        }
     })?;
     state.remove();
-    Ok(report)
+    if report.rows() == 0 {
+        bail!(Usage(format!("{} has no rows: nothing was imported", args.file.display())));
+    }
+    report.print(batches.mapping.tally(), batches.mapping.untold_times(), settings.output)?;
+    Ok(report.rejected() == 0)
 }
 
 async fn send(
@@ -177,8 +181,9 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let line = ["t", path.to_str().unwrap(), "--user", "u", "--event", "e", "--time", "t"];
         let args = Line::parse_from(line).events;
-        let rows = source::open(&args, &ProgressBar::hidden()).unwrap();
-        let batches = Batches { rows, mapping: Mapping::new(&args).unwrap(), skip, most, checked: false };
+        let file = source::open(&args, &ProgressBar::hidden()).unwrap();
+        let mapping = Mapping::new(&args, &file).unwrap();
+        let batches = Batches { rows: file.rows, mapping, skip, most };
         let batches = batches.map(|batch| batch.unwrap()).collect();
         std::fs::remove_file(path).unwrap();
         batches

@@ -1,13 +1,16 @@
 //! Times as files write them.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
+use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
+
+use super::order::{Moment, Order};
 
 /// How the times of a file are read.
 #[derive(Debug, Clone)]
 pub struct TimeReader {
     format: Format,
     zone: Tz,
+    order: Order,
 }
 
 #[derive(Debug, Clone)]
@@ -38,26 +41,44 @@ impl TimeReader {
                 ));
             }
         };
-        Ok(Self { format, zone })
+        Ok(Self { format, zone, order: Order::default() })
     }
 
-    /// The moment a text stands for.
-    pub fn read(&self, text: &str) -> Result<DateTime<Utc>, String> {
+    /// The moment that the text of the next row stands for: a time that the calendar had twice is told by its order
+    /// among the rows, where that can tell it.
+    pub fn read(&mut self, text: &str) -> Result<DateTime<Utc>, String> {
+        let moment = self.moment(text)?;
+        Ok(self.order.next(moment))
+    }
+
+    /// The moment that a text stands for by itself, the first of two.
+    pub fn read_alone(&self, text: &str) -> Result<DateTime<Utc>, String> {
+        match self.moment(text)? {
+            Moment::One(time) | Moment::Either([time, _]) => Ok(time),
+        }
+    }
+
+    /// How many of the rows have a time that the calendar had twice and that no order told.
+    pub fn untold(&self) -> u64 {
+        self.order.untold()
+    }
+
+    fn moment(&self, text: &str) -> Result<Moment, String> {
         let text = text.trim();
         match &self.format {
             Format::Auto => match DateTime::parse_from_rfc3339(text) {
-                Ok(time) => Ok(time.to_utc()),
+                Ok(time) => Ok(Moment::One(time.to_utc())),
                 Err(_) => self.local(
                     auto(text)
                         .ok_or_else(|| format!("{text:?} is not a time that is recognised; give --time-format"))?,
                 ),
             },
             Format::Unix { per_second } => {
-                unix(text, *per_second).ok_or_else(|| format!("{text:?} is not a Unix time"))
+                unix(text, *per_second).map(Moment::One).ok_or_else(|| format!("{text:?} is not a Unix time"))
             }
             Format::Pattern(pattern) => {
                 if let Ok(time) = DateTime::parse_from_str(text, pattern) {
-                    return Ok(time.to_utc());
+                    return Ok(Moment::One(time.to_utc()));
                 }
                 let day = || NaiveDate::parse_from_str(text, pattern).ok().and_then(|day| day.and_hms_opt(0, 0, 0));
                 let naive = NaiveDateTime::parse_from_str(text, pattern).ok().or_else(day);
@@ -66,10 +87,12 @@ impl TimeReader {
         }
     }
 
-    fn local(&self, naive: NaiveDateTime) -> Result<DateTime<Utc>, String> {
-        // The hour that a change from daylight saving time repeats is read as its first pass.
-        let time = self.zone.from_local_datetime(&naive).earliest();
-        time.map(|time| time.to_utc()).ok_or_else(|| format!("{naive} does not exist in {}", self.zone))
+    fn local(&self, naive: NaiveDateTime) -> Result<Moment, String> {
+        match self.zone.from_local_datetime(&naive) {
+            MappedLocalTime::Single(time) => Ok(Moment::One(time.to_utc())),
+            MappedLocalTime::Ambiguous(first, second) => Ok(Moment::Either([first.to_utc(), second.to_utc()])),
+            MappedLocalTime::None => Err(format!("{naive} does not exist in {}", self.zone)),
+        }
     }
 }
 
@@ -122,6 +145,48 @@ mod tests {
     #[test]
     fn changes_to_and_from_daylight_saving_time() {
         assert!(read("auto", "Europe/Berlin", "2024-03-31 02:30:00").unwrap_err().contains("does not exist"));
+        // By itself it is the first of two.
         assert_eq!(read("auto", "Europe/Berlin", "2024-10-27 02:30:00").unwrap(), "2024-10-27T00:30:00+00:00");
+    }
+
+    /// Hours and minutes in UTC of local times in Berlin in the night of a change, and how many were not told.
+    fn night(times: &[&str]) -> (Vec<String>, u64) {
+        let mut reader = TimeReader::new("auto", Tz::Europe__Berlin).unwrap();
+        let read = times.iter().map(|time| {
+            let time = reader.read(&format!("2024-10-27 {time}")).unwrap();
+            time.format("%H:%M").to_string()
+        });
+        (read.collect(), reader.untold())
+    }
+
+    #[test]
+    fn a_step_back_begins_the_second_pass() {
+        let (times, untold) = night(&["01:30", "02:10", "02:50", "02:05", "02:50", "03:00"]);
+        assert_eq!((times.join(" ").as_str(), untold), ("23:30 00:10 00:50 01:05 01:50 02:00", 0));
+        let (times, untold) = night(&["02:50", "02:10"]);
+        assert_eq!((times.join(" ").as_str(), untold), ("00:50 01:10", 0));
+    }
+
+    #[test]
+    fn newest_first_is_an_order_too() {
+        let (times, untold) = night(&["03:30", "02:50", "02:05", "02:50", "02:10", "01:30"]);
+        assert_eq!((times.join(" ").as_str(), untold), ("02:30 01:50 01:05 00:50 00:10 23:30", 0));
+    }
+
+    #[test]
+    fn what_no_order_tells_is_counted() {
+        let (times, untold) = night(&["01:30", "02:10", "02:50", "03:00"]);
+        assert_eq!((times.join(" ").as_str(), untold), ("23:30 00:10 00:50 02:00", 2));
+        let (times, untold) = night(&["03:30", "02:50", "01:30"]);
+        assert_eq!((times.join(" ").as_str(), untold), ("02:30 01:50 23:30", 1));
+        assert_eq!(night(&["02:10", "02:50"]).1, 2, "still open at the end");
+    }
+
+    #[test]
+    fn rows_in_no_order_tell_nothing_and_a_little_disorder_is_none() {
+        let (_, untold) = night(&["12:00", "04:00", "15:00", "02:50", "06:00", "02:10", "09:00", "02:40", "02:10"]);
+        assert_eq!(untold, 4);
+        let (times, untold) = night(&["01:30:00", "02:10:30", "02:10:00", "02:05:00", "02:04:30", "02:40:00", "04:00"]);
+        assert_eq!((times.join(" ").as_str(), untold), ("23:30 00:10 00:10 01:05 01:04 01:40 03:00", 0));
     }
 }

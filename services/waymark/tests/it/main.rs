@@ -4,6 +4,7 @@
 
 mod doubles;
 mod files;
+mod imports;
 mod server;
 
 use std::process::Stdio;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 use uuid::Uuid;
 
 use super::super::{Condition, NumberOrder, PropertyFilter, Scalar};
@@ -24,6 +25,8 @@ pub struct Question {
     pub properties: Properties,
     /// How many users it takes to say something.
     pub min_users: MinUsers,
+    /// What comes after what of events that lie close together.
+    pub ties: Ties,
 }
 
 /// Steps through the product, and the time there is for them.
@@ -49,6 +52,19 @@ pub struct Window(u16);
 pub struct Entries {
     start: DateTime<Utc>,
     end: DateTime<Utc>,
+}
+
+/// What comes after what of events that lie close together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum Ties {
+    /// Events at one moment come one after the other, whichever way leads furthest: times in whole seconds put what was
+    /// done within a second at one moment.
+    Inclusive,
+    /// Only what is later comes after.
+    Exclusive,
+    /// As inclusive, of all events within a second of the clock: those of different machines are a little off.
+    Second,
 }
 
 /// Different properties.

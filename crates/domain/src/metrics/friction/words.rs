@@ -1,5 +1,6 @@
 //! A finding in words, for evidence and for people: bounded in length, whatever events are called.
 
+use super::super::Scalar;
 use super::question::{Step, mention};
 use super::{Correlate, Friction, Loss};
 
@@ -66,10 +67,11 @@ impl Loss {
 }
 
 impl Correlate {
-    /// `"plan" is "free"`, in a sentence.
+    /// `"plan" is "free"`, in a sentence; a number or a truth value stands without quotes.
     fn words(&self) -> String {
         match &self.value {
-            Some(value) => format!("{} is {}", quoted(&self.property), quoted(value)),
+            Some(Scalar::Text(value)) => format!("{} is {}", quoted(&self.property), quoted(value)),
+            Some(value) => format!("{} is {value}", quoted(&self.property)),
             None => format!("{} is absent", quoted(&self.property)),
         }
     }
@@ -132,6 +134,8 @@ mod tests {
         assert_eq!(more, "Where \"plan\" is \"free\", 75 % of 40 were lost, 58 points more than elsewhere");
         let less = hint(correlate("invited_by", None, [-0.3, -0.2, -0.1]));
         assert_eq!(less, "Where \"invited_by\" is absent, 75 % of 40 were lost, 20 points less than elsewhere");
+        let seats = Correlate { value: Some(Scalar::Number(3.0)), ..correlate("seats", None, [0.1, 0.2, 0.3]) };
+        assert!(hint(seats).starts_with("Where \"seats\" is 3, "));
     }
 
     #[test]

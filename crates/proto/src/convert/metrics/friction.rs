@@ -2,13 +2,13 @@
 
 use waymark_domain::Violations;
 use waymark_domain::metrics::{
-    Answer, Correlate, Entries, Friction, MinUsers, Path, Properties, Question, Step, Window,
+    Answer, Correlate, Entries, Friction, MinUsers, Path, Properties, Question, Scalar, Step, Window,
 };
 
-use super::measure::filters_of;
+use super::measure::{filters_of, scalar, typed_value};
 use crate::convert::{meta, range, set_meta, time, timestamp, whole};
 use crate::metrics::v1 as pb;
-use crate::{ResourceMessage, Standard};
+use crate::{Choice as _, ResourceMessage, Standard};
 
 impl TryFrom<pb::Friction> for Friction {
     type Error = Violations;
@@ -33,7 +33,7 @@ impl TryFrom<pb::Friction> for Friction {
 impl From<&Friction> for pb::Friction {
     fn from(friction: &Friction) -> Self {
         let Friction { meta, question, answer } = friction;
-        let Question { path, entries, properties, min_users } = question;
+        let Question { path, entries, properties, min_users, ties } = question;
         let step = |(index, step): (usize, &Step)| pb::FrictionStep {
             event: step.event().to_owned(),
             filters: step.filters().iter().map(Into::into).collect(),
@@ -53,6 +53,7 @@ impl From<&Friction> for pb::Friction {
             correlates: answer.correlates.iter().map(Into::into).collect(),
             entries_left_out: answer.left_out.cast_signed(),
             watermark: answer.watermark.map(timestamp),
+            ties: pb::FrictionTies::of(*ties),
             ..Self::default()
         };
         set_meta(&mut message, meta);
@@ -100,7 +101,8 @@ fn question(violations: &mut Violations, message: &pb::Friction) -> Option<Quest
     // What is wrong with numbers was said of their fields.
     let window = Window::new(u16::try_from(message.window_days_or_default()).ok()?);
     let min_users = MinUsers::new(u32::try_from(message.min_users_or_default()).ok()?);
-    Some(Question { path: Path::new(steps, window), entries: entries?, properties: properties?, min_users })
+    let (path, ties) = (Path::new(steps, window), message.ties().domain()?);
+    Some(Question { path, entries: entries?, properties: properties?, min_users, ties })
 }
 
 impl TryFrom<pb::FrictionStep> for Step {
@@ -121,9 +123,15 @@ impl TryFrom<pb::FrictionCorrelate> for Correlate {
             violations.add("lost", "must be at most users");
         }
         let difference = range(&mut violations, "difference", message.difference);
-        let value = (!message.absent).then_some(message.value);
+        let value = match message.typed_value {
+            _ if message.absent => Some(None),
+            // Of answers that say no type.
+            None => Some(Some(Scalar::Text(message.value))),
+            Some(value) => violations.check("typed_value", scalar(value)).map(Some),
+        };
         let property = message.property;
-        whole(violations, difference.map(|difference| Self { property, value, users, lost, difference }))
+        let correlate = difference.zip(value);
+        whole(violations, correlate.map(|(difference, value)| Self { property, value, users, lost, difference }))
     }
 }
 
@@ -132,7 +140,8 @@ impl From<&Correlate> for pb::FrictionCorrelate {
         let Correlate { property, value, users, lost, difference } = correlate;
         Self {
             property: property.clone(),
-            value: value.clone().unwrap_or_default(),
+            value: value.as_ref().map(ToString::to_string).unwrap_or_default(),
+            typed_value: value.as_ref().map(typed_value),
             absent: value.is_none(),
             users: users.cast_signed(),
             lost: lost.cast_signed(),
@@ -180,13 +189,19 @@ mod tests {
     }
 
     fn correlate() -> impl Strategy<Value = pb::FrictionCorrelate> {
-        ("[a-z]{1,9}", prop::option::of("[a-z]{0,9}"), 1..1_000_i64, 0..1_000_i64, -1.0..1.0_f64).prop_map(
+        let value = prop_oneof![
+            "[a-z]{0,9}".prop_map(Scalar::Text),
+            (-9..9_i32).prop_map(|number| Scalar::Number(number.into())),
+            any::<bool>().prop_map(Scalar::Boolean),
+        ];
+        ("[a-z]{1,9}", prop::option::of(value), 1..1_000_i64, 0..1_000_i64, -1.0..1.0_f64).prop_map(
             |(property, value, users, lost, likely)| {
                 let lost = lost.min(users);
                 pb::FrictionCorrelate {
                     property,
                     absent: value.is_none(),
-                    value: value.unwrap_or_default(),
+                    typed_value: value.as_ref().map(typed_value),
+                    value: value.map(|value| value.to_string()).unwrap_or_default(),
                     users,
                     lost,
                     lost_share: lost as f64 / users as f64,
@@ -199,11 +214,12 @@ mod tests {
     fn answered() -> impl Strategy<Value = pb::Friction> {
         let step = ("[a-z]{1,9}", prop::collection::vec(filter(), 0..4), 0..1_000_i64);
         let steps = prop::collection::vec(step, 2..=10);
-        let settings = (1..=90_i32, 1..=366_i64, 1..=1_000_000_i32, prop::collection::btree_set("[a-z]{1,9}", 0..10));
+        let settings =
+            (1..=90_i32, 1..=366_i64, 1..=1_000_000_i32, prop::collection::btree_set("[a-z]{1,9}", 0..10), 1..=3_i32);
         let results =
             (prop::option::of(0.0..1.0_f64), prop::collection::vec(correlate(), 0..10), 0..1_000_i64, any::<bool>());
         (steps, settings, results).prop_map(
-            |(mut steps, (window_days, days, min_users, properties), (share, correlates, left, known))| {
+            |(mut steps, (window_days, days, min_users, properties, ties), (share, correlates, left, known))| {
                 steps.sort_by_key(|(_, _, users)| -users);
                 let mut before = None;
                 let steps: Vec<_> = steps
@@ -234,6 +250,7 @@ mod tests {
                     correlates,
                     entries_left_out: left,
                     watermark: at(1_780_000_000).filter(|_| known),
+                    ties,
                     ..Default::default()
                 }
             },
@@ -265,6 +282,7 @@ mod tests {
         assert_eq!(asked.meta.display_name, "From a to b");
         let printed = pb::Friction::from(&asked);
         assert_eq!((printed.window_days, printed.min_users), (7, 30), "the defaults are said");
+        assert_eq!(printed.ties(), pb::FrictionTies::Inclusive);
     }
 
     #[test]

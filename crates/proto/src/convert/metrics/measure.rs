@@ -80,7 +80,8 @@ fn filter(message: pb::PropertyFilter) -> Result<PropertyFilter, Violations> {
     PropertyFilter::new(message.property, condition).map_err(|error| Violations::one("values", error.to_string()))
 }
 
-fn scalar(value: Value) -> Result<Scalar, &'static str> {
+/// The value that a message has.
+pub(super) fn scalar(value: Value) -> Result<Scalar, &'static str> {
     match value.kind {
         Some(Kind::StringValue(text)) => Ok(Scalar::Text(text)),
         Some(Kind::NumberValue(number)) => Ok(Scalar::Number(number)),
@@ -101,7 +102,7 @@ pub(super) fn kind_message(kind: &MeasureKind) -> (pb::MetricKind, String) {
 
 impl From<&PropertyFilter> for pb::PropertyFilter {
     fn from(filter: &PropertyFilter) -> Self {
-        let values = |scalars: &[Scalar]| scalars.iter().map(scalar_message).collect();
+        let values = |scalars: &[Scalar]| scalars.iter().map(typed_value).collect();
         let (operator, values) = match filter.condition() {
             Condition::AnyOf(scalars) => (pb::PropertyOperator::Equal, values(scalars)),
             Condition::NoneOf(scalars) => (pb::PropertyOperator::NotEqual, values(scalars)),
@@ -122,7 +123,8 @@ fn operator(order: NumberOrder) -> pb::PropertyOperator {
     }
 }
 
-fn scalar_message(scalar: &Scalar) -> Value {
+/// A value with its type.
+pub fn typed_value(scalar: &Scalar) -> Value {
     match scalar {
         Scalar::Text(text) => text.clone().into(),
         Scalar::Number(number) => (*number).into(),
