@@ -208,8 +208,11 @@ proptest! {
     }
 }
 
+/// Amounts with the numbers of their events.
+type Amounts = Vec<(usize, f64)>;
+
 /// Amounts with cents in the order they were sent, and in another one.
-fn amounts() -> impl Strategy<Value = (Vec<(usize, f64)>, Vec<(usize, f64)>)> {
+fn amounts() -> impl Strategy<Value = (Amounts, Amounts)> {
     let cents = prop::collection::vec(-100_000..100_000_i32, 1..80);
     cents.prop_flat_map(|cents| {
         let sent: Vec<_> = cents.iter().map(|cents| f64::from(*cents) / 100.0).enumerate().collect();
