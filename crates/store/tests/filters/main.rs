@@ -323,7 +323,7 @@ async fn no_page_looks_at_more_than_some_rows() {
         assert_eq!(found("product = products/p", "owner").await, [20]);
         assert_eq!(found("product = products/p AND horizon != LATER", "owner desc").await, [0]);
         let workspace = sample::workspace();
-        let values = async |filter| store.values::<Initiatives>(&workspace, filter, "owner").await;
+        let values = async |filter: &str| store.values::<Initiatives>(&workspace, filter, "owner").await;
         assert_eq!(values("product = products/p").await.unwrap().len(), 20);
         let refused = values("owner = users/ada").await.unwrap_err();
         assert!(refused.to_string().contains("more than 10 initiatives"), "{refused}");
