@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn many_of_the_same_name_are_told_of_the_nearest() {
-        let found = alike(&["Pay by app"; 2_000]);
+        let found = alike(&vec!["Pay by app"; 2_000]);
         assert_eq!(found[7], (8..18).collect());
         assert_eq!((found[1_998].len(), found[1_999].len()), (1, 0));
     }
