@@ -207,11 +207,14 @@ proptest! {
     }
 }
 
-/// Amounts with cents in the order they were sent, and in another one.
-fn amounts() -> impl Strategy<Value = (Vec<(usize, f64)>, Vec<(usize, f64)>)> {
+/// Numbered amounts with cents.
+type Amounts = Vec<(usize, f64)>;
+
+/// Some in the order they were sent, and in another one.
+fn amounts() -> impl Strategy<Value = (Amounts, Amounts)> {
     let cents = prop::collection::vec(-100_000..100_000_i32, 1..80);
     cents.prop_flat_map(|cents| {
-        let sent: Vec<_> = cents.iter().map(|cents| f64::from(*cents) / 100.0).enumerate().collect();
+        let sent: Amounts = cents.iter().map(|cents| f64::from(*cents) / 100.0).enumerate().collect();
         (Just(sent.clone()), Just(sent).prop_shuffle())
     })
 }
