@@ -10,10 +10,10 @@ use crate::{Fixture, W, named, on_both};
 const COUNT: usize = 40;
 
 /// Three of the numbers, in order.
-fn range(numbers: impl Iterator<Item = f64>) -> Option<common::Range> {
+fn range(numbers: impl Iterator<Item = f64>) -> common::Range {
     let mut three: Vec<f64> = numbers.take(3).collect();
     three.sort_by(f64::total_cmp);
-    Some(common::Range { low: three[0], likely: three[1], high: three[2] })
+    common::Range { low: three[0], likely: three[1], high: three[2] }
 }
 
 async fn data<M: serde::de::DeserializeOwned>(f: &Fixture, event_type: &str) -> Vec<M> {
@@ -32,7 +32,7 @@ async fn doubles_come_back_to_the_bit() {
             let id = format!("i{index:02}");
             let expected = pb::ExpectedOutcome {
                 metric: "//metrics.waymark.dev/workspaces/acme/metrics/orders".into(),
-                change: range(&mut changes),
+                change: Some(range(&mut changes)),
                 window_days: 28,
             };
             let initiative = pb::Initiative { expected_outcome: Some(expected), ..named(&id) };
@@ -40,7 +40,7 @@ async fn doubles_come_back_to_the_bit() {
             initiatives.push(initiative.expected_outcome);
             let point = reaches.find(|number| (0.01..=1.0).contains(number)).unwrap();
             let mut given = estimate(&id, [1.0, 0.5, point, point]);
-            given.reach.as_mut().unwrap().value = range(&mut reaches).map(pb::factor::Value::Range);
+            given.reach.as_mut().unwrap().value = Some(pb::factor::Value::Range(range(&mut reaches)));
             create(f, &id, given.clone()).await.unwrap();
             estimates.push([given.reach, given.confidence, given.effort].map(|factor| factor.unwrap().value));
         }
