@@ -163,6 +163,8 @@ mod tests {
     fn a_step_back_begins_the_second_pass() {
         let (times, untold) = night(&["01:30", "02:10", "02:50", "02:05", "02:50", "03:00"]);
         assert_eq!((times.join(" ").as_str(), untold), ("23:30 00:10 00:50 01:05 01:50 02:00", 0));
+        let (times, untold) = night(&["02:50:00", "02:00:00", "02:59:30"]);
+        assert_eq!((times.join(" ").as_str(), untold), ("00:50 01:00 01:59", 0), "and goes on");
         let (times, untold) = night(&["02:50", "02:10"]);
         assert_eq!((times.join(" ").as_str(), untold), ("00:50 01:10", 0));
     }
@@ -186,6 +188,8 @@ mod tests {
     fn rows_in_no_order_tell_nothing_and_a_little_disorder_is_none() {
         let (_, untold) = night(&["12:00", "04:00", "15:00", "02:50", "06:00", "02:10", "09:00", "02:40", "02:10"]);
         assert_eq!(untold, 4);
+        let (times, untold) = night(&["12:00", "04:00", "15:00", "10:00", "02:30"]);
+        assert_eq!((times.join(" ").as_str(), untold), ("11:00 03:00 14:00 09:00 00:30", 1));
         let (times, untold) = night(&["01:30:00", "02:10:30", "02:10:00", "02:05:00", "02:04:30", "02:40:00", "04:00"]);
         assert_eq!((times.join(" ").as_str(), untold), ("23:30 00:10 00:10 01:05 01:04 01:40 03:00", 0));
     }
