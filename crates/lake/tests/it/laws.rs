@@ -7,7 +7,8 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 use waymark_domain::metrics::{
-    Breakdown, Condition, Interval, Measure, MeasureKind, NumberOrder, Period, PropertyFilter, TrendSettings, WeekStart,
+    Breakdown, Condition, Interval, Measure, MeasureKind, NumberOrder, Period, PropertyFilter, Scalar, TrendSettings,
+    WeekStart,
 };
 use waymark_lake::*;
 
@@ -87,7 +88,7 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-type Key = Option<String>;
+type Key = Option<Scalar>;
 
 /// What a bucket is called on the local calendar; two instants are in one bucket exactly when their labels are equal.
 fn label(at: DateTime<Utc>, settings: &TrendSettings) -> NaiveDate {
@@ -121,7 +122,7 @@ fn reference(events: &[Event], measure: &Measure, settings: &TrendSettings) -> (
             continue;
         }
         let key = settings.breakdown.as_ref().and_then(|breakdown| {
-            event.properties.get(breakdown.property()).and_then(|value| value.as_str().map(str::to_owned))
+            event.properties.get(breakdown.property()).and_then(|value| Some(Scalar::Text(value.as_str()?.to_owned())))
         });
         cells.entry((key.clone(), Some(label(event.time, settings)))).or_default().push(event);
         cells.entry((key, None)).or_default().push(event);
@@ -207,14 +208,14 @@ proptest! {
     }
 }
 
-/// Numbered amounts with cents.
+/// Amounts with the numbers of their events.
 type Amounts = Vec<(usize, f64)>;
 
-/// Some in the order they were sent, and in another one.
+/// Amounts with cents in the order they were sent, and in another one.
 fn amounts() -> impl Strategy<Value = (Amounts, Amounts)> {
     let cents = prop::collection::vec(-100_000..100_000_i32, 1..80);
     cents.prop_flat_map(|cents| {
-        let sent: Amounts = cents.iter().map(|cents| f64::from(*cents) / 100.0).enumerate().collect();
+        let sent: Vec<_> = cents.iter().map(|cents| f64::from(*cents) / 100.0).enumerate().collect();
         (Just(sent.clone()), Just(sent).prop_shuffle())
     })
 }
