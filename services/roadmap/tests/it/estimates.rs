@@ -250,11 +250,12 @@ async fn equal_scores_share_a_position_and_what_changed_is_the_reason() {
         let change = f.get("c").await.rank_change.unwrap();
         let moved = "rank 2 (RICE 70.0875) -> rank 1 (RICE 70.35) of 3: confidence 0.801 -> 0.804";
         assert_eq!(change.explanation, moved);
-        f.clock.advance(std::time::Duration::from_secs(1));
-        let renamed = pb::Estimate { display_name: "The first one".into(), ..Default::default() };
-        update("a", renamed, "display_name").await;
+        update("c", pb::Estimate { confidence: guess(0.801), ..Default::default() }, "confidence").await;
+        let delete = pb::DeleteEstimateRequest { name: format!("{W}/estimates/d"), ..Default::default() };
+        f.prioritization().delete_estimate(delete).await.unwrap();
         let change = f.get("a").await.rank_change.unwrap();
-        assert!(change.explanation.ends_with("of 3: a counts instead of d"), "{}", change.explanation);
+        let moved = "rank 1 (RICE 70.3) -> rank 2 (RICE 70) of 3: estimate deleted, a counts instead of d";
+        assert_eq!(change.explanation, moved);
     })
     .await;
 }
