@@ -129,9 +129,14 @@ impl Period {
 }
 
 impl Reading {
-    /// The reading, if the value is finite, which has the digits that are compared and shown.
+    /// The reading, if the value is finite.
     pub fn new(period: Period, value: f64) -> Result<Self, AlertError> {
-        if value.is_finite() { Ok(Self { period, value: rounded(value) }) } else { Err(AlertError::NotFinite) }
+        if value.is_finite() { Ok(Self { period, value }) } else { Err(AlertError::NotFinite) }
+    }
+
+    /// The same, with the digits of its value that are compared and shown.
+    pub(super) fn as_shown(self) -> Self {
+        Self { value: rounded(self.value), ..self }
     }
 
     /// The interval.

@@ -33,6 +33,7 @@ impl Metric {
         if !self.awaits(reading.period()) {
             return None;
         }
+        let reading = reading.as_shown();
         let (watch, event) = match self.judge(reading) {
             Some((watch, event)) => (Some(watch), event),
             None if self.is_news(reading, now) => (self.watch, MetricEvent::Measured),
