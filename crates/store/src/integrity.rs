@@ -10,7 +10,7 @@ use waymark_proto::ResourceMessage;
 
 use crate::links::{Dangling, Integrity, Target, key, of, prefix};
 use crate::rules::Step;
-use crate::statement::one_of;
+use crate::statement::keyed;
 use crate::{Error, Table, Write, resource};
 
 impl Write {
@@ -146,11 +146,7 @@ impl Write {
         for (table, ids) in tables {
             let mut those = Query::select();
             those.expr(Expr::val(table).cast_as("text")).columns(["id", "delete_time"]).from(table.to_owned());
-            those.and_where(Expr::col("workspace").eq(self.workspace().id())).and_where(one_of(
-                self.backend(),
-                "id",
-                ids,
-            ));
+            those.and_where(keyed(self.backend(), self.workspace().id(), ids));
             select = Some(match select {
                 Some(mut all) => all.union(UnionType::All, those).take(),
                 None => those,

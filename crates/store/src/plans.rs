@@ -12,7 +12,7 @@ use waymark_testkit::{Engine, host, sample};
 
 use crate::db::LOOKED_AT;
 use crate::filter::Fields;
-use crate::statement::one_of;
+use crate::statement::{keyed, one_of};
 use crate::{
     Column, ColumnKind, Columns, Range, Table, access, changes, cycles, history, inbox, integrity, list, log, mirror,
     publishing, resource, retention, snapshot, view, walk,
@@ -130,6 +130,21 @@ async fn rows_are_found_by_their_keys_whatever_is_known_of_a_table() {
             assert!(looked_at <= *most, "{looked_at} rows for {}", backend.build(statement).sql);
         }
     }
+}
+
+#[tokio::test]
+async fn sqlite_looks_up_a_few_by_their_keys_though_an_index_has_all_that_is_asked_for() {
+    let (host, _) = host(7);
+    let (_, database) = sample::store(Engine::Sqlite, &host).await.unwrap();
+    let connection = database.connect().await.unwrap();
+    let index = "CREATE INDEX covering ON products (workspace, version, id, display_name, delete_time)";
+    connection.execute_unprepared(index).await.unwrap();
+    let ids: Vec<String> = (0..50).map(|i| format!("r{i}")).collect();
+    let mut select = Query::select();
+    select.columns(["id", "display_name", "delete_time"]).from("products");
+    select.and_where(keyed(DbBackend::Sqlite, "w1", ids.iter().map(String::as_str)));
+    let plan = plan(&connection, &select).await.join("\n");
+    assert!(plan.contains("sqlite_autoindex_products_1 (workspace=? AND id=?)"), "{plan}");
 }
 
 /// The steps of the plan of a statement, line by line.

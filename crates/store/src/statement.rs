@@ -41,6 +41,19 @@ pub(crate) fn one_of<'a>(
     }
 }
 
+/// Whether a row is one of those with these ids. SQLite, which takes a workspace for ten rows, would rather read an index
+/// of all its rows that has the columns that are asked for than look up a few by their keys, unless they are told whole.
+pub(crate) fn keyed<'a>(backend: DbBackend, workspace: &str, ids: impl IntoIterator<Item = &'a str>) -> Expr {
+    if backend == DbBackend::Postgres {
+        return Expr::col("workspace").eq(workspace).and(one_of(backend, "id", ids));
+    }
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let each = Func::cust("json_each").arg(serde_json::Value::from(ids).to_string());
+    let mut keys = Query::select();
+    keys.expr(Expr::val(workspace)).column(("wanted", "value")).from_function(each, "wanted");
+    columns(["workspace", "id"]).in_subquery(keys)
+}
+
 /// A JSON column as text, whatever its type is.
 pub(crate) fn json_text(column: impl IntoColumnRef) -> Expr {
     Expr::col(column).cast_as("text")

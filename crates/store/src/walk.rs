@@ -13,7 +13,7 @@ use waymark_proto::standard::Page;
 use waymark_request::{PageToken, page};
 
 use crate::links::{Link as Reference, holds, key};
-use crate::statement::{columns, json_text, one_of};
+use crate::statement::{columns, json_text, keyed, one_of};
 use crate::{Declaration, Error, Schema, Store};
 
 /// Links before the last level at most.
@@ -245,11 +245,7 @@ impl Store {
         for (table, prefix, ids) in route.known(names) {
             let mut named = Query::select();
             named.expr(Expr::val(prefix).cast_as("text")).columns(["id", "display_name"]).from(table.table);
-            named.and_where(Expr::col("workspace").eq(route.workspace.id())).and_where(one_of(
-                self.backend(),
-                "id",
-                ids,
-            ));
+            named.and_where(keyed(self.backend(), route.workspace.id(), ids));
             select = Some(match select {
                 Some(mut all) => all.union(UnionType::All, named).take(),
                 None => named,
