@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query};
+use sea_orm::sea_query::Order;
 use waymark_domain::{Change, Name, ResourceId, Violations};
 use waymark_proto::ResourceMessage;
 use waymark_proto::standard::{Batch, Create, Named, Rows, Update};
@@ -13,7 +13,7 @@ use waymark_request::{Call, Written, row_failure};
 use crate::list::PAGE_BYTES;
 use crate::rules::Step;
 use crate::standard::{merged, missing, name_of_patch, parse_name, parse_workspace};
-use crate::statement::{json_text, one_of, order_by};
+use crate::statement::order_by;
 use crate::write::{is_current, is_live};
 use crate::{Error, Ruled, Store, Table, Write, resource};
 
@@ -38,10 +38,7 @@ impl Store {
             }
         }
         violations.into_result()?;
-        let mut select = Query::select();
-        select.column("id").expr_as(json_text("body"), "body").from(T::TABLE);
-        select.and_where(Expr::col("workspace").eq(workspace.id()));
-        select.and_where(one_of(self.backend(), "id", ids.iter().map(String::as_str)));
+        let mut select = resource::bodies_of::<T>(self.backend(), workspace.id(), ids.iter().map(String::as_str));
         let by_id = [("id".to_owned(), Order::Asc, None)];
         order_by(&mut select, by_id.iter().cloned());
         let (rows, more) = self.page(select, ids.len(), ("body", PAGE_BYTES), &by_id).await?;

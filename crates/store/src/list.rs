@@ -15,7 +15,7 @@ use waymark_request::{Comparison, Filter, Operator, OrderError, PageToken, page}
 
 use crate::access::{Access, among};
 use crate::filter::{Fields, stored};
-use crate::statement::{Ordering, json_text, one_of, order_by, pairs};
+use crate::statement::{Ordering, json_text, order_by, pairs};
 use crate::table::{always_set, listable};
 use crate::{ColumnKind, Error, Store, Table};
 
@@ -190,12 +190,8 @@ impl Store {
         let ids: Vec<&str> = ids.into_iter().collect();
         let mut named = BTreeMap::new();
         for ids in ids.chunks(IDS) {
-            let mut select = crate::resource::bodies::<T>(workspace.id());
-            select.and_where(Expr::col("delete_time").is_null()).and_where(one_of(
-                self.backend(),
-                "id",
-                ids.iter().copied(),
-            ));
+            let mut select = crate::resource::bodies_of::<T>(self.backend(), workspace.id(), ids.iter().copied());
+            select.and_where(Expr::col("delete_time").is_null());
             for row in self.query_all(&select).await? {
                 let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
                 let message = crate::resource::decode::<T>(workspace.id(), &id, &body)?;

@@ -23,7 +23,7 @@ use waymark_proto::ResourceMessage;
 use crate::draft::{Action, Row, json_name, sql};
 use crate::links::{self, Links};
 use crate::schema::Declaration;
-use crate::statement::{columns, json_text, one_of};
+use crate::statement::{columns, json_text, keyed};
 use crate::turn::Turn;
 use crate::workspaces::workspace_of;
 use crate::write::{counted, send};
@@ -293,8 +293,8 @@ pub(crate) fn known(
             select.order_by("workspace", Order::Asc).order_by("id", Order::Asc);
         }
         _ => {
-            select.and_where(Expr::col("workspace").eq(keys.first().map(|key| key.0)));
-            select.and_where(one_of(backend, "id", keys.iter().map(|key| key.1)));
+            let workspace = keys.first().map_or("", |key| key.0);
+            select.and_where(keyed(backend, workspace, keys.iter().map(|key| key.1)));
         }
     }
     select

@@ -12,7 +12,7 @@ use waymark_testkit::{Engine, host, sample};
 
 use crate::db::LOOKED_AT;
 use crate::filter::Fields;
-use crate::statement::{keyed, one_of};
+use crate::statement::keyed;
 use crate::{
     Column, ColumnKind, Columns, Range, Table, access, changes, cycles, history, inbox, integrity, list, log, mirror,
     publishing, resource, retention, snapshot, view, walk,
@@ -110,14 +110,10 @@ async fn rows_are_found_by_their_keys_whatever_is_known_of_a_table() {
     let workspace = WorkspaceId::from_id("w1").unwrap();
     let backend = DbBackend::Postgres;
     let keys = |kind: &str| (0..50).map(|i| format!("{kind}{i}")).collect::<Vec<_>>();
-    let by_key = |key: &'static str, kind: &str| {
-        let (mut select, keys) = (resource::bodies::<Products>("w1"), keys(kind));
-        select.and_where(one_of(backend, key, keys.iter().map(String::as_str))).take()
-    };
     let from = keys("initiatives/i");
     let from = cycles::from_any(backend, &workspace, "dependencies", from.iter().map(String::as_str));
     let statements = [
-        (by_key("id", "r"), 50),
+        (resource::bodies_of::<Products>(backend, "w1", keys("r").iter().map(String::as_str)), 50),
         (resource::those::<Products>(backend, &workspace, "vision", &keys("v")).unwrap(), 300),
         (walk::referring(backend, &workspace, &keys("initiatives/i"), "", None, 50), 50),
         (from, 50),

@@ -5,7 +5,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
-use crate::statement::{json_text, one_of};
+use crate::statement::{json_text, keyed, one_of};
 use crate::{Error, Table};
 
 /// The domain's value of a message that the store gave out.
@@ -29,9 +29,20 @@ pub(crate) fn parse<T: Table>(workspace: &str, message: T::Message) -> Result<T:
 
 /// All resources of a workspace, as ids and bodies.
 pub(crate) fn bodies<T: Table>(workspace: &str) -> SelectStatement {
-    let mut select = Query::select();
-    select.column("id").expr(json_text("body")).from(T::TABLE);
-    select.and_where(Expr::col("workspace").eq(workspace)).take()
+    ids_and_bodies::<T>().and_where(Expr::col("workspace").eq(workspace)).take()
+}
+
+/// The resources of these ids, as ids and bodies.
+pub(crate) fn bodies_of<'a, T: Table>(
+    backend: DbBackend,
+    workspace: &str,
+    ids: impl IntoIterator<Item = &'a str>,
+) -> SelectStatement {
+    ids_and_bodies::<T>().and_where(keyed(backend, workspace, ids)).take()
+}
+
+fn ids_and_bodies<T: Table>() -> SelectStatement {
+    Query::select().column("id").expr_as(json_text("body"), "body").from(T::TABLE).take()
 }
 
 /// Ids and bodies of the live resources whose declared text column is one of `values`.

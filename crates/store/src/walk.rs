@@ -215,11 +215,7 @@ impl Store {
         for (table, prefix, ids) in known.into_iter().filter(|(table, ..)| !table.collection().mirrored) {
             let mut select = Query::select();
             select.column("id").expr(json_text("body")).from(table.table);
-            select.and_where(Expr::col("workspace").eq(route.workspace.id())).and_where(one_of(
-                self.backend(),
-                "id",
-                ids,
-            ));
+            select.and_where(keyed(self.backend(), route.workspace.id(), ids));
             for row in self.query_all(&select).await? {
                 let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
                 for ((field, far), reference) in table.links_of(route.workspace.id(), &id, &body)? {

@@ -16,7 +16,7 @@ use waymark_request::{Call, Written};
 
 use crate::draft::sql::Group;
 use crate::draft::{Draft, Row, form, sql};
-use crate::statement::{json_text, one_of};
+use crate::statement::{json_text, keyed};
 use crate::turn::Turn;
 use crate::{Error, Own, Store, Table, inbox, resource};
 
@@ -292,9 +292,9 @@ impl Write {
         &mut self,
         ids: impl Iterator<Item = String>,
     ) -> Result<BTreeMap<String, T::Message>, Error> {
-        let mut select = resource::bodies::<T>(self.draft.workspace.id());
         let ids: Vec<String> = ids.collect();
-        select.and_where(one_of(self.backend, "id", ids.iter().map(String::as_str)));
+        let ids = ids.iter().map(String::as_str);
+        let select = resource::bodies_of::<T>(self.backend, self.draft.workspace.id(), ids);
         self.flush().await?;
         let mut found = BTreeMap::new();
         for row in self.turn.all(self.backend.build(&select)).await? {
@@ -306,8 +306,8 @@ impl Write {
 
     /// Ids among `ids` that are taken, by live or deleted resources.
     pub(crate) async fn taken<T: Table>(&mut self, ids: &[String]) -> Result<Vec<String>, Error> {
-        let mut select = self.select::<T>();
-        select.column("id").and_where(one_of(self.backend, "id", ids.iter().map(String::as_str)));
+        let those = keyed(self.backend, self.draft.workspace.id(), ids.iter().map(String::as_str));
+        let select = Query::select().column("id").from(T::TABLE).and_where(those).take();
         self.flush().await?;
         let rows = self.turn.all(self.backend.build(&select)).await?;
         Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?)
