@@ -1,12 +1,12 @@
 //! Trying and giving up: an event that fails is tried again after a while, and set aside as a dead letter when it keeps
 //! failing, so that it does not hold up those behind it for ever. An outage is not the event's fault: it only delays.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
-use waymark_store::{Received, Store};
+use waymark_store::{Error, Received, Store};
 
 use crate::causes::chain;
 use crate::instruments::Instruments;
@@ -14,6 +14,10 @@ use crate::subscription::{Subscription, Topic};
 
 /// A failing event is tried this often before it becomes a dead letter.
 const ATTEMPTS: u32 = 6;
+/// Events of a workspace that are reacted to in one transaction, at most.
+const TOGETHER: usize = 64;
+/// For how long one is kept open, about: others who write to the workspace wait meanwhile.
+const HELD: Duration = Duration::from_millis(50);
 
 /// What came of an attempt.
 pub(crate) enum Attempt {
@@ -40,26 +44,61 @@ pub(crate) struct Attempts {
     tried: u32,
     /// How often that was its own fault.
     failed: u32,
-    /// Events ahead of which is taken over what they carry that is mirrored.
-    mirrored: HashSet<Uuid>,
+    /// How far events are of which some was done ahead.
+    ahead: HashMap<Uuid, Ahead>,
+}
+
+/// What was done of an event ahead of its attempt.
+enum Ahead {
+    /// What it carries that is mirrored was taken over.
+    Mirrored,
+    /// All.
+    Handled,
 }
 
 impl Attempts {
     /// Attempts whose effects and dead letters go to the intake's store.
     pub(crate) fn new(intake: &Arc<Intake>) -> Self {
-        Self { intake: Arc::clone(intake), event: Uuid::nil(), tried: 0, failed: 0, mirrored: HashSet::new() }
+        Self { intake: Arc::clone(intake), event: Uuid::nil(), tried: 0, failed: 0, ahead: HashMap::new() }
     }
 
-    /// Takes over at once what events that are to be attempted carry that is mirrored, which costs a fraction of doing so
-    /// for each. Where it fails it is left to the attempts, so that only that of the event fails which is at fault.
-    pub(crate) async fn mirror(&mut self, events: &[Received]) {
+    /// Does at once what can be done of events of one workspace that are to be attempted, which costs a fraction of doing
+    /// so for each: takes over what they carry that is mirrored, and reacts to them. Where it fails it is left to the
+    /// attempts, so that only that of the event fails which is at fault.
+    pub(crate) async fn ahead(&mut self, events: &[Received]) {
+        self.ahead.clear();
+        if events.len() < 2 {
+            return;
+        }
         let Intake { topic, subscription, .. } = self.intake.as_ref();
         let told: Vec<Received> = events.iter().filter(|event| topic.is_mirrored(event)).cloned().collect();
-        self.mirrored.clear();
         let ids: Vec<Uuid> = told.iter().map(|event| event.event_id).collect();
-        if ids.len() > 1 && subscription.mirror(told).await.is_ok() {
-            self.mirrored.extend(ids);
+        if !told.is_empty() && subscription.mirror(told).await.is_err() {
+            return;
         }
+        self.ahead.extend(ids.into_iter().map(|id| (id, Ahead::Mirrored)));
+        let mut rest = events;
+        while let Ok(done @ 1..) = self.together(rest).await {
+            let (handled, later) = rest.split_at(done);
+            self.ahead.extend(handled.iter().map(|event| (event.event_id, Ahead::Handled)));
+            rest = later;
+        }
+    }
+
+    /// Reacts to the first of these events in one transaction; tells to how many.
+    async fn together(&self, events: &[Received]) -> Result<usize, Error> {
+        let Some(first) = events.first() else { return Ok(0) };
+        let together = self.intake.store.together(&first.workspace);
+        let (began, mut done) = (Instant::now(), 0);
+        for event in events.iter().take(TOGETHER) {
+            self.intake.subscription.react(event.clone(), Some(&together)).await?;
+            done += 1;
+            if began.elapsed() > HELD {
+                break;
+            }
+        }
+        together.commit().await?;
+        Ok(done)
     }
 
     /// Whether the event at hand failed before.
@@ -71,10 +110,10 @@ impl Attempts {
     pub(crate) async fn attempt(&mut self, event: &Received) -> Attempt {
         self.turn_to(event);
         let subscription = &self.intake.subscription;
-        let handled = if self.mirrored.remove(&event.event_id) {
-            subscription.react(event.clone()).await
-        } else {
-            subscription.handle(event.clone()).await
+        let handled = match self.ahead.remove(&event.event_id) {
+            Some(Ahead::Handled) => return Attempt::Settled,
+            Some(Ahead::Mirrored) => subscription.react(event.clone(), None).await,
+            None => subscription.handle(event.clone()).await,
         };
         let Err(error) = handled else { return Attempt::Settled };
         let outage = error.is_transient();

@@ -182,7 +182,7 @@ impl Bus {
         let Some(last) = rows.last().map(|row| row.revision) else { return Ok(Round::Empty) };
         let rows = rows.into_iter().filter(|row| wanted.contains(row.event_type.as_str()));
         let events: Vec<_> = rows.map(|row| envelope::to_received(topic.source, row)).collect();
-        attempts.mirror(&events).await;
+        attempts.ahead(&events).await;
         let (mut settled, mut again) = (last, None);
         for event in &events {
             let attempt =

@@ -10,6 +10,7 @@ mod lanes;
 mod receive;
 mod session;
 mod stream;
+mod tasks;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,15 +8,15 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tracing::Instrument as _;
 use waymark_runtime::propagation;
-use waymark_store::{Error, Mirror, Received};
+use waymark_store::{Error, Mirror, Reaction, Received, Together};
 
 /// Takes over what events of one workspace carry that is mirrored, by [`waymark_store::Store::mirror`]; what was taken over
 /// when it fails is taken over again.
 pub type Mirroring = Arc<dyn Fn(Vec<Received>) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
-/// What a service does with an event of another. It must use [`waymark_store::Store::react`], so that a repeated
-/// delivery changes nothing.
-pub type Handler = Arc<dyn Fn(Received) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+/// What a service does with an event of another. It must do it by [`waymark_store::Store::react`] with the reaction it is
+/// given, so that a repeated delivery changes nothing, and write nothing otherwise.
+pub type Handler = Arc<dyn Fn(Received, Reaction) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
 /// The event types of one source that a service listens to.
 #[derive(Debug, Clone, Copy)]
@@ -80,18 +80,20 @@ impl Subscription {
     /// Handles one event, what it carries included that is mirrored.
     pub(crate) async fn handle(&self, event: Received) -> Result<(), Error> {
         self.mirror(vec![event.clone()]).await?;
-        self.react(event).await
+        self.react(event, None).await
     }
 
     /// Reacts to one event in a span that links to the request that caused it.
-    pub(crate) async fn react(&self, event: Received) -> Result<(), Error> {
+    pub(crate) async fn react(&self, event: Received, together: Option<&Together>) -> Result<(), Error> {
         let trace_id = propagation::trace_id(&tracing::Span::none(), event.traceparent.as_deref());
         let (r#type, id) = (event.event_type.as_str(), event.event_id);
         let span = tracing::info_span!("event", consumer = self.consumer, r#type, %id, cause_trace_id = trace_id);
         if let Some(traceparent) = &event.traceparent {
             propagation::link(&span, traceparent);
         }
-        caught((self.handler)(event)).instrument(span).await
+        let reaction = event.reaction(self.consumer);
+        let reaction = if let Some(together) = together { reaction.within(together) } else { reaction };
+        caught((self.handler)(event, reaction)).instrument(span).await
     }
 }
 

@@ -9,15 +9,15 @@ use waymark_proto::events::v1::events_service_server::EventsServiceServer;
 use waymark_proto::graph::v1::graph_service_server::GraphServiceServer;
 use waymark_runtime::edge::MESSAGE_BYTES;
 use waymark_runtime::{DatabaseArgs, EventArgs, Host, KeepLog, Running, Server, ServerArgs};
-use waymark_store::{Error, Received, Schema, Store};
+use waymark_store::{Error, Reaction, Received, Schema, Store};
 
 use crate::graph::Graph;
 use crate::transport::{Peer, Transport};
 use crate::trimming::Trimming;
 use crate::{database, housekeeping, standard};
 
-/// What a service does with an event of another.
-pub type Handle = for<'a> fn(&'a Store, &'a Received) -> BoxFuture<'a, Result<(), Error>>;
+/// What a service does with an event of another, by its reaction to it.
+pub type Handle = for<'a> fn(&'a Store, &'a Received, &'a Reaction) -> BoxFuture<'a, Result<(), Error>>;
 
 /// All there is to say about a service. Most have only a database and the options that all services have; one that
 /// works with more says what these `Parts` are and by which `Options` they are opened.
@@ -34,7 +34,8 @@ pub struct Service<Parts: 'static = (), Options: 'static = ()> {
     pub schema: &'static Schema,
     /// The events it reacts to.
     pub consumes: &'static [Topic],
-    /// What it does then. It must use [`Store::react`], so that a repeated delivery changes nothing.
+    /// What it does then. It must do it by [`Store::react`], so that a repeated delivery changes nothing, and write
+    /// nothing otherwise.
     pub handle: Handle,
     /// Opens what it works with beside its database, before that is opened: what cannot be used is refused before a
     /// schema is migrated.
@@ -134,9 +135,9 @@ impl<Parts, Options> Open<Parts, Options> {
                 let target = target.clone();
                 Box::pin(async move { target.mirror(mirrors, &events).await })
             }),
-            handler: Arc::new(move |event| {
+            handler: Arc::new(move |event, reaction| {
                 let store = store.clone();
-                Box::pin(async move { handle(&store, &event).await })
+                Box::pin(async move { handle(&store, &event, &reaction).await })
             }),
         }
     }

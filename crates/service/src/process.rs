@@ -65,7 +65,7 @@ mod tests {
         address: SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
         schema: &SCHEMA,
         consumes: &[],
-        handle: |_, _| Box::pin(async { Ok(()) }),
+        handle: |_, _, _| Box::pin(async { Ok(()) }),
         parts: |_, _, ()| Ok(()),
         rpcs: |server, _, ()| server,
         background: |_, _, ()| {},

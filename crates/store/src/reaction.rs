@@ -5,7 +5,7 @@ use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_request::{Call, Causation};
 
-use crate::{Error, Store, Write, inbox};
+use crate::{Error, Store, Together, Write, inbox};
 
 /// An event as a consumer receives it, whatever carried it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +33,11 @@ pub struct Received {
 }
 
 /// A service's reaction to an event.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reaction {
     workspace: WorkspaceId,
     call: Call,
+    together: Option<Together>,
 }
 
 impl Received {
@@ -45,7 +46,7 @@ impl Received {
         let mut call = Call::internal(consumer);
         call.traceparent.clone_from(&self.traceparent);
         call.causation = Some(self.causation(consumer));
-        Reaction { workspace: self.workspace.clone(), call }
+        Reaction { workspace: self.workspace.clone(), call, together: None }
     }
 
     /// This event as the cause of what `consumer` does.
@@ -61,24 +62,30 @@ impl Received {
     }
 }
 
+impl Reaction {
+    /// The same, committed together with others.
+    #[must_use]
+    pub fn within(self, together: &Together) -> Self {
+        Self { together: Some(together.clone()), ..self }
+    }
+}
+
 impl Store {
     /// Commits the effects of an event unless they already are: exactly once per consumer and event id, however often
-    /// the event is delivered. Effects that change nothing are remembered too.
+    /// the event is delivered. Effects that change nothing are remembered too. Within [`Together`] they are committed
+    /// when that is.
     pub async fn react<F>(&self, reaction: &Reaction, work: F) -> Result<(), Error>
     where
         F: AsyncFnOnce(&mut Write) -> Result<(), Error>,
     {
-        let Some(causation) = &reaction.call.causation else {
-            return self.write(&reaction.call, &reaction.workspace, work).await.map(|_| ());
-        };
-        if self.query_one(&inbox::find_handled(causation, self.backend())).await?.is_some() {
+        if let Some(together) = &reaction.together {
+            return together.react(&reaction.call, work).await;
+        }
+        if let Some(causation) = &reaction.call.causation
+            && self.query_one(&inbox::find_handled(causation, self.backend())).await?.is_some()
+        {
             return Ok(());
         }
-        let written = self.write(&reaction.call, &reaction.workspace, work).await?;
-        if !written.changed {
-            // Nothing was committed; the note is made by itself.
-            self.execute(&inbox::note(causation, self.backend(), self.now())?).await?;
-        }
-        Ok(())
+        self.write(&reaction.call, &reaction.workspace, work).await.map(|_| ())
     }
 }

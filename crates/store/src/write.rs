@@ -60,8 +60,7 @@ impl Store {
         let turn = self.turn(workspace.id()).await;
         // Also when it was in vain: that is the wait to know about.
         self.waited(asked.elapsed());
-        let draft = Draft::new(self, workspace, call);
-        let mut write = Write { draft, turn: turn?, backend: self.backend(), revision: 0 };
+        let mut write = Write::new(self, workspace, call, turn?);
         // On the heap, as work holds messages and is moved about before it runs.
         let done = timeout(self.patience, Box::pin(write.run(work))).await.unwrap_or(Err(Error::Busy(self.patience)));
         let kept = done.as_ref().ok().and_then(|done| done.kept);
@@ -95,15 +94,24 @@ impl Store {
 }
 
 /// What came of a write's work.
-struct Done<R> {
+pub(crate) struct Done<R> {
     written: Written<R>,
     /// The revision at which it is committed.
-    kept: Option<i64>,
+    pub(crate) kept: Option<i64>,
 }
 
 impl Write {
+    pub(crate) fn new(store: &Store, workspace: &WorkspaceId, call: &Call, turn: Turn) -> Self {
+        Self { draft: Draft::new(store, workspace, call), turn, backend: store.backend(), revision: 0 }
+    }
+
+    /// The turn, for another write.
+    pub(crate) fn into_turn(self) -> Turn {
+        self.turn
+    }
+
     /// What happens in the turn.
-    async fn run<R, F>(&mut self, work: F) -> Result<Done<R>, Error>
+    pub(crate) async fn run<R, F>(&mut self, work: F) -> Result<Done<R>, Error>
     where
         R: Message + Default,
         F: AsyncFnOnce(&mut Self) -> Result<R, Error>,
@@ -115,20 +123,18 @@ impl Write {
             && self.turn.execute(self.backend.build(&inbox::note(causation, self.backend, self.draft.now)?)).await? == 0
         {
             // The event was handled before.
+            self.unbump().await?;
             return Ok(Done { written: Written::unchanged(R::default(), None), kept: None });
         }
         let message = work(self).await?;
         let changed = self.draft.has_events();
         if !changed {
             // No revision without an event.
-            self.revision -= 1;
+            self.unbump().await?;
         }
-        // Of a workspace that was never written to there is nothing to keep.
+        // Of a workspace that was never written to no answer is kept.
         let request_id = self.draft.call.request_id.filter(|_| self.revision > 0);
         if let Some(request_id) = request_id {
-            if !changed {
-                self.unbump().await?;
-            }
             self.draft.remember(request_id, &message);
         }
         self.flush().await?;
@@ -136,17 +142,23 @@ impl Write {
         let unverified = self.keep_integrity(integrity).await?;
         self.turn.check()?;
         let counts = !self.draft.call.validate_only;
-        let kept = (counts && (changed || request_id.is_some())).then_some(self.revision);
+        let remembered = request_id.is_some() || self.draft.call.causation.is_some();
+        let kept = (counts && (changed || remembered)).then_some(self.revision);
         let revision = counts.then_some(self.revision);
         Ok(Done { written: Written { message, revision, changed: changed && counts, unverified }, kept })
     }
 
     /// Takes the bump back, so that what is remembered can be committed without.
     async fn unbump(&mut self) -> Result<(), Error> {
-        let mut unbump = Query::update();
-        unbump.table("workspaces").value("revision", self.revision);
-        unbump.and_where(Expr::col("id").eq(self.draft.workspace.id()));
-        self.turn.execute(self.backend.build(&unbump)).await.map(|_| ())
+        self.revision -= 1;
+        let this = Expr::col("id").eq(self.draft.workspace.id());
+        let unbump = if self.revision == 0 {
+            self.backend.build(Query::delete().from_table("workspaces").and_where(this))
+        } else {
+            let mut unbump = Query::update();
+            self.backend.build(unbump.table("workspaces").value("revision", self.revision).and_where(this))
+        };
+        self.turn.execute(unbump).await.map(|_| ())
     }
 
     /// Takes the workspace's lock by bumping its revision; tells what the request was answered before, if it was.

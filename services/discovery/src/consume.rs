@@ -10,9 +10,7 @@ mod seen;
 use waymark_domain::Violations;
 use waymark_events::Topic;
 use waymark_proto::metrics::v1 as metrics;
-use waymark_store::{Error, Received, Store, Write};
-
-use crate::name::NAME;
+use waymark_store::{Error, Reaction, Received, Store, Write};
 
 const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
 const METRIC_BREACHED: &str = "waymark.metrics.v1.MetricBreached";
@@ -22,8 +20,7 @@ const FRICTION_FOUND: &str = "waymark.metrics.v1.FrictionFound";
 pub const CONSUMES: &[Topic] = &[Topic::new("metrics", &[OUTCOME_MEASURED, METRIC_BREACHED, FRICTION_FOUND])];
 
 /// Reacts to an event. Events of other types are left alone.
-pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
-    let reaction = event.reaction(NAME);
+pub async fn handle(store: &Store, event: &Received, reaction: &Reaction) -> Result<(), Error> {
     let unreadable =
         |error: serde_json::Error| Violations::one("data", format!("is not a {}: {error}", event.event_type));
     match event.event_type.as_str() {
@@ -32,18 +29,18 @@ pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
             let outcome = outcome.unwrap_or_default();
             let learned = measured::learned(&outcome, event)?;
             store
-                .react(&reaction, async move |write: &mut Write| measured::measured(write, &outcome, learned).await)
+                .react(reaction, async move |write: &mut Write| measured::measured(write, &outcome, learned).await)
                 .await
         }
         METRIC_BREACHED => {
             let metrics::MetricBreached { metric, .. } = serde_json::from_str(&event.data).map_err(unreadable)?;
             let alarm = breached::alarm(metric.unwrap_or_default())?;
-            store.react(&reaction, async move |write: &mut Write| breached::breached(write, alarm).await).await
+            store.react(reaction, async move |write: &mut Write| breached::breached(write, alarm).await).await
         }
         FRICTION_FOUND => {
             let metrics::FrictionFound { friction, .. } = serde_json::from_str(&event.data).map_err(unreadable)?;
             let leak = found::leak(friction.unwrap_or_default())?;
-            store.react(&reaction, async move |write: &mut Write| found::found(write, leak).await).await
+            store.react(reaction, async move |write: &mut Write| found::found(write, leak).await).await
         }
         _ => Ok(()),
     }

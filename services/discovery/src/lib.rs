@@ -30,7 +30,7 @@ pub static SERVICE: Service = Service {
     address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7401),
     schema: &SCHEMA,
     consumes: CONSUMES,
-    handle: |store, event| Box::pin(handle(store, event)),
+    handle: |store, event, reaction| Box::pin(handle(store, event, reaction)),
     parts: |_, _, ()| Ok(()),
     rpcs: |server, store, ()| {
         let api = Api { store: store.clone() };

@@ -8,9 +8,8 @@ use waymark_domain::{Change, Name, Violations};
 use waymark_events::Topic;
 use waymark_proto::convert::metrics::{prediction, promise};
 use waymark_proto::roadmap::v1 as roadmap;
-use waymark_store::{Error, Received, Store, Write};
+use waymark_store::{Error, Reaction, Received, Store, Write};
 
-use crate::name::NAME;
 use crate::store::Predictions;
 
 const COMMITTED: &str = "waymark.roadmap.v1.InitiativeCommitted";
@@ -21,31 +20,36 @@ const DECLINED: &str = "waymark.roadmap.v1.InitiativeDeclined";
 pub const CONSUMES: &[Topic] = &[Topic::new("roadmap", &[COMMITTED, SHIPPED, DECLINED])];
 
 /// Reacts to an event. Events of other types are left alone.
-pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
+pub async fn handle(store: &Store, event: &Received, reaction: &Reaction) -> Result<(), Error> {
     match event.event_type.as_str() {
         COMMITTED => {
             let roadmap::InitiativeCommitted { initiative, .. } = decode(event)?;
-            committed(store, event, initiative.unwrap_or_default()).await
+            committed(store, event, reaction, initiative.unwrap_or_default()).await
         }
         SHIPPED => {
             let roadmap::InitiativeShipped { initiative, .. } = decode(event)?;
-            shipped(store, event, initiative.unwrap_or_default()).await
+            shipped(store, event, reaction, initiative.unwrap_or_default()).await
         }
         DECLINED => {
             let roadmap::InitiativeDeclined { initiative, .. } = decode(event)?;
-            follow(store, event, &initiative.unwrap_or_default(), Prediction::withdraw).await
+            follow(store, event, reaction, &initiative.unwrap_or_default(), Prediction::withdraw).await
         }
         _ => Ok(()),
     }
 }
 
 /// Records what is expected of the initiative; nothing when nothing is.
-async fn committed(store: &Store, event: &Received, initiative: roadmap::Initiative) -> Result<(), Error> {
+async fn committed(
+    store: &Store,
+    event: &Received,
+    reaction: &Reaction,
+    initiative: roadmap::Initiative,
+) -> Result<(), Error> {
     let name = name_of(event, &initiative)?;
     let display_name = initiative.display_name.clone();
     let Some(promise) = promise(initiative)? else { return Ok(()) };
     store
-        .react(&event.reaction(NAME), async move |write: &mut Write| {
+        .react(reaction, async move |write: &mut Write| {
             if let Some(existing) = write.find::<Predictions>(&name).await? {
                 if let Some(change) = existing.renew(promise) {
                     write.put::<Predictions>(change)?;
@@ -58,24 +62,30 @@ async fn committed(store: &Store, event: &Received, initiative: roadmap::Initiat
         .await
 }
 
-async fn shipped(store: &Store, event: &Received, initiative: roadmap::Initiative) -> Result<(), Error> {
+async fn shipped(
+    store: &Store,
+    event: &Received,
+    reaction: &Reaction,
+    initiative: roadmap::Initiative,
+) -> Result<(), Error> {
     let mut violations = Violations::new();
     let ship_time = waymark_proto::convert::time(&mut violations, "initiative.ship_time", initiative.ship_time);
     violations.into_result()?;
     let ship_time = ship_time.unwrap_or(event.time);
-    follow(store, event, &initiative, move |prediction| prediction.start(ship_time)).await
+    follow(store, event, reaction, &initiative, move |prediction| prediction.start(ship_time)).await
 }
 
 /// Moves the initiative's prediction, if there is one and it moves.
 async fn follow(
     store: &Store,
     event: &Received,
+    reaction: &Reaction,
     initiative: &roadmap::Initiative,
     step: impl FnOnce(Prediction) -> Option<Change<Prediction>> + Send,
 ) -> Result<(), Error> {
     let name = name_of(event, initiative)?;
     store
-        .react(&event.reaction(NAME), async move |write: &mut Write| {
+        .react(reaction, async move |write: &mut Write| {
             if let Some(change) = write.find::<Predictions>(&name).await?.and_then(step) {
                 write.put::<Predictions>(change)?;
             }

@@ -44,7 +44,7 @@ pub static SERVICE: Service<Parts, MetricsArgs> = Service {
     address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7403),
     schema: &SCHEMA,
     consumes: CONSUMES,
-    handle: |store, event| Box::pin(handle(store, event)),
+    handle: |store, event, reaction| Box::pin(handle(store, event, reaction)),
     parts: Parts::open,
     rpcs: |server, store, parts| {
         let api = Api { store: store.clone(), lake: parts.lake.clone(), intake: parts.intake };

@@ -10,9 +10,8 @@ use waymark_events::Topic;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{Choice as _, common::v1 as common, convert, discovery::v1 as discovery, metrics::v1 as metrics};
 use waymark_rpc::parse;
-use waymark_store::{Error, Received, Store, Write};
+use waymark_store::{Error, Reaction, Received, Store, Write};
 
-use crate::name::NAME;
 use crate::store::Initiatives;
 
 const SOLUTION_VALIDATED: &str = "waymark.discovery.v1.SolutionValidated";
@@ -26,20 +25,19 @@ pub const CONSUMES: &[Topic] = &[
 ];
 
 /// Reacts to an event of another service; events that are none of [`CONSUMES`] change nothing.
-pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
-    let reaction = event.reaction(NAME);
+pub async fn handle(store: &Store, event: &Received, reaction: &Reaction) -> Result<(), Error> {
     match event.event_type.as_str() {
         SOLUTION_VALIDATED => {
             let solution = decode::<discovery::SolutionValidated>(event)?.solution.unwrap_or_default();
-            store.react(&reaction, async move |write| solution_validated(write, solution).await).await
+            store.react(reaction, async move |write| solution_validated(write, solution).await).await
         }
         ASSUMPTION_TEST_CONCLUDED => {
             let test = decode::<discovery::AssumptionTestConcluded>(event)?.assumption_test.unwrap_or_default();
-            store.react(&reaction, async move |write| assumption_test_concluded(write, test).await).await
+            store.react(reaction, async move |write| assumption_test_concluded(write, test).await).await
         }
         OUTCOME_MEASURED => {
             let outcome = decode::<metrics::OutcomeMeasured>(event)?.outcome.unwrap_or_default();
-            store.react(&reaction, async move |write| outcome_measured(write, outcome).await).await
+            store.react(reaction, async move |write| outcome_measured(write, outcome).await).await
         }
         _ => Ok(()),
     }

@@ -161,13 +161,13 @@ async fn published(roadmap: &Roadmap, client: Option<&async_nats::Client>) -> Re
 /// Makes a product of each event.
 fn react(host: &Host, roadmap: &Roadmap, client: Option<&async_nats::Client>, target: &Store) {
     let reacting = target.clone();
-    let handler: waymark_events::Handler = Arc::new(move |event| {
+    let handler: waymark_events::Handler = Arc::new(move |_, reaction| {
         let store = reacting.clone();
         Box::pin(async move {
             let make = async |write: &mut waymark_store::Write| {
                 write.create::<Products, _>("", product("Made of an event", ""), created).map(|_| ())
             };
-            store.react(&event.reaction("bench"), make).await
+            store.react(&reaction, make).await
         })
     });
     let mirror = Arc::new(|_| Box::pin(async { Ok(()) }) as _);

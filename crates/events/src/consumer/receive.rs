@@ -8,13 +8,14 @@ use crate::attempt::{Attempt, Attempts, Intake};
 use crate::envelope;
 
 impl Attempts {
-    /// Takes over at once what the messages carry that is mirrored, which are to be handled one after the other.
+    /// Does at once what can be done of messages of one workspace that are to be handled.
     pub(super) async fn receive_ahead(&mut self, messages: &[Message]) {
         let whole = |message: &Message| match envelope::from_nats(&message.headers, &message.payload) {
             Ok((event, None)) => Some(event),
             Ok((_, Some(_))) | Err(_) => None,
         };
-        self.mirror(&messages.iter().filter_map(whole).collect::<Vec<Received>>()).await;
+        // Up to the first that is none: what is behind it has to wait for it.
+        self.ahead(&messages.iter().map_while(whole).collect::<Vec<Received>>()).await;
     }
 
     /// Handles a message once.

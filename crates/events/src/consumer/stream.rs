@@ -25,6 +25,7 @@ use crate::subscription::{Subscription, Topic};
 const ANSWER: Duration = Duration::from_secs(5);
 /// Messages asked for at once.
 const BATCH: usize = 256;
+const NO_LIMIT: usize = 0;
 /// Messages of one workspace asked for at once, and their bytes.
 const SOME: usize = 64;
 const SOME_BYTES: usize = 128 << 10;
@@ -65,6 +66,8 @@ pub(super) struct Reading {
     messages: pull::Stream,
     /// How many messages came.
     received: u64,
+    /// How many more there were when the last was sent.
+    pending: u64,
 }
 
 impl EventStream {
@@ -102,14 +105,15 @@ impl EventStream {
 
     /// Reads on behind `position`.
     pub(super) async fn read_after(&self, position: StreamPosition) -> Result<Reading, String> {
-        self.read(DeliverPolicy::ByStartSequence { start_sequence: position.sequence + 1 }).await
+        let from = DeliverPolicy::ByStartSequence { start_sequence: position.sequence + 1 };
+        self.read(from, None, BATCH, NO_LIMIT).await
     }
 
     /// Reads what may have been stored since the message at `position` was, in a stream that is no longer the one it
     /// was in; and the position this begins behind. What is new was stored later, whatever its sequence.
     pub(super) async fn read_since(&self, position: StreamPosition) -> Result<(StreamPosition, Reading), String> {
         let start_time = timestamp(position.time - SKEW)?;
-        let reading = self.read(DeliverPolicy::ByStartTime { start_time }).await?;
+        let reading = self.read(DeliverPolicy::ByStartTime { start_time }, None, BATCH, NO_LIMIT).await?;
         // A new consumer says that all before its start was delivered.
         let sequence = reading.consumer.cached_info().delivered.stream_sequence;
         let before = self.position(sequence).await?.unwrap_or(StreamPosition { sequence, ..position });
@@ -133,24 +137,15 @@ impl EventStream {
         Ok(None)
     }
 
-    /// The first messages of a workspace at `sequence` or behind it that are of a wanted type, in order, as a replica of
-    /// the stream has them. Where it lags there may be fewer, or none.
-    pub(super) async fn some_of(&self, workspace: &WorkspaceId, sequence: u64) -> Result<Vec<Message>, String> {
+    /// Reads a workspace from `sequence` on.
+    pub(super) async fn read_of(&self, workspace: &WorkspaceId, sequence: u64) -> Result<Reading, String> {
         let from = DeliverPolicy::ByStartSequence { start_sequence: sequence };
-        let consumer = self.consumer(from, Some(workspace.id())).await?;
-        let fetched = consumer.fetch().max_messages(SOME).max_bytes(SOME_BYTES).messages().await;
-        let mut fetched = fetched.map_err(|e| e.to_string())?;
-        let mut some = Vec::new();
-        // One that does not come ends it, as does one that comes out of turn.
-        while let Ok(Some(Ok(message))) = timeout(ANSWER, fetched.next()).await {
-            match delivered(message)? {
-                (number, Delivery::Message(message)) if number == some.len() as u64 + 1 => some.push(message),
-                _ => break,
-            }
-        }
-        // Where that fails the broker removes it after a while.
-        let _ = self.stream.delete_consumer(&consumer.cached_info().name).await;
-        Ok(some)
+        self.read(from, Some(workspace.id()), SOME, SOME_BYTES).await
+    }
+
+    /// Ends a reading early. Where that fails the broker forgets it after a while.
+    pub(super) async fn end(&self, reading: Reading) {
+        let _ = self.stream.delete_consumer(&reading.consumer.cached_info().name).await;
     }
 
     /// The position behind which the stream begins, where that is beyond `position`: what was in between was removed
@@ -177,10 +172,18 @@ impl EventStream {
         found.map(|message| Ok(StreamPosition { sequence, time: time(message.time)? })).transpose()
     }
 
-    async fn read(&self, from: DeliverPolicy) -> Result<Reading, String> {
-        let consumer = self.consumer(from, None).await?;
-        let messages = consumer.stream().max_messages_per_batch(BATCH).heartbeat(HEARTBEAT).messages().await;
-        Ok(Reading { consumer, messages: messages.map_err(|e| e.to_string())?, received: 0 })
+    async fn read(
+        &self,
+        from: DeliverPolicy,
+        workspace: Option<&str>,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<Reading, String> {
+        let consumer = self.consumer(from, workspace).await?;
+        let pending = consumer.cached_info().num_pending;
+        let stream = consumer.stream().max_messages_per_batch(messages).max_bytes_per_batch(bytes).heartbeat(HEARTBEAT);
+        let messages = stream.messages().await.map_err(|e| e.to_string())?;
+        Ok(Reading { consumer, messages, received: 0, pending })
     }
 
     /// What messages of the wanted types are had by, of one workspace or of all.
@@ -208,13 +211,29 @@ impl Reading {
     /// The next message, when there is one.
     pub(super) async fn next(&mut self) -> Result<Delivery, String> {
         let message = self.messages.next().await.ok_or("the subscription ended")?.map_err(|e| e.to_string())?;
-        let (number, delivery) = delivered(message)?;
+        let (number, pending, delivery) = delivered(message)?;
+        self.pending = pending;
         // What is not acknowledged is not delivered again.
         self.received += 1;
         if number != self.received {
             return Err("messages were lost on their way".into());
         }
         Ok(delivery)
+    }
+
+    /// Some of the next messages, which are few where the stream has no more.
+    pub(super) async fn some(&mut self) -> Result<Vec<Message>, String> {
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        while self.pending > 0 && some.len() < SOME && bytes < SOME_BYTES {
+            match timeout(ANSWER, self.next()).await.map_err(|_| "the broker does not deliver what it has")?? {
+                Delivery::Message(message) => {
+                    bytes += message.payload.len();
+                    some.push(message);
+                }
+                Delivery::Foreign(_, subject) => return Err(format!("{subject} is of no workspace")),
+            }
+        }
+        Ok(some)
     }
 
     /// How many messages are still to come; `None` when the broker does not answer, an error when it no longer knows
@@ -229,16 +248,16 @@ impl Reading {
     }
 }
 
-/// What a consumer delivers, and as the how manieth.
-fn delivered(message: jetstream::Message) -> Result<(u64, Delivery), String> {
+/// What a consumer delivers, as the how manieth, and how many more there were then.
+fn delivered(message: jetstream::Message) -> Result<(u64, u64, Delivery), String> {
     let info = message.info().map_err(|e| e.to_string())?;
-    let number = info.consumer_sequence;
+    let (number, pending) = (info.consumer_sequence, info.pending);
     let position = StreamPosition { sequence: info.stream_sequence, time: time(info.published)? };
     let Some(workspace) = workspace_of(&message.subject) else {
-        return Ok((number, Delivery::Foreign(position, message.subject.to_string())));
+        return Ok((number, pending, Delivery::Foreign(position, message.subject.to_string())));
     };
     let (headers, payload) = (message.message.headers.unwrap_or_default(), message.message.payload);
-    Ok((number, Delivery::Message(Message { workspace, position, headers, payload })))
+    Ok((number, pending, Delivery::Message(Message { workspace, position, headers, payload })))
 }
 
 fn found(answer: Result<StreamMessage, RawMessageError>) -> Result<Option<StreamMessage>, String> {

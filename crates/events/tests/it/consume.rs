@@ -39,7 +39,7 @@ fn copier(target: &Store, poisoned: Arc<AtomicBool>, deliveries: Arc<AtomicU32>)
         consumer: "copier",
         topics: vec![Topic::new("roadmap", &["waymark.roadmap.v1.ProductCreated"])],
         mirror: no_mirrors(),
-        handler: Arc::new(move |event| {
+        handler: Arc::new(move |event, reaction| {
             let (target, poisoned, deliveries) = (target.clone(), Arc::clone(&poisoned), Arc::clone(&deliveries));
             Box::pin(async move {
                 let attempt = deliveries.fetch_add(1, Ordering::SeqCst);
@@ -50,7 +50,7 @@ fn copier(target: &Store, poisoned: Arc<AtomicBool>, deliveries: Arc<AtomicU32>)
                     return Err(Error::rule(Poison));
                 }
                 target
-                    .react(&event.reaction("copier"), async move |write| {
+                    .react(&reaction, async move |write| {
                         write.create::<Products, _>("", product(&name, ""), created).map(|_| ())
                     })
                     .await?;

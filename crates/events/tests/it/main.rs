@@ -8,6 +8,7 @@ mod mirrors;
 mod relay;
 mod rewind;
 mod side_by_side;
+mod together;
 mod watch;
 mod world;
 
@@ -28,7 +29,7 @@ async fn relay(host: &Host, store: &Store, nats: &NatsServer) {
 
 /// A subscription that handles nothing, for what only reads.
 fn nothing() -> Subscription {
-    let (mirror, handler) = (no_mirrors(), Arc::new(|_| Box::pin(async { Ok(()) }) as _));
+    let (mirror, handler) = (no_mirrors(), Arc::new(|_, _| Box::pin(async { Ok(()) }) as _));
     Subscription { consumer: "none", topics: Vec::new(), mirror, handler }
 }
 

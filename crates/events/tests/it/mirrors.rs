@@ -98,7 +98,7 @@ impl World {
                 target.mirror(COPIER.mirrors(), &events).await
             })
         });
-        let handler = Arc::new(|_| Box::pin(async { Ok(()) }) as _);
+        let handler = Arc::new(|_, _| Box::pin(async { Ok(()) }) as _);
         let subscription = Subscription { consumer: "copier", topics: vec![topic], mirror, handler };
         let mut tasks = JoinSet::new();
         if self.nats.is_some() {

@@ -111,7 +111,7 @@ async fn over_the_bus_a_workspace_that_fails_holds_up_itself_alone_also_over_a_r
 fn stormy(target: &Store, failures: &Arc<Mutex<HashMap<Uuid, u8>>>) -> Handler {
     let copier = copier(target, |_, _| Ok(()));
     let failures = Arc::clone(failures);
-    Arc::new(move |event| {
+    Arc::new(move |event, reaction| {
         let (copier, failures) = (Arc::clone(&copier), Arc::clone(&failures));
         Box::pin(async move {
             let (id, seed) = (event.event_id, event.event_id.as_bytes()[15]);
@@ -124,7 +124,7 @@ fn stormy(target: &Store, failures: &Arc<Mutex<HashMap<Uuid, u8>>>) -> Handler {
             if fails && seed & 32 == 0 {
                 return Err(error());
             }
-            copier(event).await?;
+            copier(event, reaction).await?;
             if fails { Err(error()) } else { Ok(()) }
         })
     })
@@ -216,7 +216,7 @@ async fn two_that_both_believe_to_be_the_one_lose_nothing_and_repeat_no_effect()
 async fn one_is_busy(world: World) {
     let (gate, handled) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
     let (open, seen) = (Arc::clone(&gate), Arc::clone(&handled));
-    let handler: Handler = Arc::new(move |event| {
+    let handler: Handler = Arc::new(move |event, _| {
         let (open, seen) = (Arc::clone(&open), Arc::clone(&seen));
         Box::pin(async move {
             if event.workspace.id() == "busy" {
@@ -304,7 +304,7 @@ async fn what_a_broken_connection_swallows_is_read_again() {
     let proxy = FaultProxy::start(broker).await.unwrap();
     let handled = Arc::new(Mutex::new(HashSet::new()));
     let seen = Arc::clone(&handled);
-    let handler: Handler = Arc::new(move |event| {
+    let handler: Handler = Arc::new(move |event, _| {
         seen.lock().unwrap().insert(event.event_id);
         Box::pin(async { Ok(()) })
     });

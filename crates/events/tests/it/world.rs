@@ -123,7 +123,7 @@ impl World {
 /// Copies each product that is no filler, if `ward` lets it.
 pub fn copier(target: &Store, ward: impl Fn(&Received, &str) -> Result<(), Error> + Send + Sync + 'static) -> Handler {
     let (target, ward) = (target.clone(), Arc::new(ward));
-    Arc::new(move |event| {
+    Arc::new(move |event, reaction| {
         let (target, ward) = (target.clone(), Arc::clone(&ward));
         Box::pin(async move {
             let name = name(&event.data);
@@ -132,7 +132,7 @@ pub fn copier(target: &Store, ward: impl Fn(&Received, &str) -> Result<(), Error
                 return Ok(());
             }
             target
-                .react(&event.reaction("copier"), async move |write| {
+                .react(&reaction, async move |write| {
                     write.create::<Products, _>("", product(&name, ""), created).map(|_| ())
                 })
                 .await

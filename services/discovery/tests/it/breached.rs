@@ -1,13 +1,12 @@
 //! What discovery does when a metric went beyond the threshold of its alert.
 
 use pbjson_types::Timestamp;
-use waymark_discovery::handle;
 use waymark_proto::common::v1::Evidence;
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::metrics::v1 as metrics;
 use waymark_store::Received;
 
-use crate::support::{Discovery, PARENT, days_ago, metric, on_both, received};
+use crate::support::{Discovery, PARENT, days_ago, handle, metric, on_both, received};
 
 /// Orders were `value` on the first day, counted from 23 November 2026, and should be 20.
 fn breached(event: u128, day: i64, value: f64) -> Received {

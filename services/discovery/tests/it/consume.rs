@@ -1,6 +1,6 @@
 //! What discovery does when metrics has measured an outcome.
 
-use waymark_discovery::{SCHEMA, handle};
+use waymark_discovery::SCHEMA;
 use waymark_proto::common::v1::{Evidence, Range, Risk, Verdict};
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::discovery::v1::tree_node::Node;
@@ -10,7 +10,7 @@ use waymark_proto::roadmap::v1 as roadmap;
 use waymark_proto::{ResourceMessage as _, Standard};
 use waymark_store::Received;
 
-use crate::support::{Discovery, PARENT, days_ago, link, metric, on_both, received};
+use crate::support::{Discovery, PARENT, days_ago, handle, link, metric, on_both, received};
 
 fn measured(event: u128, verdict: Verdict, summary: &str, evidence: Vec<Evidence>) -> Received {
     let mut outcome = metrics::Outcome {

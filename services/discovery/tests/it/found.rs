@@ -1,12 +1,11 @@
 //! What discovery does when users were found to leave a path through the product.
 
-use waymark_discovery::handle;
 use waymark_proto::common::v1::{Evidence, Range};
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::metrics::v1 as metrics;
 use waymark_store::Received;
 
-use crate::support::{Discovery, PARENT, days_ago, on_both, received};
+use crate::support::{Discovery, PARENT, days_ago, handle, on_both, received};
 
 /// Of those who got to the second step `reached` got to the third.
 fn found(event: u128, id: &str, reached: i64) -> Received {

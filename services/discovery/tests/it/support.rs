@@ -11,7 +11,7 @@ use waymark_proto::common::v1::Evidence;
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::discovery::v1::opportunity_service_client::OpportunityServiceClient;
 use waymark_proto::discovery::v1::research_service_client::ResearchServiceClient;
-use waymark_store::Received;
+use waymark_store::{Error, Received, Store};
 use waymark_testkit::{Engine, NOW, Served, host};
 
 pub const PARENT: &str = "workspaces/acme";
@@ -139,6 +139,11 @@ impl Discovery {
         let request = pb::GetTreeRequest { name: format!("{PARENT}/outcomes/{root}"), ..Default::default() };
         self.trees.get_tree(request).await.unwrap().into_inner().root.unwrap()
     }
+}
+
+/// Delivers an event.
+pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
+    waymark_discovery::handle(store, event, &event.reaction("discovery")).await
 }
 
 /// An event of the metrics service, as it is delivered.

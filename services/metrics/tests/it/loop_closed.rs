@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tonic::Code;
-use waymark_metrics::{handle, measure_due};
+use waymark_metrics::measure_due;
 use waymark_proto::common::v1::{Evidence, Range, Verdict};
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
 use waymark_proto::roadmap::v1 as roadmap;
 
 use crate::on_both;
-use crate::world::{WORKSPACE, World, event, refusal};
+use crate::world::{WORKSPACE, World, event, handle, refusal};
 
 const PREDICTION: &str = "workspaces/acme/predictions/sso";
 const OUTCOME: &str = "workspaces/acme/outcomes/sso";

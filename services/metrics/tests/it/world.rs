@@ -8,7 +8,7 @@ use tonic::{Code, Response, Status};
 use uuid::Uuid;
 use waymark_client::{Channel, Options};
 use waymark_clock::ManualClock;
-use waymark_metrics::{MetricsArgs, Parts, SERVICE, handle};
+use waymark_metrics::{MetricsArgs, Parts, SERVICE};
 use waymark_proto::convert::timestamp;
 use waymark_proto::events::v1 as log;
 use waymark_proto::events::v1::events_service_client::EventsServiceClient;
@@ -17,7 +17,7 @@ use waymark_proto::metrics::v1::analysis_service_client::AnalysisServiceClient;
 use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
 use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
 use waymark_proto::metrics::v1::outcome_service_client::OutcomeServiceClient;
-use waymark_store::Received;
+use waymark_store::{Error, Received, Store};
 use waymark_testkit::{Engine, Served, host};
 
 pub const WORKSPACE: &str = "workspaces/acme";
@@ -27,6 +27,11 @@ pub struct World {
     pub hand: ManualClock,
     pub folder: TempDir,
     deliveries: u64,
+}
+
+/// Delivers an event.
+pub async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
+    waymark_metrics::handle(store, event, &event.reaction("metrics")).await
 }
 
 impl World {

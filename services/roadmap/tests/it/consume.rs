@@ -5,8 +5,8 @@ use uuid::Uuid;
 use waymark_events::Topic;
 use waymark_proto::convert::timestamp;
 use waymark_proto::{common::v1 as common, discovery::v1 as discovery, metrics::v1 as metrics, roadmap::v1 as pb};
-use waymark_roadmap::{CONSUMES, SCHEMA, handle};
-use waymark_store::Received;
+use waymark_roadmap::{CONSUMES, SCHEMA};
+use waymark_store::{Error, Received, Store};
 use waymark_testkit::NOW;
 
 use crate::{Fixture, W, initiative_name, insight, named, on_both};
@@ -54,6 +54,10 @@ fn concluded(number: u128, verdict: discovery::TestVerdict) -> Received {
     };
     let event = discovery::AssumptionTestConcluded { assumption_test: Some(test), change: None };
     received(number, "discovery", "AssumptionTestConcluded", &event)
+}
+
+async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
+    waymark_roadmap::handle(store, event, &event.reaction("roadmap")).await
 }
 
 async fn deliver(f: &Fixture, event: &Received) {
