@@ -93,6 +93,33 @@ pub(crate) async fn latest(shared: &Shared, source: &Source) -> Result<Option<Da
     Ok(latest.and_then(DateTime::from_timestamp_micros))
 }
 
+/// Whether an event from `time` or later was received at `time` or later. Mostly the log tells; else the events from then
+/// on are read.
+pub(crate) async fn has_arrived(shared: &Shared, source: &Source, time: DateTime<Utc>) -> Result<bool> {
+    let Source::Table { snapshot, .. } = source else { return Ok(false) };
+    let since = time.timestamp_micros();
+    let mut perhaps = false;
+    for file in &snapshot.files {
+        if file.times.max >= since && file.received.max >= since {
+            if file.times != Span::ANY && file.received.min >= since {
+                return Ok(true);
+            }
+            perhaps = true;
+        }
+    }
+    if !perhaps {
+        return Ok(false);
+    }
+    let times = Some(Span { min: since, max: i64::MAX });
+    let scan = Scan { columns: vec![column::TIME, column::RECEIVED], times };
+    let step = move |arrived: &mut bool, batch: &RecordBatch| {
+        let column = |index| batch.column(index).as_primitive::<TimestampMicrosecondType>().values();
+        *arrived |= column(0).iter().zip(column(1)).any(|(time, received)| *time >= since && *received >= since);
+        Ok(())
+    };
+    Ok(shared.engine.fold(source, &scan, || false, step).await?.contains(&true))
+}
+
 fn add(tally: &mut Tally, batch: &RecordBatch) {
     let users = batch.column(0).as_primitive::<Int64Type>().values();
     let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();

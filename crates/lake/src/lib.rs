@@ -139,6 +139,13 @@ impl Lake {
         catalogue::latest(&self.shared, &snapshot).await
     }
 
+    /// Whether events have come as far as `time`: one from then or later came then or later. One that came before is of a
+    /// clock that is ahead, and says nothing of the others.
+    pub async fn has_arrived(&self, workspace: &str, time: DateTime<Utc>) -> Result<bool> {
+        let snapshot = self.read(workspace).await?;
+        catalogue::has_arrived(&self.shared, &snapshot, time).await
+    }
+
     /// Merges files until none overlap, dropping duplicates. Safe beside ingest and queries; a second call changes
     /// nothing.
     pub async fn compact(&self, workspace: &str) -> Result<CompactionReport> {

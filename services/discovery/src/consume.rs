@@ -14,10 +14,12 @@ use waymark_store::{Error, Reaction, Received, Store, Write};
 
 const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
 const METRIC_BREACHED: &str = "waymark.metrics.v1.MetricBreached";
+const BREACH_WITHDRAWN: &str = "waymark.metrics.v1.MetricBreachWithdrawn";
 const FRICTION_FOUND: &str = "waymark.metrics.v1.FrictionFound";
 
 /// What the service listens to.
-pub const CONSUMES: &[Topic] = &[Topic::new("metrics", &[OUTCOME_MEASURED, METRIC_BREACHED, FRICTION_FOUND])];
+pub const CONSUMES: &[Topic] =
+    &[Topic::new("metrics", &[OUTCOME_MEASURED, METRIC_BREACHED, BREACH_WITHDRAWN, FRICTION_FOUND])];
 
 /// Reacts to an event. Events of other types are left alone.
 pub async fn handle(store: &Store, event: &Received, reaction: &Reaction) -> Result<(), Error> {
@@ -36,6 +38,12 @@ pub async fn handle(store: &Store, event: &Received, reaction: &Reaction) -> Res
             let metrics::MetricBreached { metric, .. } = serde_json::from_str(&event.data).map_err(unreadable)?;
             let alarm = breached::alarm(metric.unwrap_or_default())?;
             store.react(reaction, async move |write: &mut Write| breached::breached(write, alarm).await).await
+        }
+        BREACH_WITHDRAWN => {
+            let metrics::MetricBreachWithdrawn { metric, .. } =
+                serde_json::from_str(&event.data).map_err(unreadable)?;
+            let none = breached::withdrawal(metric.unwrap_or_default())?;
+            store.react(reaction, async move |write: &mut Write| seen::cite(write, none).await.map(|_| ())).await
         }
         FRICTION_FOUND => {
             let metrics::FrictionFound { friction, .. } = serde_json::from_str(&event.data).map_err(unreadable)?;

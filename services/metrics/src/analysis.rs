@@ -95,25 +95,37 @@ pub async fn trend(
     })
 }
 
-/// How far the events of workspaces have come, asked of the lake once per workspace however many want to know.
+/// How far the events of workspaces have come, asked of the lake once however many want to know.
 pub struct Arrivals<'a> {
     lake: &'a lake::Lake,
-    known: HashMap<WorkspaceId, Option<DateTime<Utc>>>,
+    spoken: HashMap<WorkspaceId, bool>,
+    arrived: HashMap<(WorkspaceId, DateTime<Utc>), bool>,
 }
 
 impl<'a> Arrivals<'a> {
     /// Nothing is known yet.
     pub fn new(lake: &'a lake::Lake) -> Self {
-        Self { lake, known: HashMap::new() }
+        Self { lake, spoken: HashMap::new(), arrived: HashMap::new() }
     }
 
-    /// The time of the workspace's latest event, of any name, if it has one.
-    pub async fn latest(&mut self, workspace: &WorkspaceId) -> Result<Option<DateTime<Utc>>, LakeFailure> {
-        if let Some(latest) = self.known.get(workspace) {
-            return Ok(*latest);
+    /// Whether the workspace has any event.
+    pub async fn any(&mut self, workspace: &WorkspaceId) -> Result<bool, LakeFailure> {
+        if let Some(spoken) = self.spoken.get(workspace) {
+            return Ok(*spoken);
         }
-        let latest = self.lake.latest_event_time(workspace.id()).await?;
-        self.known.insert(workspace.clone(), latest);
-        Ok(latest)
+        let spoken = self.lake.latest_event_time(workspace.id()).await?.is_some();
+        self.spoken.insert(workspace.clone(), spoken);
+        Ok(spoken)
+    }
+
+    /// Whether the workspace's events, of any name, have come as far as `time`.
+    pub async fn reached(&mut self, workspace: &WorkspaceId, time: DateTime<Utc>) -> Result<bool, LakeFailure> {
+        let key = (workspace.clone(), time);
+        if let Some(arrived) = self.arrived.get(&key) {
+            return Ok(*arrived);
+        }
+        let arrived = self.lake.has_arrived(workspace.id(), time).await?;
+        self.arrived.insert(key, arrived);
+        Ok(arrived)
     }
 }

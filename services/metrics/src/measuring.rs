@@ -110,7 +110,7 @@ async fn measure_one(
     let Some(due) = prediction.due_time() else { return Ok(false) };
     // Events from the last day of the window on have arrived, or are waited for no longer.
     let reached = due - TimeDelta::days(1);
-    if store.now() < due + PATIENCE && arrivals.latest(name.workspace()).await?.is_none_or(|latest| latest < reached) {
+    if store.now() < due + PATIENCE && !arrivals.reached(name.workspace(), reached).await? {
         return Ok(false);
     }
     measure(store, lake, &Call::internal(NAME), name, &prediction.meta.version.to_string(), None).await?;

@@ -15,16 +15,20 @@ use crate::store::{Metrics, live, unread};
 
 /// How long the service waits for a product event from after an interval before it takes silence for the answer.
 const PATIENCE: TimeDelta = TimeDelta::days(1);
+/// How long after an interval events that come late may still take a breach back.
+const LATE: TimeDelta = TimeDelta::days(7);
 /// Names read from the database at a time.
 const PAGE: u32 = 100;
 
 /// Measures the metrics of all workspaces by the last interval that may be measured: those with an alert, and those that
-/// have no reading of it. Tells how many breached or recovered. A failure of one does not hold up the others.
+/// have no reading of it. Tells how many breached, recovered or had a breach withdrawn. A failure of one does not hold up
+/// the others.
 ///
-/// An interval may be measured once it is over and its events have arrived: the workspace has an event, of any name, at
-/// or after its end. A day after its end it may be in any case, and silence is what is measured; but not before the
-/// workspace's first event, as nobody is silent who has never spoken. What has an alert is measured anew at every call
-/// until the next interval may be, since an event that comes late may still take it beyond the threshold.
+/// An interval may be measured once it is over, the alert's delay has passed since, and its events have arrived: an event
+/// of the workspace, of any name, that is not from a clock ahead, is from then or later. A day after that it may be in any
+/// case, and silence is what is measured; but not before the workspace's first event, as nobody is silent who has never
+/// spoken. What has an alert is measured anew at every call until the next interval may be, since an event that comes
+/// late may still take it beyond the threshold; and so is, for a week, the interval of a breach, which it may take back.
 pub async fn take_readings(store: &Store, lake: &lake::Lake) -> Result<usize, Error> {
     let mut arrivals = Arrivals::new(lake);
     let mut turned = 0;
@@ -33,7 +37,7 @@ pub async fn take_readings(store: &Store, lake: &lake::Lake) -> Result<usize, Er
         let mut page = unread(store, last.as_ref(), PAGE).await?;
         for name in &page {
             match take(store, lake, &mut arrivals, name).await {
-                Ok(Some(MetricEvent::Breached | MetricEvent::Recovered)) => turned += 1,
+                Ok(Some(MetricEvent::Breached | MetricEvent::BreachWithdrawn | MetricEvent::Recovered)) => turned += 1,
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(metric = %name, error = &error as &dyn std::error::Error, "a metric was not measured");
@@ -55,19 +59,25 @@ async fn take(
     name: &Name<Metric>,
 ) -> Result<Option<MetricEvent>, Error> {
     // Nobody is silent who has never spoken.
-    let Some(latest) = arrivals.latest(name.workspace()).await? else { return Ok(None) };
-    let metric = live::<Metrics>(store, name).await?;
-    let period = measurable(&metric, latest, store.now())?;
-    if !metric.awaits(period) {
+    if !arrivals.any(name.workspace()).await? {
         return Ok(None);
     }
-    let value = lake.total(name.workspace().id(), &metric.measure, period).await.map_err(LakeFailure)?;
-    let version = metric.meta.version;
-    // A sum that is beyond all numbers is no answer.
-    let Some(change) = Reading::new(period, value).ok().and_then(|reading| metric.measured(reading, store.now()))
-    else {
-        return Ok(None);
-    };
+    let metric = live::<Metrics>(store, name).await?;
+    let (version, now) = (metric.meta.version, store.now());
+    let last = measurable(&metric, arrivals, now).await?;
+    // What began the breach comes first: it may have been none, and then nothing has recovered.
+    let began = metric.watch.and_then(|watch| watch.breach).map(|breach| breach.period());
+    let began = began.filter(|began| *began != last && now < began.end() + LATE);
+    let mut change = None;
+    for period in began.into_iter().chain([last]).filter(|period| metric.awaits(*period)) {
+        let value = lake.total(name.workspace().id(), &metric.measure, period).await.map_err(LakeFailure)?;
+        // A sum that is beyond all numbers is no answer.
+        change = Reading::new(period, value).ok().and_then(|reading| metric.clone().measured(reading, now));
+        if change.is_some() {
+            break;
+        }
+    }
+    let Some(change) = change else { return Ok(None) };
     let event = change.events().first().copied();
     let written = store
         .write(&Call::internal(NAME), name.workspace(), async move |write: &mut Write| {
@@ -81,12 +91,14 @@ async fn take(
     Ok(event.filter(|_| written.changed))
 }
 
-/// The last interval by the metric's calendar that may be measured, where the latest event was at `latest`.
-fn measurable(metric: &Metric, latest: DateTime<Utc>, now: DateTime<Utc>) -> Result<Period, LakeFailure> {
-    let last = last_complete(metric, now)?;
+/// The last interval by the metric's calendar that may be measured.
+async fn measurable(metric: &Metric, arrivals: &mut Arrivals<'_>, now: DateTime<Utc>) -> Result<Period, LakeFailure> {
+    let due = now - metric.delay();
+    let last = last_complete(metric, due)?;
     // Events of the last interval may still be under way, those of the last one that was over a day ago are waited for
     // no longer.
-    if latest >= last.end() { Ok(last) } else { last_complete(metric, now - PATIENCE) }
+    let arrived = arrivals.reached(metric.meta.name.workspace(), last.end() + metric.delay()).await?;
+    if arrived { Ok(last) } else { last_complete(metric, due - PATIENCE) }
 }
 
 /// The last interval by the metric's calendar that is over at `time`.

@@ -1,7 +1,7 @@
 //! Alerts: the threshold a metric is watched against, and readings, which are judged by it. What follows from a reading is
 //! for `watch` to say.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use strum::{EnumString, IntoStaticStr, VariantNames};
@@ -16,6 +16,8 @@ pub struct Watch {
     pub alert: Alert,
     /// The interval that was found beyond the threshold, until one is found within.
     pub breach: Option<Reading>,
+    /// The interval of the last breach if it was none after all, as events that came late made it.
+    pub withdrawn: Option<Reading>,
 }
 
 /// A threshold that a metric is watched against, interval by interval.
@@ -29,6 +31,8 @@ pub struct Alert {
     pub interval: Interval,
     /// The calendar that cuts the intervals.
     pub zone: Tz,
+    /// For how long after an interval its events are waited for.
+    pub delay: TimeDelta,
 }
 
 /// A finite number, in the metric's unit.
@@ -95,7 +99,7 @@ impl AlertCondition {
 impl Watch {
     /// From now on: nothing is found yet.
     pub fn new(alert: Alert) -> Self {
-        Self { alert, breach: None }
+        Self { alert, breach: None, withdrawn: None }
     }
 }
 

@@ -62,6 +62,7 @@ pub enum MetricEvent {
     Deleted,
     Undeleted,
     Breached,
+    BreachWithdrawn,
     Recovered,
     Measured,
 }
@@ -178,10 +179,11 @@ pub(crate) mod tests {
     #[test]
     fn what_was_found_goes_with_what_was_asked() {
         let threshold = Threshold::new(20.0).unwrap();
-        let alert = Alert { threshold, condition: AlertCondition::Below, interval: Interval::Day, zone: Tz::UTC };
+        let (condition, delay) = (AlertCondition::Below, chrono::TimeDelta::zero());
+        let alert = Alert { threshold, condition, interval: Interval::Day, zone: Tz::UTC, delay };
         let day = Period::new(at("2026-01-04T00:00:00Z"), at("2026-01-05T00:00:00Z")).unwrap();
         let reading = Reading::new(day, 12.0).ok();
-        let watch = Watch { alert, breach: reading };
+        let watch = Watch { alert, breach: reading, withdrawn: None };
         let breached = Metric { watch: Some(watch), latest: reading, ..metric() };
         let updated = |new: Metric| {
             let change = breached.redefine(new, &[]).unwrap();

@@ -18,14 +18,18 @@ impl Metric {
         self.watch.map_or((Interval::Day, Tz::UTC), |Watch { alert, .. }| (alert.interval, alert.zone))
     }
 
+    /// For how long after an interval its events are waited for.
+    pub fn delay(&self) -> TimeDelta {
+        self.watch.map_or(TimeDelta::zero(), |watch| watch.alert.delay)
+    }
+
     /// Whether its value in a complete interval can say anything new. That of one that is not watched is asked for once,
-    /// that of one that is until the interval is found beyond the threshold, as events may come late.
+    /// that of one that is again and again, as events may come late; but not that of an interval before its breach.
     pub fn awaits(&self, period: Period) -> bool {
-        let settled = match self.watch {
-            Some(Watch { breach, .. }) => breach,
-            None => self.latest,
-        };
-        settled.is_none_or(|reading| period.end() > reading.period().end())
+        match (self.watch, self.latest) {
+            (Some(Watch { breach, .. }), _) => breach.is_none_or(|breach| period.end() >= breach.period().end()),
+            (None, latest) => latest.is_none_or(|latest| period.end() > latest.period().end()),
+        }
     }
 
     /// What a reading of a complete interval changes; `None` when it says nothing new.
@@ -36,28 +40,39 @@ impl Metric {
         let reading = reading.as_shown();
         let (watch, event) = match self.judge(reading) {
             Some((watch, event)) => (Some(watch), event),
-            None if self.is_news(reading, now) => (self.watch, MetricEvent::Measured),
+            None if self.is_news(reading, now) => (self.followed(reading), MetricEvent::Measured),
             None => return None,
         };
-        Some(Change::new(Self { watch, latest: Some(reading), ..self }, event))
+        let later = self.latest.filter(|latest| latest.period().end() > reading.period().end());
+        Some(Change::new(Self { watch, latest: later.or(Some(reading)), ..self }, event))
     }
 
     /// What becomes of how it is watched, where the reading begins or ends a breach.
     fn judge(&self, reading: Reading) -> Option<(Watch, MetricEvent)> {
-        let Watch { alert, breach } = self.watch?;
-        match (breach, alert.is_beyond(reading.value())) {
-            (None, true) => Some((Watch { alert, breach: Some(reading) }, MetricEvent::Breached)),
-            (Some(_), false) => Some((Watch::new(alert), MetricEvent::Recovered)),
+        let watch = self.watch?;
+        match (watch.breach, watch.alert.is_beyond(reading.value())) {
+            (None, true) => Some((Watch { breach: Some(reading), withdrawn: None, ..watch }, MetricEvent::Breached)),
+            (Some(breach), false) if breach.period() == reading.period() => {
+                let withdrawn = Some(reading);
+                Some((Watch { breach: None, withdrawn, ..watch }, MetricEvent::BreachWithdrawn))
+            }
+            (Some(_), false) => Some((Watch { breach: None, ..watch }, MetricEvent::Recovered)),
             (Some(_), true) | (None, false) => None,
         }
     }
 
+    /// How it is watched when its breach has the value of a reading of the same interval.
+    fn followed(&self, reading: Reading) -> Option<Watch> {
+        let follow = |breach: Reading| if breach.period() == reading.period() { reading } else { breach };
+        self.watch.map(|watch| Watch { breach: watch.breach.map(follow), ..watch })
+    }
+
     fn is_news(&self, reading: Reading, now: DateTime<Utc>) -> bool {
-        let Some(latest) = self.latest else { return true };
-        if latest.period() == reading.period() {
-            return latest != reading && now - self.meta.update_time >= REST;
+        let mut known = self.latest.into_iter().chain(self.watch.and_then(|watch| watch.breach));
+        if let Some(known) = known.find(|known| known.period() == reading.period()) {
+            return known != reading && now - self.meta.update_time >= REST;
         }
-        reading.period().end() > latest.period().end()
+        self.latest.is_none_or(|latest| reading.period().end() > latest.period().end())
     }
 
     /// What the alert calls a breach, in words: `below 20 EUR`. `None` when nobody watches.
@@ -69,15 +84,26 @@ impl Metric {
     /// The breach in one line of fewer than 400 characters: `"Orders" was 12 EUR on 2026-11-23, below 20 EUR`. `None`
     /// while there is none.
     pub fn alarm(&self) -> Option<String> {
-        let Watch { alert, breach } = self.watch?;
-        let (breach, limit) = (breach?, self.limit()?);
-        let start = breach.period().start().with_timezone(&alert.zone);
+        Some(format!("{}, {}", self.said(self.watch?.breach?)?, self.limit()?))
+    }
+
+    /// That the last breach was none, in one line as short: `"Orders" was 22 EUR on 2026-11-23, not below 20 EUR, with the
+    /// events that came late`. `None` where it was one.
+    pub fn withdrawal(&self) -> Option<String> {
+        let (said, limit) = (self.said(self.watch?.withdrawn?)?, self.limit()?);
+        Some(format!("{said}, not {limit}, with the events that came late"))
+    }
+
+    /// What it was in an interval of its alert: `"Orders" was 12 EUR on 2026-11-23`.
+    fn said(&self, reading: Reading) -> Option<String> {
+        let alert = self.watch?.alert;
+        let start = reading.period().start().with_timezone(&alert.zone);
         let when = match alert.interval {
             Interval::Day => start.format("on %Y-%m-%d"),
             Interval::Week => start.format("in the week of %Y-%m-%d"),
             Interval::Month => start.format("in %Y-%m"),
         };
-        Some(format!("\"{}\" was {} {when}, {limit}", self.meta.display_name, self.amount(breach.value())))
+        Some(format!("\"{}\" was {} {when}", self.meta.display_name, self.amount(reading.value())))
     }
 
     fn amount(&self, value: f64) -> String {
@@ -102,7 +128,8 @@ mod tests {
     use super::*;
 
     fn alert(condition: AlertCondition) -> Alert {
-        Alert { threshold: Threshold::new(20.0).unwrap(), condition, interval: Interval::Day, zone: Tz::UTC }
+        let (threshold, delay) = (Threshold::new(20.0).unwrap(), TimeDelta::zero());
+        Alert { threshold, condition, interval: Interval::Day, zone: Tz::UTC, delay }
     }
 
     fn watched(condition: AlertCondition) -> Metric {
@@ -142,14 +169,41 @@ mod tests {
         let (breached, event) = measured(&metric, 1, 12.0);
         let found = Some(reading(1, 12.0));
         assert_eq!((event, breach(&breached), breached.latest), (MetricEvent::Breached, found, found));
-        let late = taken(&breached, 1, 25.0);
-        assert_eq!(late, None, "late events do not end what was announced of their interval");
-        assert_eq!(taken(&breached, 0, 25.0), None, "nor does an interval before it");
+        assert_eq!(taken(&breached, 0, 25.0), None, "an interval before it does not end it");
         let (breached, event) = measured(&breached, 2, 5.0);
         assert_eq!((event, breach(&breached)), (MetricEvent::Measured, found), "it goes on");
         let (recovered, event) = measured(&breached, 3, 20.0);
         assert_eq!((event, breach(&recovered)), (MetricEvent::Recovered, None));
         assert_eq!(measured(&recovered, 4, 19.9).1, MetricEvent::Breached);
+    }
+
+    #[test]
+    fn a_breach_follows_the_events_that_come_late_and_is_withdrawn_when_they_make_it_none() {
+        let (breached, _) = measured(&watched(AlertCondition::Below), 1, 3.0);
+        let (more, event) = measured(&breached, 1, 5.0);
+        let found = Some(reading(1, 5.0));
+        assert_eq!((event, breach(&more), more.latest), (MetricEvent::Measured, found, found));
+        let (well, event) = measured(&more, 1, 25.0);
+        assert_eq!((event, breach(&well), well.latest), (MetricEvent::BreachWithdrawn, None, Some(reading(1, 25.0))));
+        let said = "\"Signups\" was 25 on 2026-01-02, not below 20, with the events that came late";
+        assert_eq!((well.withdrawal().as_deref(), well.alarm()), (Some(said), None));
+        let (again, event) = measured(&well, 2, 4.0);
+        assert_eq!((event, again.withdrawal()), (MetricEvent::Breached, None), "what is true now");
+
+        // The interval after it was measured, too, and is as bad.
+        let (goes_on, _) = measured(&breached, 2, 4.0);
+        let (more, _) = measured(&goes_on, 1, 6.0);
+        assert_eq!((breach(&more), more.latest), (Some(reading(1, 6.0)), Some(reading(2, 4.0))));
+        let (well, event) = measured(&more, 1, 25.0);
+        assert_eq!((event, well.latest), (MetricEvent::BreachWithdrawn, Some(reading(2, 4.0))), "the later one stays");
+        let (next, event) = measured(&well, 2, 4.0);
+        assert_eq!(
+            (event, breach(&next)),
+            (MetricEvent::Breached, Some(reading(2, 4.0))),
+            "which is a breach of its own"
+        );
+        let soon = breached.clone().measured(reading(1, 5.0), breached.meta.update_time);
+        assert_eq!(soon, None, "nobody is overtaken all the time");
     }
 
     #[test]
@@ -228,9 +282,10 @@ mod tests {
         let threshold = Threshold::new(f64::MIN).unwrap();
         let alert = Alert { threshold, interval: Interval::Week, ..alert(AlertCondition::Above) };
         let breach = Some(reading(0, f64::MIN_POSITIVE));
-        let mut long = Metric { watch: Some(Watch { alert, breach }), unit: "€".repeat(30), ..metric() };
+        let withdrawn = breach;
+        let mut long = Metric { watch: Some(Watch { alert, breach, withdrawn }), unit: "€".repeat(30), ..metric() };
         long.meta.display_name = "é".repeat(200);
-        assert!(long.alarm().unwrap().chars().count() < 400);
+        assert!(long.alarm().unwrap().chars().count() < 400 && long.withdrawal().unwrap().chars().count() < 450);
         assert_eq!([number(0.0), number(-12.5), number(1e300), number(0.001)], ["0", "-12.5", "1e300", "0.001"]);
     }
 
@@ -254,7 +309,7 @@ mod tests {
                 }
             }
             for (index, event) in announced.iter().enumerate() {
-                prop_assert_eq!(*event, if index % 2 == 0 { MetricEvent::Breached } else { MetricEvent::Recovered });
+                prop_assert_eq!(*event == MetricEvent::Breached, index % 2 == 0);
             }
             prop_assert_eq!(breach(&metric).is_some(), announced.len() % 2 == 1);
         }

@@ -296,6 +296,31 @@ async fn what_was_removed_from_the_stream_is_had_from_the_source() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_lost_with_the_stream_and_is_no_longer_in_the_log_is_had_from_the_source() {
+    let world = World::new(Engine::Sqlite, true).await;
+    world.serve().await;
+    create(&world.source, "first", "").await;
+    world.published().await;
+    let process = world.listen().await;
+    world.wait("the mirror is filled").await;
+    wait_until("the walk is over", LIMIT, async || world.is_filled().await).await;
+    world.end(process).await;
+
+    update(&world.source, "first", "missed").await;
+    world.published().await;
+    for trim in ["DELETE FROM log", "UPDATE workspaces SET earliest_revision = revision"] {
+        execute(world.source_database.url(), trim).await.unwrap();
+    }
+    let context = jetstream::new(world.client().await);
+    let stream = context.get_stream(stream_name("roadmap")).await.unwrap();
+    context.delete_stream(stream_name("roadmap")).await.unwrap();
+    context.get_or_create_stream(stream.cached_info().config.clone()).await.unwrap();
+    let process = world.listen().await;
+    world.wait("what was lost is had again").await;
+    world.end(process).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_removed_from_the_stream_before_it_is_read_is_had_from_the_source() {
     let world = World::new(Engine::Sqlite, true).await;
     world.serve().await;

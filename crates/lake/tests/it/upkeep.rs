@@ -134,6 +134,34 @@ async fn files_without_statistics_are_merged_like_others() {
 }
 
 #[tokio::test]
+async fn events_have_arrived_when_one_from_then_came_then() {
+    let folder = tempfile::tempdir().unwrap();
+    // A stream's events are a minute apart from midnight on.
+    let (clock, hand) = Clock::manual(time("2024-03-01T00:10:00Z"));
+    let lake = open_with(&folder, LakeOptions { clock, ..options() });
+    let arrived = async |at: &str| lake.has_arrived("acme", time(at)).await.unwrap();
+    assert!(!arrived("2024-03-01T00:00:00Z").await, "nothing was ever said");
+    // Its clock is ahead by up to twenty minutes.
+    lake.ingest("acme", stream("a", 31)).await.unwrap();
+    assert!(arrived("2024-03-01T00:10:00Z").await);
+    assert!(!arrived("2024-03-01T00:10:01Z").await, "what came before says nothing of others");
+    hand.set(time("2024-03-01T00:20:00Z"));
+    lake.ingest("acme", stream("b", 12)).await.unwrap();
+    assert!(!arrived("2024-03-01T00:12:00Z").await, "what came then is from before");
+    lake.ingest("acme", stream("c", 16)).await.unwrap();
+    for _compacted in 0..2 {
+        assert!(arrived("2024-03-01T00:15:00Z").await);
+        assert!(!arrived("2024-03-01T00:15:01Z").await);
+        assert!(!arrived("2024-03-01T00:30:00Z").await);
+        lake.compact("acme").await.unwrap();
+    }
+    forget_statistics(&folder);
+    let forgetful = open(&folder);
+    let arrived = async |at: &str| forgetful.has_arrived("acme", time(at)).await.unwrap();
+    assert!(arrived("2024-03-01T00:15:00Z").await && !arrived("2024-03-01T00:15:01Z").await);
+}
+
+#[tokio::test]
 async fn the_latest_event_is_known_without_reading_any() {
     let folder = tempfile::tempdir().unwrap();
     let lake = open(&folder);

@@ -30,6 +30,18 @@ pub(super) fn alarm(message: metrics::Metric) -> Result<Alarm, Violations> {
     Ok(Alarm { sighting: Sighting { title, description: format!("{note}."), seen: Evidence { target, note } }, metric })
 }
 
+/// What those are told that rest on a metric whose breach was none.
+pub(super) fn withdrawal(message: metrics::Metric) -> Result<Evidence, Violations> {
+    let mut violations = Violations::new();
+    let Some(metric) = violations.nested("metric", waymark_proto::parse::<Metric, _>(message)) else {
+        return Err(violations);
+    };
+    let none = metric.withdrawal();
+    let note =
+        none.ok_or_else(|| Violations::one("metric.withdrawn", "must be set, and the alert that it was none of"))?;
+    Ok(Evidence { target: metric.meta.name.full(), note })
+}
+
 /// Adds to the opportunities that rest on the metric; one that is opened stands below the outcome that is bound to it.
 pub(super) async fn breached(write: &mut Write, Alarm { metric, sighting }: Alarm) -> Result<(), Error> {
     let bound = sighting.seen.target.to_string();

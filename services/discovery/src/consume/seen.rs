@@ -29,18 +29,24 @@ pub(super) async fn cite_or_open(
     sighting: Sighting,
     root: impl AsyncFnOnce(&mut Write) -> Result<String, Error>,
 ) -> Result<(), Error> {
-    let mut resting = write.referrers::<Opportunities>(&sighting.seen.target, &["evidence.target"]).await?;
-    resting.retain(|opportunity| opportunity.pruning.is_none());
-    if resting.is_empty() {
+    if !cite(write, sighting.seen.clone()).await? {
         let parent_node = root(write).await?;
-        return open(write, &sighting, parent_node);
+        open(write, &sighting, parent_node)?;
     }
+    Ok(())
+}
+
+/// Adds it to the live opportunities that have what was seen among their evidence; tells whether any has.
+pub(super) async fn cite(write: &mut Write, seen: Evidence) -> Result<bool, Error> {
+    let mut resting = write.referrers::<Opportunities>(&seen.target, &["evidence.target"]).await?;
+    resting.retain(|opportunity| opportunity.pruning.is_none());
+    let any = !resting.is_empty();
     for opportunity in resting {
-        if let Some(change) = opportunity.cite(sighting.seen.clone()) {
+        if let Some(change) = opportunity.cite(seen.clone()) {
             write.put::<Opportunities>(change)?;
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 fn open(write: &mut Write, Sighting { title, description, seen }: &Sighting, parent_node: String) -> Result<(), Error> {

@@ -8,8 +8,23 @@ use waymark_store::Received;
 
 use crate::support::{Discovery, PARENT, days_ago, handle, metric, on_both, received};
 
-/// Orders were `value` on the first day, counted from 23 November 2026, and should be 20.
+/// Orders were `value` on that day, counted from 23 November 2026, and should be 20.
 fn breached(event: u128, day: i64, value: f64) -> Received {
+    let (breach, orders) = orders(day, value);
+    let orders = metrics::Metric { breach: Some(breach), ..orders };
+    let data = serde_json::to_string(&metrics::MetricBreached { metric: Some(orders), change: None }).unwrap();
+    received(event, "MetricBreached", format!("{PARENT}/metrics/orders"), data)
+}
+
+/// Orders were `value` on that day with those that came late.
+fn withdrawn(event: u128, day: i64, value: f64) -> Received {
+    let (withdrawn, orders) = orders(day, value);
+    let orders = metrics::Metric { withdrawn: Some(withdrawn), ..orders };
+    let data = serde_json::to_string(&metrics::MetricBreachWithdrawn { metric: Some(orders), change: None }).unwrap();
+    received(event, "MetricBreachWithdrawn", format!("{PARENT}/metrics/orders"), data)
+}
+
+fn orders(day: i64, value: f64) -> (metrics::MetricBreach, metrics::Metric) {
     let start = 1_795_392_000 + 86_400 * day;
     let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
     let below = metrics::MetricAlert {
@@ -27,11 +42,9 @@ fn breached(event: u128, day: i64, value: f64) -> Received {
         kind: metrics::MetricKind::Count.into(),
         events: vec!["ordered".into()],
         alert: Some(below),
-        breach: Some(metrics::MetricBreach { start_time: at(start), end_time: at(start + 86_400), value }),
         ..Default::default()
     };
-    let data = serde_json::to_string(&metrics::MetricBreached { metric: Some(orders), change: None }).unwrap();
-    received(event, "MetricBreached", format!("{PARENT}/metrics/orders"), data)
+    (metrics::MetricBreach { start_time: at(start), end_time: at(start + 86_400), value }, orders)
 }
 
 async fn opportunities(d: &mut Discovery) -> Vec<pb::Opportunity> {
@@ -68,6 +81,28 @@ async fn a_breach_opens_an_opportunity_once_and_the_next_one_adds_to_it() {
         assert_eq!(told.name, opened.name);
         assert_eq!(told.evidence, [first, seen("\"Orders\" was 0 on 2026-11-30, below 20")]);
         assert_eq!(verbs(&d).await, ["OutcomeCreated", "OpportunityCreated", "OpportunityUpdated"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opportunity_says_that_the_breach_it_was_opened_for_was_none() {
+    on_both(async |mut d: Discovery| {
+        d.outcome("orders").await;
+        handle(d.served.store(), &withdrawn(1, 0, 22.0)).await.unwrap();
+        assert_eq!(opportunities(&mut d).await.len(), 0, "nothing is opened for what did not happen");
+        handle(d.served.store(), &breached(2, 0, 3.0)).await.unwrap();
+        for _delivery in 0..2 {
+            handle(d.served.store(), &withdrawn(3, 0, 22.0)).await.unwrap();
+        }
+        let [told]: [pb::Opportunity; 1] = opportunities(&mut d).await.try_into().unwrap();
+        let none = seen("\"Orders\" was 22 on 2026-11-23, not below 20, with the events that came late");
+        assert_eq!(told.evidence, [seen("\"Orders\" was 3 on 2026-11-23, below 20"), none]);
+
+        let mut broken = withdrawn(4, 0, 22.0);
+        broken.data = breached(4, 0, 22.0).data;
+        let error = handle(d.served.store(), &broken).await.unwrap_err();
+        assert!(format!("{error:?}").contains("metric.withdrawn"), "{error:?}");
     })
     .await;
 }

@@ -146,6 +146,93 @@ async fn nothing_is_judged_before_its_events_have_arrived() {
 }
 
 #[tokio::test]
+async fn events_of_a_clock_ahead_do_not_say_that_all_have_arrived() {
+    on_both(async |world| {
+        created(&world, Some(below(5.0))).await;
+        world.advance(at("2026-03-02T23:00:00Z") - world.now());
+        order(&world, at("2026-03-01T12:00:00Z"), 6).await;
+        order(&world, at("2026-03-02T12:00:00Z"), 3).await;
+        arrive(&world, at("2026-03-03T00:30:00Z")).await;
+        world.advance(at("2026-03-03T00:10:00Z") - world.now());
+        judged(&world).await;
+        assert_eq!(metric(&world).await.breach, None, "nobody whose clock is right has come so far");
+        order(&world, at("2026-03-02T13:00:00Z"), 5).await;
+        arrive(&world, world.now()).await;
+        judged(&world).await;
+        let known = metric(&world).await;
+        assert_eq!((known.breach, known.latest), (None, reading("2026-03-02", "2026-03-03", 8.0)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_alert_waits_for_events_as_long_as_it_says() {
+    on_both(async |world| {
+        created(&world, Some(pb::MetricAlert { arrival_hours: 6, ..below(5.0) })).await;
+        world.advance(at("2026-03-02T20:00:00Z") - world.now());
+        order(&world, at("2026-03-01T12:00:00Z"), 7).await;
+        order(&world, at("2026-03-02T12:00:00Z"), 3).await;
+        world.advance(at("2026-03-03T05:59:00Z") - world.now());
+        arrive(&world, world.now()).await;
+        judged(&world).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-01", "2026-03-02", 7.0), "more may be on their way");
+        world.advance(TimeDelta::minutes(1));
+        judged(&world).await;
+        assert_eq!(metric(&world).await.breach, None, "nothing has come from after it");
+        arrive(&world, world.now()).await;
+        assert_eq!(judged(&world).await, 1);
+        assert_eq!(metric(&world).await.breach, breach("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z", 3.0));
+
+        let too_long = pb::MetricAlert { arrival_hours: 169, ..below(5.0) };
+        let update_mask = Some(FieldMask { paths: vec!["alert".to_owned()] });
+        let given =
+            pb::Metric { name: format!("{WORKSPACE}/metrics/orders"), alert: Some(too_long), ..Default::default() };
+        let request = pb::UpdateMetricRequest { metric: Some(given), update_mask, ..Default::default() };
+        let (code, _, fields) = refusal(world.metrics().update_metric(request).await);
+        assert_eq!(code, Code::InvalidArgument);
+        assert!(fields[0].ends_with("alert.arrival_hours"), "{fields:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_breach_that_late_events_make_none_is_withdrawn() {
+    on_both(async |world| {
+        created(&world, Some(below(5.0))).await;
+        order(&world, at("2026-03-01T12:00:00Z"), 3).await;
+        arrive(&world, world.now()).await;
+        assert_eq!(judged(&world).await, 1);
+        assert_eq!(metric(&world).await.breach.map(|breach| breach.value), Some(3.0));
+        order(&world, at("2026-03-01T13:00:00Z"), 5).await;
+        assert_eq!(judged(&world).await, 1);
+        let well = metric(&world).await;
+        assert_eq!((well.breach, well.latest), (None, reading("2026-03-01", "2026-03-02", 8.0)));
+        assert_eq!(well.withdrawn, breach("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", 8.0));
+
+        // So it is when the next interval was measured meanwhile, and is no recovery where that is well.
+        world.advance(TimeDelta::days(1));
+        order(&world, at("2026-03-02T12:00:00Z"), 2).await;
+        arrive(&world, world.now()).await;
+        assert_eq!(judged(&world).await, 1);
+        world.advance(TimeDelta::days(1));
+        order(&world, at("2026-03-02T14:00:00Z"), 4).await;
+        order(&world, at("2026-03-03T12:00:00Z"), 9).await;
+        arrive(&world, world.now()).await;
+        assert_eq!(judged(&world).await, 1);
+        let well = metric(&world).await;
+        assert_eq!(well.withdrawn, breach("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z", 6.0));
+        judged(&world).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-03", "2026-03-04", 9.0));
+        let turns: Vec<String> = world.announced().await.into_iter().filter(|event| event.contains("Breach")).collect();
+        let (breached, withdrawn) = ("MetricBreached", "MetricBreachWithdrawn");
+        assert_eq!(turns, [breached, withdrawn, breached, withdrawn]);
+        let given = pb::Metric { withdrawn: None, ..Default::default() };
+        assert_eq!(changed(&world, "withdrawn", given).await.withdrawn, well.withdrawn, "only the service says so");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_interval_is_one_of_the_alerts_calendar() {
     on_both(async |world| {
         // Berlin is an hour ahead of UTC: its March begins at 23:00 UTC on the last of February, a Saturday.
@@ -156,6 +243,7 @@ async fn an_interval_is_one_of_the_alerts_calendar() {
             condition: condition.into(),
             interval: interval.into(),
             time_zone: "Europe/Berlin".into(),
+            ..Default::default()
         };
         created(&world, None).await;
         assert_eq!(judged(&world).await, 0, "nobody watches");

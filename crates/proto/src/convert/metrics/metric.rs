@@ -1,5 +1,6 @@
 //! Metrics, their alerts and readings.
 
+use chrono::TimeDelta;
 use pbjson_types::Timestamp;
 use waymark_domain::Violations;
 use waymark_domain::metrics::{Alert, Metric, Period, Reading, Threshold, Watch, zone};
@@ -20,8 +21,9 @@ impl TryFrom<pb::Metric> for Metric {
         let alert = message.alert.and_then(|alert| violations.nested("alert", Alert::try_from(alert)));
         let breach = message.breach.and_then(|breach| violations.nested("breach", Reading::try_from(breach)));
         let latest = message.latest.and_then(|latest| violations.nested("latest", Reading::try_from(latest)));
-        // Where an update takes the alert away, its breach goes too.
-        let watch = alert.map(|alert| Watch { alert, breach });
+        let withdrawn = message.withdrawn.and_then(|none| violations.nested("withdrawn", Reading::try_from(none)));
+        // Where an update takes the alert away, what was found by it goes too.
+        let watch = alert.map(|alert| Watch { alert, breach, withdrawn });
         let metric = (|| {
             let (meta, measure, direction) = (meta?, measure?, direction?);
             let (description, unit) = (message.description, message.unit);
@@ -45,6 +47,7 @@ impl From<&Metric> for pb::Metric {
             stage: pb::MetricStage::of_any(metric.stage),
             alert: metric.watch.as_ref().map(|watch| (&watch.alert).into()),
             breach: metric.watch.as_ref().and_then(|watch| watch.breach.as_ref()).map(Into::into),
+            withdrawn: metric.watch.as_ref().and_then(|watch| watch.withdrawn.as_ref()).map(Into::into),
             latest: metric.latest.as_ref().map(Into::into),
             ..Self::default()
         };
@@ -61,8 +64,9 @@ impl TryFrom<pb::MetricAlert> for Alert {
             message.threshold.and_then(|threshold| violations.check("threshold", Threshold::new(threshold)));
         let (condition, interval) = (message.condition().domain(), message.interval().domain());
         let zone = violations.check("time_zone", zone(&message.time_zone));
+        let delay = TimeDelta::hours(message.arrival_hours.into());
         let alert =
-            (|| Some(Self { threshold: threshold?, condition: condition?, interval: interval?, zone: zone? }))();
+            (|| Some(Self { threshold: threshold?, condition: condition?, interval: interval?, zone: zone?, delay }))();
         whole(violations, alert)
     }
 }
@@ -74,6 +78,8 @@ impl From<&Alert> for pb::MetricAlert {
             condition: pb::AlertCondition::of(alert.condition),
             interval: pb::TrendInterval::of(alert.interval),
             time_zone: alert.zone.name().to_owned(),
+            // The contract's most is a week.
+            arrival_hours: alert.delay.num_hours() as i32,
         }
     }
 }
@@ -159,12 +165,15 @@ pub(super) mod tests {
 
     fn alert() -> impl Strategy<Value = pb::MetricAlert> {
         let zone = prop::sample::select(vec!["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]);
-        (-1e9..1e9_f64, 1..=2_i32, 1..=3_i32, zone).prop_map(|(threshold, condition, interval, zone)| pb::MetricAlert {
-            threshold: Some(threshold),
-            condition,
-            interval,
-            time_zone: zone.to_owned(),
-        })
+        (-1e9..1e9_f64, 1..=2_i32, 1..=3_i32, zone, 0..=168_i32).prop_map(
+            |(threshold, condition, interval, zone, arrival_hours)| pb::MetricAlert {
+                threshold: Some(threshold),
+                condition,
+                interval,
+                time_zone: zone.to_owned(),
+                arrival_hours,
+            },
+        )
     }
 
     fn breach() -> impl Strategy<Value = pb::MetricBreach> {
@@ -188,12 +197,13 @@ pub(super) mod tests {
             filters in prop::collection::vec(filter(), 0..4),
             (kind, direction, stage) in (1..=3_i32, 1..=2_i32, 0..=5_i32),
             unit in "[a-zA-Z%€]{0,10}",
-            watch in prop::option::of((alert(), prop::option::of(breach()))),
+            watch in prop::option::of((alert(), prop::option::of(breach()), prop::option::of(breach()))),
             latest in prop::option::of(latest()),
         ) {
-            let (alert, breach) = watch.map_or((None, None), |(alert, breach)| (Some(alert), breach));
+            let (alert, breach, withdrawn) =
+                watch.map_or((None, None, None), |(alert, breach, withdrawn)| (Some(alert), breach, withdrawn));
             let property = if kind == 3 { "amount".to_owned() } else { String::new() };
-            let message = pb::Metric { kind, direction, stage, property, filters, unit, alert, breach, latest, ..message() };
+            let message = pb::Metric { kind, direction, stage, property, filters, unit, alert, breach, withdrawn, latest, ..message() };
             let metric = crate::parse::<Metric, _>(message.clone()).unwrap();
             prop_assert_eq!(pb::Metric::from(&metric), message);
         }
