@@ -18,6 +18,10 @@ mod shutdown;
 mod tasks;
 mod telemetry;
 
+/// Of every process of Waymark.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TelemetryArgs};
 pub use host::Host;
 pub use process::run;

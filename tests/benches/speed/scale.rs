@@ -24,6 +24,8 @@ use crate::trees;
 const BATCH: usize = 500;
 /// Initiatives have one of so many products.
 const PRODUCTS: usize = 20;
+/// Products that are created beside.
+const PLAIN: usize = 20_000;
 /// How often the history is doubled.
 const HISTORIES: usize = 2;
 /// One of so many initiatives has a label.
@@ -54,6 +56,9 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
         estimate_all(&roadmap, workspace, size).await?;
     }
     report.rate("estimates created in batches", (sizes[0] + sizes[1]) as f64 / began.elapsed().as_secs_f64());
+    let began = Instant::now();
+    plain(&roadmap, PLAIN).await?;
+    report.rate("products created in batches", PLAIN as f64 / began.elapsed().as_secs_f64());
     for _ in 0..HISTORIES {
         repeat_history(&roadmap.bare).await?;
     }
@@ -160,6 +165,27 @@ async fn fill(roadmap: &Roadmap, workspace: &str, size: usize) -> Result<()> {
         if done.is_multiple_of(20_000) {
             println!("{workspace}: {done} of {size} initiatives");
         }
+    }
+    Ok(())
+}
+
+/// Products: of an initiative nine rows are kept, of a product two.
+async fn plain(roadmap: &Roadmap, size: usize) -> Result<()> {
+    let parent = "workspaces/plain".to_owned();
+    let mut client = StrategyServiceClient::new(roadmap.channel(0));
+    for begin in (0..size).step_by(BATCH) {
+        let row = |number| pb::CreateProductRequest {
+            product_id: format!("p{number}"),
+            product: Some(pb::Product {
+                display_name: format!("Product {number}"),
+                vision: "Whoever signs up has something to show after the first day. ".repeat(3),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let requests = (begin..begin + BATCH).map(row).collect();
+        let batch = pb::BatchCreateProductsRequest { parent: parent.clone(), requests, ..Default::default() };
+        client.batch_create_products(batch).await?;
     }
     Ok(())
 }

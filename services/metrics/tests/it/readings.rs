@@ -183,6 +183,13 @@ async fn an_alert_waits_for_events_as_long_as_it_says() {
         assert_eq!(judged(&world).await, 1);
         assert_eq!(metric(&world).await.breach, breach("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z", 3.0));
 
+        world.advance(at("2026-03-05T05:59:00Z") - world.now());
+        judged(&world).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-02", "2026-03-03", 3.0), "a day, and the six hours");
+        world.advance(TimeDelta::minutes(1));
+        judged(&world).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-03", "2026-03-04", 0.0), "silence is the answer then");
+
         let too_long = pb::MetricAlert { arrival_hours: 169, ..below(5.0) };
         let update_mask = Some(FieldMask { paths: vec!["alert".to_owned()] });
         let given =
