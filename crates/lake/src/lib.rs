@@ -132,6 +132,14 @@ impl Lake {
         catalogue::answer(&self.shared, snapshot).await
     }
 
+    /// The version of a workspace's table: it is another when any answer may be. 0 for a workspace without events.
+    pub async fn version(&self, workspace: &str) -> Result<u64> {
+        Ok(match self.table(workspace, false).await? {
+            Some(table) => table.refresh().await?.version,
+            None => 0,
+        })
+    }
+
     /// The time of a workspace's latest event, of any name; `None` when it has none. Costs a look at the log, however
     /// many events there are.
     pub async fn latest_event_time(&self, workspace: &str) -> Result<Option<DateTime<Utc>>> {

@@ -1,7 +1,5 @@
 //! What the lake answers, in the contract's terms, and why it did not. Computes nothing itself.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use waymark_domain::metrics::{Measure, TrendSettings};
 use waymark_domain::{Failure, FailureKind, Reason, Violation, WorkspaceId};
@@ -93,39 +91,4 @@ pub async fn trend(
         // The lake refuses breakdowns by tens of thousands of values.
         left_out: answer.series_left_out as i32,
     })
-}
-
-/// How far the events of workspaces have come, asked of the lake once however many want to know.
-pub struct Arrivals<'a> {
-    lake: &'a lake::Lake,
-    spoken: HashMap<WorkspaceId, bool>,
-    arrived: HashMap<(WorkspaceId, DateTime<Utc>), bool>,
-}
-
-impl<'a> Arrivals<'a> {
-    /// Nothing is known yet.
-    pub fn new(lake: &'a lake::Lake) -> Self {
-        Self { lake, spoken: HashMap::new(), arrived: HashMap::new() }
-    }
-
-    /// Whether the workspace has any event.
-    pub async fn any(&mut self, workspace: &WorkspaceId) -> Result<bool, LakeFailure> {
-        if let Some(spoken) = self.spoken.get(workspace) {
-            return Ok(*spoken);
-        }
-        let spoken = self.lake.latest_event_time(workspace.id()).await?.is_some();
-        self.spoken.insert(workspace.clone(), spoken);
-        Ok(spoken)
-    }
-
-    /// Whether the workspace's events, of any name, have come as far as `time`.
-    pub async fn reached(&mut self, workspace: &WorkspaceId, time: DateTime<Utc>) -> Result<bool, LakeFailure> {
-        let key = (workspace.clone(), time);
-        if let Some(arrived) = self.arrived.get(&key) {
-            return Ok(*arrived);
-        }
-        let arrived = self.lake.has_arrived(workspace.id(), time).await?;
-        self.arrived.insert(key, arrived);
-        Ok(arrived)
-    }
 }

@@ -6,6 +6,7 @@ use waymark_lake::Lake;
 use waymark_runtime::Host;
 use waymark_store::Store;
 
+use crate::answers::Answers;
 use crate::measuring::measure_due;
 use crate::parts::Parts;
 use crate::readings::take_readings;
@@ -19,6 +20,7 @@ pub(crate) fn spawn(host: &Host, store: &Store, parts: &Parts) {
 
 /// Measures predictions that are due and metrics whose intervals are over, again and again.
 async fn measuring(host: Host, store: Store, lake: Lake, every: Duration) {
+    let mut answers = Answers::new(&lake);
     loop {
         tokio::select! {
             () = host.shutdown.begun() => return,
@@ -27,21 +29,22 @@ async fn measuring(host: Host, store: Store, lake: Lake, every: Duration) {
         // A pass over many metrics may take long; what it has not committed yet is found again after the next start.
         tokio::select! {
             () = host.shutdown.begun() => return,
-            () = pass(&store, &lake) => {}
+            () = pass(&store, &lake, &mut answers) => {}
         }
     }
 }
 
 /// Measures once.
-async fn pass(store: &Store, lake: &Lake) {
-    match measure_due(store, lake).await {
+async fn pass(store: &Store, lake: &Lake, answers: &mut Answers) {
+    answers.begin();
+    match measure_due(store, lake, answers).await {
         Ok(0) => {}
         Ok(measured) => tracing::info!(measured, "due predictions were measured"),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "due predictions could not be looked for");
         }
     }
-    match take_readings(store, lake).await {
+    match take_readings(store, answers).await {
         Ok(0) => {}
         Ok(turned) => tracing::info!(turned, "metrics went beyond their thresholds or came back"),
         Err(error) => {

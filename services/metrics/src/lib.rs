@@ -4,6 +4,7 @@
 //! Here it is declared; nothing is decided here.
 
 mod analysis;
+mod answers;
 mod api;
 mod background;
 mod config;
@@ -28,6 +29,7 @@ use waymark_service::Service;
 
 use api::Api;
 
+pub use answers::Answers;
 pub use config::MetricsArgs;
 pub use consume::{CONSUMES, handle};
 pub use measuring::measure_due;

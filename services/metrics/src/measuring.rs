@@ -17,7 +17,8 @@ use waymark_request::{Call, Written};
 use waymark_stats::{Level, mean, pre_post};
 use waymark_store::{Error, Store, Write};
 
-use crate::analysis::{Arrivals, LakeFailure};
+use crate::analysis::LakeFailure;
+use crate::answers::Answers;
 use crate::name::NAME;
 use crate::store::{Metrics, Outcomes, Predictions, due, live};
 
@@ -78,14 +79,13 @@ fn conclude(
 
 /// Measures all predictions that are due and whose product events have arrived. A failure of one does not hold up the
 /// others.
-pub async fn measure_due(store: &Store, lake: &lake::Lake) -> Result<usize, Error> {
-    let mut arrivals = Arrivals::new(lake);
+pub async fn measure_due(store: &Store, lake: &lake::Lake, answers: &mut Answers) -> Result<usize, Error> {
     let mut measured = 0;
     let mut last = None;
     loop {
         let mut page = due(store, last.as_ref(), PAGE).await?;
         for name in &page {
-            match measure_one(store, lake, &mut arrivals, name).await {
+            match measure_one(store, lake, answers, name).await {
                 Ok(true) => measured += 1,
                 Ok(false) => {}
                 Err(error) => {
@@ -103,14 +103,14 @@ pub async fn measure_due(store: &Store, lake: &lake::Lake) -> Result<usize, Erro
 async fn measure_one(
     store: &Store,
     lake: &lake::Lake,
-    arrivals: &mut Arrivals<'_>,
+    answers: &mut Answers,
     name: &Name<Prediction>,
 ) -> Result<bool, Error> {
     let prediction = live::<Predictions>(store, name).await?;
     let Some(due) = prediction.due_time() else { return Ok(false) };
     // Events from the last day of the window on have arrived, or are waited for no longer.
     let reached = due - TimeDelta::days(1);
-    if store.now() < due + PATIENCE && !arrivals.reached(name.workspace(), reached).await? {
+    if store.now() < due + PATIENCE && !answers.reached(name.workspace(), reached).await? {
         return Ok(false);
     }
     measure(store, lake, &Call::internal(NAME), name, &prediction.meta.version.to_string(), None).await?;

@@ -9,7 +9,8 @@ use waymark_lake as lake;
 use waymark_request::Call;
 use waymark_store::{Error, Store, Write};
 
-use crate::analysis::{Arrivals, LakeFailure};
+use crate::analysis::LakeFailure;
+use crate::answers::Answers;
 use crate::name::NAME;
 use crate::store::{Metrics, live, unread};
 
@@ -29,14 +30,13 @@ const PAGE: u32 = 100;
 /// case, and silence is what is measured; but not before the workspace's first event, as nobody is silent who has never
 /// spoken. What has an alert is measured anew at every call until the next interval may be, since an event that comes
 /// late may still take it beyond the threshold; and so is, for a week, the interval of a breach, which it may take back.
-pub async fn take_readings(store: &Store, lake: &lake::Lake) -> Result<usize, Error> {
-    let mut arrivals = Arrivals::new(lake);
+pub async fn take_readings(store: &Store, answers: &mut Answers) -> Result<usize, Error> {
     let mut turned = 0;
     let mut last = None;
     loop {
         let mut page = unread(store, last.as_ref(), PAGE).await?;
         for name in &page {
-            match take(store, lake, &mut arrivals, name).await {
+            match take(store, answers, name).await {
                 Ok(Some(MetricEvent::Breached | MetricEvent::BreachWithdrawn | MetricEvent::Recovered)) => turned += 1,
                 Ok(_) => {}
                 Err(error) => {
@@ -52,25 +52,20 @@ pub async fn take_readings(store: &Store, lake: &lake::Lake) -> Result<usize, Er
 }
 
 /// Tells what happened to the metric, if anything.
-async fn take(
-    store: &Store,
-    lake: &lake::Lake,
-    arrivals: &mut Arrivals<'_>,
-    name: &Name<Metric>,
-) -> Result<Option<MetricEvent>, Error> {
+async fn take(store: &Store, answers: &mut Answers, name: &Name<Metric>) -> Result<Option<MetricEvent>, Error> {
     // Nobody is silent who has never spoken.
-    if !arrivals.any(name.workspace()).await? {
+    if !answers.any(name.workspace()).await? {
         return Ok(None);
     }
     let metric = live::<Metrics>(store, name).await?;
     let (version, now) = (metric.meta.version, store.now());
-    let last = measurable(&metric, arrivals, now).await?;
+    let last = measurable(&metric, answers, now).await?;
     // What began the breach comes first: it may have been none, and then nothing has recovered.
     let began = metric.watch.and_then(|watch| watch.breach).map(|breach| breach.period());
     let began = began.filter(|began| *began != last && now < began.end() + LATE);
     let mut change = None;
     for period in began.into_iter().chain([last]).filter(|period| metric.awaits(*period)) {
-        let value = lake.total(name.workspace().id(), &metric.measure, period).await.map_err(LakeFailure)?;
+        let value = answers.total(&metric, period).await?;
         // A sum that is beyond all numbers is no answer.
         change = Reading::new(period, value).ok().and_then(|reading| metric.clone().measured(reading, now));
         if change.is_some() {
@@ -92,12 +87,12 @@ async fn take(
 }
 
 /// The last interval by the metric's calendar that may be measured.
-async fn measurable(metric: &Metric, arrivals: &mut Arrivals<'_>, now: DateTime<Utc>) -> Result<Period, LakeFailure> {
+async fn measurable(metric: &Metric, answers: &mut Answers, now: DateTime<Utc>) -> Result<Period, LakeFailure> {
     let due = now - metric.delay();
     let last = last_complete(metric, due)?;
     // Events of the last interval may still be under way, those of the last one that was over a day ago are waited for
     // no longer.
-    let arrived = arrivals.reached(metric.meta.name.workspace(), last.end() + metric.delay()).await?;
+    let arrived = answers.reached(metric.meta.name.workspace(), last.end() + metric.delay()).await?;
     if arrived { Ok(last) } else { last_complete(metric, due - PATIENCE) }
 }
 

@@ -130,7 +130,8 @@ impl Services {
     /// Measures all metrics now; tells how many breached or recovered.
     pub async fn take_readings(&self) -> Result<usize> {
         let metrics = &self.served.2;
-        Ok(waymark_metrics::take_readings(metrics.store(), &metrics.service.parts().lake).await?)
+        let mut answers = waymark_metrics::Answers::new(&metrics.service.parts().lake);
+        Ok(waymark_metrics::take_readings(metrics.store(), &mut answers).await?)
     }
 
     /// Lets the roadmap service forget what happened in a workspace before `revision`.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tonic::Code;
-use waymark_metrics::measure_due;
+use waymark_metrics::{Answers, measure_due};
 use waymark_proto::common::v1::{Evidence, Range, Verdict};
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
@@ -79,7 +79,8 @@ fn measure() -> pb::MeasureOutcomeRequest {
 }
 
 async fn measured_by_itself(world: &World) -> usize {
-    measure_due(world.served.store(), &world.served.service.parts().lake).await.unwrap()
+    let lake = &world.served.service.parts().lake;
+    measure_due(world.served.store(), lake, &mut Answers::new(lake)).await.unwrap()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pbjson_types::FieldMask;
 use tonic::Code;
-use waymark_metrics::take_readings;
+use waymark_metrics::{Answers, take_readings};
 use waymark_proto::common::v1::Reading;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
@@ -77,7 +77,11 @@ async fn arrive_in(world: &World, workspace: &str, time: DateTime<Utc>) {
 }
 
 async fn judged(world: &World) -> usize {
-    take_readings(world.served.store(), &world.served.service.parts().lake).await.unwrap()
+    judged_with(world, &mut Answers::new(&world.served.service.parts().lake)).await
+}
+
+async fn judged_with(world: &World, answers: &mut Answers) -> usize {
+    take_readings(world.served.store(), answers).await.unwrap()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with a field that may be unset")]
@@ -354,6 +358,57 @@ async fn what_is_watched_follows_late_events_and_leaves_time_to_update_it() {
         world.advance(TimeDelta::hours(2));
         judged(&world).await;
         assert_eq!(metric(&world).await, followed, "a value that is known already writes nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_lake_is_asked_anew_only_of_what_has_something_new() {
+    on_both(async |world| {
+        created(&world, Some(below(20.0))).await;
+        let lake = &world.served.service.parts().lake;
+        let mut answers = Answers::new(lake);
+        assert_eq!(judged_with(&world, &mut answers).await, 0);
+        order(&world, at("2026-03-01T12:00:00Z"), 30).await;
+        arrive(&world, world.now()).await;
+        answers.begin();
+        judged_with(&world, &mut answers).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-01", "2026-03-02", 30.0));
+        answers.begin();
+        judged_with(&world, &mut answers).await;
+        let asked = lake.metrics().queries;
+        for _nothing_new in 0..3 {
+            world.advance(TimeDelta::minutes(1));
+            answers.begin();
+            judged_with(&world, &mut answers).await;
+        }
+        assert_eq!(lake.metrics().queries, asked);
+
+        // What came late is found, whether or not it may be written at once.
+        order(&world, at("2026-03-01T18:00:00Z"), 1).await;
+        for _rests in 0..2 {
+            answers.begin();
+            judged_with(&world, &mut answers).await;
+            assert_eq!(metric(&world).await.latest, reading("2026-03-01", "2026-03-02", 30.0));
+        }
+        world.advance(TimeDelta::hours(1));
+        answers.begin();
+        judged_with(&world, &mut answers).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-01", "2026-03-02", 31.0));
+
+        // Nor does another question get the answer of the one before.
+        alert(&world, Some(below(40.0))).await;
+        answers.begin();
+        assert_eq!(judged_with(&world, &mut answers).await, 1);
+        changed(&world, "events", pb::Metric { events: vec!["opened".into()], ..Default::default() }).await;
+        answers.begin();
+        judged_with(&world, &mut answers).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-01", "2026-03-02", 0.0));
+        world.advance(TimeDelta::days(1));
+        arrive(&world, world.now()).await;
+        answers.begin();
+        judged_with(&world, &mut answers).await;
+        assert_eq!(metric(&world).await.latest, reading("2026-03-02", "2026-03-03", 1.0));
     })
     .await;
 }
