@@ -26,9 +26,9 @@ const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5
 /// Pages of its log that SQLite brings to their places at once, 16 MiB: many writes touch the same pages, so the more it
 /// waits the fewer there are to bring. Reads look them up in an index of the log, which is small beside them.
 const WAL_PAGES: &str = "4000";
-/// Pages that the connection which writes keeps, 32 MiB (a negative number is of KiB): a batch that changes more than it
+/// Pages that the connection which writes keeps, 16 MiB (a negative number is of KiB): a batch that changes more than it
 /// keeps writes some of them twice.
-const WRITER_CACHE: &str = "-32768";
+const WRITER_CACHE: &str = "-16384";
 /// Rows that a list looks at for a page at most, beside those on it. A row is found and read in some microseconds.
 pub(crate) const LOOKED_AT: u64 = 5_000;
 /// What a write may take beyond the longest statement.
