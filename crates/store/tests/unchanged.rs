@@ -31,7 +31,7 @@ async fn update(store: &Store, call: &Call, id: &str, vision: &str) -> Result<Wr
 }
 
 async fn events(store: &Store) -> usize {
-    let all = LogFilter { filter: "", page_size: 0, page_token: "" };
+    let all = LogFilter { service: "roadmap", filter: "", page_size: 0, page_token: "" };
     store.list_log(&workspace(), all).await.unwrap().items.len()
 }
 
