@@ -21,6 +21,9 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 
 use options::{Options, ResourceOption};
 
+/// pbjson's own prints an offset where ProtoJSON has `Z`.
+const TIMESTAMP: &str = ".google.protobuf.Timestamp";
+
 const PACKAGES: [&str; 6] = ["common", "events", "graph", "discovery", "roadmap", "metrics"];
 
 fn main() -> Result<()> {
@@ -49,6 +52,7 @@ fn main() -> Result<()> {
     let builder = tonic_prost_build::configure()
         .btree_map(".")
         .extern_path(".google.protobuf", "::pbjson_types")
+        .extern_path(TIMESTAMP, "crate::Timestamp")
         .compile_well_known_types(true)
         .client_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"grpc\")]");
@@ -69,6 +73,7 @@ fn main() -> Result<()> {
         .register_descriptors(&encoded)?
         .btree_map(["."])
         .extern_path(".google.protobuf", "::pbjson_types")
+        .extern_path(TIMESTAMP, "crate::Timestamp")
         .ignore_unknown_fields()
         .exclude(excluded)
         .build(&[".waymark"])?;

@@ -125,6 +125,13 @@ pub fn to_bytes(type_name: &str, json: &str) -> Result<Vec<u8>, EventError> {
     (codec_of(type_name)?.to_bytes)(json).map_err(|source| EventError::Json { type_name: type_name.to_owned(), source })
 }
 
+/// The canonical JSON of an event kept as JSON. What was kept long ago has an offset where times now end in `Z`.
+pub fn canonical(type_name: &str, json: &str) -> String {
+    let written_so = json.contains(r#"+00:00""#);
+    let canonical = written_so.then(|| to_json(type_name, &to_bytes(type_name, json).ok()?).ok()).flatten();
+    canonical.unwrap_or_else(|| json.to_owned())
+}
+
 /// The canonical JSON of an event received as protobuf.
 pub fn to_json(type_name: &str, bytes: &[u8]) -> Result<String, EventError> {
     (codec_of(type_name)?.to_json)(bytes)
@@ -164,6 +171,16 @@ mod tests {
             message.set_field(&field, if field.is_list() { Value::List(vec![value]) } else { value });
         }
         (message, count)
+    }
+
+    #[test]
+    fn times_of_events_end_in_z_also_of_old_ones() {
+        let (name, old) =
+            ("waymark.roadmap.v1.ProductUpdated", r#"{"product":{"createTime":"2026-03-02T09:00:00+00:00"}}"#);
+        let new = r#"{"product":{"createTime":"2026-03-02T09:00:00Z"}}"#;
+        assert_eq!((canonical(name, old), canonical(name, new)), (new.to_owned(), new.to_owned()));
+        assert_eq!(to_json(name, &to_bytes(name, old).unwrap()).unwrap(), new);
+        assert_eq!(canonical("waymark.roadmap.v1.ProductPainted", old), old, "a later version may know it");
     }
 
     #[test]

@@ -284,7 +284,7 @@ fn letter_line(area: Area, letter: &pb::DeadLetter, format: Format) -> Result<St
 }
 
 /// A moment to the second, in UTC.
-pub fn time_text(time: &pbjson_types::Timestamp) -> String {
+pub fn time_text(time: &waymark_proto::Timestamp) -> String {
     let time = chrono::DateTime::from_timestamp(time.seconds, 0);
     time.map(|time| time.format("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default()
 }

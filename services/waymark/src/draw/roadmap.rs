@@ -151,7 +151,7 @@ mod tests {
         let initiative = pb::Initiative {
             name: "workspaces/w/initiatives/carts".into(),
             display_name: "Saved carts".into(),
-            ship_time: Some(pbjson_types::Timestamp::default()),
+            ship_time: Some(waymark_proto::Timestamp::default()),
             state: pb::InitiativeState::Measured.into(),
             expected_outcome: Some(pb::ExpectedOutcome {
                 metric: "//m/workspaces/w/metrics/orders".into(),
@@ -185,7 +185,7 @@ mod tests {
         };
         let later =
             pb::RoadmapLane { horizon: pb::Horizon::Later.into(), initiatives: vec![waiting], ..Default::default() };
-        let day = |day: i64| Some(pbjson_types::Timestamp { seconds: 1_772_323_200 + day * 86_400, nanos: 0 });
+        let day = |day: i64| Some(waymark_proto::Timestamp { seconds: 1_772_323_200 + day * 86_400, nanos: 0 });
         let metric = pb::ExpectedMetric {
             metric: "//m/workspaces/w/metrics/orders".into(),
             display_name: "Orders".into(),

@@ -37,7 +37,7 @@ pub fn value(name: &'static str, prefix: &str) -> &'static str {
 }
 
 /// The day of a moment.
-pub fn day(time: Option<&pbjson_types::Timestamp>) -> String {
+pub fn day(time: Option<&waymark_proto::Timestamp>) -> String {
     let time = time.and_then(|time| chrono::DateTime::from_timestamp(time.seconds, 0));
     time.map(|time| time.format("%Y-%m-%d").to_string()).unwrap_or_default()
 }
@@ -74,7 +74,7 @@ impl When {
             (Some(revision), _) => as_of::Position::Revision(*revision),
             (None, Some(text)) => {
                 let time = literal::time(text).map_err(Usage)?;
-                as_of::Position::Time(pbjson_types::Timestamp {
+                as_of::Position::Time(waymark_proto::Timestamp {
                     seconds: time.timestamp(),
                     nanos: time.timestamp_subsec_nanos() as i32,
                 })
