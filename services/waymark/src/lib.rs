@@ -13,8 +13,10 @@ pub mod failure;
 pub mod generic;
 mod help;
 pub mod import;
+mod place;
 pub mod settings;
 mod stdout;
+mod zone;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 use waymark_proto::common::v1::Phase;
 use waymark_proto::options::{CommandsOption, ResourceOption};
 use waymark_proto::{descriptors, options};
@@ -42,7 +42,7 @@ impl Area {
 
 impl fmt::Display for Area {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -211,6 +211,18 @@ fn without_end(command: &str, group: &str) -> String {
         ending.pop();
     }
     words.join("-")
+}
+
+/// Whether a field says something when it is 0, as a score does: one that tells whether it is set says so by itself, and
+/// where the contract does not take 0, or has something stand for it, it is not set.
+pub fn tells_zero(field: &FieldDescriptor) -> bool {
+    let number = !matches!(field.kind(), Kind::String | Kind::Bytes | Kind::Message(_) | Kind::Enum(_) | Kind::Bool);
+    let stands_for_none = options().number(field).is_some_and(|limits| {
+        let starts_above =
+            limits.least.is_some_and(|least| least > 0.0) || limits.above.is_some_and(|above| above >= 0.0);
+        limits.default.is_some() || starts_above
+    });
+    number && !field.is_list() && !field.supports_presence() && !stands_for_none
 }
 
 /// Whether a kind is a message that JSON writes as a plain value.
