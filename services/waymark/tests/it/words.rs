@@ -74,7 +74,10 @@ fn times_are_of_the_time_zone_wherever_they_are_given_or_shown() {
         "user,event,time\na,open,2026-02-28T23:30:00Z\nb,open,2026-03-01T22:30:00Z\nc,open,2026-03-01T23:30:00Z\n",
     );
     let columns = ["--user", "user", "--event", "event", "--time", "time", "-w", "acme"];
-    server.run(&[&["import", "events", events.to_str().unwrap()], &columns[..]].concat()).unwrap();
+    let import = [&["import", "events", events.to_str().unwrap()], &columns[..]].concat();
+    let (_, said) = server.run(&[&import[..], &["--time-zone", "+01:00"]].concat()).unwrap_err();
+    assert!(said.contains("Etc/GMT-1 for +01:00"), "{said}");
+    server.run(&import).unwrap();
     let question = ["analysis", "query-trend", "--events", "open", "-w", "acme"];
     let days = ["--settings.start-time", "2026-03-01", "--settings.end-time", "2026-03-02"];
     let count = |zone: &[&str]| {
@@ -135,6 +138,15 @@ fn names_are_read_as_people_write_them() {
     assert!(status == 2 && said.contains("is not an event of the contract"), "{said}");
     let tail = ["events", "tail", "--type", "InitiativeMade", "-w", "acme"];
     assert!(server.run(&tail).unwrap_err().1.contains("did you mean Initiative"), "before anything is watched");
+
+    let links = server.json(&["call", "roadmap.GraphService/ListLinks", "-d", "name: workspaces/acme/initiatives/sso"]);
+    assert!(links.is_object(), "{links}");
+    let listed = server.json(&["call", "roadmap.EventsService/ListEvents", "-w", "acme"]);
+    assert_eq!(listed["events"][0]["type"], "waymark.roadmap.v1.InitiativeCreated");
+    let (status, said) = server.run(&["call", "EventsService/ListEvents", "-w", "acme"]).unwrap_err();
+    assert!(status == 2 && said.contains("roadmap.EventsService/ListEvents"), "{said}");
+    let (status, said) = server.run(&["initiatives", "depend"]).unwrap_err();
+    assert!(status == 2 && said.contains("'initiatives add-dependency'"), "{said}");
 }
 
 #[test]
