@@ -21,6 +21,9 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 
 use options::{Options, ResourceOption};
 
+/// pbjson's own prints an offset where ProtoJSON has `Z`.
+const TIMESTAMP: &str = ".google.protobuf.Timestamp";
+
 const PACKAGES: [&str; 6] = ["common", "events", "graph", "discovery", "roadmap", "metrics"];
 
 fn main() -> Result<()> {
@@ -49,6 +52,7 @@ fn main() -> Result<()> {
     let builder = tonic_prost_build::configure()
         .btree_map(".")
         .extern_path(".google.protobuf", "::pbjson_types")
+        .extern_path(TIMESTAMP, "crate::Timestamp")
         .compile_well_known_types(true)
         .client_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"grpc\")]");
@@ -69,6 +73,7 @@ fn main() -> Result<()> {
         .register_descriptors(&encoded)?
         .btree_map(["."])
         .extern_path(".google.protobuf", "::pbjson_types")
+        .extern_path(TIMESTAMP, "crate::Timestamp")
         .ignore_unknown_fields()
         .exclude(excluded)
         .build(&[".waymark"])?;
@@ -78,11 +83,11 @@ fn main() -> Result<()> {
 }
 
 /// Implementations read off the descriptors: `Check` and `Choice`, `Mutation` for requests that change something,
-/// `ResourceMessage` for resources, the standard methods, and the table from an event's type name to its codec.
+/// `ResourceMessage` for resources, the standard methods, the names of events, and the table from them to their codecs.
 fn derived(pool: &DescriptorPool) -> Result<String> {
     let options = Options::find(pool).context("an option of waymark.common.v1 is not declared")?;
     let mut code = String::new();
-    let mut arms = String::new();
+    let (mut arms, mut types) = (String::new(), Vec::new());
     for message in pool.all_messages().filter(|m| is_own(m) && !m.is_map_entry()) {
         let rust = rust_path(message.package_name(), message.name());
         if message.get_field_by_name("request_id").is_some() && message.get_field_by_name("validate_only").is_some() {
@@ -99,6 +104,7 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
         if let Some(subject) = subject_of(&message, &options) {
             let verb = snake(verb(&message, &subject)?);
             let (name, subject) = (message.full_name(), rust_path(subject.package_name(), subject.name()));
+            types.push(name.to_owned());
             writeln!(arms, "        {name:?} => Some(crate::event::codec::<{rust}, {subject}>({verb:?})),")?;
         }
     }
@@ -110,6 +116,7 @@ fn derived(pool: &DescriptorPool) -> Result<String> {
         code,
         "pub(crate) fn event_codec(name: &str) -> Option<crate::event::Codec> {{\n    match name {{\n{arms}        _ => None,\n    }}\n}}"
     )?;
+    writeln!(code, "pub(crate) const EVENT_TYPES: &[&str] = &{types:?};")?;
     Ok(code)
 }
 

@@ -138,7 +138,7 @@ pub(crate) fn to_nats(service: &str, row: &LogRow, format: EventFormat, limit: u
     }
     let (content_type, payload) = match format {
         EventFormat::Protobuf => ("application/protobuf", event::to_bytes(&row.event_type, &row.data).map(Bytes::from)),
-        EventFormat::Json => ("application/json", Ok(Bytes::from(row.data.clone()))),
+        EventFormat::Json => ("application/json", Ok(Bytes::from(event::canonical(&row.event_type, &row.data)))),
     };
     set("ce-datacontenttype", content_type);
     set("Content-Type", content_type);

@@ -99,7 +99,8 @@ impl EventsService for EventsApi {
     ) -> Result<Response<pb::ListEventsResponse>, Status> {
         let pb::ListEventsRequest { parent, page_size, page_token, filter } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
-        let query = LogFilter { filter: &filter, page_size, page_token: &page_token };
+        let service = self.subscription.consumer;
+        let query = LogFilter { service, filter: &filter, page_size, page_token: &page_token };
         let page = or_status(self.store.list_log(&workspace, query).await)?;
         let events = or_status(page.items.iter().map(event).collect::<Result<_, _>>())?;
         Ok(Response::new(pb::ListEventsResponse { events, next_page_token: page.next_page_token }))
@@ -121,7 +122,7 @@ impl EventsService for EventsApi {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let pb::WatchEventsRequest { parent, types, subjects, start } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
-        let selection = or_status(selection(types, subjects))?;
+        let selection = or_status(selection(self.subscription.consumer, &types, subjects))?;
         // A reader that starts now knows no position yet; it is told at once, so that it can resume even if nothing
         // comes.
         let announce = matches!(start, None | Some(Start::Now(_)));
@@ -262,16 +263,12 @@ fn identity(name: &str, collection: &str) -> Result<(WorkspaceId, Uuid), Violati
     Ok((parsed.workspace, id))
 }
 
-fn selection(types: Vec<String>, subjects: Vec<String>) -> Result<Selection, Violations> {
+fn selection(service: &str, types: &[String], subjects: Vec<String>) -> Result<Selection, Violations> {
     let mut violations = Violations::new();
-    for (i, name) in types.iter().enumerate() {
-        if !waymark_proto::event::is_event(name) {
-            violations.add(
-                format!("types[{i}]"),
-                format!("{name:?} is not an event of the contract; use a full name such as waymark.roadmap.v1.InitiativeShipped"),
-            );
-        }
-    }
+    let types = types.iter().enumerate().filter_map(|(i, name)| {
+        violations.check(&format!("types[{i}]"), waymark_proto::event::named(service, name)).map(str::to_owned)
+    });
+    let types = types.collect();
     if subjects.len() > SUBJECTS {
         violations.add("subjects", format!("has {} names, at most {SUBJECTS} are allowed", subjects.len()));
     }
@@ -279,5 +276,5 @@ fn selection(types: Vec<String>, subjects: Vec<String>) -> Result<Selection, Vio
         violations.check(&format!("subjects[{i}]"), name.parse::<AnyName>());
     }
     violations.into_result()?;
-    Ok(Selection { types: types.into_iter().collect(), subjects: subjects.into_iter().collect() })
+    Ok(Selection { types, subjects: subjects.into_iter().collect() })
 }

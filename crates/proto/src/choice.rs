@@ -43,6 +43,15 @@ pub trait Choice: Copy + Into<i32> + TryFrom<i32> {
     }
 }
 
+/// Whether two texts are one name as people write it: in capitals or not, with `_`, with `-` or without.
+pub fn reads_alike(left: &str, right: &str) -> bool {
+    letters(left).eq(letters(right))
+}
+
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase())
+}
+
 pub(crate) const fn same(left: &[&str], right: &[&str]) -> bool {
     let mut i = 0;
     while i < left.len() && i < right.len() && equal(left[i], right[i]) {
@@ -94,6 +103,14 @@ mod tests {
     fn enums_differ_by_any_value() {
         assert!(same(&["A", "B"], &["A", "B"]));
         assert!(!same(&["A", "B"], &["A"]) && !same(&["A", "B"], &["B", "A"]) && !same(&["AB"], &["AC"]));
+    }
+
+    #[test]
+    fn names_are_read_as_people_write_them() {
+        for text in ["IN_PROGRESS", "in-progress", "In_Progress", "inProgress"] {
+            assert!(reads_alike("IN_PROGRESS", text), "{text}");
+        }
+        assert!(!reads_alike("IN_PROGRESS", "PROGRESS") && !reads_alike("NOW", ""));
     }
 
     #[test]

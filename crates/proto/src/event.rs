@@ -6,7 +6,7 @@ use strum::VariantNames;
 use waymark_domain::Resource;
 
 use crate::ResourceMessage;
-use crate::choice::{alike, same};
+use crate::choice::{alike, reads_alike, same};
 
 /// Why an event cannot be transcoded.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,16 @@ pub enum EventError {
         /// What the decoder said.
         source: prost::DecodeError,
     },
+}
+
+/// No event is called so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not an event of the contract; those of {service} are {}", names(.service).join(", "))]
+pub struct UnknownEvent {
+    /// What was written.
+    text: String,
+    /// The service that was asked.
+    service: String,
 }
 
 /// A message as JSON.
@@ -72,6 +82,38 @@ pub fn is_event(type_name: &str) -> bool {
     crate::derived::event_codec(type_name).is_some()
 }
 
+/// The full names of the contract's events.
+pub fn types() -> impl Iterator<Item = &'static str> {
+    crate::derived::EVENT_TYPES.iter().copied()
+}
+
+/// The full name of the event that is meant by a name as people write it, with its package or without. Of two services
+/// that have an event of one name, `service` is meant.
+pub fn named(service: &str, text: &str) -> Result<&'static str, UnknownEvent> {
+    let whole = types().find(|name| reads_alike(name, text));
+    let own = || types().find(|name| of_service(name, service) && reads_alike(short(name), text));
+    let any = || types().find(|name| reads_alike(short(name), text));
+    whole.or_else(own).or_else(any).ok_or_else(|| UnknownEvent { text: text.to_owned(), service: service.to_owned() })
+}
+
+/// The names of a service's events, without their package.
+fn names(service: &str) -> Vec<&'static str> {
+    types().filter(|name| of_service(name, service)).map(short).collect()
+}
+
+/// Whether an event of this full name is of a service.
+pub fn of_service(type_name: &str, service: &str) -> bool {
+    type_name
+        .strip_prefix("waymark.")
+        .and_then(|rest| rest.strip_prefix(service))
+        .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// An event's name without its package.
+pub fn short(type_name: &str) -> &str {
+    type_name.rsplit('.').next().unwrap_or(type_name)
+}
+
 /// The collection of the resource an event is about, and what happened to it, such as `("initiatives",
 /// "waiver_signed")`; `None` when the contract has no such event.
 pub fn subject(type_name: &str) -> Option<(&'static str, &'static str)> {
@@ -81,6 +123,13 @@ pub fn subject(type_name: &str) -> Option<(&'static str, &'static str)> {
 /// The protobuf encoding of an event kept as canonical JSON.
 pub fn to_bytes(type_name: &str, json: &str) -> Result<Vec<u8>, EventError> {
     (codec_of(type_name)?.to_bytes)(json).map_err(|source| EventError::Json { type_name: type_name.to_owned(), source })
+}
+
+/// The canonical JSON of an event kept as JSON. What was kept long ago has an offset where times now end in `Z`.
+pub fn canonical(type_name: &str, json: &str) -> String {
+    let written_so = json.contains(r#"+00:00""#);
+    let canonical = written_so.then(|| to_json(type_name, &to_bytes(type_name, json).ok()?).ok()).flatten();
+    canonical.unwrap_or_else(|| json.to_owned())
 }
 
 /// The canonical JSON of an event received as protobuf.
@@ -122,6 +171,35 @@ mod tests {
             message.set_field(&field, if field.is_list() { Value::List(vec![value]) } else { value });
         }
         (message, count)
+    }
+
+    #[test]
+    fn times_of_events_end_in_z_also_of_old_ones() {
+        let (name, old) =
+            ("waymark.roadmap.v1.ProductUpdated", r#"{"product":{"createTime":"2026-03-02T09:00:00+00:00"}}"#);
+        let new = r#"{"product":{"createTime":"2026-03-02T09:00:00Z"}}"#;
+        assert_eq!((canonical(name, old), canonical(name, new)), (new.to_owned(), new.to_owned()));
+        assert_eq!(to_json(name, &to_bytes(name, old).unwrap()).unwrap(), new);
+        assert_eq!(canonical("waymark.roadmap.v1.ProductPainted", old), old, "a later version may know it");
+    }
+
+    #[test]
+    fn events_are_named_as_people_write_them() {
+        let shipped = Ok("waymark.roadmap.v1.InitiativeShipped");
+        for text in
+            ["waymark.roadmap.v1.InitiativeShipped", "InitiativeShipped", "initiative-shipped", "INITIATIVE_SHIPPED"]
+        {
+            assert_eq!((named("roadmap", text), named("metrics", text)), (shipped.clone(), shipped.clone()), "{text}");
+        }
+        let of = |service, text| named(service, text).map(|name| name.split('.').nth(1).unwrap());
+        assert_eq!(
+            (of("discovery", "OutcomeUpdated"), of("roadmap", "OutcomeUpdated")),
+            (Ok("discovery"), Ok("discovery"))
+        );
+        let unknown = named("metrics", "InitiativeShippd").unwrap_err().to_string();
+        let expected = "\"InitiativeShippd\" is not an event of the contract; those of metrics are ";
+        assert!(unknown.starts_with(expected) && unknown.contains(", MetricBreached, "), "{unknown}");
+        assert!(unknown.len() < 1_000 && !unknown.contains("InitiativeShipped"), "{unknown}");
     }
 
     proptest! {

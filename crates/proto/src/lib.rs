@@ -13,12 +13,14 @@ pub mod links;
 pub mod options;
 pub mod resource;
 pub mod standard;
+pub mod timestamp;
 
 pub use access::{Access, RpcMethod, rpc_method, rpc_methods};
 pub use check::{Check, check, parse};
 pub use choice::Choice;
 pub use resource::{ResourceMessage, Standard};
 pub use standard::Mutation;
+pub use timestamp::Timestamp;
 
 /// The compiled contract (`google.protobuf.FileDescriptorSet`) with comments and options.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor_set.bin"));

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use pbjson_types::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Check;
 use crate::links::LinkField;
 use crate::standard::Visitor;
+use crate::{Check, Timestamp};
 
 /// A message that is a resource: has a name, standard fields and a JSON form.
 pub trait ResourceMessage:

@@ -25,6 +25,8 @@
 //!
 //! Limits: 4,096 bytes, 32 levels, 64 comparisons. Parsing never panics and takes time linear in the text.
 
+use std::ops::Range;
+
 use waymark_domain::{Failure, FailureKind, Reason, Violation};
 
 /// A parsed filter.
@@ -51,6 +53,8 @@ pub struct Comparison {
     pub value: String,
     /// Where the field stands in the filter, in bytes.
     pub position: usize,
+    /// Where the value stands in the filter, with its quotes, in bytes.
+    pub value_at: Range<usize>,
 }
 
 /// Comparison operators.
@@ -109,6 +113,15 @@ impl Filter {
             Some(token) => {
                 Err(FilterError { problem: format!("unexpected {}", token.kind.text()), position: token.position })
             }
+        }
+    }
+
+    /// Every comparison in it.
+    pub fn comparisons_mut(&mut self) -> Vec<&mut Comparison> {
+        match self {
+            Self::All(terms) | Self::Any(terms) => terms.iter_mut().flat_map(Self::comparisons_mut).collect(),
+            Self::Not(inner) => inner.comparisons_mut(),
+            Self::Compare(comparison) => vec![comparison],
         }
     }
 }
@@ -307,12 +320,12 @@ impl<'a> Parser<'a> {
             _ => return self.error("expected one of = != < <= > >= :"),
         };
         self.next += 1;
-        let value = match self.peek().map(|t| &t.kind) {
-            Some(Kind::Word(value) | Kind::Quoted(value)) => value.clone(),
-            _ => return self.error("expected a value"),
+        let Some(Token { kind: Kind::Word(value) | Kind::Quoted(value), position: start, end }) = self.peek() else {
+            return self.error("expected a value");
         };
         self.next += 1;
-        Ok(Filter::Compare(Comparison { field, operator, value, position: *position }))
+        let (value, position, value_at) = (value.clone(), *position, *start..*end);
+        Ok(Filter::Compare(Comparison { field, operator, value, position, value_at }))
     }
 }
 
@@ -331,15 +344,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn compare(field: &str, operator: Operator, value: &str, position: usize) -> Filter {
-        Filter::Compare(Comparison { field: field.into(), operator, value: value.into(), position })
+    fn compare(field: &str, operator: Operator, value: &str, [position, start, end]: [usize; 3]) -> Filter {
+        let (field, value, value_at) = (field.into(), value.into(), start..end);
+        Filter::Compare(Comparison { field, operator, value, position, value_at })
     }
 
     #[test]
     fn or_binds_tighter_than_and() {
-        let a = compare("a", Operator::Equal, "1", 0);
-        let b = compare("b", Operator::Greater, "2", 10);
-        let c = compare("c", Operator::Contains, "x y", 19);
+        let a = compare("a", Operator::Equal, "1", [0, 4, 5]);
+        let b = compare("b", Operator::Greater, "2", [10, 14, 15]);
+        let c = compare("c", Operator::Contains, "x y", [19, 21, 26]);
         assert_eq!(
             Filter::parse(r#"a = 1 AND b > 2 OR c:"x y""#).unwrap(),
             Filter::All(vec![a, Filter::Any(vec![b, c])])
@@ -350,18 +364,22 @@ mod tests {
     fn values_may_be_times_and_negative_numbers() {
         assert_eq!(
             Filter::parse("t>=2026-01-01T00:00:00Z").unwrap(),
-            compare("t", Operator::GreaterOrEqual, "2026-01-01T00:00:00Z", 0)
+            compare("t", Operator::GreaterOrEqual, "2026-01-01T00:00:00Z", [0, 3, 23])
         );
-        assert_eq!(Filter::parse("n = -3").unwrap(), compare("n", Operator::Equal, "-3", 0));
-        assert_eq!(Filter::parse("-n = 3").unwrap(), Filter::Not(Box::new(compare("n", Operator::Equal, "3", 1))));
+        assert_eq!(Filter::parse("n = -3").unwrap(), compare("n", Operator::Equal, "-3", [0, 4, 6]));
+        assert_eq!(
+            Filter::parse("-n = 3").unwrap(),
+            Filter::Not(Box::new(compare("n", Operator::Equal, "3", [1, 5, 6])))
+        );
     }
 
     #[test]
     fn the_last_part_of_a_field_may_be_quoted() {
-        let a = compare(r#"labels.a "b".c"#, Operator::Equal, "x", 0);
-        assert_eq!(Filter::parse(r#"labels."a \"b\".c" = x"#).unwrap(), a);
-        assert_eq!(Filter::parse(r#"labels.'a "b".c'=x"#).unwrap(), a);
-        assert_eq!(Filter::parse("labels.a.b:*").unwrap(), compare("labels.a.b", Operator::Contains, "*", 0));
+        let a = |value_at| compare(r#"labels.a "b".c"#, Operator::Equal, "x", value_at);
+        assert_eq!(Filter::parse(r#"labels."a \"b\".c" = x"#).unwrap(), a([0, 21, 22]));
+        assert_eq!(Filter::parse(r#"labels.'a "b".c'=x"#).unwrap(), a([0, 17, 18]));
+        let labels = compare("labels.a.b", Operator::Contains, "*", [0, 11, 12]);
+        assert_eq!(Filter::parse("labels.a.b:*").unwrap(), labels);
         assert_eq!(Filter::parse(r#"labels. "a" = x"#).unwrap_err().position, 8, "a space ends a field");
         assert_eq!(Filter::parse(r#"labels"a" = x"#).unwrap_err().position, 6);
     }

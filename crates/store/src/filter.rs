@@ -9,6 +9,7 @@ use sea_orm::sea_query::{BinOper, Condition, Expr, ExprTrait as _, Func, Query};
 use sea_orm::{DbBackend, Value};
 use waymark_domain::{FullName, Resource as _, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
+use waymark_proto::choice::reads_alike;
 use waymark_proto::links::{LinkField, holders};
 use waymark_request::{Comparison, Filter, FilterError, Operator};
 
@@ -170,12 +171,11 @@ impl<'a> Fields<'a> {
         if is_presence(comparison) {
             return Ok(column().is_not_null());
         }
-        if let ColumnKind::Choice(names) = kind
-            && *operator != Operator::Contains
-            && !names.contains(&value.as_str())
-        {
-            return Err(error(format!("{value:?} is not a value of {field}; those are {}", names.join(", "))));
-        }
+        let value = match kind {
+            ColumnKind::Choice(names) => &chosen(names, *operator, value)
+                .ok_or_else(|| error(format!("{value:?} is not a value of {field}; those are {}", names.join(", "))))?,
+            _ => value,
+        };
         let bound = match kind {
             ColumnKind::Time => DateTime::parse_from_rfc3339(value).ok().map(|t| Value::from(t.timestamp_micros())),
             // One of the same workspace may be given without it.
@@ -309,6 +309,15 @@ impl<'a> Fields<'a> {
 /// Whether a comparison asks whether there is anything.
 pub(crate) fn is_presence(comparison: &Comparison) -> bool {
     comparison.operator == Operator::Contains && comparison.value == "*"
+}
+
+/// The name that is meant among these; of one that is to be contained, whether there is any.
+fn chosen(names: &[&str], operator: Operator, value: &str) -> Option<String> {
+    if operator == Operator::Contains {
+        let within = |name: &&&str| name.to_ascii_lowercase().contains(&value.to_ascii_lowercase());
+        return names.iter().find(within).map(|_| value.to_owned());
+    }
+    names.iter().find(|name| reads_alike(name, value)).map(|name| (*name).to_owned())
 }
 
 /// A value of a column from text, in the form it is stored in.

@@ -5,7 +5,8 @@ use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Func, Order, Query, Sel
 use sea_orm::{DbErr, QueryResult, StatementBuilder};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
-use waymark_request::{Filter, PageToken, page};
+use waymark_proto::event;
+use waymark_request::{Comparison, Filter, FilterError, Operator, PageToken, page};
 
 use crate::filter::Fields;
 use crate::list::PAGE_BYTES;
@@ -54,6 +55,8 @@ impl LogRow {
 /// Which rows of the log to list.
 #[derive(Debug, Clone, Copy)]
 pub struct LogFilter<'a> {
+    /// The service whose log it is: whose events are meant by names without a package.
+    pub service: &'a str,
     /// AIP-160 filter over `type`, `subject`, `collection`, `actor`, `revision`, `time`, `request_id`, `causation_id`.
     pub filter: &'a str,
     /// Rows at most; 0 for the default.
@@ -65,8 +68,10 @@ pub struct LogFilter<'a> {
 /// The order of the log, by which its rows are told apart within a workspace.
 pub(crate) const ORDER: [&str; 2] = ["revision", "ordinal"];
 
+const TYPE: &str = "type";
+
 const FIELDS: [(&str, ColumnKind); 8] = [
-    ("type", ColumnKind::Text),
+    (TYPE, ColumnKind::Text),
     ("subject", ColumnKind::Text),
     ("collection", ColumnKind::Text),
     ("actor", ColumnKind::Text),
@@ -147,7 +152,10 @@ impl Store {
     pub async fn list_log(&self, workspace: &WorkspaceId, query: LogFilter<'_>) -> Result<Page<LogRow>, Error> {
         let size = page::size(query.page_size)?;
         let parts = [workspace.id(), query.filter];
-        let filter = Filter::parse(query.filter)?;
+        let mut filter = Filter::parse(query.filter)?;
+        for comparison in filter.comparisons_mut().into_iter().filter(|comparison| comparison.field == TYPE) {
+            name_type(query.service, comparison)?;
+        }
         let slash = || Expr::val("/");
         let subject = joined(
             Expr::val("workspaces/"),
@@ -272,4 +280,20 @@ fn decode(row: &QueryResult) -> Result<LogRow, Error> {
         data: row.try_get_by_index(12)?,
         workspace,
     })
+}
+
+/// Has a comparison with a type name it in full. One that no event has, or that is contained in none, is refused.
+fn name_type(service: &str, comparison: &mut Comparison) -> Result<(), FilterError> {
+    let Comparison { operator, value, .. } = comparison;
+    let part = value.to_ascii_lowercase();
+    if *operator == Operator::Contains
+        && (part == "*" || event::types().any(|name| name.to_ascii_lowercase().contains(&part)))
+    {
+        return Ok(());
+    }
+    let named = event::named(service, value);
+    let position = comparison.position;
+    let named = named.map_err(|unknown| FilterError { problem: unknown.to_string(), position })?;
+    comparison.value = named.to_owned();
+    Ok(())
 }

@@ -283,7 +283,10 @@ async fn a_page_ends_before_it_is_too_large_for_a_message() {
         assert_eq!((ids.len(), pages, ids.is_sorted_by(|a, b| a > b)), (300, 2, true));
         let (mut revisions, mut token) = (Vec::new(), String::new());
         while revisions.is_empty() || !token.is_empty() {
-            let page = s.list_log(&ws(), LogFilter { filter: "", page_size: 1_000, page_token: &token }).await.unwrap();
+            let page = s
+                .list_log(&ws(), LogFilter { service: "roadmap", filter: "", page_size: 1_000, page_token: &token })
+                .await
+                .unwrap();
             assert!(page.items.iter().map(|row| row.data.len()).sum::<usize>() < 3 << 20);
             revisions.extend(page.items.into_iter().map(|row| row.ordinal));
             token = page.next_page_token;
@@ -358,13 +361,23 @@ async fn the_past_can_be_read_until_it_is_trimmed() {
         assert_eq!(s.trim_log(&ws(), 3, &LogReaders::default()).await.unwrap(), Some(1));
         assert_eq!(visions(Position::Revision(3)).await.unwrap(), ["two", ""]);
         assert!(matches!(visions(Position::Revision(2)).await, Err(Error::Expired { earliest: 3, .. })));
-        let page =
-            s.list_log(&ws(), LogFilter { filter: "subject:products/a", page_size: 1, page_token: "" }).await.unwrap();
+        let page = s
+            .list_log(
+                &ws(),
+                LogFilter { service: "roadmap", filter: "subject:products/a", page_size: 1, page_token: "" },
+            )
+            .await
+            .unwrap();
         assert_eq!(page.items[0].revision, 3);
         let rest = s
             .list_log(
                 &ws(),
-                LogFilter { filter: "subject:products/a", page_size: 1, page_token: &page.next_page_token },
+                LogFilter {
+                    service: "roadmap",
+                    filter: "subject:products/a",
+                    page_size: 1,
+                    page_token: &page.next_page_token,
+                },
             )
             .await
             .unwrap();

@@ -31,7 +31,7 @@ async fn update(store: &Store, call: &Call, id: &str, vision: &str) -> Result<Wr
 }
 
 async fn events(store: &Store) -> usize {
-    let all = LogFilter { filter: "", page_size: 0, page_token: "" };
+    let all = LogFilter { service: "roadmap", filter: "", page_size: 0, page_token: "" };
     store.list_log(&workspace(), all).await.unwrap().items.len()
 }
 
@@ -64,6 +64,29 @@ async fn an_update_without_a_difference_is_none_and_its_answer_is_kept() {
         let reused = update(&store, &Call { digest: [9; 32], ..repeated(1) }, "a", "Three").await;
         assert!(matches!(reused, Err(Error::RequestIdReused(_))), "{reused:?}");
         assert_eq!(database.number("SELECT revision FROM workspaces").await.unwrap(), 3);
+    }
+}
+
+#[tokio::test]
+async fn how_a_time_was_written_makes_no_difference() {
+    for engine in Engine::each() {
+        let (host, _) = host(7);
+        let (store, database) = sample::store(engine, &host).await.unwrap();
+        let create = Create { parent: W.into(), id: "a".into(), resource: Some(product("a", "One")) };
+        store.create::<Products>(&call(), create).await.unwrap();
+        let first = store.get::<Products>(&named("a")).await.unwrap();
+        let kind = if engine == Engine::Postgres { "json" } else { "text" };
+        let offset =
+            format!("UPDATE products SET body = CAST(replace(CAST(body AS text), 'Z\"', '+00:00\"') AS {kind})");
+        database.execute(&[&offset]).await.unwrap();
+        assert_eq!(store.get::<Products>(&named("a")).await.unwrap(), first, "{engine:?}");
+        let same = update(&store, &call(), "a", "One").await.unwrap();
+        assert_eq!((same.message, same.changed), (first, false), "{engine:?}");
+        update(&store, &call(), "a", "Two").await.unwrap();
+        let all = LogFilter { service: "roadmap", filter: "revision = 2", page_size: 0, page_token: "" };
+        let data = store.list_log(&workspace(), all).await.unwrap().items[0].data.clone();
+        assert!(data.contains(r#""changedFields":["vision"]"#) && data.contains("Z\""), "{engine:?}: {data}");
+        assert!(!data.contains("+00:00"), "{engine:?}: {data}");
     }
 }
 

@@ -49,9 +49,10 @@ enum Own {
 
 #[derive(Debug, Args)]
 struct Call {
-    /// The method, such as PrioritizationService/EvaluateScore
+    /// The method, such as PrioritizationService/EvaluateScore; of a service that all three have, the one that is asked
+    /// stands in front, as in roadmap.EventsService/ListEvents
     method: String,
-    /// The request; the workspace is filled in as its parent
+    /// The request, in JSON or YAML; the workspace is filled in as its parent
     #[arg(long, short, value_name = "JSON", default_value = "{}")]
     data: String,
 }
@@ -136,12 +137,7 @@ fn innermost(matches: &ArgMatches) -> &ArgMatches {
 async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
     match own {
         Own::Call(call) => {
-            let Some(method) = contract().find_method(&call.method) else {
-                bail!(Usage(format!(
-                    "{:?} is no method; write Service/Method, such as PrioritizationService/EvaluateScore",
-                    call.method
-                )));
-            };
+            let method = contract().find_method(&call.method).map_err(|error| Usage(error.to_string()))?;
             execute::call(method, &call.data, settings).await?;
         }
         Own::Dev(_) => bail!("the development server is started before this"),

@@ -7,16 +7,16 @@ use futures::{StreamExt as _, stream};
 use prost::Message as _;
 use prost_reflect::DynamicMessage;
 use waymark_client::{Channel, Error, Start, Update, Watch};
-use waymark_proto::descriptors;
 use waymark_proto::events::v1 as pb;
 use waymark_proto::events::v1::events_service_client::EventsServiceClient;
+use waymark_proto::{descriptors, event};
 
-use crate::Usage;
 use crate::generic::contract::Area;
-use crate::generic::names::short;
-use crate::generic::output::Format;
-use crate::generic::{json, output};
+use crate::generic::names::{nearest, short};
+use crate::generic::output::{Format, Style};
+use crate::generic::{dates, json, output};
 use crate::settings::Settings;
+use crate::{Usage, zone};
 
 /// What can be done with events.
 #[derive(Debug, Subcommand)]
@@ -141,19 +141,27 @@ async fn tail(options: &Tail, settings: &Settings) -> Result<()> {
     };
     let subjects: Vec<String> = options.subject.iter().map(|name| full(&parent, name)).collect();
     let mut watches = Vec::new();
+    let types = types(&options.types)?;
     for area in areas(&options.service) {
-        let types: Vec<String> = options.types.iter().map(|name| full_type(area, name)).collect();
-        let watch = Watch::new(settings.channel(area)?, &parent, types, subjects.clone(), start);
+        let own = types.iter().filter(|name| event::of_service(name, area.name()));
+        let own: Vec<String> = own.map(|name| (*name).to_owned()).collect();
+        if own.is_empty() && !types.is_empty() {
+            continue;
+        }
+        let watch = Watch::new(settings.channel(area)?, &parent, own, subjects.clone(), start);
         watches.push(Box::pin(stream::unfold(watch, move |mut watch| async move {
             Some(((area, watch.next().await), watch))
         })));
+    }
+    if watches.is_empty() {
+        bail!(Usage(format!("none of these services announces {}", types.join(" or "))));
     }
     let mut updates = stream::select_all(watches);
     while let Some((area, update)) = updates.next().await {
         match update? {
             Update::Revision(_, events) | Update::Snapshot(events) => {
                 for event in &events {
-                    crate::show(format_args!("{}", line(area, event, settings.output)?));
+                    crate::show(format_args!("{}", line(area, event, settings.style())?));
                 }
             }
             Update::SnapshotRestarted => {
@@ -168,21 +176,18 @@ async fn tail(options: &Tail, settings: &Settings) -> Result<()> {
 async fn list(options: &List, settings: &Settings) -> Result<()> {
     let parent = settings.parent()?;
     let limit = if options.limit == 0 { usize::MAX } else { options.limit };
+    let filter = dates::completed(&options.filter, settings.zone());
     for area in areas(&options.service) {
         let mut client = client(settings, area)?;
         let (mut token, mut shown) = (String::new(), 0);
         loop {
             // At most a page, which fits i32.
             let page_size = limit.saturating_sub(shown).min(1_000) as i32;
-            let request = pb::ListEventsRequest {
-                parent: parent.clone(),
-                page_size,
-                page_token: token,
-                filter: options.filter.clone(),
-            };
+            let request =
+                pb::ListEventsRequest { parent: parent.clone(), page_size, page_token: token, filter: filter.clone() };
             let page = client.list_events(request).await.map_err(Error::from)?.into_inner();
             for event in &page.events {
-                crate::show(format_args!("{}", line(area, event, settings.output)?));
+                crate::show(format_args!("{}", line(area, event, settings.style())?));
             }
             shown += page.events.len();
             token = page.next_page_token;
@@ -210,7 +215,7 @@ async fn dead_letters(command: DeadLetters, settings: &Settings) -> Result<()> {
                     let page =
                         client(settings, area)?.list_dead_letters(request).await.map_err(Error::from)?.into_inner();
                     for letter in &page.dead_letters {
-                        crate::show(format_args!("{}", letter_line(area, letter, settings.output)?));
+                        crate::show(format_args!("{}", letter_line(area, letter, settings.style())?));
                     }
                     token = page.next_page_token;
                     if token.is_empty() {
@@ -237,8 +242,17 @@ fn full(parent: &str, name: &str) -> String {
     if name.starts_with("workspaces/") { name.to_owned() } else { format!("{parent}/{name}") }
 }
 
-fn full_type(area: Area, name: &str) -> String {
-    if name.contains('.') { name.to_owned() } else { format!("waymark.{area}.v1.{name}") }
+/// The full names of event types.
+fn types(names: &[String]) -> Result<Vec<&'static str>> {
+    let known = || event::types().map(event::short);
+    let named = |name: &String| {
+        event::named("", name).map_err(|_| {
+            let meant = nearest(name, known()).map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
+            let all = known().collect::<Vec<_>>().join(", ");
+            Usage(format!("{name:?} is not an event of the contract; {meant}those are {all}")).into()
+        })
+    };
+    names.iter().map(named).collect()
 }
 
 /// A message of this crate's types as the generic output takes it; the pool knows the types in `Any`, so that JSON
@@ -248,32 +262,31 @@ fn dynamic(name: &str, bytes: &[u8]) -> Result<DynamicMessage> {
     Ok(DynamicMessage::decode(of, bytes)?)
 }
 
-fn line(area: Area, event: &pb::Event, format: Format) -> Result<String> {
-    match format {
-        Format::Json => Ok(json::of(&dynamic("waymark.events.v1.Event", &event.encode_to_vec())?)?.to_string()),
-        Format::Yaml => Ok(format!(
-            "---\n{}",
-            output::message(&dynamic("waymark.events.v1.Event", &event.encode_to_vec())?, format)?
-        )),
-        Format::Table => Ok(row(area, event)),
+fn line(area: Area, event: &pb::Event, style: Style) -> Result<String> {
+    match style.format {
+        Format::Table => Ok(row(area, event, style)),
+        Format::Json | Format::Yaml => document(&dynamic("waymark.events.v1.Event", &event.encode_to_vec())?, style),
     }
 }
 
-fn row(area: Area, event: &pb::Event) -> String {
-    let time = event.time.map_or_else(String::new, |time| time_text(&time));
-    let kind = event.r#type.rsplit('.').next().unwrap_or_default();
+/// One of many documents: a line of JSON, or YAML behind its mark.
+fn document(message: &DynamicMessage, style: Style) -> Result<String> {
+    match style.format {
+        Format::Json => Ok(json::of(message)?.to_string()),
+        Format::Yaml | Format::Table => Ok(format!("---\n{}", output::message(message, style)?)),
+    }
+}
+
+fn row(area: Area, event: &pb::Event, style: Style) -> String {
+    let time = zone::of(event.time.as_ref()).map(|time| zone::show(style.zone, time)).unwrap_or_default();
+    let kind = event::short(&event.r#type);
     let subject = event.subject.splitn(3, '/').nth(2).unwrap_or(&event.subject);
     format!("{time}  {area:<9} {:>6}  {kind:<26} {subject:<40} {}", event.revision, event.actor)
 }
 
-fn letter_line(area: Area, letter: &pb::DeadLetter, format: Format) -> Result<String> {
-    if format != Format::Table {
-        let message = dynamic("waymark.events.v1.DeadLetter", &letter.encode_to_vec())?;
-        return if format == Format::Json {
-            Ok(json::of(&message)?.to_string())
-        } else {
-            Ok(format!("---\n{}", output::message(&message, format)?))
-        };
+fn letter_line(area: Area, letter: &pb::DeadLetter, style: Style) -> Result<String> {
+    if style.format != Format::Table {
+        return document(&dynamic("waymark.events.v1.DeadLetter", &letter.encode_to_vec())?, style);
     }
     let event = letter.event.as_ref().map(|event| format!("{} of {}", event.r#type, event.subject)).unwrap_or_default();
     let id = short(&letter.name);
@@ -281,12 +294,6 @@ fn letter_line(area: Area, letter: &pb::DeadLetter, format: Format) -> Result<St
         "{area:<9} {id}  from {}: {event}\n          {} attempts, the last failed: {}",
         letter.source, letter.attempts, letter.error
     ))
-}
-
-/// A moment to the second, in UTC.
-pub fn time_text(time: &pbjson_types::Timestamp) -> String {
-    let time = chrono::DateTime::from_timestamp(time.seconds, 0);
-    time.map(|time| time.format("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -310,22 +317,37 @@ mod tests {
             r#type: "waymark.roadmap.v1.ProductCreated".into(),
             subject: "workspaces/acme/products/app".into(),
             actor: "users/ada".into(),
+            time: Some(waymark_proto::Timestamp { seconds: 1_772_319_600, nanos: 0 }),
             data: Some(data),
             ..Default::default()
         };
-        let text = line(Area::Roadmap, &event, Format::Json).unwrap();
+        let text = line(Area::Roadmap, &event, style(Format::Json)).unwrap();
         assert!(text.contains(r#""displayName":"App""#), "{text}");
-        let row = line(Area::Roadmap, &event, Format::Table).unwrap();
+        let row = line(Area::Roadmap, &event, style(Format::Table)).unwrap();
         assert_eq!(
             row.split_whitespace().collect::<Vec<_>>(),
-            ["roadmap", "7", "ProductCreated", "products/app", "users/ada"]
+            ["2026-03-01", "00:00:00+01:00", "roadmap", "7", "ProductCreated", "products/app", "users/ada"]
         );
+        let columns = |area| line(area, &event, style(Format::Table)).unwrap().find("ProductCreated");
+        assert_eq!(columns(Area::Roadmap), columns(Area::Discovery), "rows of all services stand in columns");
+    }
+
+    fn style(format: Format) -> Style {
+        Style { format, zone: chrono_tz::Tz::Europe__Berlin }
     }
 
     #[test]
     fn names_and_types_are_completed() {
         assert_eq!(full("workspaces/w", "products/app"), "workspaces/w/products/app");
-        assert_eq!(full_type(Area::Metrics, "OutcomeMeasured"), "waymark.metrics.v1.OutcomeMeasured");
-        assert_eq!(full_type(Area::Metrics, "a.B"), "a.B");
+        let given = ["initiative-shipped", "waymark.metrics.v1.MetricBreached"].map(str::to_owned);
+        assert_eq!(
+            types(&given).unwrap(),
+            ["waymark.roadmap.v1.InitiativeShipped", "waymark.metrics.v1.MetricBreached"]
+        );
+        let unknown = types(&["InitiativeShippd".to_owned()]).unwrap_err().to_string();
+        assert!(
+            unknown.contains("did you mean InitiativeShipped? those are ") && unknown.contains("MetricBreached"),
+            "{unknown}"
+        );
     }
 }

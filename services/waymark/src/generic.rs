@@ -4,10 +4,14 @@
 pub mod call;
 pub mod comments;
 pub mod contract;
+pub mod dates;
+mod document;
 pub mod execute;
+mod file;
 pub mod flags;
 pub mod json;
 pub mod literal;
 pub mod names;
 pub mod output;
+mod read;
 pub mod tree;

@@ -13,8 +13,11 @@ pub mod failure;
 pub mod generic;
 mod help;
 pub mod import;
+mod place;
 pub mod settings;
 mod stdout;
+mod suggest;
+mod zone;
 
 use std::process::ExitCode;
 
@@ -25,7 +28,7 @@ pub(crate) use stdout::show;
 pub fn run() -> ExitCode {
     let matches = match commands::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => error.exit(),
+        Err(error) => suggest::explained(error, &commands::command(), std::env::args()).exit(),
     };
     // The development server makes its own async runtime, as every service does.
     if let Some(options) = commands::dev(&matches) {

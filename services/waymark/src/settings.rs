@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use chrono_tz::Tz;
 use clap::Args;
 use waymark_client::{Channel, Options};
 
 use crate::generic::contract::Area;
-use crate::generic::output::Format;
+use crate::generic::output::{Format, Style};
+use crate::place::Place;
+use crate::zone;
 
 /// Options of every command that talks to a server.
 #[derive(Debug, Clone, Args)]
@@ -19,6 +22,10 @@ pub struct Settings {
     /// How answers are printed
     #[arg(long, short, global = true, env = "WAYMARK_OUTPUT", value_enum, default_value_t = Format::Table)]
     pub output: Format,
+    /// Time zone of times that state no offset from UTC, and of those that are shown, such as Europe/Berlin; UTC when not
+    /// given
+    #[arg(long, global = true, env = "WAYMARK_TIME_ZONE", value_name = "ZONE", value_parser = zone::named)]
+    pub time_zone: Option<Tz>,
     /// Principal to call as, believed by development servers only, such as users/ada@example.com
     #[arg(long, global = true, env = "WAYMARK_ACTOR", value_name = "PRINCIPAL")]
     pub actor: Option<String>,
@@ -69,6 +76,21 @@ impl Settings {
     /// The workspace's name, `workspaces/{workspace}`.
     pub fn parent(&self) -> Result<String> {
         Ok(format!("workspaces/{}", self.workspace()?))
+    }
+
+    /// The time zone of times.
+    pub fn zone(&self) -> Tz {
+        self.time_zone.unwrap_or(Tz::UTC)
+    }
+
+    /// What names and times are completed by.
+    pub fn place(&self) -> Place<'_> {
+        Place { workspace: self.workspace().unwrap_or_default(), zone: self.zone() }
+    }
+
+    /// How answers are shown.
+    pub fn style(&self) -> Style {
+        Style { format: self.output, zone: self.zone() }
     }
 
     /// A channel to a service; connects when it is first used.

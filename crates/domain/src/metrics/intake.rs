@@ -34,23 +34,27 @@ pub enum Rejection {
     #[error("{0}: say what was done, such as checkout_completed")]
     Event(TextError),
     /// There is no time, or none a calendar has.
-    #[error("is missing or not between the years 1 and 9999")]
+    #[error("is missing, or not between the years 1 and 9999: milliseconds that are taken for seconds lie beyond")]
     Time,
     /// Later than clocks that are slightly off explain.
-    #[error("is {time}, more than {} hours ahead of the service's clock: check the device's clock and the unit (seconds, not milliseconds)", ahead.num_hours())]
+    #[error("is {time}, more than {} hours ahead of the service's clock: {advice}", ahead.num_hours())]
     TimeInFuture {
         /// The time given.
         time: DateTime<Utc>,
         /// How far ahead is allowed.
         ahead: TimeDelta,
+        /// What may be wrong.
+        advice: String,
     },
     /// Older than the history that is kept.
-    #[error("is {time}, more than {} days ago: check the unit (seconds, not milliseconds) or leave the event out", behind.num_days())]
+    #[error("is {time}, more than {} days ago: {advice}", behind.num_days())]
     TimeTooOld {
         /// The time given.
         time: DateTime<Utc>,
         /// How far back is allowed.
         behind: TimeDelta,
+        /// What may be wrong.
+        advice: String,
     },
     /// The device cannot be used.
     #[error("{0}")]
@@ -106,11 +110,14 @@ impl IntakePolicy {
         let user = text::required(user, 256).map_err(Rejection::User)?;
         let event = text::required(event, 200).map_err(Rejection::Event)?;
         let time = time.ok_or(Rejection::Time)?.trunc_subsecs(6);
-        if time.signed_duration_since(now) > self.ahead {
-            return Err(Rejection::TimeInFuture { time, ahead: self.ahead });
+        if self.is_ahead(now, time) {
+            let advice = self.other_unit(now, time, &SMALLER_UNITS);
+            let advice = advice.unwrap_or_else(|| "check the device's clock".to_owned());
+            return Err(Rejection::TimeInFuture { time, ahead: self.ahead, advice });
         }
-        if now.signed_duration_since(time) > self.behind {
-            return Err(Rejection::TimeTooOld { time, behind: self.behind });
+        if self.is_behind(now, time) {
+            let advice = self.other_unit(now, time, &LARGER_UNITS).unwrap_or_else(|| "leave the event out".to_owned());
+            return Err(Rejection::TimeTooOld { time, behind: self.behind, advice });
         }
         let context = |text: String| Ok((!text.is_empty()).then_some(text::optional(text, 256)?));
         Ok(ProductEvent {
@@ -122,7 +129,38 @@ impl IntakePolicy {
             session: context(session).map_err(Rejection::Session)?,
         })
     }
+
+    fn is_ahead(&self, now: DateTime<Utc>, time: DateTime<Utc>) -> bool {
+        time.signed_duration_since(now) > self.ahead
+    }
+
+    fn is_behind(&self, now: DateTime<Utc>, time: DateTime<Utc>) -> bool {
+        now.signed_duration_since(time) > self.behind
+    }
+
+    /// Which unit may have been taken for another, as the time would be within the limits then.
+    fn other_unit(&self, now: DateTime<Utc>, time: DateTime<Utc>, units: &[Unit]) -> Option<String> {
+        units.iter().find_map(|(times, over, taken)| {
+            let micros = i128::from(time.timestamp_micros()) * times / over;
+            let meant = DateTime::from_timestamp_micros(i64::try_from(micros).ok()?)?;
+            let within = !self.is_ahead(now, meant) && !self.is_behind(now, meant);
+            within.then(|| format!("check the unit, as {taken} it would be {}", meant.format("%Y-%m-%d")))
+        })
+    }
 }
+
+/// By how much a time is more when its number is of another unit, as a fraction, and in which case.
+type Unit = (i128, i128, &'static str);
+
+/// Of a number that was too large.
+const SMALLER_UNITS: [Unit; 2] =
+    [(1, 1_000, "milliseconds, not seconds,"), (1, 1_000_000, "microseconds, not seconds,")];
+
+/// Of a number that was too small.
+const LARGER_UNITS: [Unit; 2] = [
+    (1_000, 1, "seconds, not milliseconds, or milliseconds, not microseconds,"),
+    (1_000_000, 1, "seconds, not microseconds,"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -152,6 +190,30 @@ mod tests {
     fn an_empty_context_is_none() {
         let event = admit(Some(now()), ["1", "u", "e", "", "s"]).unwrap();
         assert_eq!((event.device, event.session.as_deref()), (None, Some("s")));
+    }
+
+    #[test]
+    fn a_wrong_unit_is_named() {
+        let refused = |time: i64, per_second: i64| {
+            let time = DateTime::from_timestamp_micros(time * 1_000_000 / per_second);
+            admit(time, ["1", "u", "e", "", ""]).unwrap_err().to_string()
+        };
+        let seconds = 1_710_325_274;
+        let in_milliseconds = refused(seconds, 1_000);
+        assert!(
+            in_milliseconds.starts_with("is 1970-01-20 19:05:25.274 UTC, more than 14610 days ago"),
+            "{in_milliseconds}"
+        );
+        assert!(
+            in_milliseconds
+                .ends_with("as seconds, not milliseconds, or milliseconds, not microseconds, it would be 2024-03-13")
+        );
+        let in_microseconds = refused(seconds * 1_000, 1_000_000);
+        assert_eq!(in_microseconds, in_milliseconds, "who asked in which unit is not known here");
+        assert!(refused(seconds, 1_000_000).ends_with("as seconds, not microseconds, it would be 2024-03-13"));
+        assert!(refused(seconds * 1_000, 1).ends_with("as milliseconds, not seconds, it would be 2024-03-13"));
+        assert!(refused(-seconds, 1).ends_with("ago: leave the event out"));
+        assert!(refused(seconds * 2, 1).ends_with("clock: check the device's clock"));
     }
 
     proptest! {

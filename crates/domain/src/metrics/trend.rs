@@ -65,7 +65,7 @@ pub enum TrendError {
         points: i64,
     },
     /// No IANA zone.
-    #[error("{0:?} is not an IANA time zone such as Europe/Berlin")]
+    #[error("{0:?} is not an IANA time zone such as Europe/Berlin, or Etc/GMT-1 for +01:00")]
     Zone(String),
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
-use waymark_events::EventsApi;
+use waymark_events::{EventsApi, Subscription};
 use waymark_proto::events::v1 as pb;
 use waymark_proto::events::v1::events_service_server::EventsService;
 use waymark_proto::events::v1::watch_events_request::Start;
@@ -29,13 +29,17 @@ struct Fixture {
 async fn fixture(engine: Engine) -> Fixture {
     let (host, _) = host(5);
     let (store, database) = store(engine, &host).await.unwrap();
-    let api =
-        EventsApi::new(&host, &store, nothing()).with_times(Duration::from_millis(50), Duration::from_millis(200));
+    let roadmap = Subscription { consumer: "roadmap", ..nothing() };
+    let api = EventsApi::new(&host, &store, roadmap).with_times(Duration::from_millis(50), Duration::from_millis(200));
     Fixture { host, store, api, _database: database }
 }
 
 fn request(start: Option<Start>) -> pb::WatchEventsRequest {
     pb::WatchEventsRequest { parent: workspace().to_string(), start, ..Default::default() }
+}
+
+fn list_request() -> pb::ListEventsRequest {
+    pb::ListEventsRequest { parent: workspace().to_string(), ..Default::default() }
 }
 
 async fn watch(f: &Fixture, start: Option<Start>) -> Result<Stream, tonic::Status> {
@@ -128,6 +132,39 @@ async fn now_earliest_snapshot_and_filters() {
         assert_eq!(next(&mut now).await.revision, 4);
         assert_eq!(next(&mut snapshot).await.revision, 4);
         assert_eq!(next(&mut narrow).await.revision, 4);
+        f.host.stop(Vec::new()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn types_are_named_as_people_write_them_and_unknown_ones_refused() {
+    for engine in Engine::each() {
+        let f = fixture(engine).await;
+        create(&f.store, "a", "").await;
+        update(&f.store, "a", "two").await;
+        let list = async |filter: &str| {
+            let request = pb::ListEventsRequest { filter: filter.into(), ..list_request() };
+            let listed = f.api.list_events(Request::new(request)).await?.into_inner();
+            Ok::<Vec<i64>, tonic::Status>(listed.events.iter().map(|event| event.revision).collect())
+        };
+        for name in ["waymark.roadmap.v1.ProductUpdated", "ProductUpdated", "product-updated", "productupdated"] {
+            assert_eq!(list(&format!("type = {name}")).await.unwrap(), [2], "{engine:?}: {name}");
+            assert_eq!(list(&format!("NOT type = {name}")).await.unwrap(), [1], "{engine:?}: {name}");
+            let asked = pb::WatchEventsRequest { types: vec![name.into()], ..request(Some(Start::AfterRevision(0))) };
+            let mut watch = f.api.watch_events(Request::new(asked)).await.unwrap().into_inner();
+            assert_eq!(next(&mut watch).await.revision, 2, "{engine:?}: {name}");
+        }
+        assert_eq!(list("type:updated").await.unwrap(), [2]);
+        assert!(list("type = InitiativeShipped").await.unwrap().is_empty(), "another service may have such events");
+        let unknown = "is not an event of the contract; those of roadmap are ";
+        for filter in ["type = ProductPainted", "type:painted", "subject:a OR type != ProductPainted"] {
+            let refused = list(filter).await.unwrap_err();
+            assert_eq!(refused.code(), Code::InvalidArgument);
+            assert!(refused.message().contains(unknown) && refused.message().contains(" ProductUpdated"), "{refused}");
+        }
+        let asked = pb::WatchEventsRequest { types: vec!["ProductPainted".into()], ..request(None) };
+        let refused = f.api.watch_events(Request::new(asked)).await.err().unwrap();
+        assert!(refused.message().contains(unknown), "{refused}");
         f.host.stop(Vec::new()).await;
     }
 }

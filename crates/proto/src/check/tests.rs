@@ -51,7 +51,7 @@ fn of_too_many_entries_none_is_looked_at() {
 
 #[test]
 fn rows_that_nobody_checked_are_checked() {
-    let time = Some(pbjson_types::Timestamp::default());
+    let time = Some(crate::Timestamp::default());
     let long = "x".repeat(4_001);
     let waiver = roadmap::Waiver { reason: long.clone(), signed_by: "users/ada".into(), time: None };
     let initiative = roadmap::Initiative {

@@ -1,24 +1,20 @@
 //! The standard fields and the values that several resources share.
 
 use chrono::{DateTime, Datelike as _, Utc};
-use pbjson_types::Timestamp;
 use uuid::Uuid;
 use waymark_domain::{Meta, Resource, Violations};
 
-use crate::{ResourceMessage, Standard};
+use crate::{ResourceMessage, Standard, Timestamp};
 
 /// A time as a message.
 pub fn timestamp(time: DateTime<Utc>) -> Timestamp {
-    // Sub-second nanoseconds are below 2^31.
-    Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos() as i32 }
+    time.into()
 }
 
 /// A time from a message; `field` is blamed when it is out of range.
 pub fn time(violations: &mut Violations, field: &str, timestamp: Option<Timestamp>) -> Option<DateTime<Utc>> {
-    let timestamp = timestamp?;
-    let time = u32::try_from(timestamp.nanos).ok().and_then(|nanos| DateTime::from_timestamp(timestamp.seconds, nanos));
     // Beyond those years the text of a time could not be read back.
-    let time = time.filter(|time| (1..=9999).contains(&time.year()));
+    let time = DateTime::try_from(timestamp?).ok().filter(|time| (1..=9999).contains(&time.year()));
     if time.is_none() {
         violations.add(field, "is not a time between years 1 and 9999");
     }

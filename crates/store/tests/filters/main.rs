@@ -238,6 +238,24 @@ proptest! {
     }
 }
 
+#[tokio::test]
+async fn values_of_enums_are_read_as_people_write_them() {
+    for engine in Engine::each() {
+        let (store, _database) = database(engine).await;
+        follow(&store, "workspaces/acme", &[]).await;
+        let count = async |filter: &str| {
+            let query = ListQuery { parent: "workspaces/acme", filter, ..ListQuery::default() };
+            store.list::<Initiatives>(query).await.unwrap().items.len()
+        };
+        let later = count("horizon = LATER").await;
+        assert!(later > 0, "{engine:?}");
+        for filter in ["horizon = later", "horizon = Later", "horizon:late", "NOT horizon != later", "horizon >= later"]
+        {
+            assert_eq!(count(filter).await, later, "{engine:?}: {filter}");
+        }
+    }
+}
+
 /// What is kept beside resources is what they say.
 async fn labels_are_those_of_bodies(store: &Store, database: &TestDatabase) {
     let query = ListQuery { parent: "workspaces/acme", page_size: 100, show_deleted: true, ..ListQuery::default() };
@@ -258,6 +276,10 @@ async fn what_is_wrong_with_a_filter_is_told() {
                 other => panic!("{filter:?}: {other:?}"),
             }
         };
+        for unknown in ["horizon = soon", "NOT horizon:soon", "horizon > soon", "id = x OR horizon != soon"] {
+            let unknown = refused(unknown).await;
+            assert_eq!(unknown, r#""soon" is not a value of horizon; those are NOW, NEXT, LATER"#);
+        }
         let unknown = refused("colour = red").await;
         for field in ["id", "horizon", "labels", "labels.KEY", "dependencies", "risks.evidence.target"] {
             assert!(unknown.contains(field), "{unknown}");
@@ -335,7 +357,7 @@ async fn no_page_looks_at_more_than_some_rows() {
         let (mut events, mut pages, mut token) = (Vec::new(), 0, String::new());
         loop {
             let filter = "subject:i33 OR subject:i34";
-            let query = LogFilter { filter, page_size: 1, page_token: &token };
+            let query = LogFilter { service: "roadmap", filter, page_size: 1, page_token: &token };
             let page = store.list_log(&sample::workspace(), query).await.unwrap();
             events.extend(page.items.into_iter().map(|row| row.resource_id));
             (token, pages) = (page.next_page_token, pages + 1);

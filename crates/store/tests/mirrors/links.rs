@@ -30,7 +30,7 @@ const INITIATIVES: Mirror = Mirror::of::<Initiatives>();
 
 /// An initiative as the roadmap announces it.
 fn announced(version: u64, change: impl FnOnce(&mut pb::Initiative)) -> Received {
-    let at = |seconds| Some(pbjson_types::Timestamp { seconds: 1_772_442_000 + seconds, nanos: 0 });
+    let at = |seconds| Some(waymark_proto::Timestamp { seconds: 1_772_442_000 + seconds, nanos: 0 });
     let risk = |risk: Risk| pb::RiskAssessment { risk: risk.into(), ..Default::default() };
     let mut initiative = pb::Initiative {
         state: pb::InitiativeState::Proposed.into(),

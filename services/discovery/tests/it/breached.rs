@@ -1,6 +1,6 @@
 //! What discovery does when a metric went beyond the threshold of its alert.
 
-use pbjson_types::Timestamp;
+use waymark_proto::Timestamp;
 use waymark_proto::common::v1::Evidence;
 use waymark_proto::discovery::v1 as pb;
 use waymark_proto::metrics::v1 as metrics;

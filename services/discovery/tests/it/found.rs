@@ -11,7 +11,7 @@ use crate::support::{Discovery, PARENT, days_ago, handle, on_both, received};
 fn found(event: u128, id: &str, reached: i64) -> Received {
     let step =
         |event: &str, users, lost| metrics::FrictionStep { event: event.into(), users, lost, ..Default::default() };
-    let at = |seconds| Some(pbjson_types::Timestamp { seconds, nanos: 0 });
+    let at = |seconds| Some(waymark_proto::Timestamp { seconds, nanos: 0 });
     let correlate = metrics::FrictionCorrelate {
         property: "plan".into(),
         value: "free".into(),

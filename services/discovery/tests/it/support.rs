@@ -210,8 +210,8 @@ pub fn link(target: &str) -> Evidence {
     Evidence { target: format!("//discovery.waymark.dev/{PARENT}/{target}"), note: String::new() }
 }
 
-pub fn days_ago(days: i64) -> pbjson_types::Timestamp {
-    pbjson_types::Timestamp { seconds: NOW.timestamp() - days * 86_400, nanos: 0 }
+pub fn days_ago(days: i64) -> waymark_proto::Timestamp {
+    waymark_proto::Timestamp { seconds: NOW.timestamp() - days * 86_400, nanos: 0 }
 }
 
 /// Code, reason and metadata of a refusal.

@@ -134,7 +134,7 @@ async fn open_risks_are_listed_and_can_be_signed_for() {
         let waiver = Some(pb::Waiver { reason: "forged".into(), signed_by: "users/eve".into(), time: None });
         risks.push(pb::RiskAssessment { risk: common::Risk::Viability.into(), evidence: Vec::new(), waiver });
         // A waiver without a time is refused as a stored one would be; with one it is ignored.
-        risks[2].waiver.as_mut().unwrap().time = Some(pbjson_types::Timestamp { seconds: 1, nanos: 0 });
+        risks[2].waiver.as_mut().unwrap().time = Some(waymark_proto::Timestamp { seconds: 1, nanos: 0 });
         let created = f.create("sso", pb::Initiative { risks, ..named("Single sign-on") }).await.unwrap();
         assert!(created.risks.iter().all(|r| r.waiver.is_none()) && created.risks.len() == 4);
 

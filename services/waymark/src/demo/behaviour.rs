@@ -2,7 +2,7 @@
 //! size.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
-use pbjson_types::Timestamp;
+use waymark_proto::Timestamp;
 use waymark_proto::metrics::v1::ProductEvent;
 
 /// Days compared on each side of shipping.

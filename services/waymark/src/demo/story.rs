@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
-use pbjson_types::Timestamp;
 use tonic::{Code, Response, Status};
 use waymark_client::{Channel, Error};
+use waymark_proto::Timestamp;
 use waymark_proto::common::v1::Evidence;
 
 /// The solution that is built; its initiative has the same id.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
+use chrono_tz::Tz;
 use clap::Args;
 use waymark_client::Error;
 use waymark_proto::roadmap::v1 as pb;
@@ -31,15 +32,15 @@ pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
     let parent = settings.parent()?;
     let product =
         options.product.as_deref().map(|product| format!("{parent}/products/{}", short(product))).unwrap_or_default();
-    let (as_of, page_size) = (options.when.position()?, options.page_size);
+    let (as_of, page_size) = (options.when.position(settings.zone())?, options.page_size);
     let request = pb::GetRoadmapRequest { parent, as_of, product, page_size, page_token: String::new() };
     let mut client = RoadmapServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
     let answer = client.get_roadmap(request).await.map_err(Error::from)?.into_inner();
-    crate::show(format_args!("{}", draw(&answer, settings.workspace()?)));
+    crate::show(format_args!("{}", draw(&answer, settings.workspace()?, settings.zone())));
     Ok(())
 }
 
-fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str) -> String {
+fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str, zone: Tz) -> String {
     let mut lines = vec![format!("Roadmap of {workspace} at revision {}", roadmap.revision)];
     let shown = roadmap.lanes.iter().flat_map(|lane| &lane.initiatives);
     let shipped: BTreeSet<&str> =
@@ -52,7 +53,7 @@ fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str) -> String {
         for initiative in &lane.initiatives {
             let expected = initiative.expected_outcome.as_ref().map(|expected| &expected.metric);
             let metric = roadmap.metrics.iter().find(|known| Some(&known.metric) == expected);
-            lines.extend(initiative_lines(initiative, metric, &shipped));
+            lines.extend(initiative_lines(initiative, metric, &shipped, zone));
         }
         lines.extend(more(&lane.next_page_token));
     }
@@ -79,6 +80,7 @@ fn initiative_lines(
     initiative: &pb::Initiative,
     metric: Option<&pb::ExpectedMetric>,
     shipped: &BTreeSet<&str>,
+    zone: Tz,
 ) -> Vec<String> {
     use pb::InitiativeState as State;
     let mark = match initiative.state() {
@@ -113,7 +115,7 @@ fn initiative_lines(
         lines.push(format!("      expected  {title}[{}]  {}", short(&expected.metric), words::change(range)));
     }
     if let Some((metric, reading)) = metric.and_then(|metric| Some((metric, metric.latest.as_ref()?))) {
-        lines.push(format!("      latest    {}", words::reading(reading, &metric.unit)));
+        lines.push(format!("      latest    {}", words::reading(reading, &metric.unit, zone)));
     }
     if let Some(actual) = &initiative.actual {
         let measured = actual.measured.as_ref().map(words::change).unwrap_or_default();
@@ -151,7 +153,7 @@ mod tests {
         let initiative = pb::Initiative {
             name: "workspaces/w/initiatives/carts".into(),
             display_name: "Saved carts".into(),
-            ship_time: Some(pbjson_types::Timestamp::default()),
+            ship_time: Some(waymark_proto::Timestamp::default()),
             state: pb::InitiativeState::Measured.into(),
             expected_outcome: Some(pb::ExpectedOutcome {
                 metric: "//m/workspaces/w/metrics/orders".into(),
@@ -185,7 +187,7 @@ mod tests {
         };
         let later =
             pb::RoadmapLane { horizon: pb::Horizon::Later.into(), initiatives: vec![waiting], ..Default::default() };
-        let day = |day: i64| Some(pbjson_types::Timestamp { seconds: 1_772_323_200 + day * 86_400, nanos: 0 });
+        let day = |day: i64| Some(waymark_proto::Timestamp { seconds: 1_772_323_200 + day * 86_400, nanos: 0 });
         let metric = pb::ExpectedMetric {
             metric: "//m/workspaces/w/metrics/orders".into(),
             display_name: "Orders".into(),
@@ -194,7 +196,7 @@ mod tests {
         };
         let metrics = vec![metric];
         let roadmap = pb::GetRoadmapResponse { lanes: vec![now, later], revision: 4, metrics, ..Default::default() };
-        let text = draw(&roadmap, "w");
+        let text = draw(&roadmap, "w", Tz::UTC);
         let expected = "Roadmap of w at revision 4
 
 NOW
@@ -210,7 +212,7 @@ LATER
       started before login: a customer waits
 ";
         assert_eq!(text, expected);
-        let unknown = draw(&pb::GetRoadmapResponse { metrics: Vec::new(), ..roadmap }, "w");
+        let unknown = draw(&pb::GetRoadmapResponse { metrics: Vec::new(), ..roadmap }, "w", Tz::UTC);
         assert!(unknown.contains("expected  [orders]  +10.0 %") && !unknown.contains("latest"), "{unknown}");
     }
 }

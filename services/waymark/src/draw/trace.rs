@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
+use chrono_tz::Tz;
 use clap::Args;
 use tonic::Code;
 use waymark_client::{Channel, Error};
@@ -69,7 +70,7 @@ pub async fn run(options: &Trace, settings: &Settings) -> Result<()> {
     let initiatives = clients.initiatives(&parent, &options.name).await?;
     for initiative in initiatives {
         let found = clients.follow(initiative).await?;
-        crate::show(format_args!("{}\n", draw(&found)));
+        crate::show(format_args!("{}\n", draw(&found, settings.zone())));
     }
     Ok(())
 }
@@ -190,7 +191,7 @@ impl Clients {
     }
 }
 
-fn draw(found: &Found) -> String {
+fn draw(found: &Found, zone: Tz) -> String {
     let mut steps: Vec<(&str, Branch)> = Vec::new();
     for (insight, traces) in &found.insights {
         let strength = insight.strength.as_ref().map(|strength| {
@@ -198,7 +199,10 @@ fn draw(found: &Found) -> String {
             format!(" — {band}, {:.2}, {} people", strength.score, strength.participants)
         });
         let text = format!("{}{}", insight.statement, strength.unwrap_or_default());
-        steps.push(("insight", Branch { text, children: traces.iter().filter_map(said).collect() }));
+        steps.push((
+            "insight",
+            Branch { text, children: traces.iter().filter_map(|trace| said(trace, zone)).collect() },
+        ));
     }
     for opportunity in &found.opportunities {
         let kind = words::value(opportunity.kind().as_str_name(), "OPPORTUNITY_KIND_").to_lowercase();
@@ -208,10 +212,10 @@ fn draw(found: &Found) -> String {
         let state = words::value(solution.state().as_str_name(), "SOLUTION_STATE_").to_lowercase();
         steps.push(("solution", Branch::leaf(format!("{} ({state})", solution.display_name))));
     }
-    steps.push(("initiative", initiative(&found.initiative)));
+    steps.push(("initiative", initiative(&found.initiative, zone)));
     if let Some(prediction) = &found.prediction {
         let range = prediction.change.as_ref().map(words::change).unwrap_or_default();
-        let (by, on) = (short(&prediction.committed_by), words::day(prediction.commit_time.as_ref()));
+        let (by, on) = (short(&prediction.committed_by), words::day(prediction.commit_time.as_ref(), zone));
         let text =
             format!("{} {range} within {} days, by {by} on {on}", short(&prediction.metric), prediction.window_days);
         steps.push(("prediction", Branch::leaf(text)));
@@ -228,7 +232,8 @@ fn draw(found: &Found) -> String {
         let own =
             opportunity.learnings.iter().filter(|learning| words::local(&learning.initiative) == found.initiative.name);
         steps.extend(own.map(|learning| {
-            let text = format!("kept on “{}” since {}", opportunity.display_name, words::day(learning.time.as_ref()));
+            let text =
+                format!("kept on “{}” since {}", opportunity.display_name, words::day(learning.time.as_ref(), zone));
             ("learning", Branch { text, children: vec![Branch::leaf(learning.summary.clone())] })
         }));
     }
@@ -243,9 +248,10 @@ fn block(title: &str, text: &str) -> String {
 }
 
 /// One quote with who said it.
-fn said(trace: &discovery::EvidenceTrace) -> Option<Branch> {
+fn said(trace: &discovery::EvidenceTrace, zone: Tz) -> Option<Branch> {
     let who = trace.participant.as_ref().map(|p| p.display_name.clone()).unwrap_or_default();
-    let on = trace.interview.as_ref().map(|interview| words::day(interview.conduct_time.as_ref())).unwrap_or_default();
+    let on =
+        trace.interview.as_ref().map(|interview| words::day(interview.conduct_time.as_ref(), zone)).unwrap_or_default();
     match (&trace.highlight, &trace.interview) {
         (Some(highlight), _) => Some(Branch::leaf(format!("“{}” — {who}, {on}", highlight.quote))),
         (None, Some(interview)) => Some(Branch::leaf(format!("{} — {who}, {on}", interview.display_name))),
@@ -255,11 +261,13 @@ fn said(trace: &discovery::EvidenceTrace) -> Option<Branch> {
     }
 }
 
-fn initiative(initiative: &roadmap::Initiative) -> Branch {
+fn initiative(initiative: &roadmap::Initiative, zone: Tz) -> Branch {
     let state = words::value(initiative.state().as_str_name(), "INITIATIVE_STATE_").to_lowercase().replace('_', " ");
     let steps = [("committed", initiative.commit_time.as_ref()), ("shipped", initiative.ship_time.as_ref())];
-    let steps =
-        steps.into_iter().filter(|(_, time)| time.is_some()).map(|(step, time)| format!("{step} {}", words::day(time)));
+    let steps = steps
+        .into_iter()
+        .filter(|(_, time)| time.is_some())
+        .map(|(step, time)| format!("{step} {}", words::day(time, zone)));
     let facts: Vec<String> = std::iter::once(state).chain(steps).collect();
     let risks = initiative.risks.iter().map(|risk| {
         let name = words::value(risk.risk().as_str_name(), "RISK_").to_lowercase();
@@ -302,7 +310,7 @@ mod tests {
             prediction: Some(metrics::Prediction::default()),
             outcome: Some(metrics::Outcome { verdict: Verdict::Met.into(), ..Default::default() }),
         };
-        let text = draw(&found);
+        let text = draw(&found, Tz::UTC);
         let titles: Vec<&str> =
             text.lines().filter(|l| !l.starts_with(' ')).filter_map(|l| l.split(' ').next()).collect();
         assert_eq!(

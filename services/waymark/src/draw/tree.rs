@@ -1,6 +1,7 @@
 //! `waymark tree`: opportunity solution trees with what was learned.
 
 use anyhow::Result;
+use chrono_tz::Tz;
 use clap::Args;
 use waymark_client::Error;
 use waymark_proto::discovery::v1 as pb;
@@ -50,9 +51,13 @@ pub async fn run(options: &Tree, settings: &Settings) -> Result<()> {
         crate::show(format_args!("no outcomes; `waymark outcomes create --help` says how to plant a tree"));
     }
     for name in names {
-        let request = pb::GetTreeRequest { name, as_of: options.when.position()?, show_pruned: options.show_pruned };
+        let request = pb::GetTreeRequest {
+            name,
+            as_of: options.when.position(settings.zone())?,
+            show_pruned: options.show_pruned,
+        };
         let answer = client.get_tree(request).await.map_err(Error::from)?.into_inner();
-        if let Some(branch) = answer.root.as_ref().and_then(branch) {
+        if let Some(branch) = answer.root.as_ref().and_then(|root| branch(root, settings.zone())) {
             crate::show(format_args!("{}\n", branch.draw()));
         }
     }
@@ -60,7 +65,7 @@ pub async fn run(options: &Tree, settings: &Settings) -> Result<()> {
 }
 
 /// What a node says, with what stands below it.
-pub fn branch(node: &pb::TreeNode) -> Option<Branch> {
+pub fn branch(node: &pb::TreeNode, zone: Tz) -> Option<Branch> {
     let mut below: Vec<Branch> = Vec::new();
     let text = match node.node.as_ref()? {
         Node::Outcome(outcome) => {
@@ -68,7 +73,7 @@ pub fn branch(node: &pb::TreeNode) -> Option<Branch> {
             format!("◎ {}  [{}]  by {by}", outcome.display_name, short(&outcome.name))
         }
         Node::Opportunity(opportunity) => {
-            below.extend(opportunity.learnings.iter().map(learning));
+            below.extend(opportunity.learnings.iter().map(|learned| learning(learned, zone)));
             let kind = words::value(opportunity.kind().as_str_name(), "OPPORTUNITY_KIND_").to_lowercase();
             let evidence = match opportunity.evidence.len() {
                 0 => "no evidence".to_owned(),
@@ -106,7 +111,7 @@ pub fn branch(node: &pb::TreeNode) -> Option<Branch> {
             )
         }
     };
-    below.extend(node.children.iter().filter_map(branch));
+    below.extend(node.children.iter().filter_map(|child| branch(child, zone)));
     if node.truncated {
         below
             .push(Branch::leaf("… and more; `waymark tree` shows what stands below a node, given its name".to_owned()));
@@ -114,9 +119,9 @@ pub fn branch(node: &pb::TreeNode) -> Option<Branch> {
     Some(Branch { text, children: below })
 }
 
-fn learning(learning: &pb::Learning) -> Branch {
+fn learning(learning: &pb::Learning, zone: Tz) -> Branch {
     let measured = learning.measured.as_ref().map(|range| format!(" {}", words::change(range))).unwrap_or_default();
-    let (day, verdict) = (words::day(learning.time.as_ref()), words::verdict(learning.verdict()));
+    let (day, verdict) = (words::day(learning.time.as_ref(), zone), words::verdict(learning.verdict()));
     Branch::leaf(format!(
         "★ learned {day} from {}: {verdict}{measured}\n{}",
         short(&learning.initiative),
@@ -164,7 +169,7 @@ mod tests {
         let node = |node, children| pb::TreeNode { node: Some(node), children, truncated: false };
         let tree =
             node(outcome, vec![node(Node::Opportunity(opportunity), vec![node(solution, vec![node(test, vec![])])])]);
-        let text = branch(&tree).unwrap().draw();
+        let text = branch(&tree, Tz::UTC).unwrap().draw();
         assert!(text.starts_with("◎ More orders"), "{text}");
         assert!(text.contains("○ Lost carts  []  pain, no evidence"), "{text}");
         assert!(text.contains("★ learned  from carts: ✓ MET +12.0 % (+8.0 % to +16.0 %)"), "{text}");

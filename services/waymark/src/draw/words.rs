@@ -1,10 +1,11 @@
 //! Values of the loop in a few words.
 
+use chrono_tz::Tz;
+use waymark_proto::Timestamp;
 use waymark_proto::common::v1::{AsOf, Range, Reading, Verdict, as_of};
 
-use crate::Usage;
-use crate::generic::literal;
 use crate::generic::names::short;
+use crate::{Usage, zone};
 
 /// A relative change with its range: `+12.1 % (+8.0 % to +16.2 %)`.
 pub fn change(range: &Range) -> String {
@@ -13,11 +14,13 @@ pub fn change(range: &Range) -> String {
 }
 
 /// What a metric was, in its unit: `12.5 EUR (2026-03-01 to 2026-03-02)`.
-pub fn reading(reading: &Reading, unit: &str) -> String {
+pub fn reading(reading: &Reading, unit: &str, zone: Tz) -> String {
     // Without the noise that sums of decimals leave behind.
     let value = (reading.value * 1e6).round() / 1e6;
     let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-    format!("{value}{unit} ({} to {})", day(reading.start_time.as_ref()), day(reading.end_time.as_ref()))
+    let ends = zone::of(reading.start_time.as_ref()).zip(zone::of(reading.end_time.as_ref()));
+    let span = ends.map(|(start, end)| format!(" ({})", zone::span(zone, start, end))).unwrap_or_default();
+    format!("{value}{unit}{span}")
 }
 
 /// A verdict with its mark.
@@ -37,9 +40,8 @@ pub fn value(name: &'static str, prefix: &str) -> &'static str {
 }
 
 /// The day of a moment.
-pub fn day(time: Option<&pbjson_types::Timestamp>) -> String {
-    let time = time.and_then(|time| chrono::DateTime::from_timestamp(time.seconds, 0));
-    time.map(|time| time.format("%Y-%m-%d").to_string()).unwrap_or_default()
+pub fn day(time: Option<&Timestamp>, zone: Tz) -> String {
+    zone::of(time).map(|time| zone::day(zone, time)).unwrap_or_default()
 }
 
 /// The service and collection of a full name, and its id: `metrics` of
@@ -69,16 +71,10 @@ pub struct When {
 
 impl When {
     /// The position for a request.
-    pub fn position(&self) -> anyhow::Result<Option<AsOf>> {
+    pub fn position(&self, zone: Tz) -> anyhow::Result<Option<AsOf>> {
         let position = match (&self.as_of_revision, &self.as_of_time) {
             (Some(revision), _) => as_of::Position::Revision(*revision),
-            (None, Some(text)) => {
-                let time = literal::time(text).map_err(Usage)?;
-                as_of::Position::Time(pbjson_types::Timestamp {
-                    seconds: time.timestamp(),
-                    nanos: time.timestamp_subsec_nanos() as i32,
-                })
-            }
+            (None, Some(text)) => as_of::Position::Time(zone::parse(zone, text).map_err(Usage)?.into()),
             (None, None) => return Ok(None),
         };
         Ok(Some(AsOf { position: Some(position) }))
@@ -92,6 +88,18 @@ mod tests {
     #[test]
     fn changes_have_signs() {
         assert_eq!(change(&Range { low: -0.02, likely: 0.121, high: 0.3 }), "+12.1 % (-2.0 % to +30.0 %)");
+    }
+
+    #[test]
+    fn moments_are_of_the_zone() {
+        let late = Timestamp { seconds: 1_772_319_600, nanos: 0 };
+        assert_eq!(day(Some(&late), Tz::UTC), "2026-02-28");
+        assert_eq!(day(Some(&late), Tz::Europe__Berlin), "2026-03-01");
+        let asked = When { as_of_time: Some("2026-03-01".into()), as_of_revision: None };
+        assert_eq!(asked.position(Tz::Europe__Berlin).unwrap().unwrap().position, Some(as_of::Position::Time(late)));
+        let end_time = Some(Timestamp { seconds: late.seconds + 86_400, nanos: 0 });
+        let read = Reading { start_time: Some(late), end_time, value: 12.5 };
+        assert_eq!(reading(&read, "EUR", Tz::Europe__Berlin), "12.5 EUR (2026-03-01 to 2026-03-02)");
     }
 
     #[test]

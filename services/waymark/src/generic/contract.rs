@@ -4,12 +4,12 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 use waymark_proto::common::v1::Phase;
 use waymark_proto::options::{CommandsOption, ResourceOption};
 use waymark_proto::{descriptors, options};
 
-use super::names::kebab;
+use super::names::{kebab, nearest};
 
 /// One of the three services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
@@ -42,7 +42,7 @@ impl Area {
 
 impl fmt::Display for Area {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -102,6 +102,23 @@ impl Method {
     pub fn path(&self) -> String {
         format!("/{}/{}", self.descriptor.parent_service().full_name(), self.descriptor.name())
     }
+
+    /// The path without packages: `StrategyService/GetProduct`.
+    fn short_path(&self) -> String {
+        format!("{}/{}", self.descriptor.parent_service().name(), self.descriptor.name())
+    }
+
+    fn is_called(&self, text: &str) -> bool {
+        let Some((service, name)) =
+            text.split_once(['/', '.']).filter(|_| !text.contains("waymark.")).or(text.split_once('/'))
+        else {
+            return false;
+        };
+        let parent = self.descriptor.parent_service();
+        let short = kebab(parent.name().trim_end_matches("Service"));
+        let known = [parent.full_name(), parent.name()].contains(&service) || short == service.to_ascii_lowercase();
+        known && (self.descriptor.name() == name || kebab(self.descriptor.name()) == name)
+    }
 }
 
 /// What the command line knows.
@@ -109,8 +126,26 @@ impl Method {
 pub struct Contract {
     /// All kinds of resources.
     pub resources: Vec<Resource>,
-    /// All methods.
+    /// All methods that one service has.
     pub methods: Vec<Method>,
+    /// Those that every service has, once for each.
+    pub shared: Vec<Method>,
+}
+
+/// Why no method is found.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoMethod {
+    /// Several services have it.
+    #[error("each service has a method of its own called so; write {}", .0.join(" or "))]
+    Several(Vec<String>),
+    /// None has it.
+    #[error("{written:?} is no method; {advice}")]
+    Unknown {
+        /// What was written.
+        written: String,
+        /// What may have been meant.
+        advice: String,
+    },
 }
 
 /// The contract this program was built with.
@@ -123,26 +158,48 @@ impl Contract {
     fn read() -> Self {
         let pool = descriptors();
         let resources: Vec<Resource> = pool.all_messages().filter_map(|message| resource(&message)).collect();
-        let methods = pool
-            .services()
+        let services = || pool.services().filter(|service| service.package_name().starts_with("waymark."));
+        let methods = services()
             .filter_map(|service| Some((Area::of(service.package_name())?, service)))
-            .flat_map(|(area, service)| service.methods().map(|method| (area, method)).collect::<Vec<_>>())
+            .flat_map(|(area, service)| service.methods().map(move |method| (area, method)).collect::<Vec<_>>())
             .map(|(area, descriptor)| method(area, descriptor, &resources))
             .collect();
-        Self { resources, methods }
+        let shared = services()
+            .filter(|service| Area::of(service.package_name()).is_none())
+            .flat_map(|service| service.methods().collect::<Vec<_>>())
+            .flat_map(|descriptor| Area::ALL.map(|area| method(area, descriptor.clone(), &[])))
+            .collect();
+        Self { resources, methods, shared }
     }
 
-    /// The method `Service/Method`, `area.Service/Method` or with the full name of the service.
-    pub fn find_method(&self, text: &str) -> Option<&Method> {
+    /// The method `Service/Method`, with the service's full name or without its package, or `area.Service/Method`, which
+    /// of those that every service has is the one of that service.
+    pub fn find_method(&self, text: &str) -> Result<&Method, NoMethod> {
         let text = text.trim_start_matches('/');
-        let (service, name) =
-            text.split_once(['/', '.']).filter(|_| !text.contains("waymark.")).or_else(|| text.split_once('/'))?;
-        self.methods.iter().find(|method| {
-            let parent = method.descriptor.parent_service();
-            let short = kebab(parent.name().trim_end_matches("Service"));
-            let known = [parent.full_name(), parent.name()].contains(&service) || short == service.to_ascii_lowercase();
-            known && (method.descriptor.name() == name || kebab(method.descriptor.name()) == name)
-        })
+        let (area, name) = Area::ALL
+            .into_iter()
+            .find_map(|area| Some((Some(area), text.strip_prefix(area.name())?.strip_prefix('.')?)))
+            .unwrap_or((None, text));
+        let found: Vec<&Method> = self
+            .methods
+            .iter()
+            .chain(&self.shared)
+            .filter(|method| area.is_none_or(|area| area == method.area) && method.is_called(name))
+            .collect();
+        match found.as_slice() {
+            [method] => Ok(method),
+            [] => {
+                let all: Vec<String> = self.methods.iter().chain(&self.shared).map(Method::short_path).collect();
+                let advice = match nearest(name, all.iter().map(String::as_str)) {
+                    Some(meant) => format!("did you mean {meant}?"),
+                    None => "write Service/Method, such as PrioritizationService/EvaluateScore".to_owned(),
+                };
+                Err(NoMethod::Unknown { written: text.to_owned(), advice })
+            }
+            several => {
+                Err(NoMethod::Several(several.iter().map(|m| format!("{}.{}", m.area, m.short_path())).collect()))
+            }
+        }
     }
 
     /// The kind of a message that is a resource.
@@ -213,6 +270,18 @@ fn without_end(command: &str, group: &str) -> String {
     words.join("-")
 }
 
+/// Whether a field says something when it is 0, as a score does: one that tells whether it is set says so by itself, and
+/// where the contract does not take 0, or has something stand for it, it is not set.
+pub fn tells_zero(field: &FieldDescriptor) -> bool {
+    let number = !matches!(field.kind(), Kind::String | Kind::Bytes | Kind::Message(_) | Kind::Enum(_) | Kind::Bool);
+    let stands_for_none = options().number(field).is_some_and(|limits| {
+        let starts_above =
+            limits.least.is_some_and(|least| least > 0.0) || limits.above.is_some_and(|above| above >= 0.0);
+        limits.default.is_some() || starts_above
+    });
+    number && !field.is_list() && !field.supports_presence() && !stands_for_none
+}
+
 /// Whether a kind is a message that JSON writes as a plain value.
 pub fn is_plain(kind: &Kind) -> bool {
     kind.as_message().is_none_or(|message| message.package_name() == "google.protobuf")
@@ -266,7 +335,7 @@ mod tests {
             ("IngestionService/IngestEvents", "product-events ingest"),
         ] {
             let found = contract().find_method(method).map(|m| format!("{} {}", m.group, m.command));
-            assert_eq!(found.as_deref(), Some(command), "{method}");
+            assert_eq!(found.as_deref(), Ok(command), "{method}");
         }
     }
 
@@ -275,8 +344,36 @@ mod tests {
         for text in
             ["StrategyService/GetProduct", "waymark.roadmap.v1.StrategyService/GetProduct", "strategy/get-product"]
         {
-            assert_eq!(contract().find_method(text).map(|m| m.descriptor.name()), Some("GetProduct"), "{text}");
+            assert_eq!(contract().find_method(text).map(|m| m.descriptor.name()), Ok("GetProduct"), "{text}");
         }
-        assert!(contract().find_method("Strategy").is_none());
+        let unknown = |text: &str| contract().find_method(text).unwrap_err().to_string();
+        assert!(unknown("nothing").contains("write Service/Method"));
+        assert_eq!(
+            unknown("StrategyService/GetProdukt"),
+            "\"StrategyService/GetProdukt\" is no method; did you mean StrategyService/GetProduct?"
+        );
+    }
+
+    #[test]
+    fn every_method_of_the_contract_can_be_called() {
+        for service in descriptors().services().filter(|service| service.full_name().starts_with("waymark.")) {
+            for method in service.methods() {
+                let path = format!("{}/{}", service.name(), method.name());
+                let found: Vec<&Method> = match contract().find_method(&path) {
+                    Ok(found) => vec![found],
+                    Err(NoMethod::Several(paths)) => {
+                        paths.iter().map(|path| contract().find_method(path).unwrap()).collect()
+                    }
+                    Err(unknown) => panic!("{unknown}"),
+                };
+                assert!(found.iter().all(|found| found.descriptor == method), "{path}");
+            }
+        }
+        let several = contract().find_method("EventsService/ListEvents").unwrap_err().to_string();
+        assert!(
+            several.contains("write discovery.EventsService/ListEvents or roadmap.EventsService/ListEvents"),
+            "{several}"
+        );
+        assert_eq!(contract().find_method("metrics.GraphService/ListLinks").unwrap().area, Area::Metrics);
     }
 }

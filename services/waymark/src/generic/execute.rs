@@ -1,18 +1,15 @@
 //! Runs a command made of the contract: builds the request from flags and files, calls, prints.
 
-use std::io::Read as _;
-
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ArgMatches;
 use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
-use serde_json::Value as Json;
 use waymark_proto::options;
 use waymark_proto::options::Reference;
 
 use super::contract::{Method, Resource, Verb};
-use super::names;
+use super::file::{File, told};
 use super::tree::{self, CLEAR, FILE, ID, LIMIT, NAME, REPLACE};
-use super::{call, flags, json, output};
+use super::{call, dates, flags, names, output, read};
 use crate::Usage;
 use crate::settings::Settings;
 
@@ -21,54 +18,53 @@ const PAGE: usize = 1000;
 
 /// Runs the command of a method.
 pub async fn run(method: &Method, matches: &ArgMatches, settings: &Settings) -> Result<()> {
-    if method.verb == Verb::List {
-        return list(method, matches, settings).await;
-    }
-    if method.verb == Verb::Create {
-        let resources = resources(method, matches)?;
-        let several = resources.len() > 1;
-        for (index, resource) in resources.into_iter().enumerate() {
-            let request = create(method, matches, settings, resource)?;
+    // A question that is asked in a time zone is answered in it.
+    let asked_in = flags::zone(matches, &tree::request_leaves(method));
+    let settings = &Settings { time_zone: settings.time_zone.or(asked_in), ..settings.clone() };
+    match method.verb {
+        Verb::List => list(method, matches, settings).await,
+        Verb::Create => create_all(method, matches, settings).await,
+        Verb::Update => {
+            let (resource, file) = (own(method)?, file(method, matches)?);
+            let request = update(method, matches, settings, file.as_ref())?;
             let answered = answer(method, request, settings).await;
-            if several {
-                answered.with_context(|| format!("resource {} of the file", index + 1))?;
-            } else {
-                answered?;
+            match file.as_ref().and_then(|file| Some((file, file.resources.first()?))) {
+                Some((file, node)) => answered.map_err(|error| file.located(error, &resource.singular, node)),
+                None => answered,
             }
         }
-        return Ok(());
+        Verb::Get | Verb::Custom => {
+            let mut request = request(method, matches, settings)?;
+            if let Some(name) = matches.try_get_one::<String>(NAME).ok().flatten() {
+                set(&mut request, "name", Value::String(full_name(method, name, settings)?))?;
+            }
+            answer(method, request, settings).await
+        }
     }
-    let mut request = request(method, matches, settings)?;
-    if method.verb == Verb::Update {
-        update(method, matches, settings, &mut request)?;
-    } else if let Some(name) = matches.try_get_one::<String>(NAME).ok().flatten() {
-        set(&mut request, "name", Value::String(full_name(method, name, settings)?))?;
-    }
-    answer(method, request, settings).await
 }
 
-/// Calls any method with a request given as JSON, and prints the answer or the stream of answers.
+/// Calls any method with a request given as JSON or YAML, and prints the answer or the stream of answers.
 pub async fn call(method: &Method, data: &str, settings: &Settings) -> Result<()> {
-    let mut value = json::value(data)?;
-    if let (Some(_), Json::Object(fields)) = (method.descriptor.input().get_field_by_name("parent"), &mut value)
-        && !fields.contains_key("parent")
+    let read = read::text(&method.descriptor.input(), data, &settings.place());
+    let mut request = read.map_err(|problems| Usage(told("--data", &problems)))?;
+    if let Some(parent) = method.descriptor.input().get_field_by_name("parent")
+        && !request.has_field(&parent)
     {
-        fields.insert("parent".to_owned(), Json::String(settings.parent()?));
+        request.set_field(&parent, Value::String(settings.parent()?));
     }
-    let request = json::message(&method.descriptor.input(), value).map_err(|e| Usage(e.to_string()))?;
     if !method.descriptor.is_server_streaming() {
         return answer(method, request, settings).await;
     }
     let mut stream = call::streaming(&settings.channel(method.area)?, method, request).await?;
     while let Some(message) = stream.message().await.map_err(waymark_client::Error::from)? {
-        crate::show(format_args!("{}", output::message(&message, settings.output)?));
+        crate::show(format_args!("{}", output::message(&message, settings.style())?));
     }
     Ok(())
 }
 
 async fn answer(method: &Method, request: DynamicMessage, settings: &Settings) -> Result<()> {
     let answer = call::unary(&settings.channel(method.area)?, method, request).await?;
-    crate::show(format_args!("{}", output::message(&answer, settings.output)?));
+    crate::show(format_args!("{}", output::message(&answer, settings.style())?));
     Ok(())
 }
 
@@ -78,8 +74,12 @@ fn request(method: &Method, matches: &ArgMatches, settings: &Settings) -> Result
     if request.descriptor().get_field_by_name("parent").is_some() {
         set(&mut request, "parent", Value::String(settings.parent()?))?;
     }
-    let workspace = settings.workspace.as_deref().unwrap_or_default();
-    flags::read(matches, &tree::request_leaves(method), workspace, &mut request).map_err(|e| Usage(e.to_string()))?;
+    let leaves = tree::request_leaves(method);
+    flags::read(matches, &leaves, &settings.place(), &mut request).map_err(|e| Usage(e.to_string()))?;
+    if let Some(zone) = settings.time_zone {
+        flags::ask_in(zone, &leaves, &mut request);
+    }
+    dates::complete(&mut request, settings.zone());
     Ok(request)
 }
 
@@ -108,39 +108,41 @@ fn full_name(method: &Method, text: &str, settings: &Settings) -> Result<String>
     Ok(full)
 }
 
-/// The resources in the file, or one empty one. A list in the file, or a printed list, is many.
-fn resources(method: &Method, matches: &ArgMatches) -> Result<Vec<Json>> {
-    let Some(path) = matches.get_one::<String>(FILE) else { return Ok(vec![Json::Object(serde_json::Map::new())]) };
-    let text = if path == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
-        text
-    } else {
-        std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read"))?
-    };
-    let collection = method.resource.as_ref().map(|resource| resource.collection.as_str()).unwrap_or_default();
-    match json::value(&text).with_context(|| path.clone())? {
-        Json::Array(items) => Ok(items),
-        Json::Object(mut fields) => match fields.remove(collection) {
-            Some(Json::Array(items)) => Ok(items),
-            _ => Ok(vec![Json::Object(fields)]),
-        },
-        _ => bail!(Usage(format!("{path} holds neither a resource nor a list of resources"))),
-    }
-}
-
 fn own(method: &Method) -> Result<&Resource> {
     method.resource.as_ref().ok_or_else(|| anyhow!("{} works on no resource", method.path()))
 }
 
-fn create(method: &Method, matches: &ArgMatches, settings: &Settings, fields: Json) -> Result<DynamicMessage> {
+/// Creates the resources of the file in order, or the one that flags say. None is created while one cannot be read.
+async fn create_all(method: &Method, matches: &ArgMatches, settings: &Settings) -> Result<()> {
+    let Some(file) = file(method, matches)? else {
+        let message = DynamicMessage::new(own(method)?.message.clone());
+        return answer(method, create(method, matches, settings, message)?, settings).await;
+    };
     let resource = own(method)?;
-    let mut message = json::message(&resource.message, fields).map_err(|e| Usage(e.to_string()))?;
+    for (node, message) in file.resources.iter().zip(file.messages(resource, settings)?) {
+        let request = create(method, matches, settings, message)?;
+        let answered = answer(method, request, settings).await;
+        answered.map_err(|error| file.located(error, &resource.singular, node))?;
+    }
+    Ok(())
+}
+
+fn file(method: &Method, matches: &ArgMatches) -> Result<Option<File>> {
+    matches.get_one::<String>(FILE).map(|path| File::read(path, &own(method)?.collection)).transpose()
+}
+
+fn create(
+    method: &Method,
+    matches: &ArgMatches,
+    settings: &Settings,
+    mut message: DynamicMessage,
+) -> Result<DynamicMessage> {
+    let resource = own(method)?;
     // A resource that was printed has its name: its id makes the copy.
     let printed =
         message.get_field_by_name("name").and_then(|name| name.as_str().map(|name| names::short(name).to_owned()));
-    let workspace = settings.workspace()?;
-    flags::read(matches, &tree::resource_leaves(method), workspace, &mut message).map_err(|e| Usage(e.to_string()))?;
+    flags::read(matches, &tree::resource_leaves(method), &settings.place(), &mut message)
+        .map_err(|e| Usage(e.to_string()))?;
     let mut request = request(method, matches, settings)?;
     let id = matches.get_one::<String>(ID).cloned().or(printed).unwrap_or_default();
     set(&mut request, &format!("{}_id", resource.singular), Value::String(id))?;
@@ -148,22 +150,24 @@ fn create(method: &Method, matches: &ArgMatches, settings: &Settings, fields: Js
     Ok(request)
 }
 
-/// Fills the resource and the mask of an update: the mask names what flags and file give and what is to be cleared.
-fn update(method: &Method, matches: &ArgMatches, settings: &Settings, request: &mut DynamicMessage) -> Result<()> {
+/// The request of an update: its mask names what flags and file give and what is to be cleared.
+fn update(method: &Method, matches: &ArgMatches, settings: &Settings, file: Option<&File>) -> Result<DynamicMessage> {
     let resource = own(method)?;
-    let file = resources(method, matches)?;
-    let [fields] = file.as_slice() else {
-        bail!(Usage("an update takes one resource; the file has several".to_owned()))
+    let mut request = request(method, matches, settings)?;
+    let mut message = match file {
+        None => DynamicMessage::new(resource.message.clone()),
+        Some(file) => match file.messages(resource, settings)?.as_slice() {
+            [message] => message.clone(),
+            several => bail!(Usage(format!("an update takes one resource; the file has {}", several.len()))),
+        },
     };
-    let mut message = json::message(&resource.message, fields.clone()).map_err(|e| Usage(e.to_string()))?;
     let mut paths: Vec<String> = message
         .fields()
         .filter(|(field, _)| !matches!(field.name(), "name" | "etag"))
         .filter(|(field, _)| !options().is_output_only(field) && !options().is_immutable(field))
         .map(|(field, _)| field.name().to_owned())
         .collect();
-    let workspace = settings.workspace.as_deref().unwrap_or_default();
-    let flags = flags::read(matches, &tree::resource_leaves(method), workspace, &mut message)
+    let flags = flags::read(matches, &tree::resource_leaves(method), &settings.place(), &mut message)
         .map_err(|e| Usage(e.to_string()))?;
     paths.extend(flags.into_iter().filter(|path| path != "etag"));
     for cleared in matches.get_many::<String>(CLEAR).into_iter().flatten() {
@@ -182,23 +186,18 @@ fn update(method: &Method, matches: &ArgMatches, settings: &Settings, request: &
     let typed: &String = matches.get_one(NAME).ok_or_else(|| anyhow!("no name is given"))?;
     let name = full_name(method, typed, settings)?;
     set(&mut message, "name", Value::String(name))?;
-    set(request, &resource.singular, Value::Message(message))?;
-    let mask = request.descriptor().get_field_by_name("update_mask");
-    if mask.is_some_and(|mask| request.has_field(&mask)) {
-        return Ok(());
+    set(&mut request, &resource.singular, Value::Message(message))?;
+    let mask = request.descriptor().get_field_by_name("update_mask").context("no mask")?;
+    if request.has_field(&mask) {
+        return Ok(request);
     }
     if paths.is_empty() {
         bail!(Usage("nothing is to be changed; give a flag for a field, --clear or --file".to_owned()));
     }
-    let mut mask = DynamicMessage::new(
-        request
-            .descriptor()
-            .get_field_by_name("update_mask")
-            .and_then(|f| f.kind().as_message().cloned())
-            .context("no mask")?,
-    );
-    set(&mut mask, "paths", Value::List(paths.into_iter().map(Value::String).collect()))?;
-    set(request, "update_mask", Value::Message(mask))
+    let mut named = DynamicMessage::new(mask.kind().as_message().cloned().context("no mask")?);
+    set(&mut named, "paths", Value::List(paths.into_iter().map(Value::String).collect()))?;
+    request.set_field(&mask, Value::Message(named));
+    Ok(request)
 }
 
 async fn list(method: &Method, matches: &ArgMatches, settings: &Settings) -> Result<()> {
@@ -230,7 +229,7 @@ async fn list(method: &Method, matches: &ArgMatches, settings: &Settings) -> Res
     if settings.output != output::Format::Table {
         answer.set_field(&items_field, Value::List(items.clone()));
     }
-    crate::show(format_args!("{}", output::list(resource, &answer, &items, settings.output)?));
+    crate::show(format_args!("{}", output::list(resource, &answer, &items, settings.style())?));
     if more {
         eprintln!("there are more; --limit 0 shows all");
     }

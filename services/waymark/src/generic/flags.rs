@@ -4,6 +4,7 @@
 //! `--expected-outcome.metric`. Repeated fields and maps are given by repeating the flag.
 
 use anyhow::{Result, anyhow, bail};
+use chrono_tz::Tz;
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
@@ -12,14 +13,17 @@ use waymark_proto::options;
 
 use super::contract::is_plain;
 use super::names::{self, kebab, short_value};
-use super::{comments, literal};
+use super::{comments, literal, read};
+use crate::place::Place;
+use crate::zone;
 
 /// How deep dotted flags go; deeper values are given as JSON.
 const DEPTH: usize = 3;
 /// Flags every command has; a field of the same name gets a prefix.
-const TAKEN: [&str; 13] = [
+const TAKEN: [&str; 14] = [
     "workspace",
     "output",
+    "time-zone",
     "help",
     "file",
     "timeout",
@@ -33,6 +37,9 @@ const TAKEN: [&str; 13] = [
     "metrics-address",
 ];
 
+/// The field whose zone the times beside it are of.
+const TIME_ZONE: &str = "time_zone";
+
 /// A field, or a field within it, that a flag sets.
 #[derive(Debug, Clone)]
 pub struct Leaf {
@@ -44,6 +51,11 @@ impl Leaf {
     fn field(&self) -> &FieldDescriptor {
         // Made by `collect` with at least one field.
         &self.path[self.path.len() - 1]
+    }
+
+    /// Whether both are fields of one message.
+    fn is_beside(&self, other: &Self) -> bool {
+        self.path.split_last().map(|(_, parents)| parents) == other.path.split_last().map(|(_, parents)| parents)
     }
 
     /// The path in field masks, such as `expected_outcome.metric`.
@@ -125,15 +137,20 @@ fn arg(leaf: &Leaf) -> Arg {
     }
 }
 
-/// Sets what the flags say and returns the paths they named, in the order of the fields.
-pub fn read(matches: &ArgMatches, leaves: &[Leaf], workspace: &str, into: &mut DynamicMessage) -> Result<Vec<String>> {
+/// Sets what the flags say and returns the paths they named, in the order of the fields. A time without an offset is of
+/// the zone that stands beside it, as `settings.time_zone` does beside `settings.start_time`, else of the place's.
+pub fn read(
+    matches: &ArgMatches,
+    leaves: &[Leaf],
+    place: &Place<'_>,
+    into: &mut DynamicMessage,
+) -> Result<Vec<String>> {
     let mut set = Vec::new();
     for leaf in leaves {
-        if matches.value_source(&leaf.id) != Some(ValueSource::CommandLine) {
-            continue;
-        }
-        let texts: Vec<&String> = matches.get_many::<String>(&leaf.id).into_iter().flatten().collect();
-        let value = value(leaf.field(), &texts, workspace).map_err(|e| anyhow!("--{}: {e}", leaf.long()))?;
+        let Some(texts) = given(matches, leaf) else { continue };
+        let zone = zones(matches, leaves).find(|(beside, _)| leaf.is_beside(beside)).map(|(_, zone)| zone);
+        let place = Place { zone: zone.unwrap_or(place.zone), ..*place };
+        let value = value(leaf.field(), &texts, &place).map_err(|e| anyhow!("--{}: {e}", leaf.long()))?;
         let mut message = &mut *into;
         let (last, parents) = leaf.path.split_last().ok_or_else(|| anyhow!("a flag without a field"))?;
         for parent in parents {
@@ -153,14 +170,45 @@ pub fn read(matches: &ArgMatches, leaves: &[Leaf], workspace: &str, into: &mut D
     Ok(set)
 }
 
-fn value(field: &FieldDescriptor, texts: &[&String], workspace: &str) -> Result<Value, String> {
+/// What the command line gives for a flag.
+fn given<'a>(matches: &'a ArgMatches, leaf: &Leaf) -> Option<Vec<&'a String>> {
+    let given = matches.value_source(&leaf.id) == Some(ValueSource::CommandLine);
+    given.then(|| matches.get_many::<String>(&leaf.id).into_iter().flatten().collect())
+}
+
+/// The flags that give a time zone.
+fn zones<'a>(matches: &'a ArgMatches, leaves: &'a [Leaf]) -> impl Iterator<Item = (&'a Leaf, Tz)> {
+    let zones = leaves.iter().filter(|leaf| leaf.field().name() == TIME_ZONE);
+    zones.filter_map(|leaf| Some((leaf, zone::named(given(matches, leaf)?.last()?).ok()?)))
+}
+
+/// The time zone that a question is asked in, where its flags give one.
+pub fn zone(matches: &ArgMatches, leaves: &[Leaf]) -> Option<Tz> {
+    zones(matches, leaves).next().map(|(_, zone)| zone)
+}
+
+/// Asks in a time zone where a question has one and its flags give none.
+pub fn ask_in(zone: Tz, leaves: &[Leaf], request: &mut DynamicMessage) {
+    for leaf in leaves.iter().filter(|leaf| leaf.field().name() == TIME_ZONE) {
+        if let [settings, field] = leaf.path.as_slice()
+            && request.has_field(settings)
+            && let Some(settings) = request.get_field_mut(settings).as_message_mut()
+            && !settings.has_field(field)
+        {
+            settings.set_field(field, Value::String(zone.name().to_owned()));
+        }
+    }
+}
+
+fn value(field: &FieldDescriptor, texts: &[&String], place: &Place<'_>) -> Result<Value, String> {
     let reference = options().reference(field);
     let one = |text: &str| match &reference {
-        Some(reference) => Ok(Value::String(names::expand(text, reference, workspace))),
-        None => literal::parse(&field.kind(), text),
+        Some(reference) => Ok(Value::String(names::expand(text, reference, place.workspace))),
+        None => read::flag(&field.kind(), text, place),
     };
     if let (true, Kind::Message(entry)) = (field.is_map(), field.kind()) {
-        return texts.iter().map(|text| literal::entry(&entry, text)).collect::<Result<_, _>>().map(Value::Map);
+        let entries = texts.iter().map(|text| literal::entry(&entry, text, place.zone));
+        return entries.collect::<Result<_, _>>().map(Value::Map);
     }
     if field.is_list() {
         return texts.iter().map(|text| one(text)).collect::<Result<_, _>>().map(Value::List);
@@ -181,7 +229,8 @@ mod tests {
         let command = Command::new("t").args(args(&leaves, "Fields"));
         let matches = command.try_get_matches_from([&["t"], line].concat())?;
         let mut message = DynamicMessage::new(of);
-        let set = read(&matches, &leaves, "acme", &mut message)?;
+        let place = Place { workspace: "acme", zone: Tz::UTC };
+        let set = read(&matches, &leaves, &place, &mut message)?;
         Ok((super::super::json::of(&message)?, set))
     }
 
@@ -230,13 +279,26 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_of_the_zone_beside_it() {
+        let request = "waymark.metrics.v1.QueryTrendRequest";
+        let day = ["--settings.start-time", "2026-01-31"];
+        let (json, _) = read_line(request, &[&day[..], &["--settings.time-zone", "Europe/Berlin"]].concat()).unwrap();
+        assert_eq!(json["settings"]["startTime"], "2026-01-30T23:00:00Z");
+        let (json, _) = read_line(request, &day).unwrap();
+        assert_eq!(json["settings"]["startTime"], "2026-01-31T00:00:00Z");
+    }
+
+    #[test]
     fn a_zero_that_is_said_is_not_left_out() {
         let request = "waymark.discovery.v1.ConcludeAssumptionTestRequest";
         let (json, set) = read_line(request, &["--result.value", "0"]).unwrap();
-        assert_eq!((json, set), (json!({"result": {"value": 0.0}}), vec!["result.value".to_owned()]));
+        assert_eq!((&json["result"]["value"], set), (&json!(0.0), vec!["result.value".to_owned()]));
         let metric = "waymark.metrics.v1.Metric";
         let (json, set) = read_line(metric, &["--alert.threshold", "5", "--alert.condition", "below"]).unwrap();
-        assert_eq!(json, json!({"alert": {"threshold": 5.0, "condition": "ALERT_CONDITION_BELOW"}}));
+        assert_eq!(
+            (&json["alert"]["threshold"], &json["alert"]["condition"]),
+            (&json!(5.0), &json!("ALERT_CONDITION_BELOW"))
+        );
         assert_eq!(set, ["alert.threshold", "alert.condition"]);
     }
 

@@ -1,42 +1,17 @@
-//! Messages from JSON and YAML as people write them: enum values by their short names, field names in either spelling.
+//! The JSON and YAML of messages.
 
-use anyhow::{Context as _, Result, anyhow};
-use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, SerializeOptions};
-use serde_json::Value;
+use anyhow::{Context as _, Result};
+use prost_reflect::{DynamicMessage, Kind, ReflectMessage as _, SerializeOptions, Value as Field};
+use serde_json::{Value, json};
 
-use super::contract::is_plain;
-use super::names::find_value;
-use crate::exact;
+use super::contract::tells_zero;
 
-/// The message that a JSON value stands for. Unknown fields are refused: they are spelling mistakes.
-pub fn message(of: &MessageDescriptor, mut value: Value) -> Result<DynamicMessage> {
-    complete(of, &mut value);
-    let options = DeserializeOptions::new().deny_unknown_fields(true);
-    DynamicMessage::deserialize_with_options(of.clone(), value, &options)
-        .map_err(|e| anyhow!("not a {}: {e}", of.name()))
-}
-
-/// The message in a text that is YAML or JSON, which is YAML too.
-pub fn parse(of: &MessageDescriptor, text: &str) -> Result<DynamicMessage> {
-    message(of, value(text)?)
-}
-
-/// The value in a text that is YAML or JSON. Integers that no double holds are texts: fields of 64 bits take these, and
-/// what is kept as a property keeps its digits.
-pub fn value(text: &str) -> Result<Value> {
-    let text = text.trim();
-    if text.starts_with(['{', '['])
-        && let Ok(value) = exact::json(text)
-    {
-        return Ok(value);
-    }
-    serde_saphyr::from_str(text).map(exact::settled).context("neither YAML nor JSON")
-}
-
-/// Canonical JSON of a message.
+/// Canonical JSON of a message. A number that is an answer is there when it is 0, too.
 pub fn of(message: &DynamicMessage) -> Result<Value> {
     let options = SerializeOptions::new().stringify_64_bit_integers(true);
-    Ok(message.serialize_with_options(serde_json::value::Serializer, &options)?)
+    let mut value = message.serialize_with_options(serde_json::value::Serializer, &options)?;
+    add_zeros(message, &mut value);
+    Ok(value)
 }
 
 /// YAML of a JSON value.
@@ -44,77 +19,87 @@ pub fn yaml(value: &Value) -> Result<String> {
     serde_saphyr::to_string(value).context("cannot be written as YAML")
 }
 
-/// Replaces short enum values by full ones, all the way down.
-fn complete(of: &MessageDescriptor, value: &mut Value) {
+fn add_zeros(message: &DynamicMessage, value: &mut Value) {
     let Value::Object(fields) = value else { return };
-    for (key, value) in fields {
-        let Some(field) = of.get_field_by_name(key).or_else(|| of.get_field_by_json_name(key)) else { continue };
-        let kind = if field.is_map() {
-            match field.kind() {
-                Kind::Message(entry) => entry.map_entry_value_field().kind(),
-                other => other,
+    let of = message.descriptor();
+    if let Some(inner) = packed(message) {
+        return add_zeros(&inner, value);
+    }
+    if of.package_name() == "google.protobuf" {
+        return;
+    }
+    for field in of.fields() {
+        let name = field.json_name();
+        if tells_zero(&field) && !fields.contains_key(name) {
+            fields.insert(name.to_owned(), zero(&field.kind()));
+        }
+        let Some(value) = fields.get_mut(name) else { continue };
+        match message.get_field(&field).as_ref() {
+            Field::Message(inner) => add_zeros(inner, value),
+            Field::List(items) => {
+                let values = value.as_array_mut().into_iter().flatten();
+                for (item, value) in items.iter().zip(values) {
+                    item.as_message().into_iter().for_each(|inner| add_zeros(inner, value));
+                }
             }
-        } else {
-            field.kind()
-        };
-        match value {
-            Value::Array(items) => items.iter_mut().for_each(|item| complete_one(&kind, item)),
-            Value::Object(entries) if field.is_map() => {
-                entries.values_mut().for_each(|entry| complete_one(&kind, entry));
-            }
-            other => complete_one(&kind, other),
+            _ => {}
         }
     }
 }
 
-fn complete_one(kind: &Kind, value: &mut Value) {
+/// The message in an `Any`.
+fn packed(message: &DynamicMessage) -> Option<DynamicMessage> {
+    if message.descriptor().full_name() != "google.protobuf.Any" {
+        return None;
+    }
+    let (url, bytes) = (message.get_field_by_name("type_url")?, message.get_field_by_name("value")?);
+    let of = message.descriptor().parent_pool().get_message_by_name(url.as_str()?.rsplit('/').next()?)?;
+    DynamicMessage::decode(of, bytes.as_bytes()?.clone()).ok()
+}
+
+/// 0 as JSON has it: integers of 64 bits are texts.
+fn zero(kind: &Kind) -> Value {
     match kind {
-        Kind::Enum(of) => {
-            if let Some(found) = value.as_str().and_then(|text| find_value(of, text)) {
-                *value = Value::String(found.name().to_owned());
-            }
-        }
-        Kind::Message(inner) if !is_plain(kind) => complete(inner, value),
-        _ => {}
+        Kind::Double | Kind::Float => json!(0.0),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 | Kind::Uint64 | Kind::Fixed64 => json!("0"),
+        _ => json!(0),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prost::Message as _;
     use waymark_proto::descriptors;
 
-    fn product() -> MessageDescriptor {
-        descriptors().get_message_by_name("waymark.roadmap.v1.Product").unwrap()
+    fn empty(name: &str) -> DynamicMessage {
+        DynamicMessage::new(descriptors().get_message_by_name(name).unwrap())
     }
 
     #[test]
-    fn yaml_with_short_values_and_either_spelling() {
-        let text = "displayName: App\nlifecycle: growing\ncreate_time: 2026-01-02T03:04:05Z\nlabels:\n  team: core\n";
-        let message = parse(&product(), text).unwrap();
-        assert_eq!(message.get_field_by_name("lifecycle").unwrap().as_enum_number(), Some(2));
-        let json = of(&message).unwrap();
-        assert_eq!(json["labels"]["team"], "core");
-        assert_eq!(json["createTime"], "2026-01-02T03:04:05Z");
-        assert_eq!(parse(&product(), &yaml(&json).unwrap()).unwrap(), message);
+    fn a_zero_that_is_an_answer_is_there() {
+        assert_eq!(of(&empty("waymark.roadmap.v1.EvaluateScoreResponse")).unwrap(), json!({"score": 0.0}));
+        let mut names = empty("waymark.metrics.v1.ListEventNamesResponse");
+        names
+            .set_field_by_name("event_names", Field::List(vec![Field::Message(empty("waymark.metrics.v1.EventName"))]));
+        let expected = json!({"eventNames": [{"count": "0"}], "total": 0, "users": "0", "count": "0"});
+        assert_eq!(of(&names).unwrap(), expected);
+        // Zeros of what an event carries, too.
+        let mut measured = empty("waymark.metrics.v1.MetricMeasured");
+        let mut metric = empty("waymark.metrics.v1.Metric");
+        metric.set_field_by_name("latest", Field::Message(empty("waymark.common.v1.Reading")));
+        measured.set_field_by_name("metric", Field::Message(metric));
+        let mut any = empty("google.protobuf.Any");
+        let url = format!("type.googleapis.com/{}", measured.descriptor().full_name());
+        any.set_field_by_name("type_url", Field::String(url));
+        any.set_field_by_name("value", Field::Bytes(measured.encode_to_vec().into()));
+        assert_eq!(of(&any).unwrap()["metric"]["latest"]["value"], 0.0);
     }
 
     #[test]
-    fn doubles_come_back_to_the_bit_from_json_and_yaml() {
-        let range = descriptors().get_message_by_name("waymark.common.v1.Range").unwrap();
-        for number in waymark_testkit::doubles(7).take(2_000) {
-            let mut message = DynamicMessage::new(range.clone());
-            message.set_field_by_name("low", prost_reflect::Value::F64(number));
-            let json = of(&message).unwrap();
-            for text in [json.to_string(), yaml(&json).unwrap()] {
-                assert_eq!(parse(&range, &text).unwrap(), message, "{text}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_misspelt_field_is_refused_by_name() {
-        let error = parse(&product(), "{\"colour\": 1}").unwrap_err().to_string();
-        assert!(error.contains("colour"), "{error}");
+    fn what_nobody_set_is_not_there() {
+        assert_eq!(of(&empty("waymark.metrics.v1.MetricAlert")).unwrap().get("threshold"), None, "it has presence");
+        assert_eq!(of(&empty("waymark.metrics.v1.Prediction")).unwrap(), json!({}), "no window has 0 days");
+        assert_eq!(of(&empty("waymark.metrics.v1.Friction")).unwrap()["worstStep"], 0, "the first step is one");
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Result, bail};
-use pbjson_types::{Struct, Timestamp};
+use pbjson_types::Struct;
 use sha2::{Digest as _, Sha256};
+use waymark_proto::Timestamp;
 use waymark_proto::metrics::v1::ProductEvent;
 
 use super::options::EventsArgs;

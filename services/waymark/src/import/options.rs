@@ -35,7 +35,7 @@ pub struct EventsArgs {
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub time_format: String,
     /// Time zone of times that state none, such as Europe/Berlin
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = crate::zone::named)]
     pub time_zone: chrono_tz::Tz,
     /// Column with an id that is unique among the user's events; made of the row when not given
     #[arg(long, value_name = "COLUMN")]

@@ -6,6 +6,7 @@ mod doubles;
 mod files;
 mod imports;
 mod server;
+mod words;
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -172,7 +172,7 @@ async fn wrong_product_events_are_told_apart_from_right_ones() {
         event_id: id.to_owned(),
         user: user.to_owned(),
         event: "sign-up".to_owned(),
-        time: Some(pbjson_types::Timestamp { seconds, nanos: 0 }),
+        time: Some(waymark_proto::Timestamp { seconds, nanos: 0 }),
         ..ProductEvent::default()
     };
     let (now, year) = (NOW.timestamp(), 366 * 86_400);

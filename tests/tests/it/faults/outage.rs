@@ -156,7 +156,7 @@ async fn batch(client: &mut IngestionServiceClient<Channel>, sent: &mut usize) -
         event_id: format!("e{n}"),
         user: format!("u{n}"),
         event: format!("from-{first}"),
-        time: Some(pbjson_types::Timestamp { seconds: 1_760_000_000, nanos: 0 }),
+        time: Some(waymark_proto::Timestamp { seconds: 1_760_000_000, nanos: 0 }),
         ..ProductEvent::default()
     };
     let events = (first..*sent).map(event).collect();

@@ -164,5 +164,7 @@ pub async fn the_roadmap_remembers_how_it_stood(services: &Services, before: i64
     assert_eq!(changed.initiative, guided_setup());
     let fields: Vec<&str> = changed.fields.iter().map(|field| field.field.as_str()).collect();
     assert_eq!(fields, ["state", "ship_time", "actual"]);
+    let written = &changed.fields[1].after;
+    assert!(written.ends_with("Z\""), "times are written as ProtoJSON has them: {written}");
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::discovery::v1 as pb;
 use crate::{ResourceMessage, Standard};
 
 fn standard<M: ResourceMessage>(mut message: M, id: &str) -> M {
-    let time = Some(pbjson_types::Timestamp { seconds: 1_700_000_000, nanos: 5_000 });
+    let time = Some(crate::Timestamp { seconds: 1_700_000_000, nanos: 5_000 });
     message.set_standard(Standard {
         name: format!("workspaces/acme/{}/{id}", M::COLLECTION),
         uid: "6f4f3c1e-7a0b-4b61-9d1b-3a7c7a1d9f10".into(),
@@ -25,8 +25,8 @@ fn standard<M: ResourceMessage>(mut message: M, id: &str) -> M {
     message
 }
 
-fn time(seconds: i64) -> pbjson_types::Timestamp {
-    pbjson_types::Timestamp { seconds, nanos: 0 }
+fn time(seconds: i64) -> crate::Timestamp {
+    crate::Timestamp { seconds, nanos: 0 }
 }
 
 fn study() -> pb::Study {

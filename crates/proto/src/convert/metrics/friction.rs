@@ -70,7 +70,7 @@ pub fn asked(mut message: pb::Friction) -> Result<Friction, Violations> {
         (step.users, step.lost) = (0, 0);
     }
     let named = !message.display_name.is_empty();
-    let epoch = Some(pbjson_types::Timestamp::default());
+    let epoch = Some(crate::Timestamp::default());
     let given = message.standard();
     message.set_standard(Standard {
         name: "workspaces/x/frictions/x".to_owned(),
@@ -174,8 +174,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[expect(clippy::unnecessary_wraps, reason = "a time in a message may be unset")]
-    fn at(seconds: i64) -> Option<pbjson_types::Timestamp> {
-        Some(pbjson_types::Timestamp { seconds, nanos: 0 })
+    fn at(seconds: i64) -> Option<crate::Timestamp> {
+        Some(crate::Timestamp { seconds, nanos: 0 })
     }
 
     fn asking(events: &[&str]) -> pb::Friction {

@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn every_rejection_names_its_reason_and_field() {
         let now = DateTime::from_timestamp(1_770_000_000, 0).unwrap();
-        let time = |seconds| Some(pbjson_types::Timestamp { seconds, nanos: 0 });
+        let time = |seconds| Some(crate::Timestamp { seconds, nanos: 0 });
         let good = pb::ProductEvent {
             event_id: "1".into(),
             user: "ada".into(),

@@ -1,15 +1,14 @@
 //! Metrics, their alerts and readings.
 
 use chrono::TimeDelta;
-use pbjson_types::Timestamp;
 use waymark_domain::Violations;
 use waymark_domain::metrics::{Alert, Metric, Period, Reading, Threshold, Watch, zone};
 
 use super::measure::{kind_message, measure};
-use crate::Choice as _;
 use crate::common::v1 as common;
 use crate::convert::{meta, set_meta, time, timestamp, whole};
 use crate::metrics::v1 as pb;
+use crate::{Choice as _, Timestamp};
 
 impl TryFrom<pb::Metric> for Metric {
     type Error = Violations;

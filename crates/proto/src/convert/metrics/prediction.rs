@@ -127,7 +127,7 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     pub(in crate::convert::metrics) fn message() -> pb::Prediction {
-        let at = |seconds| Some(pbjson_types::Timestamp { seconds, nanos: 0 });
+        let at = |seconds| Some(crate::Timestamp { seconds, nanos: 0 });
         pb::Prediction {
             name: "workspaces/acme/predictions/sso".into(),
             uid: uuid::Uuid::nil().to_string(),
@@ -153,7 +153,7 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn a_prediction_prints_what_it_parsed(state in 1..=4_i32, days in Promise::LEAST_DAYS..=365, seconds in 0_i64..4_000_000_000) {
-            let shipped = matches!(state, 2 | 3).then_some(pbjson_types::Timestamp { seconds, nanos: 0 });
+            let shipped = matches!(state, 2 | 3).then_some(crate::Timestamp { seconds, nanos: 0 });
             let outcome = if state == 3 { "workspaces/acme/outcomes/sso".to_owned() } else { String::new() };
             let mut message = pb::Prediction { state, window_days: days.into(), ship_time: shipped, outcome, ..message() };
             let prediction = crate::parse::<Prediction, _>(message.clone()).unwrap();

@@ -55,8 +55,8 @@ impl From<&TrendSettings> for pb::TrendSettings {
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> pbjson_types::Timestamp {
-        pbjson_types::Timestamp { seconds, nanos: 0 }
+    fn at(seconds: i64) -> crate::Timestamp {
+        crate::Timestamp { seconds, nanos: 0 }
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::roadmap::v1 as pb;
 use crate::{ResourceMessage, Standard};
 
 #[expect(clippy::unnecessary_wraps, reason = "times are optional in messages")]
-fn at(seconds: i64) -> Option<pbjson_types::Timestamp> {
-    Some(pbjson_types::Timestamp { seconds: 1_772_442_000 + seconds, nanos: 0 })
+fn at(seconds: i64) -> Option<crate::Timestamp> {
+    Some(crate::Timestamp { seconds: 1_772_442_000 + seconds, nanos: 0 })
 }
 
 fn stored<M: ResourceMessage>(mut message: M) -> M {

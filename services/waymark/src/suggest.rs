@@ -1,0 +1,117 @@
+//! What was meant by a command that there is not. clap knows words that are spelt alike; here also words of one stem, and
+//! commands that stand elsewhere.
+
+use std::collections::BTreeSet;
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::generic::names::nearest;
+
+/// Suggestions for one mistake.
+const MOST: usize = 4;
+/// Letters that words of one stem begin with: `depend` and `dependency`.
+const STEM: usize = 4;
+
+/// A refusal of the command line, with what was meant where a command is unknown.
+pub fn explained(mut error: clap::Error, command: &Command, line: impl Iterator<Item = String>) -> clap::Error {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return error;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return error };
+    let meant = meant(command, word, &line.skip(1).collect::<Vec<_>>());
+    if !meant.is_empty() {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(meant));
+    }
+    error
+}
+
+/// The commands that may be meant by the first unknown word of a line, from the top, the likeliest first.
+fn meant(top: &Command, word: &str, line: &[String]) -> Vec<String> {
+    let (mut at, mut path, mut rest) = (top, Vec::new(), line.iter());
+    for given in rest.by_ref() {
+        if given == word {
+            break;
+        }
+        if let Some(below) = at.find_subcommand(given) {
+            (at, path) = (below, [path, vec![below.get_name()]].concat());
+        }
+    }
+    let here: Vec<&str> = at.get_subcommands().map(Command::get_name).collect();
+    let own = |name: &str| [&path[..], &[name]].concat().join(" ");
+    let mut found: Vec<String> = Vec::new();
+    // `delete products` is `products delete`: what follows says of what.
+    for of in rest.filter_map(|given| top.get_subcommands().find(|command| is_called(command.get_name(), given))) {
+        let below = of.get_subcommands().filter(|verb| verb.get_name() == word);
+        found.extend(below.map(|verb| format!("{} {}", of.get_name(), verb.get_name())));
+    }
+    found.extend(here.iter().filter(|name| is_called(name, word)).map(|name| own(name)));
+    found.extend(here.iter().filter(|name| has_stem(name, word)).map(|name| own(name)));
+    found.extend(nearest(word, here.iter().copied()).map(own));
+    if found.is_empty() {
+        let all = top.get_subcommands().flat_map(|of| of.get_subcommands().map(move |verb| (of, verb)));
+        let called = all.filter(|(_, verb)| verb.get_name() == word);
+        found.extend(called.map(|(of, verb)| format!("{} {}", of.get_name(), verb.get_name())));
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|name| seen.insert(name.clone()));
+    found.truncate(MOST);
+    found
+}
+
+/// Whether a word is a name in the singular or the plural.
+fn is_called(name: &str, word: &str) -> bool {
+    let one = |word: &str| match word.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => word.strip_suffix('s').unwrap_or(word).to_owned(),
+    };
+    one(name) == one(&word.to_ascii_lowercase().replace('_', "-"))
+}
+
+/// Whether one of the words of a name begins as this word does.
+fn has_stem(name: &str, word: &str) -> bool {
+    let common = |part: &str| part.chars().zip(word.chars()).take_while(|(left, right)| left == right).count();
+    name.split('-').any(|part| common(part) >= STEM && common(part) + 1 >= part.len().min(word.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::command;
+
+    fn suggested(line: &str) -> Vec<String> {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let error = command().try_get_matches_from(&words).unwrap_err();
+        match explained(error, &command(), words.into_iter()).get(ContextKind::SuggestedSubcommand) {
+            Some(ContextValue::Strings(names)) => names.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_named() {
+        for (line, meant) in [
+            ("waymark initiatives depend", &["initiatives add-dependency", "initiatives remove-dependency"][..]),
+            ("waymark delete products x", &["products delete"]),
+            ("waymark list product", &["products list"]),
+            ("waymark opportunity list", &["opportunities"]),
+            ("waymark -w acme product list", &["products", "product-events"]),
+            ("waymark metric breach", &["metrics"]),
+            ("waymark rank", &["initiatives rank"]),
+            ("waymark initiatives shp x", &["initiatives ship"]),
+            ("waymark initiatives startt x", &["initiatives start"]),
+        ] {
+            assert_eq!(suggested(line), meant, "{line}");
+        }
+    }
+
+    #[test]
+    fn one_thing_has_one_name() {
+        let command = command();
+        let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        for name in &names {
+            let same: Vec<_> = names.iter().filter(|other| is_called(other, name)).collect();
+            assert_eq!(same, [name], "of these only one can be the name of it");
+        }
+    }
+}
