@@ -1,16 +1,16 @@
 //! Which events a workspace has. One pass; never looks at properties.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::max;
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Utc};
 
 use crate::answer::Watermark;
 use crate::error::Result;
-use crate::file::Span;
-use crate::scan::{Scan, Source};
+use crate::file::{DataFile, Span};
+use crate::scan::{Scan, Source, in_range};
 use crate::schema::column;
 use crate::shared::Shared;
 
@@ -77,20 +77,16 @@ pub(crate) async fn answer(shared: &Shared, source: Source) -> Result<Catalogue>
 }
 
 /// The time of the latest event. The log tells it; only files of which it does not, as foreign writers may leave them,
-/// are read.
+/// and files with rows that do not stand are read.
 pub(crate) async fn latest(shared: &Shared, source: &Source) -> Result<Option<DateTime<Utc>>> {
-    let Source::Table { snapshot, .. } = source else { return Ok(None) };
-    let mut latest = snapshot.files.iter().filter(|file| file.times != Span::ANY).map(|file| file.times.max).max();
-    if snapshot.files.iter().any(|file| file.times == Span::ANY) {
-        let later = Span { min: latest.map_or(i64::MIN, |known| known.saturating_add(1)), max: i64::MAX };
-        let scan = Scan { columns: vec![column::TIME], times: Some(later) };
-        let step = |latest: &mut Option<i64>, batch: &RecordBatch| {
-            *latest = (*latest).max(max(batch.column(0).as_primitive::<TimestampMicrosecondType>()));
-            Ok(())
-        };
-        latest = latest.max(shared.engine.fold(source, &scan, || None, step).await?.into_iter().flatten().max());
-    }
-    Ok(latest.and_then(DateTime::from_timestamp_micros))
+    let Source::Table { table, snapshot, .. } = source else { return Ok(None) };
+    let told = |file: &Arc<DataFile>| file.times != Span::ANY && !file.names_undone(&snapshot.undone);
+    let (told, mut untold): (Vec<_>, Vec<_>) = snapshot.files.iter().cloned().partition(told);
+    let known = told.iter().map(|file| file.times.max).max();
+    let later = Some(Span { min: known.map_or(i64::MIN, |known| known.saturating_add(1)), max: i64::MAX });
+    untold.retain(|file| in_range(file, later));
+    let latest = shared.engine.latest((table, &snapshot.undone), untold, column::TIME, later).await?;
+    Ok(known.max(latest).and_then(DateTime::from_timestamp_micros))
 }
 
 /// Whether an event from `time` or later was received at `time` or later. Mostly the log tells; else the events from then
@@ -101,7 +97,8 @@ pub(crate) async fn has_arrived(shared: &Shared, source: &Source, time: DateTime
     let mut perhaps = false;
     for file in &snapshot.files {
         if file.times.max >= since && file.received.max >= since {
-            if file.times != Span::ANY && file.received.min >= since {
+            let is_told = file.times != Span::ANY && !file.names_undone(&snapshot.undone);
+            if is_told && file.received.min >= since {
                 return Ok(true);
             }
             perhaps = true;

@@ -1,5 +1,5 @@
-//! Compaction: overlapping and small files become few that share no user, without duplicates. Never changes which
-//! events there are.
+//! Compaction: overlapping and small files become few that share no user, without what is never seen: duplicates, and
+//! rows of undone imports. Never changes which events there are.
 //!
 //! A job replaces exactly the files it read, in one commit that fails if any of them is gone; files committed meanwhile
 //! are not touched, so ingest and compaction need no lock between them.
@@ -11,11 +11,13 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use futures::StreamExt;
 
+use crate::delivery::Undone;
 use crate::error::{LakeError, Result};
 use crate::file::{DataFile, FileEncoder};
 use crate::metrics::count;
-use crate::scan::{Scan, overlapping};
+use crate::scan::overlapping;
 use crate::schema::COLUMNS;
+use crate::settle::settled;
 use crate::shared::Shared;
 use crate::table::{Commit, EventTable};
 
@@ -31,8 +33,8 @@ pub struct CompactionReport {
     pub files_after: usize,
     /// Rows that were rewritten.
     pub rows_rewritten: u64,
-    /// Repeated rows that were dropped.
-    pub duplicates_dropped: u64,
+    /// Rows that were dropped: repetitions, and those of undone imports.
+    pub rows_dropped: u64,
     /// The version after.
     pub version: u64,
 }
@@ -42,9 +44,11 @@ type Files = Vec<Arc<DataFile>>;
 /// Rewrites until no files overlap and no neighbours would fit in one file. Files that others commit meanwhile are left
 /// for the next compaction: chasing a steady stream would never end.
 pub(crate) async fn compact_fully(shared: &Arc<Shared>, table: &Arc<EventTable>) -> Result<CompactionReport> {
-    let before = table.refresh().await?;
+    let files_before = table.refresh().await?.files.len();
+    purge(shared, table).await?;
+    let before = table.snapshot();
     let mut scope: HashSet<String> = before.files.iter().map(|file| file.path.clone()).collect();
-    let mut report = CompactionReport { files_before: before.files.len(), ..CompactionReport::default() };
+    let mut report = CompactionReport { files_before, ..CompactionReport::default() };
     let mut conflicts = 0;
     loop {
         let snapshot = table.refresh().await?;
@@ -57,7 +61,7 @@ pub(crate) async fn compact_fully(shared: &Arc<Shared>, table: &Arc<EventTable>)
             match rewrite(shared, table, &job).await {
                 Ok(done) => {
                     report.rows_rewritten += done.rows;
-                    report.duplicates_dropped += done.duplicates;
+                    report.rows_dropped += done.dropped;
                     scope.extend(done.files);
                 }
                 Err(LakeError::Conflict) if conflicts < CONFLICT_RETRIES => {
@@ -75,7 +79,7 @@ pub(crate) async fn compact_fully(shared: &Arc<Shared>, table: &Arc<EventTable>)
 /// What one job did.
 struct Rewritten {
     rows: u64,
-    duplicates: u64,
+    dropped: u64,
     /// Paths of the new files.
     files: Vec<String>,
 }
@@ -89,6 +93,16 @@ pub(crate) async fn compact_tier(shared: &Arc<Shared>, table: &Arc<EventTable>) 
     };
     rewrite(shared, table, &job).await?;
     Ok(true)
+}
+
+/// Removes rows of undone imports from files that have them, each by itself; true when there were any.
+pub(crate) async fn purge(shared: &Arc<Shared>, table: &Arc<EventTable>) -> Result<bool> {
+    let snapshot = table.snapshot();
+    let files: Files = snapshot.files.iter().filter(|file| file.names_undone(&snapshot.undone)).cloned().collect();
+    for file in &files {
+        rewrite(shared, table, std::slice::from_ref(file)).await?;
+    }
+    Ok(!files.is_empty())
 }
 
 /// Groups of files to rewrite so that in the end none overlap and small neighbours are joined.
@@ -139,7 +153,9 @@ fn depth(files: &[Arc<DataFile>]) -> usize {
 /// Replaces the files of a job by their merged, distinct rows.
 async fn rewrite(shared: &Arc<Shared>, table: &Arc<EventTable>, job: &[Arc<DataFile>]) -> Result<Rewritten> {
     let mut written = Vec::new();
-    let outcome = write_merged(shared, table, job, &mut written).await;
+    let undone = table.snapshot().undone.clone();
+    let purges = job.iter().any(|file| file.names_undone(&undone));
+    let outcome = write_merged(shared, table, job, undone, &mut written).await;
     let kept: u64 = written.iter().map(|file| file.rows).sum();
     // The log does not tell the rows of a foreign writer's files; at least what was kept has been read.
     let read = job.iter().map(|file| file.rows).sum::<u64>().max(kept);
@@ -148,7 +164,7 @@ async fn rewrite(shared: &Arc<Shared>, table: &Arc<EventTable>, job: &[Arc<DataF
         return Err(error);
     }
     let now = shared.options.clock.now().timestamp_millis();
-    let commit = Commit { add: written, remove: job.to_vec(), rewrites_only: true };
+    let commit = Commit { add: written, remove: job.to_vec(), rewrites_only: !purges };
     match table.commit(&commit, now).await {
         Ok(_) => {}
         Err(error) => {
@@ -161,15 +177,15 @@ async fn rewrite(shared: &Arc<Shared>, table: &Arc<EventTable>, job: &[Arc<DataF
     }
     count(&shared.counters.compactions, 1);
     count(&shared.counters.files_compacted, job.len() as u64);
-    count(&shared.counters.duplicates_compacted, read - kept);
+    count(&shared.counters.rows_dropped, read - kept);
     tracing::debug!(
         files = job.len(),
         into = commit.add.len(),
         rows = kept,
-        duplicates = read - kept,
+        dropped = read - kept,
         "files were merged"
     );
-    Ok(Rewritten { rows: read, duplicates: read - kept, files: commit.add.into_iter().map(|file| file.path).collect() })
+    Ok(Rewritten { rows: read, dropped: read - kept, files: commit.add.into_iter().map(|file| file.path).collect() })
 }
 
 /// Streams the merged rows into files of the target size, cut between users.
@@ -177,9 +193,10 @@ async fn write_merged(
     shared: &Arc<Shared>,
     table: &EventTable,
     job: &[Arc<DataFile>],
+    undone: Arc<Undone>,
     written: &mut Vec<DataFile>,
 ) -> Result<()> {
-    let mut rows = shared.engine.merge(table, job, &Scan { columns: COLUMNS.to_vec(), times: None })?;
+    let mut rows = settled(shared.engine.merged(table, job, &COLUMNS, None)?, undone);
     let mut encoder = FileEncoder::new()?;
     let mut last_user = None;
     while let Some(batch) = rows.next().await {
@@ -246,6 +263,8 @@ mod tests {
             users: Span { min, max },
             times: any,
             received: any,
+            imports: None,
+            repeats: false,
         })
     }
 

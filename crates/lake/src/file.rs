@@ -1,7 +1,7 @@
 //! One immutable data file: how rows become Parquet bytes and what the log remembers about them. Never decides which
 //! files are live.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
@@ -14,12 +14,23 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use crate::delivery::{DelivererColumn, Undone};
 use crate::error::{LakeError, Result};
 use crate::schema::{SORT_ORDER, arrow_schema, column};
 
 /// Small enough that a query in parallel has something to share out, large enough to compress well.
 const ROW_GROUP_ROWS: usize = 256 * 1024;
+
+/// Room for the different lists of imports of a row group. Where hundreds of imports delivered the same events they are
+/// few but long; beyond it each row would have its own.
+const IMPORTS_BYTES: usize = 64 << 20;
+
+/// What an entry of the log says of a file beside its statistics: the imports that its rows name, and whether it has
+/// more than one row of an event.
+const IMPORTS: &str = "waymark.imports";
+const REPEATS: &str = "waymark.repeats";
 
 /// A closed range of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +55,7 @@ impl Span {
         self.min <= value && value <= self.max
     }
 
-    fn join(self, other: Self) -> Self {
+    pub(crate) fn join(self, other: Self) -> Self {
         Self { min: self.min.min(other.min), max: self.max.max(other.max) }
     }
 }
@@ -60,12 +71,18 @@ pub(crate) struct DataFile {
     /// Microseconds.
     pub times: Span,
     pub received: Span,
+    /// The imports that its rows name; not known of files of other writers and of before imports were told apart.
+    pub imports: Option<BTreeSet<Uuid>>,
+    /// Whether several rows may be of one event.
+    pub repeats: bool,
 }
 
 impl DataFile {
     /// Reads the log's description of a file.
-    pub(crate) fn from_log(path: String, bytes: u64, stats: Option<&str>) -> Self {
-        let stats: Value = stats.and_then(|stats| serde_json::from_str(stats).ok()).unwrap_or(Value::Null);
+    pub(crate) fn from_log(add: &Add) -> Self {
+        let stats = add.stats.as_deref().and_then(|stats| serde_json::from_str(stats).ok()).unwrap_or(Value::Null);
+        let tag = |name: &str| add.tags.as_ref().and_then(|tags| tags.get(name)?.as_deref());
+        let imports = tag(IMPORTS).map(|text| text.split_whitespace().map(Uuid::parse_str).collect());
         let span =
             |name: &str, parse: fn(&Value) -> Option<i64>| match (&stats["minValues"][name], &stats["maxValues"][name])
             {
@@ -73,13 +90,31 @@ impl DataFile {
                 (low, high) => parse(low).zip(parse(high)).map_or(Span::ANY, |(min, max)| Span { min, max }),
             };
         Self {
-            path,
-            bytes,
+            path: add.path.clone(),
+            bytes: add.size.cast_unsigned(),
             rows: stats["numRecords"].as_u64().unwrap_or(0),
             users: span(column::USER_HASH, Value::as_i64),
             times: span(column::TIME, parse_time),
             received: span(column::RECEIVED, parse_time),
+            imports: imports.and_then(std::result::Result::ok),
+            repeats: tag(REPEATS).is_some(),
         }
+    }
+
+    /// Whether a row names this import.
+    pub(crate) fn names(&self, import: Uuid) -> bool {
+        self.imports.as_ref().is_some_and(|imports| imports.contains(&import))
+    }
+
+    /// Whether a row names an import that is undone.
+    pub(crate) fn names_undone(&self, undone: &Undone) -> bool {
+        !undone.is_empty()
+            && self.imports.as_ref().is_some_and(|imports| imports.iter().any(|import| undone.contains_key(import)))
+    }
+
+    /// Whether there may be rows that do not stand.
+    pub(crate) fn may_fall(&self, undone: &Undone) -> bool {
+        self.names_undone(undone) || (self.imports.is_none() && !undone.is_empty())
     }
 
     /// The log entry that makes the file part of the table.
@@ -97,6 +132,9 @@ impl DataFile {
             "maxValues": bounds(|span| span.max),
             "nullCount": { column::USER_HASH: 0, column::TIME: 0, column::RECEIVED: 0 },
         });
+        let named = |imports: &BTreeSet<Uuid>| imports.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ");
+        let imports = self.imports.as_ref().map(|imports| (IMPORTS.to_owned(), Some(named(imports))));
+        let repeats = self.repeats.then(|| (REPEATS.to_owned(), Some("true".to_owned())));
         Add {
             path: self.path.clone(),
             partition_values: HashMap::new(),
@@ -104,7 +142,7 @@ impl DataFile {
             modification_time: now_millis,
             data_change,
             stats: Some(stats.to_string()),
-            tags: None,
+            tags: Some(imports.into_iter().chain(repeats).collect()),
             deletion_vector: None,
             base_row_id: None,
             default_row_commit_version: None,
@@ -142,6 +180,8 @@ pub(crate) struct FileEncoder {
     writer: ArrowWriter<Vec<u8>>,
     spans: Option<[Span; 3]>,
     rows: u64,
+    imports: BTreeSet<Uuid>,
+    repeats: bool,
 }
 
 impl FileEncoder {
@@ -149,14 +189,14 @@ impl FileEncoder {
         let properties = writer_properties()?;
         let writer = ArrowWriter::try_new(Vec::new(), arrow_schema(), Some(properties))
             .map_err(LakeError::failed("start a Parquet file"))?;
-        Ok(Self { writer, spans: None, rows: 0 })
+        Ok(Self { writer, spans: None, rows: 0, imports: BTreeSet::new(), repeats: false })
     }
 
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Appends rows, which must sort after those already written.
+    /// Appends rows, which must sort after those already written, and be all of their users and times.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let Some(users) =
             batch.column(0).as_primitive_opt::<Int64Type>().and_then(|array| Some((min(array)?, max(array)?)))
@@ -171,6 +211,8 @@ impl FileEncoder {
         self.spans =
             Some(self.spans.map_or(new, |old| [old[0].join(new[0]), old[1].join(new[1]), old[2].join(new[2])]));
         self.rows += batch.num_rows() as u64;
+        self.imports.extend(DelivererColumn::of(batch)?.named()?);
+        self.repeats = self.repeats || repeats(batch);
         self.writer.write(batch).map_err(LakeError::failed("encode Parquet"))
     }
 
@@ -178,9 +220,31 @@ impl FileEncoder {
     pub(crate) fn finish(self, path: String) -> Result<Option<(Vec<u8>, DataFile)>> {
         let Some([users, times, received]) = self.spans else { return Ok(None) };
         let bytes = self.writer.into_inner().map_err(LakeError::failed("finish a Parquet file"))?;
-        let file = DataFile { path, bytes: bytes.len() as u64, rows: self.rows, users, times, received };
+        let (imports, repeats) = (Some(self.imports), self.repeats);
+        let bytes_long = bytes.len() as u64;
+        let file = DataFile { path, bytes: bytes_long, rows: self.rows, users, times, received, imports, repeats };
         Ok(Some((bytes, file)))
     }
+}
+
+/// Whether several rows are of one event.
+fn repeats(batch: &RecordBatch) -> bool {
+    let users = batch.column(0).as_primitive::<Int64Type>().values();
+    let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
+    let Some(ids) = batch.column_by_name(column::EVENT_ID).and_then(|ids| ids.as_string_opt::<i32>()) else {
+        return false;
+    };
+    let mut there = HashSet::new();
+    (1..batch.num_rows()).any(|row| {
+        if (users[row], times[row]) != (users[row - 1], times[row - 1]) {
+            there.clear();
+            return false;
+        }
+        if there.is_empty() {
+            there.insert(ids.value(row - 1));
+        }
+        !there.insert(ids.value(row))
+    })
 }
 
 fn writer_properties() -> Result<WriterProperties> {
@@ -200,6 +264,7 @@ fn writer_properties() -> Result<WriterProperties> {
         .set_column_dictionary_enabled(ColumnPath::from(column::TIME), false)
         .set_column_encoding(ColumnPath::from(column::TIME), Encoding::DELTA_BINARY_PACKED)
         .set_column_dictionary_enabled(ColumnPath::from(column::EVENT_ID), false)
+        .set_column_dictionary_page_size_limit(ColumnPath::from(column::IMPORTS), IMPORTS_BYTES)
         .build())
 }
 
@@ -216,14 +281,19 @@ mod tests {
             users: Span { min: i64::MIN, max: i64::MAX - 1 },
             times: Span { min: 1_709_251_200_000_001, max: 1_709_251_200_123_456 },
             received: Span { min: 7, max: 8 },
+            imports: Some(BTreeSet::from([Uuid::nil(), Uuid::max()])),
+            repeats: true,
         };
-        let add = file.add(0, true);
-        assert_eq!(DataFile::from_log(add.path, add.size.cast_unsigned(), add.stats.as_deref()), file);
+        assert_eq!(DataFile::from_log(&file.add(0, true)), file);
+        let plain = DataFile { imports: Some(BTreeSet::new()), repeats: false, ..file };
+        assert_eq!(DataFile::from_log(&plain.add(0, true)), plain);
     }
 
     #[test]
     fn a_file_without_statistics_may_hold_anything() {
-        let file = DataFile::from_log("foreign.parquet".to_owned(), 1, None);
+        let file = DataFile::from_log(&Add { path: "foreign.parquet".to_owned(), size: 1, ..Add::default() });
         assert_eq!((file.users, file.times, file.rows), (Span::ANY, Span::ANY, 0));
+        let undone = Undone::from([(Uuid::nil(), crate::Delivered::default())]);
+        assert!(file.may_fall(&undone) && !file.names_undone(&undone) && !file.may_fall(&Undone::new()));
     }
 }

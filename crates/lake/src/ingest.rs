@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use crate::encode::{Batch, encode};
 use crate::error::{LakeError, Result};
 use crate::event::Event;
 use crate::file::FileEncoder;
 use crate::metrics::count;
-use crate::schema::encode;
 use crate::shared::Shared;
 use crate::table::{Commit, EventTable};
 
@@ -24,7 +24,7 @@ pub struct IngestReceipt {
     pub version: u64,
     /// Rows of the batch that were written. Repetitions of events committed earlier count here: queries drop them.
     pub accepted: usize,
-    /// Rows of the batch that repeated another row of the same group, so were not written.
+    /// Rows of the batch that repeated another row of the same group, so need not be written.
     pub duplicates_in_batch: usize,
 }
 
@@ -33,7 +33,7 @@ const GROUPS_IN_FLIGHT: usize = 2;
 
 /// A batch on its way, with the memory it was granted.
 pub(crate) struct Offer {
-    events: Vec<Event>,
+    batch: Batch,
     granted: [OwnedSemaphorePermit; 2],
     reply: oneshot::Sender<Result<IngestReceipt>>,
 }
@@ -42,14 +42,14 @@ pub(crate) struct Offer {
 pub(crate) type Gate = mpsc::UnboundedSender<Offer>;
 
 /// Queues a batch and waits for its commit.
-pub(crate) async fn offer(shared: &Shared, gate: Gate, events: Vec<Event>) -> Result<IngestReceipt> {
-    let bytes = events.iter().map(Event::memory).sum();
+pub(crate) async fn offer(shared: &Shared, gate: Gate, batch: Batch) -> Result<IngestReceipt> {
+    let bytes = batch.events.iter().map(Event::memory).sum();
     let granted = [
-        grant(&shared.queue, "rows", events.len(), shared.options.max_queued_rows)?,
+        grant(&shared.queue, "rows", batch.events.len(), shared.options.max_queued_rows)?,
         grant(&shared.queue_bytes, "bytes", bytes, shared.options.max_queued_bytes)?,
     ];
     let (reply, answer) = oneshot::channel();
-    gate.send(Offer { events, granted, reply }).map_err(|_| LakeError::Closed)?;
+    gate.send(Offer { batch, granted, reply }).map_err(|_| LakeError::Closed)?;
     // A gate that is kept would keep the gathering task waiting for company after the lake is closed.
     drop(gate);
     answer.await.map_err(|_| LakeError::Closed)?
@@ -72,7 +72,7 @@ pub(crate) fn open_gate(shared: &Arc<Shared>, table: Arc<EventTable>) -> Gate {
 async fn gather(shared: Arc<Shared>, table: Arc<EventTable>, mut offers: mpsc::UnboundedReceiver<Offer>) {
     let in_flight = Arc::new(Semaphore::new(GROUPS_IN_FLIGHT));
     while let Some(first) = offers.recv().await {
-        let mut rows = first.events.len();
+        let mut rows = first.batch.events.len();
         let mut group = vec![first];
         let deadline = tokio::time::sleep(shared.options.max_wait);
         tokio::pin!(deadline);
@@ -80,7 +80,7 @@ async fn gather(shared: Arc<Shared>, table: Arc<EventTable>, mut offers: mpsc::U
             tokio::select! {
                 biased;
                 offer = offers.recv() => match offer {
-                    Some(offer) => { rows += offer.events.len(); group.push(offer); }
+                    Some(offer) => { rows += offer.batch.events.len(); group.push(offer); }
                     None => break,
                 },
                 () = &mut deadline => break,
@@ -90,7 +90,7 @@ async fn gather(shared: Arc<Shared>, table: Arc<EventTable>, mut offers: mpsc::U
         let Ok(turn) = in_flight.clone().acquire_owned().await else { return };
         while rows < shared.options.max_group_rows {
             let Ok(offer) = offers.try_recv() else { break };
-            rows += offer.events.len();
+            rows += offer.batch.events.len();
             group.push(offer);
         }
         let (shared, table) = (shared.clone(), table.clone());
@@ -106,8 +106,8 @@ async fn commit_group(shared: &Shared, table: &EventTable, group: Vec<Offer>) {
     let mut batches = Vec::with_capacity(group.len());
     let mut callers = Vec::with_capacity(group.len());
     for offer in group {
-        callers.push((offer.events.len(), offer.granted, offer.reply));
-        batches.push(offer.events);
+        callers.push((offer.batch.events.len(), offer.granted, offer.reply));
+        batches.push(offer.batch);
     }
     let written = write_group(shared, table, batches).await;
     if let Err(error) = &written {
@@ -126,7 +126,7 @@ async fn commit_group(shared: &Shared, table: &EventTable, group: Vec<Offer>) {
     }
 }
 
-async fn write_group(shared: &Shared, table: &EventTable, batches: Vec<Vec<Event>>) -> Result<(u64, Vec<usize>)> {
+async fn write_group(shared: &Shared, table: &EventTable, batches: Vec<Batch>) -> Result<(u64, Vec<usize>)> {
     let now = shared.options.clock.now();
     let path = shared.options.new_file_name();
     let encoding = tokio::task::spawn_blocking(move || {

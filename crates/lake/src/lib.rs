@@ -1,7 +1,8 @@
 //! The lake of product events: one Delta table per workspace on local disk or object storage, and the questions asked
 //! of it.
 //!
-//! - [`Lake::ingest`] commits batches in groups and answers when the rows are durable and visible.
+//! - [`Lake::ingest`] commits batches in groups and answers when the rows are durable and visible; [`Lake::import`]
+//!   does so with those of an import, which [`Lake::undo`] takes back.
 //! - An event's identity is `(user, time, event_id)`; every answer counts an event once, however often it was sent
 //!   and wherever its copies lie, before compaction as after.
 //! - [`Lake::trend`], [`Lake::total`], [`Lake::path`], [`Lake::catalogue`] and [`Lake::latest_event_time`] read a
@@ -15,6 +16,8 @@ mod calendar;
 mod catalogue;
 mod compact;
 mod dedupe;
+mod delivery;
+mod encode;
 mod error;
 mod event;
 mod file;
@@ -26,10 +29,12 @@ mod path;
 mod property;
 mod scan;
 mod schema;
+mod settle;
 mod shared;
 mod storage;
 mod table;
 mod trend;
+mod undo;
 mod walk;
 
 use std::collections::HashMap;
@@ -38,12 +43,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 use waymark_domain::metrics::{Measure, Period, Question, TrendSettings};
 
 pub use answer::{Bucket, Series, TrendAnswer, Watermark};
 pub use calendar::last_complete;
 pub use catalogue::{Catalogue, EventSummary};
 pub use compact::CompactionReport;
+pub use delivery::Delivered;
 pub use error::LakeError;
 pub use event::{Event, user_hash};
 pub use ingest::IngestReceipt;
@@ -52,6 +59,7 @@ pub use options::LakeOptions;
 pub use path::{PathAnswer, PathValue};
 pub use schema::REVENUE;
 
+use encode::Batch;
 use error::Result;
 use ingest::Gate;
 use metrics::Counters;
@@ -96,15 +104,27 @@ impl Lake {
     /// Commits `events` to the workspace's table, creating it on first use, and returns when they are durable. On an
     /// error nothing of the batch is acknowledged; sending it again is always safe.
     pub async fn ingest(&self, workspace: &str, events: Vec<Event>) -> Result<IngestReceipt> {
-        for (index, event) in events.iter().enumerate() {
-            event.check(index)?;
-        }
+        self.take(workspace, Batch { events, import: None }).await
+    }
+
+    /// The same with events of an import, which stand until it is undone or as long as anything else that delivered
+    /// them does. Of one that is undone they never show.
+    pub async fn import(&self, workspace: &str, import: Uuid, events: Vec<Event>) -> Result<IngestReceipt> {
+        self.take(workspace, Batch { events, import: Some(import) }).await
+    }
+
+    /// What an import delivered so far. Costs a pass over the identities of the events in its range of users and times.
+    pub async fn delivered(&self, workspace: &str, import: Uuid) -> Result<Delivered> {
+        let Some(table) = self.table(workspace, false).await? else { return Ok(Delivered::default()) };
+        let snapshot = table.refresh().await?;
+        undo::delivered(&self.shared, &table, &snapshot, import).await
+    }
+
+    /// Undoes an import, whether or not it has delivered anything yet: from the answer on no query sees what it alone
+    /// delivered, or delivers still. Tells what it had delivered; doing it again changes nothing and tells the same.
+    pub async fn undo(&self, workspace: &str, import: Uuid) -> Result<Delivered> {
         let Some(table) = self.table(workspace, true).await? else { return Err(LakeError::Closed) };
-        if events.is_empty() {
-            return Ok(IngestReceipt { version: table.snapshot().version, accepted: 0, duplicates_in_batch: 0 });
-        }
-        let gate = self.gate(workspace, table)?;
-        ingest::offer(&self.shared, gate, events).await
+        undo::undo(&self.shared, &table, import).await
     }
 
     /// How a measure went over time. A workspace without events answers zeros.
@@ -194,6 +214,19 @@ impl Lake {
         self.shared.tasks.wait().await;
     }
 
+    async fn take(&self, workspace: &str, batch: Batch) -> Result<IngestReceipt> {
+        let events = &batch.events;
+        for (index, event) in events.iter().enumerate() {
+            event.check(index)?;
+        }
+        let Some(table) = self.table(workspace, true).await? else { return Err(LakeError::Closed) };
+        if events.is_empty() {
+            return Ok(IngestReceipt { version: table.snapshot().version, accepted: 0, duplicates_in_batch: 0 });
+        }
+        let gate = self.gate(workspace, table)?;
+        ingest::offer(&self.shared, gate, batch).await
+    }
+
     fn workspaces(&self) -> std::sync::MutexGuard<'_, Workspaces> {
         self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -235,7 +268,11 @@ impl Lake {
     async fn read(&self, workspace: &str) -> Result<scan::Source> {
         metrics::count(&self.shared.counters.queries, 1);
         Ok(match self.table(workspace, false).await? {
-            Some(table) => scan::Source::Table { snapshot: table.refresh().await?, table },
+            Some(table) => {
+                let snapshot = table.refresh().await?;
+                let received = scan::received(&self.shared.engine, &table, &snapshot).await?;
+                scan::Source::Table { table, snapshot, received }
+            }
             None => scan::Source::Empty,
         })
     }

@@ -1,4 +1,5 @@
-//! What a lake does by itself: merging as files pile up, full compaction of quiet workspaces, checkpoints, vacuum.
+//! What a lake does by itself: merging as files pile up, removing what is undone, full compaction of quiet workspaces,
+//! checkpoints, vacuum.
 //! Never needed for right answers, only for quick ones.
 
 use std::collections::HashMap;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::compact::{compact_fully, compact_tier};
+use crate::compact::{compact_fully, compact_tier, purge};
 use crate::error::{LakeError, Result};
 use crate::metrics::count;
 use crate::shared::Shared;
@@ -64,6 +65,7 @@ async fn care(shared: &Arc<Shared>, table: &Arc<EventTable>, watched: &mut Watch
         *watched = Watched { settled: watched.settled, ..Watched::new(table) };
     }
     if watched.settled != Some(watched.version) {
+        purge(shared, table).await?;
         while compact_tier(shared, table).await? {}
         if watched.since.elapsed() >= shared.options.idle_before_full_compaction {
             let before = table.snapshot().version;

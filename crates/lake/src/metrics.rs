@@ -22,8 +22,8 @@ pub struct LakeMetrics {
     pub compactions: u64,
     /// Files replaced by compactions.
     pub files_compacted: u64,
-    /// Duplicates that compactions dropped.
-    pub duplicates_compacted: u64,
+    /// Rows that compactions dropped: repetitions, and those of undone imports.
+    pub rows_dropped: u64,
     /// Files deleted after the grace period.
     pub files_vacuumed: u64,
     /// Queries answered.
@@ -42,7 +42,7 @@ pub(crate) struct Counters {
     pub bytes_written: AtomicU64,
     pub compactions: AtomicU64,
     pub files_compacted: AtomicU64,
-    pub duplicates_compacted: AtomicU64,
+    pub rows_dropped: AtomicU64,
     pub files_vacuumed: AtomicU64,
     pub queries: AtomicU64,
 }
@@ -63,7 +63,7 @@ impl Counters {
             bytes_written: read(&self.bytes_written),
             compactions: read(&self.compactions),
             files_compacted: read(&self.files_compacted),
-            duplicates_compacted: read(&self.duplicates_compacted),
+            rows_dropped: read(&self.rows_dropped),
             files_vacuumed: read(&self.files_vacuumed),
             queries: read(&self.queries),
             queued_rows,

@@ -2,13 +2,14 @@
 //!
 //! Files whose ranges of users do not overlap share neither a user nor a duplicate, so each is streamed as it lies.
 //! Files that overlap are merged by (user, time, received), which brings duplicates side by side. Hence the promise
-//! every stream keeps: a user's events are all in one stream, one after the other, in order of time, each once.
+//! every stream keeps: a user's events are all in one stream, one after the other, in order of time, each once, and
+//! only those that stand.
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::SortOptions;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::{SortOptions, max};
+use arrow::datatypes::{Schema, SchemaRef, TimestampMicrosecondType};
 use datafusion_common::ScalarValue;
 use datafusion_datasource::PartitionedFile;
 use datafusion_datasource::file_groups::FileGroup;
@@ -33,6 +34,7 @@ use tokio::task::JoinSet;
 
 use crate::answer::Watermark;
 use crate::dedupe::Distinct;
+use crate::delivery::{Undone, standing};
 use crate::error::{LakeError, Result};
 use crate::file::{DataFile, Span};
 use crate::options::LakeOptions;
@@ -48,22 +50,17 @@ const BATCH_ROWS: usize = 8192;
 pub(crate) enum Source {
     /// A workspace that never had an event.
     Empty,
-    /// A table at one version.
-    Table { table: Arc<EventTable>, snapshot: Arc<Snapshot> },
+    /// A table at one version, and when the newest of its events was received (microseconds).
+    Table { table: Arc<EventTable>, snapshot: Arc<Snapshot>, received: Option<i64> },
 }
 
 impl Source {
     pub(crate) fn watermark(&self) -> Watermark {
         match self {
             Self::Empty => Watermark { version: 0, received: None },
-            Self::Table { snapshot, .. } => Watermark {
+            Self::Table { snapshot, received, .. } => Watermark {
                 version: snapshot.version,
-                received: snapshot
-                    .files
-                    .iter()
-                    .map(|file| file.received.max)
-                    .max()
-                    .and_then(chrono::DateTime::from_timestamp_micros),
+                received: received.and_then(chrono::DateTime::from_timestamp_micros),
             },
         }
     }
@@ -110,13 +107,46 @@ impl Engine {
         I: Fn() -> S,
         F: Fn(&mut S, &RecordBatch) -> Result<()> + Clone + Send + 'static,
     {
-        let Source::Table { table, snapshot } = source else { return Ok(Vec::new()) };
+        let Source::Table { table, snapshot, .. } = source else { return Ok(Vec::new()) };
         let files = snapshot.files.iter().filter(|file| in_range(file, scan.times)).cloned().collect();
+        self.fold_files(table, files, &snapshot.undone, scan, init, step).await
+    }
+
+    /// The latest of a column's times in the rows of files that stand (microseconds).
+    pub(crate) async fn latest(
+        &self,
+        (table, undone): (&EventTable, &Arc<Undone>),
+        files: Vec<Arc<DataFile>>,
+        column: &'static str,
+        times: Option<Span>,
+    ) -> Result<Option<i64>> {
+        let scan = Scan { columns: vec![column], times };
+        let step = |latest: &mut Option<i64>, batch: &RecordBatch| {
+            *latest = (*latest).max(max(batch.column(0).as_primitive::<TimestampMicrosecondType>()));
+            Ok(())
+        };
+        Ok(self.fold_files(table, files, undone, &scan, || None, step).await?.into_iter().flatten().max())
+    }
+
+    async fn fold_files<S, I, F>(
+        &self,
+        table: &EventTable,
+        files: Vec<Arc<DataFile>>,
+        undone: &Arc<Undone>,
+        scan: &Scan,
+        init: I,
+        step: F,
+    ) -> Result<Vec<S>>
+    where
+        S: Send + 'static,
+        I: Fn() -> S,
+        F: Fn(&mut S, &RecordBatch) -> Result<()> + Clone + Send + 'static,
+    {
         // Dropping the set when a caller gives up, or on the first error, stops the other streams too.
         let mut tasks = JoinSet::new();
         for share in share_out(overlapping(files), self.parallelism) {
             let mut streams = Vec::new();
-            for stream in self.open(table, share, scan)? {
+            for stream in self.open(table, share, undone, scan)? {
                 streams.push(stream);
             }
             let (mut state, step) = (init(), step.clone());
@@ -136,35 +166,71 @@ impl Engine {
         Ok(states)
     }
 
-    /// The rows of groups of overlapping files: one stream for all files that stand alone, and one for each merged
-    /// group.
-    fn open(&self, table: &EventTable, groups: Vec<Vec<Arc<DataFile>>>, scan: &Scan) -> Result<Vec<Rows>> {
-        let (alone, merged): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.len() == 1);
-        let alone: Vec<_> = alone.into_iter().flatten().collect();
+    /// The rows of groups of overlapping files: one stream for all files that can be read as they lie, one for those
+    /// of which only rows that may fall need be looked for, and one for each merged group.
+    fn open(
+        &self,
+        table: &EventTable,
+        groups: Vec<Vec<Arc<DataFile>>>,
+        undone: &Arc<Undone>,
+        scan: &Scan,
+    ) -> Result<Vec<Rows>> {
+        let is_alone = |group: &Vec<Arc<DataFile>>| group.len() == 1 && group.iter().all(|file| !file.repeats);
+        let (alone, merged): (Vec<_>, Vec<_>) = groups.into_iter().partition(is_alone);
+        let (falling, firm): (Vec<_>, Vec<_>) = alone.into_iter().flatten().partition(|file| file.may_fall(undone));
         let mut streams = Vec::new();
-        if !alone.is_empty() {
-            let stream = self.read(table, &alone, &scan.columns, scan.times)?;
+        if !firm.is_empty() {
+            let stream = self.read(table, &firm, &scan.columns, scan.times)?;
             streams.push(stream.map(|batch| batch.map_err(LakeError::failed("read events"))).boxed());
         }
+        if !falling.is_empty() {
+            let columns = with(&scan.columns, &[column::IMPORTS]);
+            let (undone, wanted) = (undone.clone(), (0..scan.columns.len()).collect::<Vec<_>>());
+            let stream = self.read(table, &falling, &columns, scan.times)?.map(move |batch| {
+                let batch = standing(batch.map_err(LakeError::failed("read events"))?, &undone)?;
+                batch.project(&wanted).map_err(LakeError::failed("read events"))
+            });
+            streams.push(stream.boxed());
+        }
         for group in merged {
-            streams.push(self.merge(table, &group, scan)?);
+            streams.push(self.distinct(table, &group, undone, scan)?);
         }
         Ok(streams)
     }
 
-    /// One stream of the distinct rows of overlapping files, in sort order.
-    pub(crate) fn merge(&self, table: &EventTable, files: &[Arc<DataFile>], scan: &Scan) -> Result<Rows> {
-        let mut columns = scan.columns.clone();
-        for key in SORT_ORDER.into_iter().chain([column::EVENT_ID]) {
-            if !columns.contains(&key) {
-                columns.push(key);
-            }
+    /// One stream of the distinct rows of overlapping files that stand, in sort order.
+    fn distinct(&self, table: &EventTable, files: &[Arc<DataFile>], undone: &Arc<Undone>, scan: &Scan) -> Result<Rows> {
+        let undone = files.iter().any(|file| file.may_fall(undone)).then(|| undone.clone());
+        let mut columns = with(&with(&scan.columns, &SORT_ORDER), &[column::EVENT_ID]);
+        if undone.is_some() {
+            columns = with(&columns, &[column::IMPORTS]);
         }
-        let schema = projected(&columns)?;
+        let wanted: Vec<usize> = (0..scan.columns.len()).collect();
+        let mut distinct = Distinct::default();
+        let rows = self.merged(table, files, &columns, scan.times)?.map(move |batch| {
+            let batch = match &undone {
+                Some(undone) => standing(batch?, undone)?,
+                None => batch?,
+            };
+            distinct.first_of_each(&batch)?.project(&wanted).map_err(LakeError::failed("merge files"))
+        });
+        Ok(rows.boxed())
+    }
+
+    /// One stream of all rows of overlapping files, in sort order: repetitions are in it, and what does not stand.
+    /// The columns must be among those that are sorted by.
+    pub(crate) fn merged(
+        &self,
+        table: &EventTable,
+        files: &[Arc<DataFile>],
+        columns: &[&'static str],
+        times: Option<Span>,
+    ) -> Result<Rows> {
+        let schema = projected(columns)?;
         let mut streams = Vec::with_capacity(files.len());
         for file in files {
             // Each file is decoded by a task of its own, a batch ahead of the merge.
-            streams.push(spawn_buffered(self.read(table, std::slice::from_ref(file), &columns, scan.times)?, 1));
+            streams.push(spawn_buffered(self.read(table, std::slice::from_ref(file), columns, times)?, 1));
         }
         let failed = || LakeError::failed("merge files");
         let mut order = Vec::with_capacity(SORT_ORDER.len());
@@ -183,14 +249,7 @@ impl Engine {
             .with_round_robin_tie_breaker(false)
             .build()
             .map_err(failed())?;
-        let wanted: Vec<usize> = (0..scan.columns.len()).collect();
-        let mut distinct = Distinct::default();
-        Ok(merged
-            .map(move |batch| {
-                let batch = distinct.first_of_each(&batch.map_err(LakeError::failed("merge files"))?)?;
-                batch.project(&wanted).map_err(LakeError::failed("merge files"))
-            })
-            .boxed())
+        Ok(merged.map(|batch| batch.map_err(LakeError::failed("merge files"))).boxed())
     }
 
     /// The rows of files, one file after the other.
@@ -221,7 +280,22 @@ impl Engine {
     }
 }
 
-/// Distinct rows in order of user and time.
+/// When the newest event that stands was received (microseconds). The log tells it, but of files with rows that do not
+/// stand.
+pub(crate) async fn received(engine: &Engine, table: &EventTable, snapshot: &Snapshot) -> Result<Option<i64>> {
+    let (falling, firm): (Vec<_>, Vec<_>) =
+        snapshot.files.iter().cloned().partition(|file| file.names_undone(&snapshot.undone));
+    let known = firm.iter().map(|file| file.received.max).max();
+    Ok(known.max(engine.latest((table, &snapshot.undone), falling, column::RECEIVED, None).await?))
+}
+
+/// The columns with those of `more` that are not among them.
+fn with(columns: &[&'static str], more: &[&'static str]) -> Vec<&'static str> {
+    let more = more.iter().filter(|column| !columns.contains(column));
+    columns.iter().chain(more).copied().collect()
+}
+
+/// Rows in order of user and time.
 pub(crate) type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
 
 fn projected(columns: &[&'static str]) -> Result<SchemaRef> {
@@ -242,7 +316,7 @@ fn time_predicate(times: Span) -> Arc<dyn PhysicalExpr> {
     Arc::new(BinaryExpr::new(bound(Operator::GtEq, times.min), Operator::And, bound(Operator::LtEq, times.max)))
 }
 
-fn in_range(file: &DataFile, times: Option<Span>) -> bool {
+pub(crate) fn in_range(file: &DataFile, times: Option<Span>) -> bool {
     times.is_none_or(|times| file.times.min <= times.max && times.min <= file.times.max)
 }
 

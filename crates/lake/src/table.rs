@@ -1,5 +1,9 @@
 //! One workspace's Delta table: its snapshot in memory and the commits that move it on. Never reads rows.
 //!
+//! Which imports are undone stands in the table's metadata, a property `waymark.undone.<import>` each, so it is there
+//! from one commit on for every process and stays. Other engines do not know it: they see what is undone until
+//! compaction has removed it.
+//!
 //! The Delta log is written through deltalake's log store, but the list of live files is kept here and advanced by each
 //! commit's own actions: a commit costs the same whether the table has ten files or ten thousand, where deltalake's
 //! builders replay the file list.
@@ -10,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use deltalake::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
 use deltalake::kernel::transaction::{CommitData, TransactionError};
-use deltalake::kernel::{Action, EagerSnapshot, Version};
+use deltalake::kernel::{Action, Add, EagerSnapshot, LogicalFileView, Metadata, MetadataExt as _, StructType, Version};
 use deltalake::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, default_logstore, get_actions};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
@@ -23,11 +27,15 @@ use url::Url;
 use uuid::Uuid;
 use waymark_clock::Clock;
 
+use crate::delivery::{Delivered, Undone};
 use crate::error::{LakeError, Result};
 use crate::file::DataFile;
 use crate::options::LakeOptions;
 use crate::schema::delta_columns;
 use crate::storage::Root;
+
+/// What properties that tell of an undone import begin with.
+const UNDONE: &str = "waymark.undone.";
 
 /// The table at one version: immutable, so a query that holds it sees nothing change.
 #[derive(Debug, Clone)]
@@ -35,6 +43,11 @@ pub(crate) struct Snapshot {
     pub version: Version,
     /// Live files, oldest commit first.
     pub files: Vec<Arc<DataFile>>,
+    /// Imports whose rows do not stand.
+    pub undone: Arc<Undone>,
+    metadata: Arc<Metadata>,
+    /// Whether the table declares all columns, which one of an earlier program does not.
+    is_declared: bool,
 }
 
 impl Snapshot {
@@ -46,17 +59,20 @@ impl Snapshot {
             .log_data()
             .iter()
             .map(|view| {
-                let file =
-                    DataFile::from_log(view.path().into_owned(), view.size().cast_unsigned(), view.stats().as_deref());
+                let file = DataFile::from_log(&entry(&view));
                 (file.received.min, Arc::new(file))
             })
             .collect();
         files.sort_by_key(|(received, _)| *received);
-        Ok(Self { version: loaded.version(), files: files.into_iter().map(|(_, file)| file).collect() })
+        let files = files.into_iter().map(|(_, file)| file).collect();
+        let (undone, is_declared) = told(loaded.metadata());
+        let metadata = Arc::new(loaded.metadata().clone());
+        Ok(Self { version: loaded.version(), files, undone, metadata, is_declared })
     }
 
     /// Applies one commit's actions. Idempotent: a file that is there already is not added twice.
     fn advance(&self, version: Version, actions: &[Action]) -> Self {
+        let mut next = Self { version, ..self.clone() };
         let mut removed = HashSet::new();
         let mut added = Vec::new();
         for action in actions {
@@ -65,10 +81,13 @@ impl Snapshot {
                     removed.insert(remove.path.as_str());
                 }
                 Action::Add(add) => {
-                    added.push(DataFile::from_log(add.path.clone(), add.size.cast_unsigned(), add.stats.as_deref()));
+                    added.push(DataFile::from_log(add));
                 }
-                Action::Metadata(_)
-                | Action::Protocol(_)
+                Action::Metadata(metadata) => {
+                    (next.undone, next.is_declared) = told(metadata);
+                    next.metadata = Arc::new(metadata.clone());
+                }
+                Action::Protocol(_)
                 | Action::Txn(_)
                 | Action::CommitInfo(_)
                 | Action::DomainMetadata(_)
@@ -76,11 +95,43 @@ impl Snapshot {
             }
         }
         removed.extend(added.iter().map(|file| file.path.as_str()));
-        let mut files: Vec<_> =
-            self.files.iter().filter(|file| !removed.contains(file.path.as_str())).cloned().collect();
-        files.extend(added.into_iter().map(Arc::new));
-        Self { version, files }
+        next.files.retain(|file| !removed.contains(file.path.as_str()));
+        next.files.extend(added.into_iter().map(Arc::new));
+        next
     }
+
+    /// The files with rows that name an import.
+    pub(crate) fn naming(&self, import: Uuid) -> impl Iterator<Item = &Arc<DataFile>> {
+        self.files.iter().filter(move |file| file.names(import))
+    }
+
+    /// The metadata of a table that has all columns, where this one lacks some.
+    fn declaration(&self) -> Result<Option<Metadata>> {
+        if self.is_declared {
+            return Ok(None);
+        }
+        let doing = "declare the table's columns";
+        let columns = StructType::try_new(delta_columns()).map_err(LakeError::failed(doing))?;
+        (*self.metadata).clone().with_schema(&columns).map(Some).map_err(LakeError::failed(doing))
+    }
+}
+
+/// What the log says of a file.
+#[expect(deprecated, reason = "nothing else tells the tags of a file")]
+fn entry(view: &LogicalFileView) -> Add {
+    view.add_action()
+}
+
+/// What metadata tell: the imports that are undone, and whether all columns are declared.
+fn told(metadata: &Metadata) -> (Arc<Undone>, bool) {
+    let undone = metadata.configuration().iter().filter_map(|(name, value)| {
+        let import = name.strip_prefix(UNDONE)?.parse().ok()?;
+        Some((import, Delivered::parse(value)))
+    });
+    let declared = metadata
+        .parse_schema()
+        .is_ok_and(|schema| delta_columns().iter().all(|column| schema.field(column.name()).is_some()));
+    (Arc::new(undone.collect()), declared)
 }
 
 /// What a commit does to the table.
@@ -215,30 +266,71 @@ impl EventTable {
         let mut actions: Vec<Action> =
             commit.remove.iter().map(|file| Action::Remove(file.remove(now_millis, !commit.rewrites_only))).collect();
         actions.extend(commit.add.iter().map(|file| Action::Add(file.add(now_millis, !commit.rewrites_only))));
-        let operation = if commit.rewrites_only {
-            DeltaOperation::Optimize { predicate: None, target_size: 0 }
-        } else {
-            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
+        let operation = || {
+            if commit.rewrites_only {
+                DeltaOperation::Optimize { predicate: None, target_size: 0 }
+            } else {
+                DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
+            }
         };
-        let data = CommitData::new(actions, operation, HashMap::new(), Vec::new());
-        let entry = data.get_bytes().map_err(LakeError::failed("write the commit"))?;
+        self.append(|current| {
+            let live: HashSet<_> = current.files.iter().map(|file| file.path.as_str()).collect();
+            if commit.add.iter().any(|file| live.contains(file.path.as_str())) {
+                // A retry inside the store reported our own earlier success as somebody else's entry.
+                return Ok(None);
+            }
+            if !commit.remove.iter().all(|file| live.contains(file.path.as_str())) {
+                return Err(LakeError::Conflict);
+            }
+            let declaration = current.declaration()?.map(Action::Metadata);
+            Ok(Some((declaration.into_iter().chain(actions.iter().cloned()).collect(), operation())))
+        })
+        .await
+    }
 
+    /// Notes that an import is undone, with what that takes away, unless it is; and what it took away when it was.
+    /// Where files name it that were not `counted`, [`LakeError::Conflict`].
+    pub(crate) async fn undo(
+        &self,
+        import: Uuid,
+        delivered: Delivered,
+        counted: Option<&Snapshot>,
+    ) -> Result<Delivered> {
+        let (name, value) = (format!("{UNDONE}{import}"), delivered.text());
+        self.append(|current| {
+            if current.undone.contains_key(&import) {
+                return Ok(None);
+            }
+            if counted.is_some_and(|counted| !current.naming(import).eq(counted.naming(import))) {
+                return Err(LakeError::Conflict);
+            }
+            let metadata = current.declaration()?.unwrap_or_else(|| (*current.metadata).clone());
+            let metadata = metadata.add_config_key(name.clone(), value.clone());
+            let metadata = metadata.map_err(LakeError::failed("note what is undone"))?;
+            let properties = HashMap::from([(name.clone(), value.clone())]);
+            Ok(Some((vec![Action::Metadata(metadata)], DeltaOperation::SetTableProperties { properties })))
+        })
+        .await?;
+        Ok(self.snapshot().undone.get(&import).copied().unwrap_or(delivered))
+    }
+
+    /// Appends what `decide` makes of the table as it is, which is asked anew when others were faster, and returns the
+    /// version from which on it is there; the present one when there is nothing to do.
+    async fn append(
+        &self,
+        decide: impl Fn(&Snapshot) -> Result<Option<(Vec<Action>, DeltaOperation)>>,
+    ) -> Result<Version> {
         let _turn = self.committing.lock().await;
         if self.is_stale() {
             self.catch_up().await?;
         }
         loop {
             let current = self.snapshot();
-            let live: HashSet<_> = current.files.iter().map(|file| file.path.as_str()).collect();
-            if commit.add.iter().any(|file| live.contains(file.path.as_str())) {
-                // A retry inside the store reported our own earlier success as somebody else's entry.
-                return Ok(current.version);
-            }
-            if !commit.remove.iter().all(|file| live.contains(file.path.as_str())) {
-                return Err(LakeError::Conflict);
-            }
+            let Some((actions, operation)) = decide(&current)? else { return Ok(current.version) };
+            let data = CommitData::new(actions, operation, HashMap::new(), Vec::new());
+            let entry = data.get_bytes().map_err(LakeError::failed("write the commit"))?;
             let version = current.version + 1;
-            match self.log.write_commit_entry(version, CommitOrBytes::LogBytes(entry.clone()), Uuid::nil()).await {
+            match self.log.write_commit_entry(version, CommitOrBytes::LogBytes(entry), Uuid::nil()).await {
                 Ok(()) => {
                     self.publish(current.advance(version, &data.actions));
                     return Ok(version);

@@ -38,7 +38,7 @@ async fn ingest_compaction_queries_and_vacuum_run_beside_each_other() {
         spawn(async move {
             let mut dropped = 0;
             while !done.load(Ordering::Relaxed) {
-                dropped += lake.compact("acme").await.unwrap().duplicates_dropped;
+                dropped += lake.compact("acme").await.unwrap().rows_dropped;
                 lake.vacuum("acme").await.unwrap();
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -83,7 +83,7 @@ async fn ingest_compaction_queries_and_vacuum_run_beside_each_other() {
     assert_eq!(rows(&lake).await, expected);
     assert_eq!(rows(&open(&folder)).await, expected);
     let metrics = lake.metrics();
-    assert_eq!(metrics.rows_ingested - metrics.duplicates_compacted, expected);
+    assert_eq!(metrics.rows_ingested - metrics.rows_dropped, expected);
     assert_eq!((metrics.failed_commits, metrics.queued_rows), (0, 0));
 }
 

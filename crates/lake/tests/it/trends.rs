@@ -42,7 +42,7 @@ async fn a_committed_event_is_in_the_next_answer_and_repetitions_are_not() {
     assert_eq!(lake.trend("acme", &all(), &march()).await.unwrap().series[0].values, [100.0, 0.0, 0.0]);
 
     let report = lake.compact("acme").await.unwrap();
-    assert_eq!((report.files_before, report.files_after, report.duplicates_dropped), (2, 1, 60));
+    assert_eq!((report.files_before, report.files_after, report.rows_dropped), (2, 1, 60));
     assert_eq!(lake.trend("acme", &all(), &march()).await.unwrap().series[0].values, [100.0, 0.0, 0.0]);
     let again = lake.compact("acme").await.unwrap();
     assert_eq!((again.version, again.rows_rewritten), (report.version, 0));
