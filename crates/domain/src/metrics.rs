@@ -1,7 +1,9 @@
-//! Measure: product events, metrics over them, predictions made of them and outcomes, and where users leave a path.
+//! Measure: product events and where they came from, metrics over them, predictions made of them and outcomes, and
+//! where users leave a path.
 
 pub mod alert;
 pub mod friction;
+pub mod import;
 pub mod intake;
 pub mod measure;
 pub mod metric;
@@ -16,6 +18,7 @@ pub use friction::{
     Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question,
     QuestionError, Step, Ties, Window,
 };
+pub use import::{Completion, Counts, Import, ImportError, ImportEvent, ImportState, ReadColumn, Report, Undo};
 pub use intake::{IntakePolicy, ProductEvent, Rejection};
 pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, PropertyFilter};
 pub use metric::{Metric, MetricDirection, MetricError, MetricEvent, MetricStage};

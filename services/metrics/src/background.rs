@@ -1,4 +1,5 @@
-//! What the service does by itself: it measures predictions that are due and metrics, and keeps the lake in order.
+//! What the service does by itself: it measures predictions that are due and metrics, finishes what was begun to be
+//! undone, and keeps the lake in order.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use waymark_runtime::Host;
 use waymark_store::Store;
 
 use crate::answers::Answers;
+use crate::imports::finish_undos;
 use crate::measuring::measure_due;
 use crate::parts::Parts;
 use crate::readings::take_readings;
@@ -34,8 +36,15 @@ async fn measuring(host: Host, store: Store, lake: Lake, every: Duration) {
     }
 }
 
-/// Measures once.
+/// Measures once, and before that sees to it that nothing is measured that is to be gone.
 async fn pass(store: &Store, lake: &Lake, answers: &mut Answers) {
+    match finish_undos(store, lake).await {
+        Ok(0) => {}
+        Ok(finished) => tracing::info!(finished, "imports were undone whose undoing had been broken off"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "imports to be undone could not be looked for");
+        }
+    }
     answers.begin();
     match measure_due(store, lake, answers).await {
         Ok(0) => {}

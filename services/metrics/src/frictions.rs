@@ -69,7 +69,7 @@ fn parse(parent: &str, id: &str, message: Option<pb::Friction>) -> Result<Fricti
 }
 
 /// What the lake says.
-async fn answer(
+pub async fn answer(
     lake: &lake::Lake,
     workspace: &WorkspaceId,
     question: &Question,

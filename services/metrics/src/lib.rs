@@ -1,5 +1,5 @@
-//! The metrics service: takes product events in, answers questions about them, and tells whether initiatives did what
-//! they promised.
+//! The metrics service: takes product events in and imports of them back, answers questions about them, and tells
+//! whether initiatives did what they promised.
 //!
 //! Here it is declared; nothing is decided here.
 
@@ -10,11 +10,13 @@ mod background;
 mod config;
 mod consume;
 mod frictions;
+mod imports;
 mod measuring;
 mod migrations;
 mod name;
 mod parts;
 mod readings;
+mod renewing;
 mod store;
 mod telemetry;
 
@@ -32,6 +34,7 @@ use api::Api;
 pub use answers::Answers;
 pub use config::MetricsArgs;
 pub use consume::{CONSUMES, handle};
+pub use imports::finish_undos;
 pub use measuring::measure_due;
 pub use migrations::SCHEMA;
 pub use name::NAME;

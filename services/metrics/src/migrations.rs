@@ -4,7 +4,7 @@
 use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{Frictions, Initiatives, Metrics, Outcomes, Predictions};
+use crate::store::{Frictions, Imports, Initiatives, Metrics, Outcomes, Predictions};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -44,9 +44,17 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 1,
             backfill: None,
         },
+        Migration {
+            number: 12,
+            name: "imports",
+            scripts: &[Script::both(include_str!("migrations/0012_imports.sql"))],
+            oldest: 1,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<Frictions>(),
+        Declaration::of::<Imports>(),
         Declaration::of::<Metrics>(),
         Declaration::of::<Outcomes>(),
         Declaration::of::<Predictions>(),

@@ -1,6 +1,7 @@
 //! The service's tables, and the one place where a stored message becomes a domain value outside of a write.
 
 mod frictions;
+mod imports;
 mod initiatives;
 mod metrics;
 mod outcomes;
@@ -11,6 +12,7 @@ use waymark_proto::ResourceMessage;
 use waymark_store::{Error, Store, Table};
 
 pub use frictions::Frictions;
+pub use imports::{Imports, undoing};
 pub use initiatives::Initiatives;
 pub use metrics::{Metrics, unread};
 pub use outcomes::Outcomes;

@@ -47,6 +47,21 @@ impl Metric {
         Some(Change::new(Self { watch, latest: later.or(Some(reading)), ..self }, event))
     }
 
+    /// What follows where a reading that it keeps is taken anew, because events of its interval are gone; `None` where
+    /// it says nothing new. Whether another interval is a breach now is for the next measurement to say.
+    pub fn corrected(self, reading: Reading) -> Option<Change<Self>> {
+        let reading = reading.as_shown();
+        let is_of = |known: Option<Reading>| known.is_some_and(|known| known.period() == reading.period());
+        let is_breach = is_of(self.watch.and_then(|watch| watch.breach));
+        let (watch, event) = match self.judge(reading) {
+            Some((watch, event)) if is_breach => (Some(watch), event),
+            _ => (self.followed(reading), MetricEvent::Measured),
+        };
+        let latest = if is_of(self.latest) { Some(reading) } else { self.latest };
+        let is_news = (watch, latest) != (self.watch, self.latest);
+        is_news.then(|| Change::new(Self { watch, latest, ..self }, event))
+    }
+
     /// What becomes of how it is watched, where the reading begins or ends a breach.
     fn judge(&self, reading: Reading) -> Option<(Watch, MetricEvent)> {
         let watch = self.watch?;
@@ -87,11 +102,11 @@ impl Metric {
         Some(format!("{}, {}", self.said(self.watch?.breach?)?, self.limit()?))
     }
 
-    /// That the last breach was none, in one line as short: `"Orders" was 22 EUR on 2026-11-23, not below 20 EUR, with the
-    /// events that came late`. `None` where it was one.
+    /// That the last breach was none, in one line as short: `"Orders" was 22 EUR on 2026-11-23, not below 20 EUR, with all
+    /// events that are known now`. `None` where it was one.
     pub fn withdrawal(&self) -> Option<String> {
         let (said, limit) = (self.said(self.watch?.withdrawn?)?, self.limit()?);
-        Some(format!("{said}, not {limit}, with the events that came late"))
+        Some(format!("{said}, not {limit}, with all events that are known now"))
     }
 
     /// What it was in an interval of its alert: `"Orders" was 12 EUR on 2026-11-23`.
@@ -185,7 +200,7 @@ mod tests {
         assert_eq!((event, breach(&more), more.latest), (MetricEvent::Measured, found, found));
         let (well, event) = measured(&more, 1, 25.0);
         assert_eq!((event, breach(&well), well.latest), (MetricEvent::BreachWithdrawn, None, Some(reading(1, 25.0))));
-        let said = "\"Signups\" was 25 on 2026-01-02, not below 20, with the events that came late";
+        let said = "\"Signups\" was 25 on 2026-01-02, not below 20, with all events that are known now";
         assert_eq!((well.withdrawal().as_deref(), well.alarm()), (Some(said), None));
         let (again, event) = measured(&well, 2, 4.0);
         assert_eq!((event, again.withdrawal()), (MetricEvent::Breached, None), "what is true now");
@@ -204,6 +219,26 @@ mod tests {
         );
         let soon = breached.clone().measured(reading(1, 5.0), breached.meta.update_time);
         assert_eq!(soon, None, "nobody is overtaken all the time");
+    }
+
+    #[test]
+    fn a_reading_of_events_that_are_gone_is_corrected() {
+        let (breached, _) = measured(&watched(AlertCondition::Above), 1, 30.0);
+        let (known, _) = measured(&breached, 2, 25.0);
+        let corrected = |metric: &Metric, number, value| {
+            let change = metric.clone().corrected(reading(number, value))?;
+            let events = change.events().to_vec();
+            let metric = change.into_parts().0;
+            Some((metric.latest, breach(&metric), events))
+        };
+        let (latest, found) = (known.latest, breach(&known));
+        assert_eq!(corrected(&known, 2, 25.0), None, "nothing of it is gone");
+        let measured = |latest, breach| Some((latest, breach, vec![MetricEvent::Measured]));
+        assert_eq!(corrected(&known, 2, 5.0), measured(Some(reading(2, 5.0)), found));
+        assert_eq!(corrected(&known, 1, 21.0), measured(latest, Some(reading(1, 21.0))), "still beyond");
+        assert_eq!(corrected(&known, 1, 20.0), Some((latest, None, vec![MetricEvent::BreachWithdrawn])));
+        assert_eq!(corrected(&known, 0, 50.0), None, "it keeps no reading of that");
+        assert_eq!(corrected(&metric(), 1, 20.0), None, "nobody has measured it");
     }
 
     #[test]

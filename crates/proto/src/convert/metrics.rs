@@ -1,6 +1,7 @@
 //! Conversions of the metrics service's resources and requests.
 
 mod friction;
+mod import;
 mod intake;
 mod measure;
 mod metric;
@@ -9,6 +10,7 @@ mod prediction;
 mod trend;
 
 pub use friction::asked;
+pub use import::report;
 pub use intake::{product_event, properties, rejected};
 pub use measure::{measure, typed_value};
 pub use outcome::outcome;

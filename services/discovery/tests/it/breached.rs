@@ -96,7 +96,7 @@ async fn an_opportunity_says_that_the_breach_it_was_opened_for_was_none() {
             handle(d.served.store(), &withdrawn(3, 0, 22.0)).await.unwrap();
         }
         let [told]: [pb::Opportunity; 1] = opportunities(&mut d).await.try_into().unwrap();
-        let none = seen("\"Orders\" was 22 on 2026-11-23, not below 20, with the events that came late");
+        let none = seen("\"Orders\" was 22 on 2026-11-23, not below 20, with all events that are known now");
         assert_eq!(told.evidence, [seen("\"Orders\" was 3 on 2026-11-23, below 20"), none]);
 
         let mut broken = withdrawn(4, 0, 22.0);

@@ -7,6 +7,7 @@
 mod doubles;
 mod events_in;
 mod frictions;
+mod imports;
 mod loop_closed;
 mod metrics;
 mod readings;
