@@ -30,7 +30,7 @@ enum Own {
     Demo(Demo),
     /// Import data from files
     #[command(subcommand)]
-    Import(Box<Import>),
+    Import(Import),
     /// Read the logs of the services and look after events
     #[command(subcommand)]
     Events(Events),
@@ -142,7 +142,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         }
         Own::Dev(_) => bail!("the development server is started before this"),
         Own::Demo(options) => demo::run(&options, settings).await?,
-        Own::Import(import) => return import::run(*import, settings).await,
+        Own::Import(import) => return import::run(import, settings).await,
         Own::Events(events) => events::run(events, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,

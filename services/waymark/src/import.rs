@@ -1,7 +1,7 @@
-//! `waymark import events FILE`: product events from CSV, JSON or Parquet.
+//! `waymark import events FILE`: product events from CSV, JSON or Parquet. `waymark import undo IMPORT` takes them back.
 //!
-//! A second import of a file changes nothing: the id of an event is made of its row, and the service counts an id once.
-//! An import that was broken off goes on after the last batch that was acknowledged. Rows that cannot be events are
+//! A second import of a file counts nothing twice: the id of an event is made of its row, and the service counts an id
+//! once. An import that was broken off goes on after the last batch that was acknowledged, unless it was undone since. Rows that cannot be events are
 //! reported with their line and the reason, and the others are imported.
 
 mod delimiter;
@@ -12,6 +12,7 @@ mod order;
 mod properties;
 mod record;
 mod report;
+mod resource;
 mod send;
 mod source;
 mod state;
@@ -45,11 +46,23 @@ pub enum Import {
     ///   waymark import events export.json --user properties.distinct_id --event event --time properties.time
     /// --time-format unix --property 'properties.*'
     #[command(verbatim_doc_comment)]
-    Events(EventsArgs),
+    Events(Box<EventsArgs>),
+    /// Take an import back: what it alone delivered is gone from every answer
+    ///
+    /// Events that something else delivered, too, stay. The same file can be imported again afterwards. `waymark imports
+    /// list` tells which imports there are.
+    Undo {
+        /// The import, by its id or its name, as `waymark import events` and `waymark imports list` tell it
+        import: String,
+    },
 }
 
-/// Runs an import. The exit status is 7 when rows were rejected.
+/// Runs an import, or takes one back. The exit status is 7 when rows were rejected.
 pub async fn run(import: Import, settings: &Settings) -> Result<ExitCode> {
-    let Import::Events(args) = import;
-    Ok(if send::run(&args, settings).await? { ExitCode::SUCCESS } else { ExitCode::from(7) })
+    match import {
+        Import::Events(args) => {
+            Ok(if send::run(&args, settings).await? { ExitCode::SUCCESS } else { ExitCode::from(7) })
+        }
+        Import::Undo { import } => resource::undo(&import, settings).await.map(|()| ExitCode::SUCCESS),
+    }
 }

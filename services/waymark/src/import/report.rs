@@ -6,8 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
+use waymark_proto::metrics::v1 as pb;
 
 use super::record::Broken;
+use super::resource::{advice, cut};
 use super::state::Progress;
 use super::tally::{Count, Tallied, Tally};
 use super::values::Reading;
@@ -31,11 +33,16 @@ impl Report {
     /// A report that goes on from what an earlier run did.
     pub fn new(progress: Progress, dry_run: bool, rejects: Option<&Path>) -> Result<Self> {
         let file = rejects.map(|path| open(path, progress.rows > 0)).transpose()?;
-        Ok(Self { progress, dry_run, resumed_after: progress.rows, first: Vec::new(), file })
+        Ok(Self { resumed_after: progress.rows, progress, dry_run, first: Vec::new(), file })
+    }
+
+    /// How far the import is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Counts a batch that is dealt with.
-    pub fn add(&mut self, rows: u64, stored: u64, rejected: Vec<Broken>) -> Result<Progress> {
+    pub fn add(&mut self, rows: u64, stored: u64, rejected: Vec<Broken>) -> Result<&Progress> {
         self.progress.rows += rows;
         self.progress.stored += stored;
         self.progress.rejected += rejected.len() as u64;
@@ -50,22 +57,41 @@ impl Report {
         if let Some(file) = &mut self.file {
             file.flush()?;
         }
-        Ok(self.progress)
+        Ok(&self.progress)
     }
 
-    /// Rows of the file.
-    pub fn rows(&self) -> u64 {
-        self.progress.rows
+    /// The report for the service to keep, as much of it as that takes.
+    pub fn completion(&self, tally: &Tally, untold_times: u64) -> pb::CompleteImportRequest {
+        let column = |(column, count): (&Tallied, &Count)| pb::ImportColumn {
+            column: cut(&column.column, 200),
+            becomes: cut(&column.becomes, 300),
+            read_as: count.reading.name().to_owned(),
+            rows: count.rows.cast_signed(),
+            examples: count.examples.clone(),
+        };
+        let rejection =
+            |Broken { line, reason }: &Broken| pb::RejectedRow { line: line.cast_signed(), reason: cut(reason, 500) };
+        let report = pb::ImportReport {
+            columns: counts(tally).map(column).take(pb::ImportReport::COLUMNS_MOST).collect(),
+            rejections: self.first.iter().map(rejection).collect(),
+            ambiguous_times: untold_times.cast_signed(),
+        };
+        let Progress { import, rows, stored, rejected } = self.progress.clone();
+        pb::CompleteImportRequest {
+            name: import,
+            read: rows.cast_signed(),
+            accepted: stored.cast_signed(),
+            rejected: rejected.cast_signed(),
+            report: Some(report),
+            ..pb::CompleteImportRequest::default()
+        }
     }
 
-    /// Rows that are no events.
-    pub fn rejected(&self) -> u64 {
-        self.progress.rejected
-    }
-
-    /// Prints it: the summary and as what columns were read on standard output, rejected rows on standard error.
-    pub fn print(&self, tally: &Tally, untold_times: u64, format: Format) -> Result<()> {
-        let Progress { rows, stored, rejected } = self.progress;
+    /// Prints it: the summary and as what columns were read on standard output, rejected rows on standard error. The
+    /// import is the one that the service keeps; none of a dry run.
+    pub fn print(&self, import: Option<&pb::Import>, tally: &Tally, untold_times: u64, format: Format) -> Result<()> {
+        let Progress { rows, stored, rejected, .. } = self.progress;
+        let counts_of = |import: &pb::Import| import.counts.unwrap_or_default();
         for Broken { line, reason } in &self.first {
             eprintln!("line {line}: {reason}");
         }
@@ -76,8 +102,10 @@ impl Report {
         let rejections: Vec<_> =
             self.first.iter().map(|broken| json!({"line": broken.line, "reason": broken.reason})).collect();
         let value = json!({
-            "rows": rows, "stored": stored, "rejected": rejected, "resumedAfter": self.resumed_after, "dryRun": self.dry_run,
-            "rejections": rejections, "ambiguousTimes": untold_times,
+            "rows": rows, "stored": stored, "rejected": rejected, "rejections": rejections,
+            "import": import.map(|import| &import.name),
+            "duplicates": import.and_then(|import| counts_of(import).duplicates),
+            "resumedAfter": self.resumed_after, "dryRun": self.dry_run, "ambiguousTimes": untold_times,
             "columns": counts(tally).map(|(column, count)| json!({
                 "column": column.column, "becomes": column.becomes, "readAs": count.reading.name(), "rows": count.rows,
                 "examples": count.examples,
@@ -90,7 +118,14 @@ impl Report {
                 let verb = if self.dry_run { "can be imported" } else { "imported" };
                 let resumed = self.resumed_after;
                 let from = if resumed > 0 { format!(" ({resumed} of them by the run before)") } else { String::new() };
-                crate::show(format_args!("{stored} of {rows} rows {verb}{from}, {rejected} rejected"));
+                let known = match import.and_then(|import| counts_of(import).duplicates).unwrap_or_default() {
+                    0 => String::new(),
+                    known => format!(", {known} of them known already"),
+                };
+                crate::show(format_args!("{stored} of {rows} rows {verb}{from}{known}, {rejected} rejected"));
+                if let Some(import) = import {
+                    crate::show(format_args!("{}", advice(&import.name)));
+                }
                 crate::show(format_args!("{}", table(tally)));
                 for note in notes(tally, untold_times) {
                     crate::show(format_args!("{note}"));

@@ -7,18 +7,17 @@ use anyhow::{Result, bail};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use prost::Message as _;
-use waymark_client::{Channel, Error};
-use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient;
+use waymark_client::Error;
 use waymark_proto::metrics::v1::{IngestEventsRequest, ProductEvent};
 
 use super::mapping::Mapping;
 use super::options::EventsArgs;
 use super::record::{Broken, Record, Rows};
 use super::report::Report;
+use super::resource::{Client, begin, client, complete, goes_on};
 use super::source;
-use super::state::State;
+use super::state::{Progress, State};
 use crate::Usage;
-use crate::generic::contract::Area;
 use crate::settings::Settings;
 
 /// Batches under way at once: the service commits several together.
@@ -95,31 +94,8 @@ impl Batches {
 pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<bool> {
     let parent = settings.parent()?;
     let state = State::new(args, settings.workspace()?, &settings.metrics_address)?;
-    let done = state.read();
-    let progress = progress_bar();
-    let file = source::open(args, &progress)?;
-    let mapping = Mapping::new(args, &file)?;
-    if file.columns.is_none() {
-        mapping.seek(source::open(args, &ProgressBar::hidden())?)?;
-    }
-    let mut report = Report::new(done, args.dry_run, args.rejects.as_deref())?;
-    let mut batches = Batches { rows: file.rows, mapping, skip: done.rows, most: args.batch as usize };
-    let client = IngestionServiceClient::new(settings.channel(Area::Metrics)?).max_decoding_message_size(64 << 20);
-    let sent = stream::iter(batches.by_ref())
-        .map(|batch| {
-            let (client, parent) = (client.clone(), parent.clone());
-            async move { send(client, parent, batch?, args.dry_run).await }
-        })
-        .buffered(AT_ONCE);
-    let outcome: Result<()> = sent
-        .try_for_each(|(rows, stored, broken)| {
-            let step = report.add(rows, stored, broken).and_then(|progress| state.write(progress));
-            progress.set_message(format!("{} rejected", report.rejected()));
-            std::future::ready(step)
-        })
-        .await;
-    progress.finish_and_clear();
-    outcome.map_err(|error| {
+    let mut client = client(settings)?;
+    let stopped = |error: anyhow::Error| {
         // Doing it again helps where the service did not answer, not where the file is at fault.
         if error.chain().any(<dyn std::error::Error>::is::<Error>) {
             let path = state.path().display();
@@ -127,26 +103,69 @@ pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<bool> {
         } else {
             error
         }
-    })?;
-    state.remove();
-    if report.rows() == 0 {
+    };
+    let mut done = state.read();
+    if args.dry_run || done.import.is_empty() || !goes_on(&mut client, &done.import).await.map_err(stopped)? {
+        // There is nothing to go on with, or it was undone since.
+        done = Progress::default();
+    }
+    let progress = progress_bar();
+    let file = source::open(args, &progress)?;
+    let mapping = Mapping::new(args, &file)?;
+    if file.columns.is_none() {
+        mapping.seek(source::open(args, &ProgressBar::hidden())?)?;
+    }
+    let mut batches = Batches { rows: file.rows, mapping, skip: done.rows, most: args.batch as usize };
+    let first = batches.next().transpose().inspect_err(|_| progress.finish_and_clear())?;
+    if first.is_some() && done.import.is_empty() && !args.dry_run {
+        done.import = begin(&mut client, &parent, args).await.map_err(stopped)?;
+        state.write(&done)?;
+    }
+    let import = done.import.clone();
+    let mut report = Report::new(done, args.dry_run, args.rejects.as_deref())?;
+    let sent = stream::iter(first.map(Ok).into_iter().chain(batches.by_ref()))
+        .map(|batch| {
+            let request = IngestEventsRequest {
+                parent: parent.clone(),
+                import: import.clone(),
+                validate_only: args.dry_run,
+                ..IngestEventsRequest::default()
+            };
+            let client = client.clone();
+            async move { send(client, request, batch?).await }
+        })
+        .buffered(AT_ONCE);
+    let outcome: Result<()> = sent
+        .try_for_each(|(rows, stored, broken)| {
+            let step = report.add(rows, stored, broken).and_then(|progress| state.write(progress));
+            progress.set_message(format!("{} rejected", report.progress().rejected));
+            std::future::ready(step)
+        })
+        .await;
+    progress.finish_and_clear();
+    outcome.map_err(stopped)?;
+    if report.progress().rows == 0 {
+        state.remove();
         bail!(Usage(format!("{} has no rows: nothing was imported", args.file.display())));
     }
-    report.print(batches.mapping.tally(), batches.mapping.untold_times(), settings.output)?;
-    Ok(report.rejected() == 0)
+    let (tally, untold_times) = (batches.mapping.tally(), batches.mapping.untold_times());
+    let import = if args.dry_run {
+        None
+    } else {
+        let completion = report.completion(tally, untold_times);
+        Some(complete(&mut client, completion).await.map_err(stopped)?)
+    };
+    state.remove();
+    report.print(import.as_ref(), tally, untold_times, settings.output)?;
+    Ok(report.progress().rejected == 0)
 }
 
-async fn send(
-    mut client: IngestionServiceClient<Channel>,
-    parent: String,
-    batch: Batch,
-    dry_run: bool,
-) -> Result<(u64, u64, Vec<Broken>)> {
+async fn send(mut client: Client, request: IngestEventsRequest, batch: Batch) -> Result<(u64, u64, Vec<Broken>)> {
     let Batch { rows, lines, events, mut broken } = batch;
     if events.is_empty() {
         return Ok((rows, 0, broken));
     }
-    let request = IngestEventsRequest { parent, events, validate_only: dry_run, ..IngestEventsRequest::default() };
+    let request = IngestEventsRequest { events, ..request };
     let answer = client.ingest_events(request).await.map_err(Error::from)?.into_inner();
     broken.extend(answer.rejected.into_iter().map(|rejected| {
         let line = usize::try_from(rejected.index).ok().and_then(|index| lines.get(index)).copied().unwrap_or_default();

@@ -20,8 +20,10 @@ pub struct State {
 }
 
 /// How far an import is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
+    /// The import at the service; empty until it is begun there.
+    pub import: String,
     /// Rows that are dealt with, from the start of the file.
     pub rows: u64,
     /// Events that the service stored.
@@ -59,13 +61,14 @@ impl State {
             return Progress::default();
         }
         let count = |field: &str| value[field].as_u64().unwrap_or_default();
-        Progress { rows: count("rows"), stored: count("stored"), rejected: count("rejected") }
+        let import = value["import"].as_str().unwrap_or_default().to_owned();
+        Progress { import, rows: count("rows"), stored: count("stored"), rejected: count("rejected") }
     }
 
     /// Keeps how far the import is; replaced as a whole, so that a crash leaves the old state or the new.
-    pub fn write(&self, progress: Progress) -> Result<()> {
-        let Progress { rows, stored, rejected } = progress;
-        let value = json!({"of": self.of, "rows": rows, "stored": stored, "rejected": rejected});
+    pub fn write(&self, progress: &Progress) -> Result<()> {
+        let Progress { import, rows, stored, rejected } = progress;
+        let value = json!({"of": self.of, "import": import, "rows": rows, "stored": stored, "rejected": rejected});
         let draft = self.path.with_extension("waymark-import-new");
         std::fs::write(&draft, value.to_string())
             .and_then(|()| std::fs::rename(&draft, &self.path))

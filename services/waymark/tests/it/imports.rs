@@ -274,3 +274,96 @@ fn an_hour_that_a_clock_showed_twice_is_told_by_the_order_of_rows_or_counted() {
     let untold = file(&["01:30", "02:10", "02:50", "03:00"]);
     assert_eq!(shop.plain("b.csv", &untold, &berlin).whole(4).report["ambiguousTimes"], 2);
 }
+
+#[test]
+fn an_import_is_taken_back_as_its_report_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let shop = Importer { server: &server, folder: folder.path(), workspace: "shop" };
+    let rows = "user,event,time\nada,buy,2026-03-01\nbob,buy,2026-03-01\n";
+    let first = shop.plain("a.csv", rows, &[]).whole(2);
+    let second = shop.plain("a.csv", &format!("{rows}eve,buy,2026-03-01\neve,buy,never\n"), &[]);
+    assert_eq!((second.status, &first.report["duplicates"], &second.report["duplicates"]), (7, &json!(0), &json!(2)));
+    assert_eq!(
+        (shop.users(), shop.plain("a.csv", rows, &["--dry-run"]).whole(2).report["import"].clone()),
+        (3, Value::Null)
+    );
+    let name = |said: &Said| said.report["import"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let kept = server.json(&["imports", "get", &name(&second), "-w", "shop"]);
+    assert_eq!((&kept["displayName"], &kept["state"]), (&json!("a.csv"), &json!("IMPORT_STATE_COMPLETED")));
+    assert_eq!(kept["counts"], json!({"read": "4", "accepted": "3", "duplicates": "2", "rejected": "1"}));
+    assert!(kept["mapping"].as_array().unwrap().contains(&json!("--user=user")), "{kept}");
+    assert_eq!(kept["digest"].as_str().map(str::len), Some(64));
+    assert_eq!(kept["report"]["rejections"][0]["line"], "5");
+    assert_eq!(kept["report"]["columns"].as_array().map(Vec::len), second.report["columns"].as_array().map(Vec::len));
+
+    let line = |import: &str| ["import", "undo", import, "-w", "shop"].map(str::to_owned);
+    let undo = |import: &str| server.run(&line(import).each_ref().map(String::as_str));
+    let told = undo(&name(&second)).unwrap();
+    assert_eq!(told, "a.csv is undone: 1 events are gone; 2 stay, as something else delivered them, too\n");
+    assert_eq!((undo(&name(&second)).unwrap(), shop.users()), (told, 2), "again changes nothing");
+    let shown = server.json(&["import", "undo", &name(&second), "-w", "shop"]);
+    assert_eq!((&shown["removed"], &shown["kept"]), (&json!("1"), &json!("2")));
+    let full = first.report["import"].as_str().unwrap();
+    assert_eq!((undo(full).unwrap().as_str(), shop.users()), ("a.csv is undone: 2 events are gone\n", 0));
+    assert_eq!(undo("nope").unwrap_err().0, 3);
+    shop.plain("a.csv", rows, &[]).whole(2);
+    assert_eq!(shop.users(), 2, "the same file again brings its events back");
+    let listed = server.json(&["imports", "list", "--filter", "state = UNDONE", "-w", "shop"]);
+    assert_eq!(listed["imports"].as_array().unwrap_or(&Vec::new()).len(), 2, "{listed}");
+    let table = server
+        .run(
+            &["import", "events", folder.path().join("a.csv").to_str().unwrap(), "-w", "shop"]
+                .into_iter()
+                .chain(COLUMNS)
+                .collect::<Vec<_>>(),
+        )
+        .unwrap();
+    assert!(
+        table.contains("2 of 2 rows imported, 2 of them known already") && table.contains("waymark import undo"),
+        "{table}"
+    );
+}
+
+#[test]
+fn an_import_that_was_broken_off_goes_on_unless_it_was_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let shop = Importer { server: &server, folder: folder.path(), workspace: "shop" };
+    let rows =
+        (0..400).fold("user,event,time\n".to_owned(), |rows, row| rows + &format!("user-{row},buy,2026-03-01\n"));
+    let (file, state) = (folder.path().join("a.csv"), folder.path().join("a.csv.waymark-import"));
+    // As it stands after some batches and before the last, when the process is killed.
+    let break_off = || {
+        std::fs::write(&file, &rows).unwrap();
+        let line = ["import", "events", file.to_str().unwrap(), "-w", "shop", "--batch", "1"];
+        let mut import = server.command(&[&line[..], &COLUMNS].concat()).spawn().unwrap();
+        let read = || serde_json::from_slice::<Value>(&std::fs::read(&state).unwrap_or_default()).unwrap_or_default();
+        while read()["rows"].as_u64().is_none_or(|rows| rows < 3) {
+            assert!(import.try_wait().unwrap().is_none(), "it was not broken off in time");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        import.kill().unwrap();
+        import.wait().unwrap();
+        read()["import"].as_str().unwrap().to_owned()
+    };
+    let again = || {
+        let line = ["import", "events", file.to_str().unwrap(), "-w", "shop"];
+        server.json(&[&line[..], &COLUMNS].concat())
+    };
+    let broken_off = break_off();
+    let whole = again();
+    assert_eq!(
+        (whole["import"].as_str(), whole["rows"].as_u64(), shop.users()),
+        (Some(broken_off.as_str()), Some(400), 400)
+    );
+    assert!(whole["resumedAfter"].as_u64().unwrap() >= 3);
+    server.run(&["import", "undo", &broken_off, "-w", "shop"]).unwrap();
+    assert_eq!(shop.users(), 0);
+
+    let broken_off = break_off();
+    server.run(&["import", "undo", &broken_off, "-w", "shop"]).unwrap();
+    let whole = again();
+    assert_ne!(whole["import"].as_str(), Some(broken_off.as_str()));
+    assert_eq!((&whole["resumedAfter"], &whole["stored"], shop.users()), (&json!(0), &json!(400), 400));
+}
