@@ -8,6 +8,7 @@ mod doubles;
 mod events_in;
 mod frictions;
 mod imports;
+mod late;
 mod loop_closed;
 mod metrics;
 mod readings;
