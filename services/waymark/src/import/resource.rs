@@ -58,7 +58,7 @@ pub async fn complete(client: &mut Client, completion: pb::CompleteImportRequest
 /// `waymark import undo`: undoes an import and prints what that came to.
 pub async fn undo(import: &str, settings: &Settings) -> Result<()> {
     let name = match import.rsplit_once('/') {
-        Some((collection, id)) if collection == "imports" => format!("{}/imports/{id}", settings.parent()?),
+        Some(("imports", id)) => format!("{}/imports/{id}", settings.parent()?),
         Some(_) => import.to_owned(),
         None => format!("{}/imports/{import}", settings.parent()?),
     };
@@ -104,7 +104,7 @@ fn digest(path: &Path) -> Result<String> {
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hash.finalize().iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}")))
 }
 
 /// How rows become events, as one says it on the command line; what is not said is left out.
