@@ -143,8 +143,9 @@ impl Draft {
         let known: Option<T::Message> =
             before.map(|body| serde_json::from_str(body)).transpose().map_err(Error::bug)?;
         // As it is written today: in old bodies times have an offset.
-        let known_body = known.as_ref().map(serde_json::to_string).transpose().map_err(Error::bug)?;
-        let changed = known_body.map(|before| changed_fields(&before, &body)).unwrap_or_default();
+        let is_old = before.is_some_and(|before| before.contains(r#"+00:00""#));
+        let anew = known.as_ref().filter(|_| is_old).map(serde_json::to_string).transpose().map_err(Error::bug)?;
+        let changed = anew.as_ref().or(before).map(|before| changed_fields(before, &body)).unwrap_or_default();
         if let Some(known) = known.as_ref().filter(|_| changed.is_empty()) {
             return Ok(known.clone());
         }
