@@ -1,5 +1,6 @@
 //! Decide and deliver: products, objectives, initiatives, estimates, the order they put initiatives in.
 
+pub mod decision;
 pub mod dependencies;
 pub mod estimate;
 pub mod initiative;
@@ -9,6 +10,7 @@ pub mod ranking;
 pub mod score;
 pub mod target;
 
+pub use decision::{Decision, DecisionError};
 pub use dependencies::{CriticalPath, Dependencies};
 pub use estimate::{Amount, Basis, Estimate, EstimateEvent, Factor, FactorSource, ReachPeriod};
 pub use initiative::{

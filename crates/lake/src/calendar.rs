@@ -7,7 +7,8 @@ use chrono::{
     DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
 };
 use chrono_tz::Tz;
-use waymark_domain::metrics::{Interval, Period, TrendSettings, WeekStart};
+use waymark_domain::Period;
+use waymark_domain::metrics::{Interval, TrendSettings, WeekStart};
 
 use crate::answer::Bucket;
 use crate::error::{LakeError, Result};

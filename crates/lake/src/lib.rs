@@ -44,7 +44,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
-use waymark_domain::metrics::{Measure, Period, Question, TrendSettings};
+use waymark_domain::Period;
+use waymark_domain::metrics::{Measure, Question, TrendSettings};
 
 pub use answer::{Bucket, Series, TrendAnswer, Watermark};
 pub use calendar::last_complete;

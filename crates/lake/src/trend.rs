@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use waymark_domain::metrics::{Breakdown, Condition, Measure, MeasureKind, Period, Scalar, TrendSettings};
+use waymark_domain::Period;
+use waymark_domain::metrics::{Breakdown, Condition, Measure, MeasureKind, Scalar, TrendSettings};
 use waymark_stats::ExactSum;
 
 use crate::answer::{Series, TrendAnswer};

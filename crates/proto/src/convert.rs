@@ -9,7 +9,7 @@ pub mod metrics;
 pub mod roadmap;
 
 use plain::plain;
-pub use shared::{evidence, range};
+pub use shared::{date, evidence, range};
 use shared::{name_if_set, sibling, whole};
 use standard::time_while;
 pub use standard::{meta, set_meta, time, timestamp};

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use waymark_domain::metrics::{Metric, Period};
-use waymark_domain::{Name, WorkspaceId};
+use waymark_domain::metrics::Metric;
+use waymark_domain::{Name, Period, WorkspaceId};
 use waymark_lake::Lake;
 
 use crate::analysis::LakeFailure;

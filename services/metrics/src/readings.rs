@@ -3,8 +3,8 @@
 //! still the one that was measured.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use waymark_domain::Name;
-use waymark_domain::metrics::{Metric, MetricEvent, Period, Reading, WeekStart};
+use waymark_domain::metrics::{Metric, MetricEvent, WeekStart};
+use waymark_domain::{Name, Period, Reading};
 use waymark_lake as lake;
 use waymark_request::Call;
 use waymark_store::{Error, Store, Write};

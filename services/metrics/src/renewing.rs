@@ -3,8 +3,8 @@
 //! events that were gone already.
 
 use chrono::{DateTime, Utc};
-use waymark_domain::metrics::{Friction, Metric, Reading};
-use waymark_domain::{Change, Resource, WorkspaceId};
+use waymark_domain::metrics::{Friction, Metric};
+use waymark_domain::{Change, Reading, Resource, WorkspaceId};
 use waymark_lake as lake;
 use waymark_request::Call;
 use waymark_store::{Error, ListQuery, Own, Store, Table, Write, resource};

@@ -1,6 +1,7 @@
 //! The RPCs of the service beside the standard methods. A handler opens the request, makes one call of the store and
 //! answers; rules are the domain's.
 
+mod decisions;
 mod initiatives;
 mod lanes;
 mod prioritization;

@@ -5,23 +5,30 @@ use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 use waymark_domain::roadmap::{ActualOutcome, Initiative};
-use waymark_domain::{AnyName, Evidence, FullName, Name, ResourceId, Risk, Violations};
+use waymark_domain::{AnyName, Evidence, FullName, Name, Reading, ResourceId, Risk, Violations};
 use waymark_events::Topic;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{Choice as _, common::v1 as common, convert, discovery::v1 as discovery, metrics::v1 as metrics};
 use waymark_rpc::parse;
 use waymark_store::{Error, Reaction, Received, Store, Write};
 
-use crate::store::Initiatives;
+use crate::store::{Decisions, Initiatives};
 
 const SOLUTION_VALIDATED: &str = "waymark.discovery.v1.SolutionValidated";
 const ASSUMPTION_TEST_CONCLUDED: &str = "waymark.discovery.v1.AssumptionTestConcluded";
 const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
+/// A reading of a metric, whatever its alert makes of it.
+const READINGS: [&str; 4] = [
+    "waymark.metrics.v1.MetricMeasured",
+    "waymark.metrics.v1.MetricBreached",
+    "waymark.metrics.v1.MetricBreachWithdrawn",
+    "waymark.metrics.v1.MetricRecovered",
+];
 
 /// What the service listens to.
 pub const CONSUMES: &[Topic] = &[
     Topic::new("discovery", &[SOLUTION_VALIDATED, ASSUMPTION_TEST_CONCLUDED]),
-    Topic::new("metrics", &[OUTCOME_MEASURED]),
+    Topic::new("metrics", &[OUTCOME_MEASURED, READINGS[0], READINGS[1], READINGS[2], READINGS[3]]),
 ];
 
 /// Reacts to an event of another service; events that are none of [`CONSUMES`] change nothing.
@@ -38,6 +45,11 @@ pub async fn handle(store: &Store, event: &Received, reaction: &Reaction) -> Res
         OUTCOME_MEASURED => {
             let outcome = decode::<metrics::OutcomeMeasured>(event)?.outcome.unwrap_or_default();
             store.react(reaction, async move |write| outcome_measured(write, outcome).await).await
+        }
+        reading if READINGS.contains(&reading) => {
+            // The four say the same.
+            let metric = decode::<metrics::MetricMeasured>(event)?.metric.unwrap_or_default();
+            store.react(reaction, async move |write| metric_measured(write, metric).await).await
         }
         _ => Ok(()),
     }
@@ -147,6 +159,27 @@ async fn outcome_measured(write: &mut Write, outcome: metrics::Outcome) -> Resul
             Ok(())
         }
     }
+}
+
+/// A reading may speak against decisions, which are then to be looked at again.
+async fn metric_measured(write: &mut Write, metric: metrics::Metric) -> Result<(), Error> {
+    let name: AnyName = parse("metric.name", &metric.name)?;
+    let full = FullName { service: "metrics".to_owned(), name };
+    let withdrawn = metric.withdrawn.map(|none| common::Reading {
+        start_time: none.start_time,
+        end_time: none.end_time,
+        value: none.value,
+    });
+    let readings: Vec<Reading> =
+        metric.latest.into_iter().chain(withdrawn).map(Reading::try_from).collect::<Result<_, _>>()?;
+    for decision in write.referrers::<Decisions>(&full, &["kill_criteria.threshold.metric"]).await? {
+        for reading in &readings {
+            if let Some(change) = decision.clone().measured(&full, *reading) {
+                write.put::<Decisions>(change)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The id of a solution, if no initiative has it yet, live or deleted.

@@ -10,6 +10,7 @@ mod store;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use waymark_proto::roadmap::v1::decision_service_server::DecisionServiceServer;
 use waymark_proto::roadmap::v1::prioritization_service_server::PrioritizationServiceServer;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapServiceServer;
 use waymark_runtime::edge::MESSAGE_BYTES;
@@ -25,7 +26,7 @@ pub use name::NAME;
 pub static SERVICE: Service = Service {
     name: NAME,
     program: "waymark-roadmap",
-    about: "Waymark's roadmap service: products, objectives, initiatives, estimates and the order they make",
+    about: "Waymark's roadmap service: products, objectives, initiatives, estimates and the order they make, decisions",
     address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7402),
     schema: &SCHEMA,
     consumes: CONSUMES,
@@ -35,6 +36,7 @@ pub static SERVICE: Service = Service {
         let api = Api { store: store.clone() };
         server
             .service(RoadmapServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
+            .service(DecisionServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(PrioritizationServiceServer::new(api).max_decoding_message_size(MESSAGE_BYTES))
     },
     background: |_, _, ()| {},

@@ -4,7 +4,7 @@
 use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{Estimates, Initiatives, Metrics, Objectives, Products, reprioritize};
+use crate::store::{Decisions, Estimates, Initiatives, Metrics, Objectives, Products, reprioritize, write_down};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -76,8 +76,18 @@ pub static SCHEMA: Schema = Schema::new(
             6,
             Backfill::writes::<Estimates>("estimates that count", |write, id| Box::pin(reprioritize(write, id))),
         ),
+        Migration {
+            number: 15,
+            name: "decisions",
+            scripts: &[Script::both(include_str!("migrations/0015_decisions.sql"))],
+            oldest: 6,
+            backfill: Some(Backfill::writes::<Initiatives>("decisions of declined initiatives", |write, id| {
+                Box::pin(write_down(write, id))
+            })),
+        },
     ],
     &[
+        Declaration::of::<Decisions>(),
         Declaration::of::<Estimates>(),
         Declaration::of::<Initiatives>(),
         Declaration::of::<Objectives>(),

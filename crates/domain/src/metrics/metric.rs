@@ -3,8 +3,8 @@
 
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::{Measure, Prediction, Reading, Watch};
-use crate::{Change, Failure, FailureKind, Meta, Name, Reason, Resource};
+use super::{Measure, Prediction, Watch};
+use crate::{Change, Failure, FailureKind, Meta, Name, Reading, Reason, Resource};
 
 /// A number that says how the product does.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,8 +150,9 @@ pub(crate) mod tests {
     use chrono_tz::Tz;
 
     use super::super::prediction::tests::at;
-    use super::super::{Alert, AlertCondition, Interval, MeasureKind, Period, Threshold};
+    use super::super::{Alert, Interval, MeasureKind, Threshold};
     use super::*;
+    use crate::{Period, Side};
 
     pub(crate) fn metric() -> Metric {
         let time = at("2026-01-05T09:00:00Z");
@@ -179,7 +180,7 @@ pub(crate) mod tests {
     #[test]
     fn what_was_found_goes_with_what_was_asked() {
         let threshold = Threshold::new(20.0).unwrap();
-        let (condition, delay) = (AlertCondition::Below, chrono::TimeDelta::zero());
+        let (condition, delay) = (Side::Below, chrono::TimeDelta::zero());
         let alert = Alert { threshold, condition, interval: Interval::Day, zone: Tz::UTC, delay };
         let day = Period::new(at("2026-01-04T00:00:00Z"), at("2026-01-05T00:00:00Z")).unwrap();
         let reading = Reading::new(day, 12.0).ok();

@@ -4,9 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::{Interval, Metric, MetricEvent, Period, Reading, Watch};
-use crate::Change;
+use super::{Interval, Metric, MetricEvent, Watch};
 use crate::number::rounded;
+use crate::{Change, Period, Reading};
 
 /// How long a metric is left as it is where only events that came late would change its latest reading: each change is a
 /// version, which whoever is about to update the metric does not know.
@@ -139,15 +139,16 @@ mod tests {
 
     use super::super::metric::tests::metric;
     use super::super::prediction::tests::at;
-    use super::super::{Alert, AlertCondition, AlertError, Threshold};
+    use super::super::{Alert, Threshold};
     use super::*;
+    use crate::{ReadingError, Side};
 
-    fn alert(condition: AlertCondition) -> Alert {
+    fn alert(condition: Side) -> Alert {
         let (threshold, delay) = (Threshold::new(20.0).unwrap(), TimeDelta::zero());
         Alert { threshold, condition, interval: Interval::Day, zone: Tz::UTC, delay }
     }
 
-    fn watched(condition: AlertCondition) -> Metric {
+    fn watched(condition: Side) -> Metric {
         Metric { watch: Some(Watch::new(alert(condition))), ..metric() }
     }
 
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_breach_is_announced_once_until_it_is_over() {
-        let (metric, event) = measured(&watched(AlertCondition::Below), 0, 20.0);
+        let (metric, event) = measured(&watched(Side::Below), 0, 20.0);
         assert_eq!((event, breach(&metric)), (MetricEvent::Measured, None), "the threshold itself is within");
         let (breached, event) = measured(&metric, 1, 12.0);
         let found = Some(reading(1, 12.0));
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_breach_follows_the_events_that_come_late_and_is_withdrawn_when_they_make_it_none() {
-        let (breached, _) = measured(&watched(AlertCondition::Below), 1, 3.0);
+        let (breached, _) = measured(&watched(Side::Below), 1, 3.0);
         let (more, event) = measured(&breached, 1, 5.0);
         let found = Some(reading(1, 5.0));
         assert_eq!((event, breach(&more), more.latest), (MetricEvent::Measured, found, found));
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_reading_of_events_that_are_gone_is_corrected() {
-        let (breached, _) = measured(&watched(AlertCondition::Above), 1, 30.0);
+        let (breached, _) = measured(&watched(Side::Above), 1, 30.0);
         let (known, _) = measured(&breached, 2, 25.0);
         let corrected = |metric: &Metric, number, value| {
             let change = metric.clone().corrected(reading(number, value))?;
@@ -248,7 +249,7 @@ mod tests {
         assert!(!unwatched.awaits(day(1)) && !unwatched.awaits(day(0)) && unwatched.awaits(day(2)));
         assert_eq!((taken(&unwatched, 1, 8.0), taken(&unwatched, 0, 8.0)), (None, None));
 
-        let (watched, _) = measured(&watched(AlertCondition::Below), 1, 30.0);
+        let (watched, _) = measured(&watched(Side::Below), 1, 30.0);
         assert!(watched.awaits(day(1)), "more of it may come, and take it beyond the threshold");
         assert_eq!(taken(&watched, 1, 30.0), None, "nothing new");
         let soon = watched.meta.update_time + REST - TimeDelta::microseconds(1);
@@ -263,7 +264,7 @@ mod tests {
 
     #[test]
     fn the_condition_says_which_side_is_wrong() {
-        let above = watched(AlertCondition::Above);
+        let above = watched(Side::Above);
         assert_eq!(measured(&above, 1, 20.0).1, MetricEvent::Measured);
         assert_eq!(measured(&above, 1, -1e9).1, MetricEvent::Measured);
         assert_eq!(measured(&above, 1, 20.5).1, MetricEvent::Breached);
@@ -275,7 +276,7 @@ mod tests {
             let alert = Alert { threshold: Threshold::new(threshold).unwrap(), ..alert(condition) };
             Metric { watch: Some(Watch::new(alert)), ..metric() }
         };
-        let (below, above) = (limit(AlertCondition::Below, 1.0), limit(AlertCondition::Above, 0.3));
+        let (below, above) = (limit(Side::Below, 1.0), limit(Side::Above, 0.3));
         assert_eq!(measured(&below, 1, [0.1; 10].iter().sum()).1, MetricEvent::Measured);
         assert_eq!(measured(&above, 1, 0.1 + 0.1 + 0.1).1, MetricEvent::Measured);
         let breached = measured(&below, 1, 0.999_999_999_99).0;
@@ -285,20 +286,20 @@ mod tests {
     #[test]
     fn what_is_no_number_is_no_reading() {
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(Reading::new(day(1), value), Err(AlertError::NotFinite));
-            assert_eq!(Threshold::new(value), Err(AlertError::NotFinite));
+            assert_eq!(Reading::new(day(1), value), Err(ReadingError::NotFinite));
+            assert_eq!(Threshold::new(value), Err(ReadingError::NotFinite));
         }
         let start = day(1).start();
-        assert_eq!(Period::new(start, start), Err(AlertError::Empty));
+        assert_eq!(Period::new(start, start), Err(ReadingError::Empty));
     }
 
     #[test]
     fn an_alarm_is_one_line_with_the_numbers() {
-        let (breached, _) = measured(&watched(AlertCondition::Below), 0, 12.0);
+        let (breached, _) = measured(&watched(Side::Below), 0, 12.0);
         assert_eq!(breached.limit().as_deref(), Some("below 20"));
         assert_eq!(breached.alarm().as_deref(), Some("\"Signups\" was 12 on 2026-01-01, below 20"));
         let zone = Tz::America__New_York;
-        let weekly = Alert { interval: Interval::Week, zone, ..alert(AlertCondition::Above) };
+        let weekly = Alert { interval: Interval::Week, zone, ..alert(Side::Above) };
         let sum = Metric { watch: Some(Watch::new(weekly)), unit: "EUR".into(), ..metric() };
         let (breached, _) = measured(&sum, 0, 0.1 + 0.2 + 20.0);
         assert_eq!(
@@ -309,13 +310,13 @@ mod tests {
         let monthly = Metric { watch: breached.watch.map(|watch| Watch { alert, ..watch }), ..breached };
         assert!(monthly.alarm().unwrap().contains(" in 2025-12, "));
         assert_eq!(metric().alarm(), None);
-        assert_eq!(watched(AlertCondition::Below).alarm(), None);
+        assert_eq!(watched(Side::Below).alarm(), None);
     }
 
     #[test]
     fn an_alarm_stays_short() {
         let threshold = Threshold::new(f64::MIN).unwrap();
-        let alert = Alert { threshold, interval: Interval::Week, ..alert(AlertCondition::Above) };
+        let alert = Alert { threshold, interval: Interval::Week, ..alert(Side::Above) };
         let breach = Some(reading(0, f64::MIN_POSITIVE));
         let withdrawn = breach;
         let mut long = Metric { watch: Some(Watch { alert, breach, withdrawn }), unit: "€".repeat(30), ..metric() };
@@ -329,7 +330,7 @@ mod tests {
         /// turns.
         #[test]
         fn breaches_and_recoveries_take_turns(values in prop::collection::vec((0_i64..3, 10.0..30.0_f64), 0..40)) {
-            let mut metric = watched(AlertCondition::Below);
+            let mut metric = watched(Side::Below);
             let mut announced = Vec::new();
             let mut number = 0;
             for (days, value) in values {

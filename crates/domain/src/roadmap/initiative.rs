@@ -200,6 +200,8 @@ pub struct Decline {
     pub what_would_change_our_mind: String,
     /// The day to look at it again.
     pub review_date: Option<NaiveDate>,
+    /// The decision that says so, of the same workspace; `None` where it was declined before decisions were kept.
+    pub decision: Option<AnyName>,
     /// How far it had come; `None` when nobody had committed to it.
     pub left: Option<Underway>,
     /// Who decided.

@@ -14,8 +14,9 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
+use waymark_domain::Period;
 use waymark_domain::metrics::{
-    Entries, Measure, MeasureKind, MinUsers, Path as Steps, Period, Properties, Question, Step, Ties, Window,
+    Entries, Measure, MeasureKind, MinUsers, Path as Steps, Properties, Question, Step, Ties, Window,
 };
 use waymark_lake::{Delivered, Event, Lake, LakeOptions};
 

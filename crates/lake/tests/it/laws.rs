@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
+use waymark_domain::Period;
 use waymark_domain::metrics::{
-    Breakdown, Condition, Interval, Measure, MeasureKind, NumberOrder, Period, PropertyFilter, Scalar, TrendSettings,
-    WeekStart,
+    Breakdown, Condition, Interval, Measure, MeasureKind, NumberOrder, PropertyFilter, Scalar, TrendSettings, WeekStart,
 };
 use waymark_lake::*;
 

@@ -2,8 +2,9 @@
 
 use chrono_tz::Tz;
 use serde_json::json;
+use waymark_domain::Period;
 use waymark_domain::metrics::{
-    Breakdown, Condition, Interval, Measure, MeasureKind, Period, PropertyFilter, Scalar, TrendSettings,
+    Breakdown, Condition, Interval, Measure, MeasureKind, PropertyFilter, Scalar, TrendSettings,
 };
 use waymark_lake::*;
 

@@ -2,9 +2,11 @@
 
 use std::str::FromStr;
 
+use chrono::NaiveDate;
 use waymark_domain::name::NameError;
-use waymark_domain::{Evidence, Name, Range, Resource, Violations, WorkspaceId};
+use waymark_domain::{Evidence, Name, Period, Range, Reading, Resource, Violations, WorkspaceId};
 
+use super::{time, timestamp};
 use crate::common::v1 as pb;
 
 /// The value, or all that was found wrong on the way to it.
@@ -43,6 +45,18 @@ pub(super) fn sibling<T: Resource>(
     }
 }
 
+/// The day that a text names, if it is not empty.
+pub fn date(violations: &mut Violations, field: &str, text: &str) -> Option<NaiveDate> {
+    if text.is_empty() {
+        return None;
+    }
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    if date.is_none() {
+        violations.add(field, format!("{text:?} is not a day such as 2027-01-31"));
+    }
+    date
+}
+
 /// The evidence of a message; what is wrong is blamed on `field[index].…`.
 pub fn evidence(violations: &mut Violations, field: &str, messages: Vec<pb::Evidence>) -> Vec<Evidence> {
     let mut links = Vec::with_capacity(messages.len());
@@ -68,5 +82,27 @@ pub fn range(violations: &mut Violations, field: &str, message: Option<pb::Range
 impl From<&Range> for pb::Range {
     fn from(range: &Range) -> Self {
         Self { low: range.low(), likely: range.likely(), high: range.high() }
+    }
+}
+
+impl TryFrom<pb::Reading> for Reading {
+    type Error = Violations;
+    fn try_from(message: pb::Reading) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let start = time(&mut violations, "start_time", message.start_time);
+        let end = time(&mut violations, "end_time", message.end_time);
+        let period = match (start, end) {
+            (Some(start), Some(end)) => violations.check("end_time", Period::new(start, end)),
+            _ => None,
+        };
+        let reading = period.and_then(|period| violations.check("value", Self::new(period, message.value)));
+        reading.ok_or(violations)
+    }
+}
+
+impl From<&Reading> for pb::Reading {
+    fn from(reading: &Reading) -> Self {
+        let (start, end) = (reading.period().start(), reading.period().end());
+        Self { start_time: Some(timestamp(start)), end_time: Some(timestamp(end)), value: reading.value() }
     }
 }

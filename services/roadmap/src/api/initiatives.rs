@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tonic::{Request, Response, Status};
-use waymark_domain::roadmap::{Declining, Horizon, Initiative, Waiver};
+use waymark_domain::roadmap::{Declining, Horizon, Initiative, InitiativeState, Waiver};
 use waymark_domain::{Name, Violations};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
@@ -12,7 +12,7 @@ use waymark_rpc::{self as rpc, parse};
 use waymark_store::{Error, Write};
 
 use super::Api;
-use crate::store::Initiatives;
+use crate::store::{Initiatives, must_decline, new_name, not_to_build, taken_up_again};
 
 type Answer = Result<Response<pb::Initiative>, Status>;
 
@@ -87,8 +87,16 @@ impl RoadmapService for Api {
         let declining: Declining = rpc::or_status((&r).try_into())?;
         let by = call.actor.subject.clone();
         let decline = async |write: &mut Write, initiative: Initiative| {
+            let named = declining.decision.clone();
+            let made = if named.is_none() { Some(new_name(write)?) } else { None };
+            let declining = Declining { decision: made.or(named.clone()), ..declining };
             let waiting = write.referrers::<Initiatives>(&initiative.meta.name.full(), &["dependencies"]).await?;
-            initiative.decline(declining, &waiting, by, write.now()).map_err(Error::rule)
+            let declined = initiative.decline(declining, &waiting, by, write.now()).map_err(Error::rule)?;
+            match &named {
+                Some(name) => must_decline(write, name).await?,
+                None => not_to_build(write, declined.state())?,
+            }
+            Ok(declined)
         };
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, decline).await)
     }
@@ -103,7 +111,14 @@ impl RoadmapService for Api {
 
     async fn resume_initiative(&self, request: Request<pb::ResumeInitiativeRequest>) -> Answer {
         let (call, r) = rpc::open(request)?;
-        let resume = async |_: &mut Write, initiative: Initiative| initiative.resume().map_err(Error::rule);
+        let by = call.actor.subject.clone();
+        let resume = async |write: &mut Write, initiative: Initiative| {
+            let resumed = initiative.clone().resume().map_err(Error::rule)?;
+            if let InitiativeState::Declined(decline) = &initiative.state {
+                taken_up_again(write, &initiative, decline, &by).await?;
+            }
+            Ok(resumed)
+        };
         rpc::written(self.store.change::<Initiatives, _>(&call, &r.name, &r.etag, resume).await)
     }
 

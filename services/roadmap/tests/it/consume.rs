@@ -11,7 +11,7 @@ use waymark_testkit::NOW;
 
 use crate::{Fixture, W, initiative_name, insight, named, on_both};
 
-fn received(number: u128, source: &str, event: &str, data: &impl serde::Serialize) -> Received {
+pub(crate) fn received(number: u128, source: &str, event: &str, data: &impl serde::Serialize) -> Received {
     Received {
         source: source.into(),
         workspace: W.parse().unwrap(),
@@ -60,7 +60,7 @@ async fn handle(store: &Store, event: &Received) -> Result<(), Error> {
     waymark_roadmap::handle(store, event, &event.reaction("roadmap")).await
 }
 
-async fn deliver(f: &Fixture, event: &Received) {
+pub(crate) async fn deliver(f: &Fixture, event: &Received) {
     handle(f.served.store(), event).await.unwrap();
 }
 

@@ -4,6 +4,7 @@
 
 mod batches;
 mod consume;
+mod decisions;
 mod doubles;
 mod estimates;
 mod graph;
@@ -21,6 +22,7 @@ use waymark_clock::ManualClock;
 use waymark_proto::common::v1 as common;
 use waymark_proto::graph::v1::graph_service_client::GraphServiceClient;
 use waymark_proto::roadmap::v1 as pb;
+use waymark_proto::roadmap::v1::decision_service_client::DecisionServiceClient;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
@@ -52,6 +54,10 @@ impl Fixture {
 
     pub(crate) fn strategy(&self) -> StrategyServiceClient<Channel> {
         StrategyServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn deciding(&self) -> DecisionServiceClient<Channel> {
+        DecisionServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn graph(&self) -> GraphServiceClient<Channel> {

@@ -7,7 +7,7 @@ use super::{
     InitiativeState as State, InitiativeStep as Step, Pause, Priority, RankChange, Shipment, Start, Underway, Waiver,
 };
 use crate::roadmap::TargetInterval;
-use crate::{Change, Evidence, Name, Risk};
+use crate::{AnyName, Change, Evidence, Name, Risk};
 
 type Decision = Result<Change<Initiative>, InitiativeError>;
 
@@ -24,6 +24,8 @@ pub struct Declining {
     pub review_date: Option<NaiveDate>,
     /// Why although others wait for it; may be empty.
     pub waive_dependencies: String,
+    /// The decision that says so; there is to be one.
+    pub decision: Option<AnyName>,
 }
 
 impl Waiver {
@@ -193,11 +195,28 @@ impl Initiative {
         if let Some(date) = declining.review_date.filter(|date| *date < now.date_naive()) {
             return Err(InitiativeError::ReviewInPast(date));
         }
-        let Declining { reason, evidence, what_would_change_our_mind, review_date, waive_dependencies } = declining;
+        let Declining { reason, evidence, what_would_change_our_mind, review_date, waive_dependencies, decision } =
+            declining;
         let waiver = Waiver::signed(waive_dependencies, &by, now);
-        let decline = Decline { reason, evidence, what_would_change_our_mind, review_date, left, by, time: now };
+        let decline =
+            Decline { reason, evidence, what_would_change_our_mind, review_date, decision, left, by, time: now };
         let taken = self.take(Step::Decline, waiting, waiver)?;
         Ok(Change::new(Self { state: State::Declined(decline), ..taken }, Event::Declined))
+    }
+
+    /// Names the decision of one that was declined without; `None` where there is nothing to name.
+    pub fn declined_by(mut self, decision: AnyName) -> Option<Change<Self>> {
+        match &mut self.state {
+            State::Declined(decline) if decline.decision.is_none() => decline.decision = Some(decision),
+            State::Proposed
+            | State::Committed(_)
+            | State::InProgress(_)
+            | State::Shipped(_)
+            | State::Measured(..)
+            | State::Declined(_)
+            | State::Paused(_) => return None,
+        }
+        Some(Change::new(self, Event::Updated))
     }
 
     /// COMMITTED or IN_PROGRESS → PAUSED.

@@ -59,6 +59,7 @@ fn declining() -> Declining {
         what_would_change_our_mind: "a customer pays for it".into(),
         review_date: None,
         waive_dependencies: String::new(),
+        decision: None,
     }
 }
 

@@ -99,6 +99,7 @@ fn what_is_closed_comes_behind_what_is_open() {
         evidence: Vec::new(),
         what_would_change_our_mind: "money".into(),
         review_date: None,
+        decision: None,
         left: None,
         by: "users/ada".into(),
         time: at(1),

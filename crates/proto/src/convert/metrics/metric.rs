@@ -1,14 +1,14 @@
 //! Metrics, their alerts and readings.
 
 use chrono::TimeDelta;
-use waymark_domain::Violations;
-use waymark_domain::metrics::{Alert, Metric, Period, Reading, Threshold, Watch, zone};
+use waymark_domain::metrics::{Alert, Metric, Threshold, Watch, zone};
+use waymark_domain::{Reading, Violations};
 
 use super::measure::{kind_message, measure};
+use crate::Choice as _;
 use crate::common::v1 as common;
-use crate::convert::{meta, set_meta, time, timestamp, whole};
+use crate::convert::{meta, set_meta, whole};
 use crate::metrics::v1 as pb;
-use crate::{Choice as _, Timestamp};
 
 impl TryFrom<pb::Metric> for Metric {
     type Error = Violations;
@@ -86,27 +86,9 @@ impl From<&Alert> for pb::MetricAlert {
 impl TryFrom<pb::MetricBreach> for Reading {
     type Error = Violations;
     fn try_from(message: pb::MetricBreach) -> Result<Self, Violations> {
-        reading(message.start_time, message.end_time, message.value)
+        let pb::MetricBreach { start_time, end_time, value } = message;
+        common::Reading { start_time, end_time, value }.try_into()
     }
-}
-
-impl TryFrom<common::Reading> for Reading {
-    type Error = Violations;
-    fn try_from(message: common::Reading) -> Result<Self, Violations> {
-        reading(message.start_time, message.end_time, message.value)
-    }
-}
-
-fn reading(start: Option<Timestamp>, end: Option<Timestamp>, value: f64) -> Result<Reading, Violations> {
-    let mut violations = Violations::new();
-    let start = time(&mut violations, "start_time", start);
-    let end = time(&mut violations, "end_time", end);
-    let period = match (start, end) {
-        (Some(start), Some(end)) => violations.check("end_time", Period::new(start, end)),
-        _ => None,
-    };
-    let reading = period.and_then(|period| violations.check("value", Reading::new(period, value)));
-    reading.ok_or(violations)
 }
 
 impl From<&Reading> for pb::MetricBreach {
@@ -116,16 +98,10 @@ impl From<&Reading> for pb::MetricBreach {
     }
 }
 
-impl From<&Reading> for common::Reading {
-    fn from(reading: &Reading) -> Self {
-        let (start, end) = (reading.period().start(), reading.period().end());
-        Self { start_time: Some(timestamp(start)), end_time: Some(timestamp(end)), value: reading.value() }
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::convert::timestamp;
     use pbjson_types::Value;
     use proptest::prelude::*;
 

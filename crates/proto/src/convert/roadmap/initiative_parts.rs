@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
 use waymark_domain::roadmap::{
-    ActualOutcome, Decline, Declining, DependencyWaiver, DependencyWaivers, Estimate, ExpectedOutcome, FactorKind,
-    InitiativeStep, Pause, Priority, RankChange, RiskAssessment, TargetInterval, Underway, Waiver,
+    ActualOutcome, Decision, Decline, Declining, DependencyWaiver, DependencyWaivers, Estimate, ExpectedOutcome,
+    FactorKind, InitiativeStep, Pause, Priority, RankChange, RiskAssessment, TargetInterval, Underway, Waiver,
 };
 use waymark_domain::{Name, Risk, Violations, WorkspaceId};
 
 use crate::Choice as _;
 use crate::common::v1 as common;
 use crate::convert::plain::Part;
-use crate::convert::{evidence, range, sibling, time, timestamp, whole};
+use crate::convert::{date, evidence, name_if_set, range, sibling, time, timestamp, whole};
 use crate::roadmap::v1 as pb;
 
 /// What is known about each risk.
@@ -170,7 +169,15 @@ impl TryFrom<&pb::DeclineInitiativeRequest> for Declining {
         let review_date = date(&mut violations, "review_date", &request.review_date);
         let what_would_change_our_mind = request.what_would_change_our_mind.clone();
         let (reason, waive_dependencies) = (request.reason.clone(), request.waive_dependencies.clone());
-        let declining = Self { reason, evidence, what_would_change_our_mind, review_date, waive_dependencies };
+        let decision = name_if_set::<Name<Decision>>(&mut violations, "decision", &request.decision);
+        let declining = Self {
+            reason,
+            evidence,
+            what_would_change_our_mind,
+            review_date,
+            waive_dependencies,
+            decision: decision.map(|name| name.any()),
+        };
         whole(violations, Some(declining))
     }
 }
@@ -181,11 +188,13 @@ pub(super) fn decline(message: pb::Decline, left: Option<Underway>) -> Result<De
     let evidence = evidence(&mut violations, "evidence", message.evidence);
     let review_date = date(&mut violations, "review_date", &message.review_date);
     let time = time(&mut violations, "time", message.time);
+    let decision = name_if_set::<Name<Decision>>(&mut violations, "decision", &message.decision);
     let decline = time.map(|time| Decline {
         reason: message.reason,
         evidence,
         what_would_change_our_mind: message.what_would_change_our_mind,
         review_date,
+        decision: decision.map(|name| name.any()),
         left,
         by: message.declined_by,
         time,
@@ -200,6 +209,7 @@ impl From<&Decline> for pb::Decline {
             evidence: decline.evidence.iter().map(Into::into).collect(),
             what_would_change_our_mind: decline.what_would_change_our_mind.clone(),
             review_date: decline.review_date.map(|date| date.to_string()).unwrap_or_default(),
+            decision: decline.decision.as_ref().map(ToString::to_string).unwrap_or_default(),
             declined_by: decline.by.clone(),
             time: Some(timestamp(decline.time)),
         }
@@ -300,15 +310,4 @@ impl From<&Priority> for pb::Priority {
             missing: priority.missing.iter().map(ToString::to_string).collect(),
         }
     }
-}
-
-fn date(violations: &mut Violations, field: &str, text: &str) -> Option<NaiveDate> {
-    if text.is_empty() {
-        return None;
-    }
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    if date.is_none() {
-        violations.add(field, format!("{text:?} is not a day such as 2027-01-31"));
-    }
-    date
 }
