@@ -24,6 +24,17 @@ pub enum StatsError {
         /// The offending value.
         got: f64,
     },
+    /// All are tied.
+    #[error("a rank correlation needs numbers that are not all equal: there is no order to compare")]
+    NoOrder,
+    /// What goes together is not as many.
+    #[error("both sides must have as many numbers, got {left} and {right}")]
+    Unpaired {
+        /// How many there are on one side.
+        left: usize,
+        /// How many on the other.
+        right: usize,
+    },
     /// A relative change has no meaning because the baseline mean is zero.
     #[error("a relative change needs a baseline mean other than zero: report the absolute change instead")]
     ZeroBaseline,
