@@ -3,6 +3,7 @@
 pub mod decision;
 pub mod dependencies;
 pub mod estimate;
+pub mod formula;
 pub mod initiative;
 pub mod objective;
 pub mod product;
@@ -13,6 +14,7 @@ pub mod target;
 pub use decision::{Decision, DecisionError};
 pub use dependencies::{CriticalPath, Dependencies};
 pub use estimate::{Amount, Basis, Estimate, EstimateEvent, Factor, FactorSource, ReachPeriod};
+pub use formula::{EvaluationError, Formula, FormulaError};
 pub use initiative::{
     ActualOutcome, Commitment, Decline, Declining, DependencyWaiver, DependencyWaivers, ExpectedOutcome, Horizon,
     Initiative, InitiativeError, InitiativeEvent, InitiativeState, InitiativeStep, Pause, Priority, RankChange,
