@@ -4,10 +4,12 @@ pub mod decision;
 pub mod dependencies;
 pub mod estimate;
 pub mod formula;
+pub mod framework;
 pub mod initiative;
 pub mod objective;
 pub mod product;
 pub mod ranking;
+pub mod scale;
 pub mod score;
 pub mod target;
 
@@ -15,6 +17,10 @@ pub use decision::{Decision, DecisionError};
 pub use dependencies::{CriticalPath, Dependencies};
 pub use estimate::{Amount, Basis, Estimate, EstimateEvent, Factor, FactorSource, ReachPeriod};
 pub use formula::{EvaluationError, Formula, FormulaError};
+pub use framework::bands::{KanoCategory, OpportunityBand, Quadrant};
+pub use framework::delay;
+pub use framework::moscow::{Moscow, MoscowEffort};
+pub use framework::{Framework, Input};
 pub use initiative::{
     ActualOutcome, Commitment, Decline, Declining, DependencyWaiver, DependencyWaivers, ExpectedOutcome, Horizon,
     Initiative, InitiativeError, InitiativeEvent, InitiativeState, InitiativeStep, Pause, Priority, RankChange,
@@ -23,5 +29,6 @@ pub use initiative::{
 pub use objective::{Objective, ObjectiveEvent};
 pub use product::{Product, ProductEvent, ProductLifecycle};
 pub use ranking::{Place, Rank};
+pub use scale::{OffScale, Scale, ScaleError, Step};
 pub use score::{FactorError, FactorKind, Ice, IceVariant, Rice, Wsjf};
 pub use target::{Period, TargetInterval};

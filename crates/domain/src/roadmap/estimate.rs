@@ -5,8 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use super::{FactorError, FactorKind, Initiative};
-use crate::number::rounded;
+use super::{FactorError, FactorKind, Framework, Initiative};
 use crate::{Evidence, FullName, Meta, Name, Range, Resource};
 
 /// The RICE factors of one initiative; each may be missing.
@@ -181,18 +180,13 @@ impl Estimate {
     /// The RICE score with reach per quarter: by the likely values, and at the ends when every factor goes against it
     /// or for it at once. `None` while a factor is missing.
     pub fn score(&self) -> Option<Range> {
-        let amount = |kind| self.factor(kind).map(|f| f.amount);
-        let (reach, impact) = (amount(FactorKind::Reach)?, amount(FactorKind::Impact)?);
-        let (confidence, effort) = (amount(FactorKind::Confidence)?, amount(FactorKind::Effort)?);
-        let score = |r: f64, i: f64, c: f64, e: f64| r * self.reach_period.per_quarter() * i * c / e;
-        // Every factor is on its scale, so the three are finite, and the formula rises in the first three factors and
-        // falls in effort.
-        Range::new(
-            rounded(score(reach.low(), impact.low(), confidence.low(), effort.high())),
-            rounded(score(reach.likely(), impact.likely(), confidence.likely(), effort.likely())),
-            rounded(score(reach.high(), impact.high(), confidence.high(), effort.low())),
-        )
-        .ok()
+        let range = |kind: &FactorKind| {
+            let amount = self.factor(*kind)?.amount;
+            let unit = if *kind == FactorKind::Reach { self.reach_period.per_quarter() } else { 1.0 };
+            Range::new(amount.low() * unit, amount.likely() * unit, amount.high() * unit).ok()
+        };
+        let ranges: Option<Vec<Range>> = FactorKind::ALL.iter().map(range).collect();
+        Framework::Rice.score_of_ranges(&ranges?)
     }
 
     /// The estimate with a name and a time under every factor that has none: those of the caller, or as it was signed
