@@ -11,6 +11,7 @@ pub mod product;
 pub mod ranking;
 pub mod scale;
 pub mod score;
+pub mod scoring;
 pub mod target;
 
 pub use decision::{Decision, DecisionError};
@@ -31,4 +32,5 @@ pub use product::{Product, ProductEvent, ProductLifecycle};
 pub use ranking::{Place, Rank};
 pub use scale::{OffScale, Scale, ScaleError, Step};
 pub use score::{FactorError, FactorKind, Ice, IceVariant, Rice, Wsjf};
+pub use scoring::{Combination, Criterion, Extent, Normalisation, Scoring, ScoringError, Weighing};
 pub use target::{Period, TargetInterval};
