@@ -1,4 +1,4 @@
-//! When something is planned for: whole months, quarters or years, because a date on a roadmap promises more than
+//! When something is planned for: whole months, quarters, halves or years, because a date on a roadmap promises more than
 //! anybody knows.
 
 use std::fmt;
@@ -9,9 +9,9 @@ use chrono::NaiveDate;
 /// Why a text is no period or two periods are no interval.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// Neither a month nor a quarter nor a year.
+    /// Neither a month nor a quarter nor a half nor a year.
     #[error(
-        "{0:?} is no month such as 2026-07, quarter such as 2026-Q3 or year such as 2026, of the years 2000 to 2199"
+        "{0:?} is no month such as 2026-07, quarter such as 2026-Q3, half such as 2026-H2 or year such as 2026, of the years 2000 to 2199"
     )]
     Period(String),
     /// The end comes first.
@@ -24,8 +24,8 @@ pub enum TargetError {
     },
 }
 
-/// A month, a quarter or the whole of one of the years 2000 to 2199; printed and parsed as `2026-07`, `2026-Q3` or
-/// `2026`.
+/// A month, a quarter, a half or the whole of one of the years 2000 to 2199; printed and parsed as `2026-07`, `2026-Q3`,
+/// `2026-H2` or `2026`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Period {
     year: u16,
@@ -38,6 +38,8 @@ enum Part {
     Month(u8),
     /// 1 to 4.
     Quarter(u8),
+    /// 1 or 2.
+    Half(u8),
     Whole,
 }
 
@@ -45,19 +47,32 @@ impl Period {
     /// Months since year 0 of the first and of the last month.
     fn months(self) -> (u32, u32) {
         let year = u32::from(self.year) * 12;
-        match self.part {
-            Part::Month(month) => (year + u32::from(month) - 1, year + u32::from(month) - 1),
-            Part::Quarter(quarter) => (year + u32::from(quarter - 1) * 3, year + u32::from(quarter) * 3 - 1),
-            Part::Whole => (year, year + 11),
-        }
+        // The number of the part, and its months.
+        let (number, months) = match self.part {
+            Part::Month(month) => (month, 1),
+            Part::Quarter(quarter) => (quarter, 3),
+            Part::Half(half) => (half, 6),
+            Part::Whole => (1, 12),
+        };
+        let end = year + u32::from(number) * months;
+        (end - months, end - 1)
     }
 
     /// The first day.
     pub fn first_day(self) -> NaiveDate {
-        let month = self.months().0;
-        // Years 2000 to 2199 and months 1 to 12 are dates; the default is never used.
-        NaiveDate::from_ymd_opt((month / 12) as i32, month % 12 + 1, 1).unwrap_or_default()
+        first_of(self.months().0)
     }
+
+    /// The last day.
+    pub fn last_day(self) -> NaiveDate {
+        first_of(self.months().1 + 1).pred_opt().unwrap_or_default()
+    }
+}
+
+/// The first day of a month, counted since year 0.
+fn first_of(month: u32) -> NaiveDate {
+    // Years 2000 to 2200 and months 1 to 12 are dates; the default is never used.
+    NaiveDate::from_ymd_opt((month / 12) as i32, month % 12 + 1, 1).unwrap_or_default()
 }
 
 impl FromStr for Period {
@@ -69,10 +84,16 @@ impl FromStr for Period {
         let parse = || {
             let (year, part) = text.split_once('-').map_or((text, None), |(year, part)| (year, Some(part)));
             let year = digits(year, 4).filter(|y| (2000..2200).contains(y))?;
-            let part = match part.map(|part| part.strip_prefix('Q').ok_or(part)) {
+            let number = |text: &str, length: usize, most: u16| {
+                digits(text, length).filter(|n| (1..=most).contains(n)).map(|n| n as u8)
+            };
+            let part = match part {
                 None => Part::Whole,
-                Some(Ok(quarter)) => Part::Quarter(digits(quarter, 1).filter(|q| (1..=4).contains(q))? as u8),
-                Some(Err(month)) => Part::Month(digits(month, 2).filter(|m| (1..=12).contains(m))? as u8),
+                Some(part) => match (part.strip_prefix('Q'), part.strip_prefix('H')) {
+                    (Some(quarter), _) => Part::Quarter(number(quarter, 1, 4)?),
+                    (None, Some(half)) => Part::Half(number(half, 1, 2)?),
+                    (None, None) => Part::Month(number(part, 2, 12)?),
+                },
             };
             Some(Self { year, part })
         };
@@ -85,6 +106,7 @@ impl fmt::Display for Period {
         match self.part {
             Part::Month(month) => write!(f, "{:04}-{month:02}", self.year),
             Part::Quarter(quarter) => write!(f, "{:04}-Q{quarter}", self.year),
+            Part::Half(half) => write!(f, "{:04}-H{half}", self.year),
             Part::Whole => write!(f, "{:04}", self.year),
         }
     }
@@ -116,6 +138,34 @@ impl TargetInterval {
     pub fn end(&self) -> Period {
         self.end
     }
+
+    /// Whether all its months are months of `wider`.
+    pub fn is_within(&self, wider: &Self) -> bool {
+        wider.start.months().0 <= self.start.months().0 && self.end.months().1 <= wider.end.months().1
+    }
+
+    /// Whether a month is of both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.start.months().0 <= other.end.months().1 && other.start.months().0 <= self.end.months().1
+    }
+
+    /// Its first and its last day: two intervals that are written otherwise and have the same are the same.
+    pub fn days(&self) -> (NaiveDate, NaiveDate) {
+        (self.start.first_day(), self.end.last_day())
+    }
+}
+
+impl From<Period> for TargetInterval {
+    fn from(period: Period) -> Self {
+        Self { start: period, end: period }
+    }
+}
+
+/// As it is written: `2026-Q3`, or `2026-Q3 to 2026-10`.
+impl fmt::Display for TargetInterval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.start == self.end { write!(f, "{}", self.start) } else { write!(f, "{} to {}", self.start, self.end) }
+    }
 }
 
 #[cfg(test)]
@@ -125,16 +175,43 @@ mod tests {
 
     #[test]
     fn examples() {
-        for text in ["2026-07", "2026-12", "2026-Q1", "2199-Q4", "2026"] {
+        for text in ["2026-07", "2026-12", "2026-Q1", "2199-Q4", "2026-H1", "2199-H2", "2026"] {
             assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
         }
         for text in [
             "", "26", "2026-", "2026-13", "2026-0", "2026-7", "2026-Q5", "2026-Q0", "1999-01", "26-Q1", "2026-q1",
-            "2026-+1",
+            "2026-+1", "2026-H0", "2026-H3", "2026-h1", "2026-H", "2026-H12",
         ] {
             assert_eq!(text.parse::<Period>(), Err(TargetError::Period(text.to_owned())));
         }
-        assert_eq!("2026-Q3".parse::<Period>().unwrap().first_day(), NaiveDate::from_ymd_opt(2026, 7, 1).unwrap());
+        let days = |text: &str| {
+            let period: Period = text.parse().unwrap();
+            [period.first_day(), period.last_day()].map(|day| day.to_string()).join(" ")
+        };
+        assert_eq!(days("2026-Q3"), "2026-07-01 2026-09-30");
+        assert_eq!(days("2026-H1"), "2026-01-01 2026-06-30");
+        assert_eq!(days("2026-H2"), "2026-07-01 2026-12-31");
+        assert_eq!(days("2028-02"), "2028-02-01 2028-02-29");
+        assert_eq!(days("2199"), "2199-01-01 2199-12-31");
+    }
+
+    #[test]
+    fn what_lies_within_what_is_told_by_months() {
+        let interval = |text: &str| TargetInterval::from(text.parse::<Period>().unwrap());
+        let within = |inner: &str, outer: &str| interval(inner).is_within(&interval(outer));
+        assert!(within("2026-Q1", "2026-H1") && within("2026-H1", "2026") && within("2026", "2026"));
+        assert!(!within("2026-H1", "2026-Q1") && !within("2027-Q1", "2026") && !within("2025-Q4", "2026"));
+        let long = TargetInterval::new("2026-11".parse().unwrap(), "2027-Q1".parse().unwrap()).unwrap();
+        assert!(!long.is_within(&interval("2026")) && long.overlaps(&interval("2026")));
+        assert!(long.overlaps(&interval("2027-03")) && !long.overlaps(&interval("2027-04")));
+        assert_eq!(
+            (long.to_string(), interval("2026-H2").to_string()),
+            ("2026-11 to 2027-Q1".into(), "2026-H2".into())
+        );
+        assert_eq!(
+            interval("2026-H2").days(),
+            TargetInterval::new("2026-Q3".parse().unwrap(), "2026-12".parse().unwrap()).unwrap().days()
+        );
     }
 
     #[test]
