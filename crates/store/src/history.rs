@@ -3,7 +3,7 @@
 use sea_orm::DbBackend;
 use sea_orm::sea_query::extension::postgres::PgFunc;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Order, Query, SelectStatement};
-use waymark_domain::{Resource, WorkspaceId};
+use waymark_domain::{Name, Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
 use crate::draft::json_name;
@@ -33,6 +33,37 @@ impl Store {
         let (rows, _) = self.page(select, PART as usize, ("data", PAGE_BYTES), &order).await?;
         decode_all(&rows)
     }
+}
+
+impl Store {
+    /// The events of a resource before the one at `before`, the last first: `limit` at most, and whether there are more.
+    pub async fn events_of<T: Table>(
+        &self,
+        name: &Name<T::Resource>,
+        before: Option<(i64, i32)>,
+        limit: usize,
+    ) -> Result<(Vec<LogRow>, bool), Error> {
+        let select = events_of::<T>(name, before, limit);
+        let order = ORDER.map(|column| (column.to_owned(), Order::Desc, None));
+        let (rows, more) = self.page(select, limit, ("data", PAGE_BYTES), &order).await?;
+        Ok((decode_all(&rows)?, more))
+    }
+}
+
+pub(crate) fn events_of<T: Table>(
+    name: &Name<T::Resource>,
+    before: Option<(i64, i32)>,
+    limit: usize,
+) -> SelectStatement {
+    let mut select = events();
+    select.from("log").and_where(Expr::col("workspace").eq(name.workspace().id()));
+    select.and_where(Expr::col("collection").eq(T::Resource::COLLECTION));
+    select.and_where(Expr::col("resource_id").eq(name.id().as_str()));
+    if let Some((revision, ordinal)) = before {
+        select.and_where(columns(ORDER).lt(Expr::tuple([Expr::val(revision), Expr::val(ordinal)])));
+    }
+    order_by(&mut select, ORDER.map(|column| (column.to_owned(), Order::Desc, None)));
+    select.limit(limit as u64 + 1).take()
 }
 
 /// The state after `revision` of the resource whose id is in `id`, a column of the statement around it: JSON, or empty
@@ -86,6 +117,29 @@ pub(crate) fn matching<T: Table>(
     // A sum, as SQLite would rather read all the log up to the revision than what is traced.
     select.and_where(Expr::col("revision").add(0_i64).lte(revision)).and_where(Expr::not_exists(later(revision)));
     select.and_where(Expr::cust(traced::<T>("delete_time")).is_null()).take()
+}
+
+/// Ids and states of the live resources whose traced column was not set after `revision`, behind the id `after` and in order
+/// of id: one more than `limit`.
+pub(crate) fn unset<T: Table>(
+    backend: DbBackend,
+    workspace: &WorkspaceId,
+    revision: i64,
+    column: &str,
+    after: &str,
+    limit: usize,
+) -> SelectStatement {
+    let mut select = Query::select();
+    select.column("resource_id").expr_as(carried::<T>("data"), "state").from("log");
+    select.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::cust(collection::<T>()));
+    select.and_where(Expr::cust(traced::<T>(column)).is_null());
+    let behind = Expr::col("resource_id").gt(after);
+    // SQLite would rather read all of the collection behind the id than what is traced, unless it thinks that few are.
+    let few = Func::cust("unlikely").arg(behind.clone());
+    select.and_where(if backend == DbBackend::Postgres { behind } else { few.into() });
+    select.and_where(Expr::col("revision").lte(revision)).and_where(Expr::not_exists(later(revision)));
+    select.and_where(Expr::cust(traced::<T>("delete_time")).is_null());
+    select.order_by("resource_id", Order::Asc).limit(limit as u64 + 1).take()
 }
 
 /// The statement that makes the index of the log by which [`those`] finds them, after its name.

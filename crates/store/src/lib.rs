@@ -11,6 +11,7 @@
 mod access;
 mod batch;
 mod blind;
+mod branches;
 mod changes;
 mod checkpoints;
 mod consuming;
@@ -58,6 +59,7 @@ mod workspaces;
 mod write;
 
 pub use batch::BatchRows;
+pub use branches::below;
 pub use changes::Changes;
 pub use checkpoints::{Checkpoint, Checkpoints};
 pub use db::{Store, StoreOptions};

@@ -14,8 +14,8 @@ use crate::db::LOOKED_AT;
 use crate::filter::Fields;
 use crate::statement::keyed;
 use crate::{
-    Column, ColumnKind, Columns, Range, Table, access, changes, cycles, history, inbox, integrity, list, log, mirror,
-    publishing, resource, retention, snapshot, view, walk,
+    Column, ColumnKind, Columns, Range, Table, access, branches, changes, cycles, history, inbox, integrity, list, log,
+    mirror, publishing, resource, retention, snapshot, view, walk,
 };
 
 /// The table of the sample, traced.
@@ -209,6 +209,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             select.column("id").and_where(fields.condition(&filter).unwrap()).order_by("id", Order::Desc).take()
         };
         let targets = [1, 2].map(|i| format!("products/p{i}"));
+        let product = "workspaces/w1/products/r1".parse().unwrap();
         for (plan, index) in [
             (plan(&connection, &size("labels.team = t1")).await, "labels_pkey"),
             (plan(&connection, &size("labels:team")).await, "labels_pkey"),
@@ -218,7 +219,8 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             (plan(&connection, &by_label("labels.team = t1")).await, "products_pkey"),
             (plan(&connection, &by_entries("vision = v1")).await, "products_vision"),
             (
-                plan(&connection, &resource::newest::<Products>(&workspace, "vision", &visions).unwrap()).await,
+                plan(&connection, &resource::last::<Products>(&workspace, "create_time", "vision", &visions).unwrap())
+                    .await,
                 "products_vision",
             ),
             (
@@ -253,6 +255,16 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
                 "log_products_vision",
             ),
             (plan(&connection, &view::in_order::<Products>(&workspace, range).unwrap()).await, "products_vision"),
+            (plan(&connection, &branches::unset::<Products>(&workspace, "vision", "r1", 50)).await, "products_vision"),
+            (
+                plan(&connection, &history::unset::<Products>(backend, &workspace, 9_000, "vision", "r1", 50)).await,
+                "log_products_vision",
+            ),
+            (
+                plan(&connection, &branches::occurring::<Products>(&workspace, "vision", &visions)).await,
+                "products_vision",
+            ),
+            (plan(&connection, &history::events_of::<Products>(&product, Some((9_000, 0)), 50)).await, "log_resource"),
             (
                 plan(&connection, &resource::those::<Products>(backend, &workspace, "vision", &visions).unwrap()).await,
                 "products_vision",

@@ -57,20 +57,21 @@ pub(crate) fn those<T: Table>(
     Ok(select.and_where(Expr::col("delete_time").is_null()).take())
 }
 
-/// Of each value of a declared text column, the id of the live resource that was created last, if there is one; of those
-/// created at once the last id.
-pub(crate) fn newest<T: Table>(
+/// Of each value of a declared text column, the id of the live resource that is last by another column, if there is one; of
+/// those that are equal there the last id.
+pub(crate) fn last<T: Table>(
     workspace: &WorkspaceId,
+    by: &'static str,
     column: &'static str,
     values: &[String],
 ) -> Result<SelectStatement, Error> {
-    let mut newest = Query::select();
-    newest.column("id").from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
-    newest.and_where(Expr::col(declared::<T>(column)?).equals(("of", "column1")));
-    newest.and_where(Expr::col("delete_time").is_null());
-    newest.order_by("create_time", Order::Desc).order_by("id", Order::Desc).limit(1);
-    let newest = Expr::SubQuery(None, Box::new(newest.into()));
-    Ok(Query::select().expr(newest).from_values(values.iter().cloned(), "of").take())
+    let mut last = Query::select();
+    last.column("id").from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
+    last.and_where(Expr::col(declared::<T>(column)?).equals(("of", "column1")));
+    last.and_where(Expr::col("delete_time").is_null());
+    last.order_by(by, Order::Desc).order_by("id", Order::Desc).limit(1);
+    let last = Expr::SubQuery(None, Box::new(last.into()));
+    Ok(Query::select().expr(last).from_values(values.iter().cloned(), "of").take())
 }
 
 /// A column that the table declares.

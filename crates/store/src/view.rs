@@ -13,7 +13,8 @@ use sea_orm::{
     TransactionTrait as _,
 };
 use waymark_domain::{Name, Resource as _, Violations, WorkspaceId};
-use waymark_proto::ResourceMessage;
+use waymark_proto::common::v1::{AsOf, as_of};
+use waymark_proto::{ResourceMessage, convert};
 
 use crate::list::PAGE_BYTES;
 use crate::statement::{Ordering, columns, json_text, order_by, page};
@@ -22,7 +23,7 @@ use crate::{Error, Store, Table, Write, history, resource, workspaces};
 /// What times are told apart by.
 const MOMENT: TimeDelta = TimeDelta::microseconds(1);
 /// Values that one statement looks for; databases limit how many it may bind.
-const VALUES: usize = 1_000;
+pub(crate) const VALUES: usize = 1_000;
 
 /// A position in a workspace's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,12 +79,47 @@ pub trait Read: Send {
 
     /// Live resources whose declared text column `column` is one of `values`, in no order; at most `limit`. Of the past
     /// if the column is [traced](crate::Column::traced).
+    fn messages_where_in<T: Table>(
+        &mut self,
+        column: &'static str,
+        values: &[String],
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<T::Message>, Error>> + Send;
+
+    /// The same as the domain has them.
     fn all_where_in<T: Table>(
         &mut self,
         column: &'static str,
         values: &[String],
         limit: u32,
-    ) -> impl Future<Output = Result<Vec<T::Resource>, Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<T::Resource>, Error>> + Send {
+        async move {
+            let messages = self.messages_where_in::<T>(column, values, limit).await?;
+            messages.into_iter().map(resource::resource::<T>).collect()
+        }
+    }
+}
+
+impl Position {
+    /// The position that a request asks for in a field.
+    pub fn asked(field: &str, as_of: AsOf) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let position = match as_of.position {
+            None => {
+                violations.add(field, "must be a revision or a time");
+                None
+            }
+            Some(as_of::Position::Revision(revision)) if revision < 0 => {
+                violations.add(format!("{field}.revision"), format!("must not be negative, got {revision}"));
+                None
+            }
+            Some(as_of::Position::Revision(revision)) => Some(Self::Revision(revision)),
+            Some(as_of::Position::Time(time)) => {
+                convert::time(&mut violations, &format!("{field}.time"), Some(time)).map(Self::Time)
+            }
+        };
+        position.ok_or(violations)
+    }
 }
 
 impl Store {
@@ -178,6 +214,10 @@ impl View {
         &self.workspace
     }
 
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.transaction.get_database_backend()
+    }
+
     /// The revision, where that is past.
     fn past(&self) -> Option<i64> {
         (self.revision < self.bounds.1).then_some(self.revision)
@@ -185,12 +225,12 @@ impl View {
 
     /// The revision at which resources of the table are shown, where that is past. What another service keeps is shown
     /// as it is known now: its past is in the log of that service.
-    fn past_of<T: Table>(&self) -> Option<i64> {
+    pub(crate) fn past_of<T: Table>(&self) -> Option<i64> {
         self.past().filter(|_| T::KEEPER == T::Resource::SERVICE)
     }
 
     /// The resources among rows of ids and states that are live.
-    fn live<T: Table>(&self, rows: &[QueryResult]) -> Result<Vec<T::Message>, Error> {
+    pub(crate) fn live<T: Table>(&self, rows: &[QueryResult]) -> Result<Vec<T::Message>, Error> {
         let read = |row: &QueryResult| -> Result<Option<T::Message>, Error> {
             self.read::<T>(&row.try_get_by_index::<String>(0)?, &row.try_get_by_index::<String>(1)?)
         };
@@ -223,14 +263,14 @@ impl Read for View {
         self.live::<T>(&rows)?.pop().map(resource::resource::<T>).transpose()
     }
 
-    async fn all_where_in<T: Table>(
+    async fn messages_where_in<T: Table>(
         &mut self,
         column: &'static str,
         values: &[String],
         limit: u32,
-    ) -> Result<Vec<T::Resource>, Error> {
+    ) -> Result<Vec<T::Message>, Error> {
         let mut rows = Vec::new();
-        let backend = self.transaction.get_database_backend();
+        let backend = self.backend();
         for values in values.chunks(VALUES) {
             let mut select = match self.past_of::<T>() {
                 Some(revision) => history::those::<T>(backend, &self.workspace, revision, column, values)?,
@@ -238,7 +278,7 @@ impl Read for View {
             };
             rows.extend(self.rows(select.limit(u64::from(limit) - rows.len() as u64)).await?);
         }
-        self.live::<T>(&rows)?.into_iter().map(resource::resource::<T>).collect()
+        self.live::<T>(&rows)
     }
 }
 
@@ -247,17 +287,17 @@ impl Read for Write {
         Write::find::<T>(self, name).await
     }
 
-    async fn all_where_in<T: Table>(
+    async fn messages_where_in<T: Table>(
         &mut self,
         column: &'static str,
         values: &[String],
         limit: u32,
-    ) -> Result<Vec<T::Resource>, Error> {
+    ) -> Result<Vec<T::Message>, Error> {
         let mut found = Vec::new();
         for values in values.chunks(VALUES) {
             let mut select = resource::those::<T>(self.backend(), self.workspace(), column, values)?;
             select.limit(u64::from(limit) - found.len() as u64);
-            found.extend(self.resources::<T>(select).await?);
+            found.extend(self.messages::<T>(select).await?);
         }
         Ok(found)
     }

@@ -252,17 +252,18 @@ impl Write {
         self.resources::<T>(select).await
     }
 
-    /// Of each of these values of a declared text column, the live resource that was created last, if there is one; of
-    /// those created at once the last by id.
-    pub async fn newest<T: Table>(
+    /// Of each of these values of a declared text column, the live resource that is last by the column `by`, if there is
+    /// one; of those that are equal there the last by id.
+    pub async fn last<T: Table>(
         &mut self,
+        by: &'static str,
         column: &'static str,
         values: &[String],
     ) -> Result<Vec<T::Resource>, Error> {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        let select = resource::newest::<T>(&self.draft.workspace, column, values)?;
+        let select = resource::last::<T>(&self.draft.workspace, by, column, values)?;
         self.flush().await?;
         let rows = self.turn.all(self.backend.build(&select)).await?;
         let ids: Vec<Option<String>> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>()?;
@@ -271,14 +272,14 @@ impl Write {
     }
 
     pub(crate) async fn resources<T: Table>(&mut self, select: SelectStatement) -> Result<Vec<T::Resource>, Error> {
+        let messages = self.messages::<T>(select).await?;
+        messages.into_iter().map(|message| resource::parse::<T>(self.draft.workspace.id(), message)).collect()
+    }
+
+    pub(crate) async fn messages<T: Table>(&mut self, select: SelectStatement) -> Result<Vec<T::Message>, Error> {
         self.flush().await?;
         let rows = self.turn.all(self.backend.build(&select)).await?;
-        let mut resources = Vec::with_capacity(rows.len());
-        for row in rows {
-            let message = self.decode::<T>(row.try_get_by_index(0)?, row.try_get_by_index(1)?)?;
-            resources.push(resource::parse::<T>(self.draft.workspace.id(), message)?);
-        }
-        Ok(resources)
+        rows.iter().map(|row| self.decode::<T>(row.try_get_by_index(0)?, row.try_get_by_index(1)?)).collect()
     }
 
     /// A resource's message, deleted or not. A given `etag` must be the current one.

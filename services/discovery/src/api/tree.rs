@@ -4,8 +4,6 @@ use chrono::TimeDelta;
 use waymark_domain::discovery::lint::lint;
 use waymark_domain::discovery::{AssumptionTest, NodeName, Outcome, ParentNode, Solution, Tree, risks};
 use waymark_domain::{Name, Violations, WorkspaceId};
-use waymark_proto::common::v1::{AsOf, as_of};
-use waymark_proto::convert;
 use waymark_proto::convert::discovery::{observation, tree_node};
 use waymark_proto::discovery::v1 as pb;
 use waymark_request::{Call, Written};
@@ -20,7 +18,7 @@ const STALE_DAYS: i32 = 90;
 impl Api {
     pub(super) async fn tree(&self, request: pb::GetTreeRequest) -> Result<pb::GetTreeResponse, Error> {
         let node: NodeName = parse("name", &request.name)?;
-        let position = request.as_of.map(position).transpose()?;
+        let position = request.as_of.map(|as_of| Position::asked("as_of", as_of)).transpose()?;
         let mut view = self.store.view(&workspace(&node), position).await?;
         let tree = branch(&mut view, &node).await?;
         let root = tree_node(&tree, &node, request.show_pruned).ok_or(Error::NotFound(request.name))?;
@@ -155,23 +153,4 @@ async fn add_destination(write: &mut Write, tree: &mut Tree, destination: &NodeN
 /// A node and all below it, pruned ones too.
 fn subtree(tree: &Tree, node: &NodeName) -> Result<pb::TreeNode, Error> {
     tree_node(tree, node, true).ok_or_else(|| Error::NotFound(node.to_string()))
-}
-
-fn position(as_of: AsOf) -> Result<Position, Violations> {
-    let mut violations = Violations::new();
-    let position = match as_of.position {
-        None => {
-            violations.add("as_of", "must have a revision or a time; leave as_of out for now");
-            None
-        }
-        Some(as_of::Position::Revision(revision)) if revision < 0 => {
-            violations.add("as_of.revision", "must not be negative");
-            None
-        }
-        Some(as_of::Position::Revision(revision)) => Some(Position::Revision(revision)),
-        Some(as_of::Position::Time(time)) => {
-            convert::time(&mut violations, "as_of.time", Some(time)).map(Position::Time)
-        }
-    };
-    position.ok_or(violations)
 }

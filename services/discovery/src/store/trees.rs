@@ -1,10 +1,10 @@
-//! Branches of trees: read level by level, each by an index, from a write or a view alike; and changed node by node.
+//! Branches of trees: read level by level, from a write or a view alike; and changed node by node.
 
 use std::collections::BTreeMap;
 
 use waymark_domain::discovery::{NodeChange, NodeName, Tree, TreeError};
 use waymark_domain::{Change, Name, Resource};
-use waymark_store::{Error, Own, Read, Table, Write, resource};
+use waymark_store::{Error, Own, Read, Table, Write, below, resource};
 
 use super::{AssumptionTests, Opportunities, Outcomes, Solutions};
 
@@ -18,16 +18,13 @@ pub async fn branch(read: &mut impl Read, root: &NodeName) -> Result<Tree, Error
         NodeName::Solution(name) => tree.solutions.extend(keyed(read.find::<Solutions>(name).await?)),
         NodeName::AssumptionTest(name) => tree.tests.extend(keyed(read.find::<AssumptionTests>(name).await?)),
     }
-    let mut level: Vec<String> = names(&tree.outcomes).chain(names(&tree.opportunities)).collect();
-    while !level.is_empty() {
-        let below = read_below::<Opportunities>(read, "parent_node", &level, &tree).await?;
-        let mut below: BTreeMap<_, _> = keyed(below).collect();
-        // A damaged tree may lead back.
-        below.retain(|name, _| !tree.opportunities.contains_key(name));
-        level = names(&below).collect();
-        tree.opportunities.extend(below);
-        refuse_too_large(&tree, root)?;
+    let roots = names(&tree.outcomes).chain(names(&tree.opportunities)).collect();
+    let room = Tree::NODES + 1 - tree.len();
+    let opportunities = below::<Opportunities>(read, "parent_node", roots, room).await?;
+    for opportunity in opportunities {
+        tree.opportunities.extend(keyed([resource::<Opportunities>(opportunity)?]));
     }
+    refuse_too_large(&tree, root)?;
     let opportunities: Vec<String> = names(&tree.opportunities).collect();
     let solutions = read_below::<Solutions>(read, "opportunity", &opportunities, &tree).await?;
     tree.solutions.extend(keyed(solutions));

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use waymark_domain::roadmap::{Dependencies, Initiative, Product};
-use waymark_domain::{Name, Violations, WorkspaceId};
-use waymark_proto::common::v1::{AsOf, as_of};
+use waymark_domain::{Name, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
-use waymark_proto::{ResourceMessage, convert, descriptors};
+use waymark_proto::{ResourceMessage, descriptors};
 use waymark_request::PageToken;
 use waymark_request::page::{self, PageError};
 use waymark_rpc::{parse, required};
@@ -38,7 +37,7 @@ impl Api {
             None => None,
         };
         let lanes = Lanes { product: &product, size, after };
-        let position = as_of.map(|as_of| position("as_of", as_of)).transpose()?;
+        let position = as_of.map(|as_of| Position::asked("as_of", as_of)).transpose()?;
         let view = self.store.view(&workspace, position).await?;
         // By what is asked for, not by whether it is past by now: pages of one roadmap are in one order.
         let lanes = if position.is_some() { lanes.then(&view).await? } else { lanes.now(&view).await? };
@@ -92,7 +91,7 @@ impl Api {
         let asked = [format!("{from:?}"), format!("{to:?}")];
         let parts = ["diff", &parent, &asked[0], &asked[1]];
         let after = PageToken::decode(&page_token, &parts, 3)?.as_ref().map(place_in_log).transpose()?;
-        let (from, mut to) = (position("from", from)?, to.map(|to| position("to", to)).transpose()?);
+        let (from, mut to) = (Position::asked("from", from)?, to.map(|to| Position::asked("to", to)).transpose()?);
         if let Some((revision, _)) = after {
             to = Some(Position::Revision(revision));
         }
@@ -166,25 +165,6 @@ fn place_in_log(token: &PageToken) -> Result<(i64, (i64, i32)), Error> {
         Some(&[to, revision, ordinal]) => Ok((to, (revision, i32::try_from(ordinal).map_err(|_| PageError::Damaged)?))),
         _ => Err(PageError::Damaged.into()),
     }
-}
-
-fn position(field: &str, as_of: AsOf) -> Result<Position, Violations> {
-    let mut violations = Violations::new();
-    let position = match as_of.position {
-        None => {
-            violations.add(field, "must be a revision or a time");
-            None
-        }
-        Some(as_of::Position::Revision(revision)) if revision < 0 => {
-            violations.add(format!("{field}.revision"), format!("must not be negative, got {revision}"));
-            None
-        }
-        Some(as_of::Position::Revision(revision)) => Some(Position::Revision(revision)),
-        Some(as_of::Position::Time(time)) => {
-            convert::time(&mut violations, &format!("{field}.time"), Some(time)).map(Position::Time)
-        }
-    };
-    position.ok_or(violations)
 }
 
 /// The fields that differ, in the order of the contract.

@@ -34,7 +34,7 @@ impl Ruled for Estimates {
 
 /// An initiative that is no longer deleted, as its estimates have it now: they may have changed meanwhile.
 async fn bring_back(write: &mut Write, back: Initiative) -> Result<Change<Initiative>, Error> {
-    let newest = write.newest::<Estimates>("initiative", &[back.meta.name.to_string()]).await?;
+    let newest = write.last::<Estimates>("create_time", "initiative", &[back.meta.name.to_string()]).await?;
     let priority = newest.first().map(Priority::of);
     Ok(Change::new(Initiative { priority, ..back }, InitiativeEvent::Undeleted))
 }
@@ -139,7 +139,7 @@ async fn counted(
     let mut known = write.find_all::<Estimates>(named.iter().map(|(_, estimate)| estimate)).await?;
     let gone = named.iter().filter(|(_, estimate)| !known.contains_key(estimate.id().as_str()));
     let gone: Vec<String> = gone.map(|(initiative, _)| initiative.to_string()).collect();
-    let next = write.newest::<Estimates>("initiative", &gone).await?;
+    let next = write.last::<Estimates>("create_time", "initiative", &gone).await?;
     known.extend(next.into_iter().map(|estimate| (estimate.meta.name.id().to_string(), estimate)));
     Ok(known.into_values().map(|estimate| (estimate.initiative.clone(), estimate)).collect())
 }

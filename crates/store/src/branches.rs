@@ -1,0 +1,138 @@
+//! What trees are read by, as they stand or stood alike: their roots, what stands below nodes, level by level, and what
+//! refers to nodes from beside. Each level is one look into an index, so a branch costs what it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
+use waymark_domain::{Resource, WorkspaceId};
+use waymark_proto::ResourceMessage as _;
+
+use crate::list::PAGE_BYTES;
+use crate::statement::keyed;
+use crate::view::{Part, VALUES, states};
+use crate::{Error, Read, Table, View, history, links, resource, walk};
+
+/// All that stands below some nodes, at any depth, by a text column that holds the name of the node above; `limit` at most,
+/// so one more than the caller takes tells that they are too many. Nodes come before those below them.
+pub async fn below<T: Table>(
+    read: &mut impl Read,
+    column: &'static str,
+    nodes: Vec<String>,
+    limit: usize,
+) -> Result<Vec<T::Message>, Error> {
+    let mut seen: BTreeSet<String> = nodes.iter().cloned().collect();
+    let (mut level, mut found) = (nodes, Vec::new());
+    while !level.is_empty() && found.len() < limit {
+        let next = read.messages_where_in::<T>(column, &level, (limit - found.len()) as u32).await?;
+        level.clear();
+        for message in next {
+            let name = message.standard().name;
+            // A damaged tree may lead back.
+            if seen.insert(name.clone()) {
+                level.push(name);
+                found.push(message);
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl View {
+    /// Live resources whose [traced](crate::Column::traced) column says nothing, as that of a root does: those behind the
+    /// id `after`, in order of id, `limit` at most.
+    pub async fn unset<T: Table>(
+        &self,
+        column: &'static str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Part<T::Message, String>, Error> {
+        let (select, id) = match self.past_of::<T>() {
+            Some(revision) => {
+                let past = history::unset::<T>(self.backend(), self.workspace(), revision, column, after, limit);
+                (past, "resource_id")
+            }
+            None => (unset::<T>(self.workspace(), column, after, limit), "id"),
+        };
+        let by_id = [(id.to_owned(), Order::Asc, None)];
+        let (rows, more) = self.page(select, limit, ("state", PAGE_BYTES), &by_id).await?;
+        let last = rows.last().filter(|_| more).map(|row| row.try_get_by_index(0));
+        Ok(Part { items: self.live::<T>(&rows)?, next: last.transpose()? })
+    }
+
+    /// Those of these ids that are live, by id.
+    pub async fn named<T: Table>(
+        &self,
+        ids: impl IntoIterator<Item = &str>,
+    ) -> Result<BTreeMap<String, T::Message>, Error> {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let mut named = BTreeMap::new();
+        for ids in ids.chunks(VALUES) {
+            let mut select = states::<T>(self.workspace(), self.past_of::<T>());
+            select.and_where(keyed(self.backend(), self.workspace().id(), ids.iter().copied()));
+            for message in self.live::<T>(&self.rows(&select).await?)? {
+                let name = message.standard().name;
+                named.insert(name.rsplit('/').next().unwrap_or_default().to_owned(), message);
+            }
+        }
+        Ok(named)
+    }
+
+    /// Which of `T` refer by a field to which `R` of these ids, as ids of both: now, whatever position is shown. In order
+    /// within each target, `limit` at most.
+    pub async fn referrers<T: Table, R: Resource>(
+        &self,
+        field: &str,
+        ids: &[String],
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let (of_target, of_referrer) = (format!("{}/", R::COLLECTION), links::prefix::<T>());
+        let mut found = Vec::new();
+        for ids in ids.chunks(VALUES) {
+            let targets: Vec<String> = ids.iter().map(|id| format!("{of_target}{id}")).collect();
+            let wanted = limit - found.len();
+            let select = walk::referring(self.backend(), self.workspace(), &targets, field, None, wanted);
+            for row in self.rows(&select).await? {
+                let (target, referrer): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+                let pair = target.strip_prefix(&of_target).zip(referrer.strip_prefix(&of_referrer));
+                found.extend(pair.map(|(target, referrer)| (target.to_owned(), referrer.to_owned())));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Those of these values that an indexed text column of a live resource has, as it stands.
+    pub async fn occurring<T: Table>(
+        &self,
+        column: &'static str,
+        values: impl IntoIterator<Item = String>,
+    ) -> Result<BTreeSet<String>, Error> {
+        let values: Vec<String> = values.into_iter().collect();
+        let mut found = BTreeSet::new();
+        for values in values.chunks(VALUES) {
+            for row in self.rows(&occurring::<T>(self.workspace(), resource::declared::<T>(column)?, values)).await? {
+                found.insert(row.try_get_by_index(0)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+pub(crate) fn unset<T: Table>(
+    workspace: &WorkspaceId,
+    column: &'static str,
+    after: &str,
+    limit: usize,
+) -> SelectStatement {
+    let mut select = states::<T>(workspace, None);
+    select.and_where(Expr::col(column).is_null()).and_where(Expr::col("id").gt(after));
+    select.and_where(Expr::col("delete_time").is_null());
+    select.order_by("id", Order::Asc).limit(limit as u64 + 1).take()
+}
+
+pub(crate) fn occurring<T: Table>(workspace: &WorkspaceId, column: &'static str, values: &[String]) -> SelectStatement {
+    let mut rows = Query::select();
+    rows.expr(Expr::val(1)).from(T::TABLE).and_where(Expr::col("workspace").eq(workspace.id()));
+    rows.and_where(Expr::col(column).equals(("of", "column1"))).and_where(Expr::col("delete_time").is_null());
+    let mut select = Query::select();
+    select.column(("of", "column1")).from_values(values.iter().cloned(), "of").and_where(Expr::exists(rows)).take()
+}
