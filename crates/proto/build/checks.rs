@@ -122,12 +122,14 @@ fn each(field: &FieldDescriptor, required: bool, options: &Options, checked: &Ha
                 let limits = limits.as_ref();
                 let of =
                     |part: fn(&super::options::NumberLimits) -> Option<f64>| format!("{:?}", limits.and_then(part));
+                // One that can be told from not set is no default, be it 0.
+                let default = if optional { "None".to_owned() } else { of(|l| l.default) };
                 let limits = format!(
                     "crate::check::NumberLimits {{ least: {}, above: {}, most: {}, default: {} }}",
                     of(|l| l.least),
                     of(|l| l.above),
                     of(|l| l.most),
-                    of(|l| l.default),
+                    default,
                 );
                 lines.push(if optional {
                     format!("if let Some(value) = value {{ crate::check::number(*value as f64, {limits}, {at}); }}")
