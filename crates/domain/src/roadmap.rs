@@ -1,11 +1,16 @@
-//! Decide and deliver: products, objectives, initiatives, estimates, the order they put initiatives in.
+//! Decide and deliver: products, objectives and how far they have come, initiatives, estimates, the order they put
+//! initiatives in.
 
+pub mod check_in;
 pub mod decision;
 pub mod dependencies;
 pub mod estimate;
 pub mod formula;
 pub mod framework;
+pub mod goal;
 pub mod initiative;
+pub mod key_result;
+pub mod lint;
 pub mod objective;
 pub mod product;
 pub mod ranking;
@@ -14,6 +19,7 @@ pub mod score;
 pub mod scoring;
 pub mod target;
 
+pub use check_in::{CheckIn, CheckInError, CheckInEvent};
 pub use decision::{Decision, DecisionError};
 pub use dependencies::{CriticalPath, Dependencies};
 pub use estimate::{Amount, Basis, Estimate, EstimateEvent, Factor, FactorSource, ReachPeriod};
@@ -22,12 +28,15 @@ pub use framework::bands::{KanoCategory, OpportunityBand, Quadrant};
 pub use framework::delay;
 pub use framework::moscow::{Moscow, MoscowEffort};
 pub use framework::{Framework, Input};
+pub use goal::{Direction, Goal, GoalError, Score, ScoreBand, Standing};
 pub use initiative::{
     ActualOutcome, Commitment, Decline, Declining, DependencyWaiver, DependencyWaivers, ExpectedOutcome, Horizon,
     Initiative, InitiativeError, InitiativeEvent, InitiativeState, InitiativeStep, Pause, Priority, RankChange,
     RiskAssessment, Shipment, Start, Underway, Waiver,
 };
-pub use objective::{Objective, ObjectiveEvent};
+pub use key_result::{CurrentValue, KeyResult, KeyResultEvent, LastCheckIn};
+pub use lint::{Finding, LintRule};
+pub use objective::{Objective, ObjectiveError, ObjectiveEvent};
 pub use product::{Product, ProductEvent, ProductLifecycle};
 pub use ranking::{Place, Rank};
 pub use scale::{OffScale, Scale, ScaleError, Step};

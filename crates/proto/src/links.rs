@@ -77,6 +77,7 @@ mod tests {
     use super::*;
     use crate::ResourceMessage as _;
     use crate::common::v1::Evidence;
+    use crate::metrics::v1 as metrics;
     use crate::roadmap::v1 as pb;
 
     #[test]
@@ -105,7 +106,7 @@ mod tests {
             "dependencies roadmap/b",
         ];
         assert_eq!(found, expected);
-        assert!(pb::Product::LINKS.is_empty());
+        assert!(metrics::Metric::LINKS.is_empty());
         let of_risks = pb::Initiative::LINKS.iter().find(|link| link.path == "risks.evidence.target").unwrap();
         assert_eq!(of_risks.steps, [("risks", true), ("evidence", true), ("target", false)]);
     }

@@ -1,12 +1,16 @@
 //! The RPCs of the service beside the standard methods. A handler opens the request, makes one call of the store and
 //! answers; rules are the domain's.
 
+mod advice;
 mod decisions;
 mod initiatives;
 mod lanes;
+mod objectives;
 mod prioritization;
+mod products;
 mod ranking;
 mod roadmap;
+mod strategy;
 
 use waymark_store::Store;
 

@@ -12,10 +12,11 @@ use waymark_proto::{Choice as _, common::v1 as common, convert, discovery::v1 as
 use waymark_rpc::parse;
 use waymark_store::{Error, Reaction, Received, Store, Write};
 
-use crate::store::{Decisions, Initiatives};
+use crate::store::{Decisions, Initiatives, KeyResults, reading};
 
 const SOLUTION_VALIDATED: &str = "waymark.discovery.v1.SolutionValidated";
 const ASSUMPTION_TEST_CONCLUDED: &str = "waymark.discovery.v1.AssumptionTestConcluded";
+const METRIC_UPDATED: &str = "waymark.metrics.v1.MetricUpdated";
 const OUTCOME_MEASURED: &str = "waymark.metrics.v1.OutcomeMeasured";
 /// A reading of a metric, whatever its alert makes of it.
 const READINGS: [&str; 4] = [
@@ -28,7 +29,7 @@ const READINGS: [&str; 4] = [
 /// What the service listens to.
 pub const CONSUMES: &[Topic] = &[
     Topic::new("discovery", &[SOLUTION_VALIDATED, ASSUMPTION_TEST_CONCLUDED]),
-    Topic::new("metrics", &[OUTCOME_MEASURED, READINGS[0], READINGS[1], READINGS[2], READINGS[3]]),
+    Topic::new("metrics", &[OUTCOME_MEASURED, METRIC_UPDATED, READINGS[0], READINGS[1], READINGS[2], READINGS[3]]),
 ];
 
 /// Reacts to an event of another service; events that are none of [`CONSUMES`] change nothing.
@@ -41,6 +42,13 @@ pub async fn handle(store: &Store, event: &Received, reaction: &Reaction) -> Res
         ASSUMPTION_TEST_CONCLUDED => {
             let test = decode::<discovery::AssumptionTestConcluded>(event)?.assumption_test.unwrap_or_default();
             store.react(reaction, async move |write| assumption_test_concluded(write, test).await).await
+        }
+        METRIC_UPDATED => {
+            // It may be measured otherwise since, so what it was is void.
+            let metric = decode::<metrics::MetricUpdated>(event)?.metric.unwrap_or_default();
+            store
+                .react(reaction, async move |write| key_results_measured(write, &of_metrics(&metric.name)?).await)
+                .await
         }
         OUTCOME_MEASURED => {
             let outcome = decode::<metrics::OutcomeMeasured>(event)?.outcome.unwrap_or_default();
@@ -136,6 +144,22 @@ async fn add_risk_evidence(write: &mut Write, solution: &FullName, found: &[(Ris
     Ok(any)
 }
 
+/// What a metric was last is what its key results are now: by the mirror, which has what was announced before this and maybe
+/// after, so that the order in which events come does not matter.
+async fn key_results_measured(write: &mut Write, metric: &FullName) -> Result<(), Error> {
+    let measured = write.referrers::<KeyResults>(metric, &["metric"]).await?;
+    if measured.is_empty() {
+        return Ok(());
+    }
+    let reading = reading(write, Some(metric)).await?;
+    for key_result in measured {
+        if let Some(change) = key_result.measured(reading) {
+            write.put::<KeyResults>(change)?;
+        }
+    }
+    Ok(())
+}
+
 /// What was measured comes to stand beside what was expected. An initiative that is gone, or not shipped here, has
 /// nothing to learn.
 async fn outcome_measured(write: &mut Write, outcome: metrics::Outcome) -> Result<(), Error> {
@@ -161,10 +185,10 @@ async fn outcome_measured(write: &mut Write, outcome: metrics::Outcome) -> Resul
     }
 }
 
-/// A reading may speak against decisions, which are then to be looked at again.
+/// A reading is what key results are, and may speak against decisions, which are then to be looked at again.
 async fn metric_measured(write: &mut Write, metric: metrics::Metric) -> Result<(), Error> {
-    let name: AnyName = parse("metric.name", &metric.name)?;
-    let full = FullName { service: "metrics".to_owned(), name };
+    let full = of_metrics(&metric.name)?;
+    key_results_measured(write, &full).await?;
     let withdrawn = metric.withdrawn.map(|none| common::Reading {
         start_time: none.start_time,
         end_time: none.end_time,
@@ -192,6 +216,12 @@ async fn free_id(write: &mut Write, id: &ResourceId) -> Result<Option<ResourceId
 fn of_discovery(field: &str, name: &str) -> Result<FullName, Error> {
     let name: AnyName = parse(field, name)?;
     Ok(FullName { service: "discovery".to_owned(), name })
+}
+
+/// The full name of a metric.
+fn of_metrics(name: &str) -> Result<FullName, Error> {
+    let name: AnyName = parse("metric.name", name)?;
+    Ok(FullName { service: "metrics".to_owned(), name })
 }
 
 fn decode<M: DeserializeOwned>(event: &Received) -> Result<M, Error> {

@@ -4,7 +4,9 @@
 use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{Decisions, Estimates, Initiatives, Metrics, Objectives, Products, reprioritize, write_down};
+use crate::store::{
+    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, reprioritize, write_down,
+};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -85,11 +87,22 @@ pub static SCHEMA: Schema = Schema::new(
                 Box::pin(write_down(write, id))
             })),
         },
+        Migration {
+            number: 16,
+            name: "key_results",
+            scripts: &[Script::both(include_str!("migrations/0016_key_results.sql"))],
+            // A program of before would lose what it does not know of initiatives and products: key results, the north
+            // star.
+            oldest: 16,
+            backfill: Some(Backfill::columns::<Objectives>("periods of objectives that serve others")),
+        },
     ],
     &[
+        Declaration::of::<CheckIns>(),
         Declaration::of::<Decisions>(),
         Declaration::of::<Estimates>(),
         Declaration::of::<Initiatives>(),
+        Declaration::of::<KeyResults>(),
         Declaration::of::<Objectives>(),
         Declaration::of::<Products>(),
     ],

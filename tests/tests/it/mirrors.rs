@@ -9,6 +9,7 @@ use waymark_proto::metrics::v1::ingestion_service_client::IngestionServiceClient
 use waymark_proto::metrics::v1::metric_service_client::MetricServiceClient;
 use waymark_proto::roadmap::v1 as roadmap;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
+use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_testkit::schema::text;
 use waymark_testkit::{Engine, wait_until};
 
@@ -146,6 +147,82 @@ async fn the_roadmap_shows_what_the_metrics_that_are_to_move_were_last() {
         wait_until(what, LIMIT, async || shown().await.first().is_some_and(|metric| metric.latest == measured)).await;
         let shown = shown().await;
         assert_eq!((shown.len(), shown[0].display_name.as_str()), (1, "Weekly orders"));
+        services.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_measured_moves_the_key_results_of_the_metric() {
+    for (engine, wires) in WAYS {
+        let services = Services::start(engine, wires).await.unwrap();
+        let mut metrics = MetricServiceClient::new(services.metrics.clone());
+        let mut strategy = StrategyServiceClient::new(services.roadmap.clone());
+        create_metric(&mut metrics, "orders").await;
+        let objective = roadmap::Objective {
+            display_name: "People come back for more".into(),
+            period: Some(roadmap::TargetInterval { start: "2026-H1".into(), end: String::new() }),
+            ..Default::default()
+        };
+        let request = roadmap::CreateObjectiveRequest {
+            parent: W.into(),
+            objective_id: "more".into(),
+            objective: Some(objective),
+            ..Default::default()
+        };
+        strategy.create_objective(request).await.unwrap();
+        let bound = |id: &str| {
+            let key_result = roadmap::KeyResult {
+                display_name: "Orders a day".into(),
+                objective: format!("{W}/objectives/more"),
+                start: Some(0.0),
+                target: Some(4.0),
+                metric: format!("//metrics.waymark.dev/{W}/metrics/orders"),
+                ..Default::default()
+            };
+            roadmap::CreateKeyResultRequest {
+                parent: W.into(),
+                key_result_id: id.into(),
+                key_result: Some(key_result),
+                ..Default::default()
+            }
+        };
+        strategy.create_key_result(bound("before")).await.unwrap();
+
+        let event = |event: &str, id: &str, time| metrics::ProductEvent {
+            event_id: id.into(),
+            user: "ada".into(),
+            event: event.into(),
+            time: Some(timestamp(time)),
+            ..Default::default()
+        };
+        let (now, yesterday) = (services.now(), services.now() - chrono::TimeDelta::days(1));
+        let ingest = async |events: Vec<metrics::ProductEvent>| {
+            let request = metrics::IngestEventsRequest { parent: W.into(), events, ..Default::default() };
+            IngestionServiceClient::new(services.metrics.clone()).ingest_events(request).await.unwrap();
+            services.take_readings().await.unwrap();
+        };
+        let score = async |id: &str| {
+            let name = format!("{W}/keyResults/{id}");
+            let request = roadmap::GetKeyResultRequest { name };
+            StrategyServiceClient::new(services.roadmap.clone())
+                .get_key_result(request)
+                .await
+                .unwrap()
+                .into_inner()
+                .score
+        };
+        let orders = (1..=2).map(|number| event("ordered", &format!("o{number}"), yesterday));
+        ingest(orders.chain([event("opened", "today", now)]).collect()).await;
+        wait_until("two of four orders are half of the way", LIMIT, async || score("before").await == Some(0.5)).await;
+        // One that comes to be bound later knows what was measured at once.
+        let late = strategy.create_key_result(bound("late")).await.unwrap().into_inner();
+        assert_eq!((late.score, late.band()), (Some(0.5), roadmap::ScoreBand::Yellow));
+        let told = "SELECT CAST(COUNT(*) AS text) FROM log WHERE type LIKE '%KeyResultMeasured'";
+        assert_eq!(text(services.database("roadmap"), told).await.unwrap(), "1", "once for an interval");
+
+        let request = roadmap::GetObjectiveTreeRequest { parent: W.into(), ..Default::default() };
+        let tree = strategy.get_objective_tree(request).await.unwrap().into_inner();
+        assert_eq!(tree.nodes[0].score, Some(0.5));
         services.stop().await;
     }
 }

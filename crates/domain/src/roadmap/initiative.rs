@@ -15,7 +15,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 pub use decide::Declining;
 pub use error::InitiativeError;
 
-use super::{FactorKind, Product, TargetInterval};
+use super::{FactorKind, KeyResult, Product, TargetInterval};
 use crate::{AnyName, Evidence, FullName, Meta, Name, Range, Resource, Risk, Verdict};
 
 /// A piece of work that is meant to change something for users.
@@ -51,6 +51,8 @@ pub struct Initiative {
     pub priority: Option<Priority>,
     /// The signatures under steps that dependencies spoke against.
     pub dependency_waivers: DependencyWaivers,
+    /// The key results it serves.
+    pub key_results: BTreeSet<Name<KeyResult>>,
 }
 
 /// When something is planned for, without dates.

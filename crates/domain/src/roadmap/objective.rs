@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::{Product, TargetInterval};
-use crate::{Meta, Name, Resource};
+use crate::{Failure, FailureKind, Meta, Name, Reason, Resource, Violation};
 
 /// Something to be reached within a period; its display name says what.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,5 +44,46 @@ impl Resource for Objective {
     }
     fn meta_mut(&mut self) -> &mut Meta<Self> {
         &mut self.meta
+    }
+}
+
+impl Objective {
+    /// Objectives, key results and references by initiatives that are read at once, at most.
+    pub const READ_AT_ONCE: usize = 20_000;
+}
+
+/// Why objectives are not shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ObjectiveError {
+    /// More belongs together than is read at once.
+    #[error("more than {most} objectives, key results and references by initiatives belong to {resource}; {instead}", most = Objective::READ_AT_ONCE)]
+    TooLarge {
+        /// To what they belong.
+        resource: String,
+        /// What to do.
+        instead: &'static str,
+    },
+}
+
+impl ObjectiveError {
+    /// That more belongs to a resource than is read at once, and what to do.
+    pub fn too_large(resource: &str, instead: &'static str) -> Self {
+        Self::TooLarge { resource: resource.to_owned(), instead }
+    }
+}
+
+impl Failure for ObjectiveError {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Refused
+    }
+    fn reason(&self) -> Reason {
+        Reason::RuleViolated
+    }
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        let Self::TooLarge { resource, .. } = self;
+        vec![("rule", "size".to_owned()), ("resource", resource.clone())]
+    }
+    fn violations(&self) -> Vec<Violation> {
+        vec![Violation { field: "size".to_owned(), description: self.to_string() }]
     }
 }

@@ -2,7 +2,7 @@
 
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use crate::{Meta, Resource};
+use crate::{FullName, Meta, Resource};
 
 /// A product: what it is for and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Product {
     pub positioning: String,
     /// Where in its life the product is.
     pub lifecycle: ProductLifecycle,
+    /// The metric that says whether users get what it is for.
+    pub north_star: Option<FullName>,
 }
 
 /// Stages of a product's life.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use waymark_domain::{Name, Resource, Violations, WorkspaceId};
+use waymark_domain::{FullName, Name, Resource, Violations, WorkspaceId};
 
 use super::shared::sibling;
 
@@ -88,6 +88,15 @@ impl Field<Self> for BTreeMap<String, String> {
 impl<T: Resource> Field<String> for Option<Name<T>> {
     fn read(value: String, field: &str, at: &mut Reading<'_>) -> Option<Self> {
         if value.is_empty() { Some(None) } else { sibling(at.violations, field, at.workspace, &value).map(Some) }
+    }
+    fn write(&self) -> String {
+        self.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+impl Field<String> for Option<FullName> {
+    fn read(value: String, field: &str, at: &mut Reading<'_>) -> Option<Self> {
+        if value.is_empty() { Some(None) } else { at.violations.check(field, value.parse()).map(Some) }
     }
     fn write(&self) -> String {
         self.as_ref().map(ToString::to_string).unwrap_or_default()

@@ -4,6 +4,7 @@ mod decision;
 mod estimate;
 mod initiative;
 mod initiative_parts;
+mod key_result;
 mod score;
 mod strategy;
 #[cfg(test)]

@@ -187,7 +187,7 @@ async fn a_damaged_event_is_refused_and_changes_nothing() {
 }
 
 /// What the metrics service announces of orders.
-fn measured(version: u64, value: Option<f64>, deleted: bool) -> Received {
+pub(crate) fn measured(version: u64, value: Option<f64>, deleted: bool) -> Received {
     let time = Some(timestamp(NOW));
     let reading =
         |value| common::Reading { start_time: Some(timestamp(NOW - TimeDelta::days(1))), end_time: time, value };

@@ -7,12 +7,15 @@ mod consume;
 mod decisions;
 mod doubles;
 mod estimates;
+mod goals;
 mod graph;
+mod key_results;
 mod lifecycle;
 mod links;
 mod objectives;
 mod pages;
 mod plan;
+mod products;
 mod ranking;
 
 use tonic::transport::{Channel, Endpoint};

@@ -6,12 +6,12 @@ use waymark_proto::roadmap::v1 as pb;
 
 use super::{Fixture, W, on_both, refusal};
 
-fn name(id: &str) -> String {
+pub(crate) fn name(id: &str) -> String {
     format!("{W}/objectives/{id}")
 }
 
 /// An objective below another, or below none.
-fn below(parent: &str) -> pb::Objective {
+pub(crate) fn below(parent: &str) -> pb::Objective {
     pb::Objective {
         display_name: "Grow".into(),
         period: Some(pb::TargetInterval { start: "2026".into(), end: String::new() }),
@@ -38,7 +38,7 @@ fn moving(id: &str, parent: &str) -> pb::UpdateObjectiveRequest {
 }
 
 impl Fixture {
-    async fn objective(&self, id: &str, objective: pb::Objective) -> Result<pb::Objective, Status> {
+    pub(crate) async fn objective(&self, id: &str, objective: pb::Objective) -> Result<pb::Objective, Status> {
         self.strategy().create_objective(creating(id, objective)).await.map(tonic::Response::into_inner)
     }
 
@@ -46,7 +46,7 @@ impl Fixture {
         self.strategy().update_objective(moving(id, parent)).await.map(tonic::Response::into_inner)
     }
 
-    async fn delete_objective(&self, id: &str) -> Result<pb::Objective, Status> {
+    pub(crate) async fn delete_objective(&self, id: &str) -> Result<pb::Objective, Status> {
         let request = pb::DeleteObjectiveRequest { name: name(id), ..Default::default() };
         self.strategy().delete_objective(request).await.map(tonic::Response::into_inner)
     }

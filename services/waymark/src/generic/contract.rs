@@ -303,7 +303,7 @@ mod tests {
             .map(|m| m.command.as_str())
             .collect();
         let one = ["get", "list", "batch-get", "create", "batch-create", "update", "batch-update"];
-        assert_eq!(commands, [&one[..], &["delete", "batch-delete", "undelete"]].concat());
+        assert_eq!(commands, [&one[..], &["delete", "batch-delete", "undelete", "list-product-versions"]].concat());
     }
 
     #[test]

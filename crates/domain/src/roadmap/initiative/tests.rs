@@ -33,6 +33,7 @@ pub(crate) fn initiative(id: &str) -> Initiative {
         rank_change: None,
         priority: None,
         dependency_waivers: BTreeMap::new(),
+        key_results: BTreeSet::new(),
     }
 }
 

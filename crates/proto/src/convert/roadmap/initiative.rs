@@ -22,6 +22,8 @@ impl TryFrom<pb::Initiative> for Initiative {
         let product = sibling(v, "product", workspace, &message.product);
         let dependencies: BTreeSet<_> =
             message.dependencies.iter().filter_map(|name| sibling(v, "dependencies", workspace, name)).collect();
+        let key_results =
+            message.key_results.iter().filter_map(|name| sibling(v, "key_results", workspace, name)).collect();
         let target = message.target.and_then(|target| v.nested("target", target.try_into()));
         let evidence = evidence(v, "evidence", message.evidence);
         let risks = parts::risks(v, message.risks);
@@ -47,6 +49,7 @@ impl TryFrom<pb::Initiative> for Initiative {
                 rank_change,
                 priority,
                 dependency_waivers,
+                key_results,
             })
         })();
         whole(violations, initiative)
@@ -157,6 +160,7 @@ impl From<&Initiative> for pb::Initiative {
             rank_change: initiative.rank_change.as_ref().map(Into::into),
             priority: initiative.priority.as_ref().map(Into::into),
             dependency_waivers: initiative.dependency_waivers.iter().map(parts::dependency_waiver).collect(),
+            key_results: initiative.key_results.iter().map(ToString::to_string).collect(),
             ..Self::default()
         };
         set_meta(&mut message, &initiative.meta);

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use waymark_domain::Violations;
-use waymark_domain::roadmap::{Declining, Estimate, Initiative, Objective};
+use waymark_domain::roadmap::{CheckIn, Declining, Estimate, Initiative, KeyResult, Objective};
 
 use crate::common::v1 as common;
 use crate::roadmap::v1 as pb;
@@ -58,6 +58,7 @@ fn initiative(state: pb::InitiativeState, low: f64, days: i32, waived: bool) -> 
                 waiver: Some(waiver.clone()),
             })
             .collect(),
+        key_results: vec!["workspaces/w/keyResults/k".into(), "workspaces/w/keyResults/l".into()],
         state: state.into(),
         ..Default::default()
     };
@@ -126,6 +127,67 @@ proptest! {
         prop_assert!(back.score.take().is_some(), "the score is computed, not kept");
         prop_assert_eq!(back, message);
     }
+}
+
+fn key_result(start: f64, target: f64, weight: f64, is_measured: bool) -> pb::KeyResult {
+    stored(pb::KeyResult {
+        objective: "workspaces/w/objectives/o".into(),
+        start: Some(start),
+        target: Some(target),
+        unit: "%".into(),
+        direction: if target > start { 1 } else { 2 },
+        weight: Some(weight),
+        metric: if is_measured { "//metrics.waymark.dev/workspaces/w/metrics/m".into() } else { String::new() },
+        owner: "users/ada".into(),
+        last_check_in: Some(pb::LastCheckIn {
+            check_in: "workspaces/w/checkIns/c".into(),
+            value: Some(start),
+            confidence: Some(0.5),
+            time: at(3),
+        }),
+        reading: is_measured.then(|| common::Reading { start_time: at(0), end_time: at(4), value: target }),
+        ..Default::default()
+    })
+}
+
+proptest! {
+    #[test]
+    fn key_results_come_back_unchanged_with_what_follows_from_them(
+        (start, way, weight, is_measured) in (-1e6..1e6, prop_oneof![-1e6..-0.1, 0.1..1e6], 0.01..1e6, any::<bool>()),
+    ) {
+        let target: f64 = start + way;
+        let message = key_result(start, target, weight, is_measured);
+        let value: KeyResult = crate::parse(message.clone()).unwrap();
+        let mut back = pb::KeyResult::from(&value);
+        let (current, score, band) = (back.current.take().unwrap(), back.score.take().unwrap(), back.band());
+        let expected = if is_measured { (target, at(4), 1.0) } else { (start, at(3), 0.0) };
+        prop_assert_eq!((current.value, current.time, score), expected);
+        prop_assert_eq!(band == pb::ScoreBand::Green, is_measured);
+        back.set_band(pb::ScoreBand::Unspecified);
+        prop_assert_eq!(back, message);
+    }
+
+    #[test]
+    fn check_ins_come_back_unchanged(value in prop::option::of(-1e9..1e9), confidence in prop::option::of(0.0..=1.0)) {
+        let key_result = "workspaces/w/keyResults/k".into();
+        let (note, by, time) = ("two teams left".into(), "users/ada".into(), at(7));
+        let message = stored(pb::CheckIn { key_result, value, confidence, note, by, time, ..Default::default() });
+        prop_assert_eq!(pb::CheckIn::from(&crate::parse::<CheckIn, _>(message.clone()).unwrap()), message.clone());
+        let timeless = crate::parse::<CheckIn, _>(pb::CheckIn { time: None, ..message }).unwrap();
+        prop_assert_eq!(pb::CheckIn::from(&timeless).time, at(0), "it is of when it was written down");
+    }
+}
+
+#[test]
+fn a_key_result_that_loses_its_metric_loses_its_reading() {
+    let message = pb::KeyResult { metric: String::new(), ..key_result(0.0, 4.0, 1.0, true) };
+    assert_eq!(crate::parse::<KeyResult, _>(message).unwrap().reading, None);
+    let mut wrong = key_result(2.0, 2.0, 0.0, false);
+    wrong.objective = "workspaces/other/objectives/o".into();
+    wrong.last_check_in.as_mut().unwrap().confidence = Some(7.0);
+    let mut found = fields(crate::parse::<KeyResult, _>(wrong));
+    found.sort();
+    assert_eq!(found, ["last_check_in.confidence", "objective", "target", "weight"]);
 }
 
 fn objective() -> pb::Objective {

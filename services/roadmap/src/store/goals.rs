@@ -1,0 +1,131 @@
+//! Objectives as they belong together: branches of them, the key results that tell of them, and the initiatives that name
+//! those. Read level by level, now or as they stood.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waymark_domain::roadmap::{KeyResult, Objective, Score, Standing};
+use waymark_proto::roadmap::v1 as pb;
+use waymark_store::{Error, Read as _, View, below};
+
+use super::{Initiatives, KeyResults, Objectives};
+
+/// Objectives and what belongs to them, by name.
+#[derive(Default)]
+pub struct Goals {
+    /// The objectives.
+    pub objectives: BTreeMap<String, pb::Objective>,
+    /// The names of those directly below each.
+    pub below: BTreeMap<String, Vec<String>>,
+    key_results: BTreeMap<String, Vec<pb::KeyResult>>,
+    initiatives: BTreeMap<String, Vec<pb::Initiative>>,
+    /// The key results that more initiatives name than were read.
+    more: BTreeSet<String>,
+}
+
+impl Goals {
+    /// Objectives and all that stands below them, with as many initiatives of each key result; `None` where that is too
+    /// much.
+    pub async fn below(view: &mut View, roots: &[pb::Objective], initiatives: usize) -> Result<Option<Self>, Error> {
+        let names = roots.iter().map(|root| root.name.clone()).collect();
+        let below = below::<Objectives>(view, "parent_objective", names, Objective::READ_AT_ONCE + 1).await?;
+        Self::of(view, roots.iter().cloned().chain(below), initiatives).await
+    }
+
+    /// Objectives alone, with what belongs to them.
+    pub async fn of(
+        view: &mut View,
+        objectives: impl IntoIterator<Item = pb::Objective>,
+        initiatives: usize,
+    ) -> Result<Option<Self>, Error> {
+        let mut goals = Self::default();
+        goals.objectives.extend(objectives.into_iter().map(|objective| (objective.name.clone(), objective)));
+        for (name, objective) in &goals.objectives {
+            goals.below.entry(objective.parent_objective.clone()).or_default().push(name.clone());
+        }
+        let Some(room) = Objective::READ_AT_ONCE.checked_sub(goals.objectives.len()) else { return Ok(None) };
+        let names: Vec<String> = goals.objectives.keys().cloned().collect();
+        let mut key_results = view.messages_where_in::<KeyResults>("objective", &names, room as u32 + 1).await?;
+        let Some(room) = room.checked_sub(key_results.len()) else { return Ok(None) };
+        key_results.sort_by(|a, b| a.name.cmp(&b.name));
+        if !goals.name(view, &key_results, room, initiatives).await? {
+            return Ok(None);
+        }
+        for key_result in key_results {
+            goals.key_results.entry(key_result.objective.clone()).or_default().push(key_result);
+        }
+        Ok(Some(goals))
+    }
+
+    /// Reads the first initiatives that name each of these key results; tells whether there was room for the references.
+    async fn name(
+        &mut self,
+        view: &View,
+        key_results: &[pb::KeyResult],
+        room: usize,
+        most: usize,
+    ) -> Result<bool, Error> {
+        let ids: Vec<String> = key_results.iter().map(|key_result| id(&key_result.name).to_owned()).collect();
+        let pairs = view.referrers::<Initiatives, KeyResult>("key_results", &ids, room + 1).await?;
+        if pairs.len() > room {
+            return Ok(false);
+        }
+        let mut naming: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (key_result, initiative) in &pairs {
+            naming.entry(key_result).or_default().push(initiative);
+        }
+        let shown = naming.values().flat_map(|of| of.iter().take(most).copied());
+        let initiatives = view.named::<Initiatives>(shown.collect::<BTreeSet<_>>()).await?;
+        for key_result in key_results {
+            let Some(naming) = naming.get(id(&key_result.name)) else { continue };
+            if naming.len() > most {
+                self.more.insert(key_result.name.clone());
+            }
+            let known = naming.iter().take(most).filter_map(|id| initiatives.get(*id));
+            // As it stood it may have named others.
+            let known = known.filter(|initiative| initiative.key_results.contains(&key_result.name));
+            self.initiatives.insert(key_result.name.clone(), known.cloned().collect());
+        }
+        Ok(true)
+    }
+
+    /// The key results of an objective, by name.
+    pub fn key_results(&self, objective: &str) -> &[pb::KeyResult] {
+        self.key_results.get(objective).map_or(&[], Vec::as_slice)
+    }
+
+    /// The initiatives that name a key result, by name, as far as they were read, and whether there are more.
+    pub fn initiatives(&self, key_result: &str) -> (&[pb::Initiative], bool) {
+        (self.initiatives.get(key_result).map_or(&[], Vec::as_slice), self.more.contains(key_result))
+    }
+
+    /// An objective and all below it with how many stand above each: each before those below it, siblings by name.
+    pub fn walk<'a>(&'a self, root: &'a str) -> Vec<(&'a str, usize)> {
+        let (mut walked, mut next) = (Vec::new(), vec![(root, 0)]);
+        while let Some((name, depth)) = next.pop() {
+            walked.push((name, depth));
+            // The only one that even a damaged tree leads to twice is where the walk began.
+            let below = self.below.get(name).into_iter().flatten().filter(|below| *below != root);
+            next.extend(below.rev().map(|below| (below.as_str(), depth + 1)));
+        }
+        walked
+    }
+
+    /// How far each of those on a walk has come.
+    pub fn standings<'a>(&self, walked: &[(&'a str, usize)]) -> BTreeMap<&'a str, Standing> {
+        let mut standings: BTreeMap<&str, Standing> = BTreeMap::new();
+        // From below: what stands below an objective is known before the objective.
+        for (name, _) in walked.iter().rev() {
+            let of = self.key_results(name).iter();
+            let of: Vec<_> = of.map(|of| (of.score.map(Score::of), of.weight_or_default())).collect();
+            let below = self.below.get(*name).into_iter().flatten();
+            let below: Vec<_> = below.filter_map(|below| Some(standings.get(below.as_str())?.score)).collect();
+            standings.insert(name, Standing::of(&of, &below));
+        }
+        standings
+    }
+}
+
+/// The id of a name.
+fn id(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or_default()
+}
