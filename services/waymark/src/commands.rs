@@ -10,6 +10,7 @@ use crate::Usage;
 use crate::demo::{self, Demo};
 use crate::dev::Dev;
 use crate::draw::links::{self, Links};
+use crate::draw::okr::{self, Okr};
 use crate::draw::roadmap::{self, Roadmap};
 use crate::draw::trace::{self, Trace};
 use crate::draw::tree::{self as tree_picture, Tree};
@@ -58,6 +59,7 @@ struct Call {
 }
 
 /// The groups of the contract that draw a picture when no command below them is given.
+const OKR: &str = "okr";
 const ROADMAP: &str = "roadmap";
 const TREE: &str = "tree";
 
@@ -83,6 +85,10 @@ pub fn command() -> Command {
 
 fn with_picture(command: Command) -> Command {
     let drawing = match command.get_name() {
+        OKR => Okr::augment_args(command).about("Draw objectives with how far they have come").long_about(
+            "Draws objectives as trees, with their key results, the initiatives behind those, and how far all have \
+                 come, now or as they stood. With a command: asks about them",
+        ),
         ROADMAP => Roadmap::augment_args(command)
             .about("Draw the roadmap, or ask about it")
             .long_about("Draws the roadmap, now or as it stood. With a command: asks about it"),
@@ -102,6 +108,10 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
         return run(own, &settings).await;
     }
     match name {
+        OKR if below.subcommand().is_none() => {
+            okr::run(&Okr::from_arg_matches(below)?, &settings).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
         ROADMAP if below.subcommand().is_none() => {
             roadmap::run(&Roadmap::from_arg_matches(below)?, &settings).await?;
             return Ok(ExitCode::SUCCESS);
@@ -182,12 +192,16 @@ mod tests {
 
     #[test]
     fn pictures_are_drawn_where_no_command_follows() {
-        for line in
-            ["waymark roadmap", "waymark tree", "waymark tree grow", "waymark roadmap diff", "waymark tree get grow"]
-        {
+        let drawn =
+            ["waymark roadmap", "waymark tree", "waymark tree grow", "waymark okr --width 80", "waymark okr grow"];
+        for line in drawn.into_iter().chain(["waymark roadmap diff", "waymark tree get grow"]) {
             let matches = command().try_get_matches_from(line.split(' ')).unwrap();
             let (_, below) = matches.subcommand().unwrap();
-            assert_eq!(below.subcommand_name(), line.split(' ').nth(2).filter(|word| *word != "grow"), "{line}");
+            assert_eq!(
+                below.subcommand_name(),
+                line.split(' ').nth(2).filter(|word| !["grow", "--width"].contains(word)),
+                "{line}"
+            );
         }
     }
 

@@ -20,6 +20,9 @@ const RIVAL: &str = "gift-wrapping";
 /// What is predicted: low, likely, high.
 const PREDICTED: Range = Range { low: 0.05, likely: 0.1, high: 0.18 };
 
+/// What orders a day are, and what they are to become.
+const DAILY_ORDERS: (f64, f64) = (150.0, 170.0);
+
 fn roadmap(story: &Story) -> RoadmapServiceClient<Channel> {
     RoadmapServiceClient::new(story.roadmap.clone())
 }
@@ -55,6 +58,22 @@ pub async fn propose(story: &Story) -> Result<()> {
     };
     let objective = done(strategy.create_objective(request).await)?;
     say::step(format!("The shop's objective for the year: “{}”.", objective.display_name));
+    let key_result = pb::KeyResult {
+        display_name: "Orders a day".into(),
+        objective: objective.name,
+        start: Some(DAILY_ORDERS.0),
+        target: Some(DAILY_ORDERS.1),
+        unit: "orders".into(),
+        metric: story.full_name("metrics", "metrics", METRIC),
+        ..Default::default()
+    };
+    let request = pb::CreateKeyResultRequest {
+        parent: story.parent.clone(),
+        key_result_id: METRIC.into(),
+        key_result: Some(key_result),
+        ..Default::default()
+    };
+    done(strategy.create_key_result(request).await)?;
 
     let client = roadmap(story);
     let name = story.name("initiatives", SOLUTION);
@@ -78,6 +97,7 @@ pub async fn propose(story: &Story) -> Result<()> {
         product: story.name("products", PRODUCT),
         problem: "People lose the cart they filled when they are interrupted".into(),
         expected_outcome: Some(expected),
+        key_results: vec![story.name("keyResults", METRIC)],
         owner: "users/ada@example.com".into(),
         ..Default::default()
     };

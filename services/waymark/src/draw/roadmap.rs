@@ -82,25 +82,8 @@ fn initiative_lines(
     shipped: &BTreeSet<&str>,
     zone: Tz,
 ) -> Vec<String> {
-    use pb::InitiativeState as State;
-    let mark = match initiative.state() {
-        State::Unspecified | State::Proposed => '○',
-        State::Committed => '◔',
-        State::InProgress => '◑',
-        State::Shipped => '●',
-        State::Measured => '★',
-        State::Declined => '⊘',
-        State::Paused => '‖',
-    };
-    let state = words::value(initiative.state().as_str_name(), "INITIATIVE_STATE_").to_lowercase().replace('_', " ");
-    let target = initiative.target.as_ref().map(|target| {
-        let end = if target.end.is_empty() || target.end == target.start {
-            String::new()
-        } else {
-            format!(" to {}", target.end)
-        };
-        format!("{}{end}", target.start)
-    });
+    let (mark, state) = words::state(initiative.state());
+    let target = initiative.target.as_ref().map(words::interval);
     let owner = (!initiative.owner.is_empty()).then(|| short(&initiative.owner).to_owned());
     let facts: Vec<String> = [Some(state), target, owner].into_iter().flatten().collect();
     let mut lines =

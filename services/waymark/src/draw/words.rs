@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 use waymark_proto::Timestamp;
 use waymark_proto::common::v1::{AsOf, Range, Reading, Verdict, as_of};
+use waymark_proto::roadmap::v1 as pb;
 
 use crate::generic::names::short;
 use crate::{Usage, zone};
@@ -15,12 +16,37 @@ pub fn change(range: &Range) -> String {
 
 /// What a metric was, in its unit: `12.5 EUR (2026-03-01 to 2026-03-02)`.
 pub fn reading(reading: &Reading, unit: &str, zone: Tz) -> String {
-    // Without the noise that sums of decimals leave behind.
-    let value = (reading.value * 1e6).round() / 1e6;
+    let value = number(reading.value);
     let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     let ends = zone::of(reading.start_time.as_ref()).zip(zone::of(reading.end_time.as_ref()));
     let span = ends.map(|(start, end)| format!(" ({})", zone::span(zone, start, end))).unwrap_or_default();
     format!("{value}{unit}{span}")
+}
+
+/// A number without the noise that sums of decimals leave behind.
+pub fn number(number: f64) -> String {
+    ((number * 1e6).round() / 1e6).to_string()
+}
+
+/// A period: `2026-Q3`, or `2026-Q3 to 2026-10`.
+pub fn interval(target: &pb::TargetInterval) -> String {
+    let one = target.end.is_empty() || target.end == target.start;
+    if one { target.start.clone() } else { format!("{} to {}", target.start, target.end) }
+}
+
+/// Where an initiative stands, as a mark and in words.
+pub fn state(state: pb::InitiativeState) -> (char, String) {
+    use pb::InitiativeState as State;
+    let mark = match state {
+        State::Unspecified | State::Proposed => '○',
+        State::Committed => '◔',
+        State::InProgress => '◑',
+        State::Shipped => '●',
+        State::Measured => '★',
+        State::Declined => '⊘',
+        State::Paused => '‖',
+    };
+    (mark, value(state.as_str_name(), "INITIATIVE_STATE_").to_lowercase().replace('_', " "))
 }
 
 /// A verdict with its mark.

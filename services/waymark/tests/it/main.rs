@@ -50,6 +50,19 @@ fn the_demo_goes_all_the_way_round_and_a_second_start_finds_it() {
     let trace = server.run(&["trace", insight.trim_start_matches("workspaces/shop/"), "-w", "shop"]).unwrap();
     assert!(trace.contains("measurement"), "all that rests on an insight is found by links:\n{trace}");
 
+    let drawn = server.run(&["okr", "-w", "shop", "--width", "80"]).unwrap();
+    for line in
+        ["◎ No cart gets lost  [carts]  ", "└─ · Orders a day  [orders]  ", "└─ ★ Saved carts  [saved-carts]  measured"]
+    {
+        assert!(drawn.contains(line), "{line}:\n{drawn}");
+    }
+    assert!(drawn.contains("150 → ") && drawn.contains(" → 170 orders, [orders] "), "by its metric:\n{drawn}");
+    let file = folder.path().join("okr.svg");
+    server.run(&["okr", "carts", "-w", "shop", "--plot", file.to_str().unwrap()]).unwrap();
+    assert_eq!(std::fs::read_to_string(file).unwrap().matches("<text").count(), 4, "two lines of two texts");
+    let nothing = server.run(&["okr", "-w", "shop", "--period", "2001"]).unwrap();
+    assert!(nothing.starts_with("no objectives"), "{nothing}");
+
     let refused = server.run(&["demo", "-w", "shop"]).unwrap_err();
     assert_eq!(refused.0, 4, "the workspace has its story already: {}", refused.1);
 }
