@@ -9,6 +9,7 @@ mod bare;
 mod consumers;
 mod dev;
 mod events;
+mod goals;
 mod idle;
 mod load;
 mod reads;

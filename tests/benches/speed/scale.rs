@@ -18,7 +18,7 @@ use crate::bare::Pool;
 use crate::load::Load;
 use crate::report::{Report, resident};
 use crate::service::{Roadmap, create};
-use crate::trees;
+use crate::{goals, trees};
 
 /// Rows of a batch.
 const BATCH: usize = 500;
@@ -71,6 +71,7 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
     println!("{rows} events, {} links", roadmap.bare.count("SELECT count(*) FROM links").await?);
     calls(&roadmap, sizes, report).await?;
     statements(&roadmap.bare, size, report).await?;
+    goals::run(&roadmap, report).await?;
     roadmap.stop().await;
     trees::run(engine, size / 10, report).await?;
     report.memory("memory of clients and services", resident()?, Some(250.0));
