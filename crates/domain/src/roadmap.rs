@@ -1,6 +1,7 @@
 //! Decide and deliver: products, objectives and how far they have come, initiatives, estimates, the order they put
 //! initiatives in.
 
+pub mod advice;
 pub mod check_in;
 pub mod decision;
 pub mod dependencies;

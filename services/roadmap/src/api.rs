@@ -6,6 +6,7 @@ mod decisions;
 mod initiatives;
 mod lanes;
 mod objectives;
+mod planned;
 mod prioritization;
 mod products;
 mod ranking;

@@ -58,6 +58,43 @@ impl Dependencies {
         Some(CriticalPath { steps, effort: length.known, missing })
     }
 
+    /// By how much each of what the end of a path waits for, or of all where no end was asked for, may take longer before
+    /// `longest` does: the total float of the critical path method (Kelley and Walker, 1959). What nobody knows takes
+    /// nothing.
+    pub fn slack(
+        &self,
+        end: Option<&Node>,
+        longest: f64,
+        effort: impl Fn(&Node) -> Option<f64>,
+    ) -> BTreeMap<&Node, f64> {
+        let considered = match end {
+            Some(end) => match self.0.get_key_value(end) {
+                Some((end, _)) => self.all_before(end),
+                None => return BTreeMap::new(),
+            },
+            None => self.0.keys().collect(),
+        };
+        let order: Vec<&Node> = self.topological().into_iter().filter(|node| considered.contains(node)).collect();
+        let takes = |node: &Node| effort(node).unwrap_or_default();
+        // The earliest each can be done, and the latest it must be.
+        let mut done: BTreeMap<&Node, f64> = BTreeMap::new();
+        for node in &order {
+            let before = self.0[*node].iter().filter_map(|d| done.get(d)).copied().fold(0.0, f64::max);
+            done.insert(node, rounded(before + takes(node)));
+        }
+        let mut due: BTreeMap<&Node, f64> = BTreeMap::new();
+        for node in order.iter().rev() {
+            let latest = due.get(*node).copied().unwrap_or(longest);
+            due.insert(node, latest);
+            for before in self.0[*node].iter().filter_map(|d| considered.get(d)) {
+                let must = rounded(latest - takes(node));
+                due.entry(before).and_modify(|due| *due = due.min(must)).or_insert(must);
+            }
+        }
+        let slack = |node: &Node| Some(rounded(due.get(node)? - done.get(node)?).max(0.0));
+        considered.into_iter().filter_map(|node| Some((node, slack(node)?))).collect()
+    }
+
     /// `end` and everything it waits for, as far as it is in the graph.
     fn all_before<'a>(&'a self, end: &'a Node) -> BTreeSet<&'a Node> {
         let mut seen = BTreeSet::from([end]);
@@ -125,6 +162,7 @@ fn longer<'a>(a: (Length, &'a Node), b: (Length, &'a Node)) -> (Length, &'a Node
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn node(id: impl std::fmt::Display) -> Node {
         format!("workspaces/w/initiatives/i{id}").parse().unwrap()
@@ -168,6 +206,44 @@ mod tests {
         assert_eq!(end.missing, BTreeSet::from([node(1), node(2)]));
         let some = graph.critical_path(None, |n| (*n != node(2)).then_some(0.5)).unwrap();
         assert_eq!((some.steps.len(), some.effort, some.missing), (3, 1.0, BTreeSet::from([node(2)])));
+    }
+
+    #[test]
+    fn slack_is_how_much_longer_it_may_take() {
+        // 1 waits for 2 and 3, 3 for 4; 5 waits for 2, and nobody for 5.
+        let graph = graph(&[(1, 2), (1, 3), (3, 4), (5, 2)]);
+        let known = BTreeMap::from([(node(1), 1.0), (node(2), 5.0), (node(3), 2.0), (node(4), 0.5), (node(5), 0.25)]);
+        let effort = |n: &Node| known.get(n).copied();
+        let slack = |end: Option<&Node>, longest| -> Vec<(Node, f64)> {
+            graph.slack(end, longest, effort).into_iter().map(|(node, slack)| (node.clone(), slack)).collect()
+        };
+        let to_one = vec![(node(1), 0.0), (node(2), 0.0), (node(3), 2.5), (node(4), 2.5)];
+        assert_eq!(slack(Some(&node(1)), 6.0), to_one);
+        assert_eq!(slack(None, 6.0), [to_one, vec![(node(5), 0.75)]].concat());
+        assert_eq!(slack(Some(&node(9)), 6.0), []);
+    }
+
+    proptest! {
+        /// What takes longer by its slack does not lengthen the path, and by any more does.
+        #[test]
+        fn slack_is_all_there_is(
+            efforts in prop::collection::vec(1_u32..100, 8),
+            edges in prop::collection::btree_set((0_u8..8, 0_u8..8), 1..16),
+        ) {
+            let edges: Vec<_> = edges.into_iter().filter(|(from, to)| from > to).collect();
+            let graph = graph(&edges);
+            let number = |node: &Node| -> usize { node.id().as_str()[1..].parse().unwrap() };
+            let effort = |node: &Node| Some(f64::from(efforts[number(node)]));
+            let Some(path) = graph.critical_path(None, effort) else { return Ok(()) };
+            for (of, slack) in graph.slack(None, path.effort, effort) {
+                let longer = |by: f64| {
+                    let effort = |node: &Node| effort(node).map(|effort| if node == of { effort + by } else { effort });
+                    graph.critical_path(None, effort).unwrap().effort
+                };
+                prop_assert_eq!(longer(slack), path.effort);
+                prop_assert_eq!(longer(slack + 1.0), path.effort + 1.0);
+            }
+        }
     }
 
     #[test]

@@ -152,6 +152,13 @@ impl RoadmapService for Api {
         rpc::answer(self.diff(request.into_inner()).await)
     }
 
+    async fn lint_roadmap(
+        &self,
+        request: Request<pb::LintRoadmapRequest>,
+    ) -> Result<Response<pb::LintRoadmapResponse>, Status> {
+        rpc::answer(self.lint_planned(request.into_inner()).await)
+    }
+
     async fn get_critical_path(
         &self,
         request: Request<pb::GetCriticalPathRequest>,

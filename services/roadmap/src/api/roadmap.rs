@@ -20,6 +20,9 @@ use crate::store::{Initiatives, Metrics, on_the_way};
 /// Changes of a page of a difference, at most, and where nothing is said.
 const CHANGES: usize = page::MAX_SIZE;
 
+/// Initiatives beside a critical path that are told.
+const SLACK: usize = 1_000;
+
 impl Api {
     pub(super) async fn roadmap(&self, request: pb::GetRoadmapRequest) -> Result<pb::GetRoadmapResponse, Error> {
         let pb::GetRoadmapRequest { parent, as_of, product, page_size, page_token } = request;
@@ -149,11 +152,22 @@ impl Api {
             display_name: names.get(name).map(ToString::to_string).unwrap_or_default(),
             effort_person_months: effort(name),
         };
+        let on_it: BTreeSet<_> = path.steps.iter().collect();
+        let slack = graph.slack(end.as_ref(), path.effort, effort);
+        let mut beside: Vec<_> = slack.into_iter().filter(|(name, _)| !on_it.contains(name)).collect();
+        // By name they are already.
+        beside.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let slack = beside.into_iter().take(SLACK).map(|(name, slack_person_months)| {
+            let pb::PathStep { initiative, display_name, effort_person_months } = step(name);
+            pb::PathSlack { initiative, display_name, effort_person_months, slack_person_months }
+        });
+        let slack = slack.collect();
         Ok(pb::GetCriticalPathResponse {
             steps: path.steps.iter().map(step).collect(),
             effort_person_months: path.effort,
             missing_effort: path.missing.iter().map(ToString::to_string).collect(),
             effort_is_lower_bound: !path.missing.is_empty(),
+            slack,
         })
     }
 }

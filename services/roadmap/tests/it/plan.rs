@@ -69,6 +69,88 @@ async fn a_cycle_is_refused_and_named() {
 }
 
 #[tokio::test]
+async fn what_is_beside_the_critical_path_has_slack() {
+    on_both(async |f| {
+        // d waits for b and c, which wait for a; e is on no way to d.
+        for (id, effort) in [("a", 1.0), ("b", 5.0), ("c", 2.0), ("d", 1.0), ("e", 9.0)] {
+            f.create(id, named(id)).await.unwrap();
+            create(f, id, estimate(id, [100.0, 1.0, 1.0, effort])).await.unwrap();
+        }
+        for (on, id) in [("b", "d"), ("c", "d"), ("a", "b"), ("a", "c"), ("a", "e")] {
+            f.depend(on, id).await.unwrap();
+        }
+        let path = async |initiative: String| {
+            let request = pb::GetCriticalPathRequest { parent: W.into(), initiative };
+            f.roadmap().get_critical_path(request).await.unwrap().into_inner()
+        };
+        let slack = |path: &pb::GetCriticalPathResponse| -> Vec<(String, f64)> {
+            path.slack.iter().map(|beside| (beside.display_name.clone(), beside.slack_person_months)).collect()
+        };
+        let to_d = path(initiative_name("d")).await;
+        assert_eq!((to_d.effort_person_months, slack(&to_d)), (7.0, vec![("c".into(), 3.0)]));
+        let all = path(String::new()).await;
+        assert_eq!(all.effort_person_months, 10.0);
+        assert_eq!(slack(&all), [("b".into(), 3.0), ("d".into(), 3.0), ("c".into(), 6.0)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_planned_against_what_it_depends_on_is_told_in_pages() {
+    on_both(async |f| {
+        let planned = |id: &str, start: &str, horizon: pb::Horizon| {
+            let target = Some(pb::TargetInterval { start: start.into(), end: String::new() });
+            pb::Initiative { target: target.filter(|_| !start.is_empty()), horizon: horizon.into(), ..named(id) }
+        };
+        f.create("a", planned("a", "2026-Q4", pb::Horizon::Later)).await.unwrap();
+        f.create("b", planned("b", "2026-H1", pb::Horizon::Now)).await.unwrap();
+        f.create("c", planned("c", "", pb::Horizon::Now)).await.unwrap();
+        f.create("d", planned("d", "2026-H2", pb::Horizon::Later)).await.unwrap();
+        for (on, id) in [("a", "b"), ("c", "b"), ("a", "d")] {
+            f.depend(on, id).await.unwrap();
+        }
+        let lint = async |page_token: String, page_size| {
+            let request = pb::LintRoadmapRequest { parent: W.into(), page_size, page_token };
+            f.roadmap().lint_roadmap(request).await.unwrap().into_inner()
+        };
+        let told = |page: &pb::LintRoadmapResponse| -> Vec<String> {
+            let id = |name: &str| name.rsplit('/').next().unwrap().to_owned();
+            let line = |found: &pb::RoadmapFinding| {
+                format!("{} {} {:?}", id(&found.initiative), id(&found.dependency), found.rule())
+            };
+            page.findings.iter().map(line).collect()
+        };
+        let all = lint(String::new(), 0).await;
+        let expected = ["b a TargetBeforeDependency", "b a HorizonBeforeDependency", "b c DependencyWithoutTarget"];
+        assert_eq!(told(&all), expected);
+        assert_eq!(
+            all.findings[0].message,
+            "is planned for 2026-H1, before \"a\" for 2026-Q4, which must ship first; move one of them"
+        );
+        let (mut seen, mut token) = (Vec::new(), String::new());
+        loop {
+            let page = lint(token, 2).await;
+            seen.extend(told(&page));
+            token = page.next_page_token;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected);
+        let decline = pb::DeclineInitiativeRequest {
+            name: initiative_name("c"),
+            reason: "no".into(),
+            what_would_change_our_mind: "money".into(),
+            waive_dependencies: "b goes without".into(),
+            ..Default::default()
+        };
+        f.roadmap().decline_initiative(decline).await.unwrap();
+        assert_eq!(told(&lint(String::new(), 0).await)[2], "b c DependencyDeclined");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_roadmap_as_it_stood_and_what_changed_since() {
     on_both(async |f| {
         f.create("a", named("A")).await.unwrap();
