@@ -126,3 +126,56 @@ pub async fn write_down(write: &mut Write, id: &str) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use waymark_domain::roadmap::Declining;
+    use waymark_store::{Store, StoreOptions};
+    use waymark_testkit::sample::{call, workspace};
+    use waymark_testkit::{Engine, database, host};
+
+    use super::*;
+    use crate::SCHEMA;
+
+    #[tokio::test]
+    async fn what_was_declined_before_decisions_were_kept_gets_one_once() {
+        for engine in Engine::each() {
+            let (host, _) = host(3);
+            let connect = async |url: &str| Store::connect(&StoreOptions::new(url), &host.clock, &host.ids).await;
+            let database = database(engine, "decisions", async |url| Ok(connect(&url).await?.migrate(&SCHEMA).await?));
+            let database = database.await.unwrap();
+            let store = connect(database.url()).await.unwrap().keeping(&SCHEMA);
+            let decline = async |write: &mut Write| {
+                let message = pb::Initiative { display_name: "Export".into(), ..Default::default() };
+                let initiative = write.fresh::<Initiatives>("export", message)?;
+                let declining = Declining {
+                    reason: "nobody asks".into(),
+                    evidence: Vec::new(),
+                    what_would_change_our_mind: "ten ask".into(),
+                    review_date: None,
+                    waive_dependencies: String::new(),
+                    decision: None,
+                };
+                let declined =
+                    initiative.decline(declining, [], "users/ada".into(), write.now()).map_err(Error::rule)?;
+                write.put::<Initiatives>(declined)
+            };
+            store.write(&call(), &workspace(), decline).await.unwrap();
+            for _ in 0..2 {
+                let again = async |write: &mut Write| {
+                    write_down(write, "export").await?;
+                    let name = Name::<Initiative>::new(workspace(), "export".parse().map_err(Error::bug)?);
+                    let initiative = write.find::<Initiatives>(&name).await?;
+                    initiative.map(|i| pb::Initiative::from(&i)).ok_or_else(|| Error::bug("it is gone"))
+                };
+                let initiative = store.write(&call(), &workspace(), again).await.unwrap().message;
+                let decision = initiative.decline.unwrap().decision;
+                let decision = store.get::<Decisions>(&decision).await.unwrap();
+                assert_eq!(decision.state(), pb::DecisionState::Decided);
+                assert_eq!(decision.kill_criteria[0].statement, "ten ask");
+                assert_eq!(store.all::<Decisions>(&workspace()).await.unwrap().len(), 1);
+            }
+            store.close().await.unwrap();
+        }
+    }
+}
