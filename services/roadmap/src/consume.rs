@@ -194,13 +194,12 @@ async fn metric_measured(write: &mut Write, metric: metrics::Metric) -> Result<(
         end_time: none.end_time,
         value: none.value,
     });
-    let readings: Vec<Reading> =
-        metric.latest.into_iter().chain(withdrawn).map(Reading::try_from).collect::<Result<_, _>>()?;
+    // What is withdrawn is of an interval before, or of the same.
+    let readings = withdrawn.into_iter().chain(metric.latest).map(Reading::try_from);
+    let readings: Vec<Reading> = readings.collect::<Result<_, _>>()?;
     for decision in write.referrers::<Decisions>(&full, &["kill_criteria.threshold.metric"]).await? {
-        for reading in &readings {
-            if let Some(change) = decision.clone().measured(&full, *reading) {
-                write.put::<Decisions>(change)?;
-            }
+        if let Some(change) = decision.measured(&full, &readings) {
+            write.put::<Decisions>(change)?;
         }
     }
     Ok(())

@@ -169,29 +169,28 @@ impl Decision {
         Ok(Change::new(self, DecisionEvent::Reviewed))
     }
 
-    /// What a reading of a metric changes; `None` when it says nothing new. Only intervals that end after the decision was
+    /// What readings of a metric change; `None` when they say nothing new. Only intervals that end after the decision was
     /// made, or looked at last, speak against it. One that has spoken follows what events that come late make of it.
-    pub fn measured(mut self, metric: &FullName, reading: Reading) -> Option<Change<Self>> {
+    pub fn measured(mut self, metric: &FullName, readings: &[Reading]) -> Option<Change<Self>> {
         let DecisionState::Decided(choice) = &self.state else { return None };
         let since = self.review.as_ref().map_or(choice.time, |review| review.time);
-        if reading.period().end() <= since {
-            return None;
-        }
         let mut event = None;
-        for KillCriterion { threshold, met, .. } in &mut self.kill_criteria {
-            let Some(KillThreshold { condition, value, .. }) = threshold.as_ref().filter(|t| t.metric == *metric)
-            else {
-                continue;
-            };
-            let found = condition.is_beyond(reading.value(), *value).then_some(reading);
-            match *met {
-                None if found.is_some() => event = Some(DecisionEvent::ReviewDue),
-                Some(known) if known.period() == reading.period() && found != *met => {
-                    event = event.or(Some(DecisionEvent::Updated));
+        for reading in readings.iter().copied().filter(|reading| reading.period().end() > since) {
+            for KillCriterion { threshold, met, .. } in &mut self.kill_criteria {
+                let Some(KillThreshold { condition, value, .. }) = threshold.as_ref().filter(|t| t.metric == *metric)
+                else {
+                    continue;
+                };
+                let found = condition.is_beyond(reading.value(), *value).then_some(reading);
+                match *met {
+                    None if found.is_some() => event = Some(DecisionEvent::ReviewDue),
+                    Some(known) if known.period() == reading.period() && found != *met => {
+                        event = event.or(Some(DecisionEvent::Updated));
+                    }
+                    None | Some(_) => continue,
                 }
-                None | Some(_) => continue,
+                *met = found;
             }
-            *met = found;
         }
         event.map(|event| Change::new(self, event))
     }

@@ -123,32 +123,40 @@ fn one_takes_the_place_of_another_once() {
 #[test]
 fn a_metric_calls_for_a_review_once() {
     let (orders, signups) = (metric("orders"), metric("signups"));
-    assert_eq!(open().measured(&signups, reading(5, 1.0)), None, "nothing is decided");
-    assert_eq!(made().measured(&orders, reading(5, 1.0)), None, "another metric");
-    assert_eq!(made().measured(&signups, reading(5, 20.0)), None, "the threshold itself is within");
-    assert_eq!(made().measured(&signups, reading(0, 1.0)), None, "before the decision");
-    let (due, events) = made().measured(&signups, reading(5, 1.0)).unwrap().into_parts();
+    assert_eq!(open().measured(&signups, &[reading(5, 1.0)]), None, "nothing is decided");
+    assert_eq!(made().measured(&orders, &[reading(5, 1.0)]), None, "another metric");
+    assert_eq!(made().measured(&signups, &[reading(5, 20.0)]), None, "the threshold itself is within");
+    assert_eq!(made().measured(&signups, &[reading(0, 1.0)]), None, "before the decision");
+    let (due, events) = made().measured(&signups, &[reading(5, 1.0)]).unwrap().into_parts();
     assert_eq!(events, [DecisionEvent::ReviewDue]);
     assert_eq!(due.due(), Some(at(6).date_naive()));
-    assert_eq!(due.clone().measured(&signups, reading(6, 0.0)), None, "once, until somebody looks");
+    assert_eq!(due.clone().measured(&signups, &[reading(6, 0.0)]), None, "once, until somebody looks");
     // Events that come late change the interval that spoke.
-    let (more, events) = due.clone().measured(&signups, reading(5, 2.0)).unwrap().into_parts();
+    let (more, events) = due.clone().measured(&signups, &[reading(5, 2.0)]).unwrap().into_parts();
     assert_eq!(
         (events.as_slice(), more.kill_criteria[0].met),
         ([DecisionEvent::Updated].as_slice(), Some(reading(5, 2.0)))
     );
-    let (well, events) = more.measured(&signups, reading(5, 30.0)).unwrap().into_parts();
+    let (well, events) = more.measured(&signups, &[reading(5, 30.0)]).unwrap().into_parts();
     assert_eq!((events.as_slice(), well.due()), ([DecisionEvent::Updated].as_slice(), None));
     // Who looks and keeps it is called again by what comes after.
     let seen = due.reviewed("one bad week".into(), None, "users/ada".into(), at(7)).unwrap().into_parts().0;
     assert_eq!(seen.due(), None);
-    assert_eq!(seen.clone().measured(&signups, reading(5, 1.5)), None, "it was seen");
-    assert!(seen.measured(&signups, reading(8, 1.0)).is_some());
+    assert_eq!(seen.clone().measured(&signups, &[reading(5, 1.5)]), None, "it was seen");
+    assert!(seen.measured(&signups, &[reading(8, 1.0)]).is_some());
+}
+
+#[test]
+fn an_interval_that_is_none_after_all_makes_way_for_the_next() {
+    let signups = metric("signups");
+    let due = made().measured(&signups, &[reading(5, 1.0)]).unwrap().into_parts().0;
+    let (next, events) = due.measured(&signups, &[reading(5, 30.0), reading(6, 2.0)]).unwrap().into_parts();
+    assert_eq!((events.as_slice(), next.due()), ([DecisionEvent::ReviewDue].as_slice(), Some(at(7).date_naive())));
 }
 
 #[test]
 fn what_a_metric_said_stays_with_the_criterion_that_says_the_same() {
-    let due = made().measured(&metric("signups"), reading(5, 1.0)).unwrap().into_parts().0;
+    let due = made().measured(&metric("signups"), &[reading(5, 1.0)]).unwrap().into_parts().0;
     let criteria = vec![below("orders", 3.0), below("signups", 20.0), below("signups", 21.0)];
     let revised = Decision { kill_criteria: criteria, ..due.clone() }.revise(&due).unwrap().into_parts().0;
     let met: Vec<_> = revised.kill_criteria.iter().map(|criterion| criterion.met).collect();
@@ -161,7 +169,7 @@ proptest! {
     fn it_is_due_from_the_first_that_spoke(values in prop::collection::vec(0.0..40.0_f64, 1..20)) {
         let mut decision = made();
         for (day, value) in (2..).zip(&values) {
-            if let Some(change) = decision.clone().measured(&metric("signups"), reading(day, *value)) {
+            if let Some(change) = decision.clone().measured(&metric("signups"), &[reading(day, *value)]) {
                 decision = change.into_parts().0;
             }
         }
