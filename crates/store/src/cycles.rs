@@ -67,13 +67,21 @@ impl Write {
         Ok(())
     }
 
-    /// Refuses a reference from one to another that leads back by the same field.
-    pub(crate) async fn must_not_lead_back(&mut self, field: &str, from: &str, to: &str) -> Result<(), Error> {
-        if self.rows(&leads_back(self.workspace(), field, from, to)).await?.is_empty() {
-            return Ok(());
-        }
-        let known = self.edges(field, from_link(self.workspace(), field, from, to)).await?;
-        way_back(&views(&known), from, to).map_or(Ok(()), |cycle| Err(self.cycle(&cycle)))
+    /// Refuses references from one to another that lead back by the same field.
+    pub(crate) async fn must_not_lead_back(&mut self, field: &str, links: &[(&str, &str)]) -> Result<(), Error> {
+        let known = if let [(from, to)] = links {
+            if self.rows(&leads_back(self.workspace(), field, from, to)).await?.is_empty() {
+                return Ok(());
+            }
+            self.edges(field, from_link(self.workspace(), field, from, to)).await?
+        } else {
+            // Those of one chain reach the same: it is read once, not from each.
+            let from = links.iter().map(|(from, _)| *from).collect::<BTreeSet<_>>();
+            self.edges(field, from_any(self.backend(), self.workspace(), field, from)).await?
+        };
+        let known = views(&known);
+        let cycle = links.iter().find_map(|(from, to)| way_back(&known, from, to));
+        cycle.map_or(Ok(()), |cycle| Err(self.cycle(&cycle)))
     }
 
     /// What each resource refers to by an acyclic field, of all that are reached from those that `begin` finds.

@@ -39,10 +39,14 @@ impl Write {
         self.must_not_be_needed(&deleted).await?;
         // Nothing leads back to what is new, unless this write made it refer there.
         let targets: BTreeSet<&String> = chained.iter().map(|(_, _, to)| to).collect();
+        let mut may: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
         for (field, from, to) in &chained {
             if !self.creates(from) || targets.contains(from) {
-                self.must_not_lead_back(field, from, to).await?;
+                may.entry(field).or_default().push((from, to));
             }
+        }
+        for (field, links) in may {
+            self.must_not_lead_back(field, &links).await?;
         }
         Ok(unverified)
     }

@@ -118,6 +118,18 @@ async fn no_batch_leads_back() {
         let failed: Vec<_> = answer.failures.iter().map(|(index, failure)| (*index, failure.reason.as_str())).collect();
         assert_eq!((failed, answer.objectives[0].parent_objective.as_str()), (vec![(1, "CYCLE")], name("d").as_str()));
 
+        // The longest chain that one batch can make, in the order in which each row refers to the next.
+        let id = |number: usize| format!("link-{number}");
+        let chain: Vec<_> = (0..500).map(|n| (id(n), if n == 499 { String::new() } else { id(n + 1) })).collect();
+        let request = pb::BatchCreateObjectivesRequest {
+            parent: W.into(),
+            requests: chain.iter().map(|(id, parent)| creating(id, below(parent))).collect(),
+            ..Default::default()
+        };
+        f.strategy().batch_create_objectives(request).await.unwrap();
+        let told = cycle(&f.put_below(&id(499), &id(0)).await.unwrap_err());
+        assert!(told.starts_with("link-499 -> link-0 -> link-1"), "{told}");
+
         // What stood below may stand above in one go.
         let turn = vec![moving("d", "b"), moving("b", "")];
         let turn = pb::BatchUpdateObjectivesRequest { parent: W.into(), requests: turn, ..Default::default() };
