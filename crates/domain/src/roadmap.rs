@@ -16,7 +16,6 @@ pub mod objective;
 pub mod product;
 pub mod ranking;
 pub mod scale;
-pub mod score;
 pub mod scoring;
 pub mod target;
 
@@ -41,6 +40,5 @@ pub use objective::{Objective, ObjectiveError, ObjectiveEvent};
 pub use product::{Product, ProductEvent, ProductLifecycle};
 pub use ranking::{Place, Rank};
 pub use scale::{OffScale, Scale, ScaleError, Step};
-pub use score::{FactorError, FactorKind, Ice, IceVariant, Rice, Wsjf};
 pub use scoring::{Combination, Criterion, Extent, Normalisation, Scoring, ScoringError, Weighing};
 pub use target::{Period, TargetInterval};

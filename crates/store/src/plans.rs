@@ -326,3 +326,29 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_index_of_the_rows_that_have_a_value_serves_what_compares_it() {
+    for engine in Engine::each() {
+        let (host, _) = host(7);
+        let (_, database) = sample::store(engine, &host).await.unwrap();
+        let connection = database.connect().await.unwrap();
+        let json = if engine == Engine::Postgres { "json" } else { "text" };
+        connection.execute_unprepared(&ROWS.replace("JSON_TYPE", json)).await.unwrap();
+        let sparse = "DROP INDEX products_vision;
+            CREATE INDEX products_sparse ON products (workspace, vision, id) WHERE vision IS NOT NULL;";
+        connection.execute_unprepared(sparse).await.unwrap();
+        if engine == Engine::Postgres {
+            connection.execute_unprepared("ANALYZE").await.unwrap();
+        }
+        let workspace = WorkspaceId::from_id("w1").unwrap();
+        let range = Range { column: "vision", after: ("v1", "r1"), below: "v2", only: None, size: 50, bytes: 1 << 20 };
+        let select = view::in_order::<Products>(&workspace, range).unwrap();
+        let text = plan(&connection, &select).await.join("\n");
+        assert!(text.contains("products_sparse"), "{engine:?} does not use it:\n{text}");
+        if engine == Engine::Postgres {
+            let rows = looked_at(&connection, &select).await;
+            assert!(rows <= 51, "{rows} rows for a page, when the statement is planned without its values");
+        }
+    }
+}

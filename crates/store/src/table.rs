@@ -55,14 +55,25 @@ pub struct Column<R> {
     pub(crate) value: ColumnValue<R>,
     /// The further columns of its index, when it has one.
     pub(crate) index: Option<&'static [&'static str]>,
-    /// Whether it is set in every row.
-    pub(crate) always_set: bool,
+    /// In which rows it is set.
+    pub(crate) presence: Presence,
     /// Characters of its values that are tallied.
     pub(crate) tallied: Option<usize>,
     /// Whether the log has an index of it.
     pub(crate) traced: bool,
     /// Whether lists may filter and order by it.
     pub(crate) listed: bool,
+}
+
+/// In which rows a column is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// In any.
+    Some,
+    /// In every one.
+    All,
+    /// In few, and its index leaves out the others.
+    Few,
 }
 
 pub(crate) enum ColumnValue<R> {
@@ -89,7 +100,7 @@ pub enum ColumnKind {
 
 impl<R> Column<R> {
     const fn new(name: &'static str, value: ColumnValue<R>) -> Self {
-        Self { name, value, index: None, always_set: false, tallied: None, traced: false, listed: true }
+        Self { name, value, index: None, presence: Presence::Some, tallied: None, traced: false, listed: true }
     }
 
     /// A text column; sorted by bytes.
@@ -146,10 +157,18 @@ impl<R> Column<R> {
         self
     }
 
+    /// The same for one that few rows have: its index leaves out the others, which so pay nothing for it. It serves what
+    /// compares the column with a value, and no more.
+    #[must_use]
+    pub const fn sparse(mut self) -> Self {
+        self.presence = Presence::Few;
+        self
+    }
+
     /// The same for one whose function never gives nothing, so that lists in its order are read from its index.
     #[must_use]
     pub const fn always_set(mut self) -> Self {
-        self.always_set = true;
+        self.presence = Presence::All;
         self
     }
     /// The same for an indexed text of ASCII with a tally kept beside it: how many resources have a value that begins with
@@ -163,7 +182,7 @@ impl<R> Column<R> {
 
     /// Whether lists in its order are read from its index.
     pub(crate) fn is_kept(&self) -> bool {
-        self.index == Some(&[]) && self.always_set
+        self.index == Some(&[]) && self.presence == Presence::All
     }
 
     /// What its tally is called, of a table.
@@ -222,6 +241,6 @@ pub(crate) fn listable<T: Table>() -> Vec<(&'static str, ColumnKind)> {
 
 /// Columns of `T` that are set in every row.
 pub(crate) fn always_set<T: Table>() -> Vec<&'static str> {
-    let declared = T::COLUMNS.iter().filter(|column| column.always_set).map(|column| column.name);
+    let declared = T::COLUMNS.iter().filter(|column| column.presence == Presence::All).map(|column| column.name);
     ["id", "display_name", "create_time", "update_time"].into_iter().chain(declared).collect()
 }

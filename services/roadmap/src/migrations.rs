@@ -96,6 +96,15 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 16,
             backfill: Some(Backfill::columns::<Objectives>("periods of objectives that serve others")),
         },
+        // No estimate of before has a factor of these frameworks.
+        Migration {
+            number: 17,
+            name: "ranks",
+            scripts: &[Script::both(include_str!("migrations/0017_ranks.sql"))],
+            // A program of before would lose what it does not know of an estimate.
+            oldest: 17,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<CheckIns>(),

@@ -18,7 +18,7 @@ pub use decisions::{
 };
 pub use estimates::Estimates;
 pub use goals::Goals;
-pub use initiatives::{Initiatives, RANK, on_the_way, place};
+pub use initiatives::{Initiatives, RANK, on_the_way, place, rank_column};
 pub use key_results::KeyResults;
 pub use metrics::Metrics;
 pub use objectives::{Objectives, period};

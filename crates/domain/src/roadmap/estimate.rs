@@ -1,36 +1,35 @@
 //! Estimates: what an initiative is held to be worth and to cost, by whom and why.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use super::{FactorError, FactorKind, Framework, Initiative};
+use super::{Framework, Initiative, Input, OffScale, Scale};
 use crate::{Evidence, FullName, Meta, Name, Range, Resource};
 
-/// The RICE factors of one initiative; each may be missing.
+/// What is known of one initiative, whatever the frameworks it is ranked by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// Standard fields.
     pub meta: Meta<Self>,
     /// What is estimated.
     pub initiative: Name<Initiative>,
-    /// Users reached per period.
-    pub reach: Option<Factor>,
     /// The period reach is counted over.
     pub reach_period: ReachPeriod,
-    /// Change for each of them.
-    pub impact: Option<Factor>,
-    /// How sure that is.
-    pub confidence: Option<Factor>,
-    /// Cost in person-months.
-    pub effort: Option<Factor>,
+    /// The factors that are known, by the keys of inputs.
+    pub factors: BTreeMap<&'static str, Factor>,
+    /// Of which money the cost of delay is, as in ISO 4217; empty when that is not known.
+    pub currency: String,
+    /// What users need whose importance is known.
+    pub need: Option<FullName>,
 }
 
 /// One input of a score: how much, and how that is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Factor {
-    /// How much; on the scale of its kind.
+    /// How much; on the scale of its input.
     pub amount: Amount,
     /// How that is known.
     pub source: FactorSource,
@@ -118,10 +117,10 @@ impl Resource for Estimate {
 }
 
 impl Amount {
-    /// The amount, if every number of it is on the scale of `kind`.
-    pub fn check(self, kind: FactorKind) -> Result<Self, FactorError> {
+    /// The amount, if every number of it is on the scale.
+    pub fn check(self, scale: &Scale) -> Result<Self, OffScale> {
         for value in [self.low(), self.likely(), self.high()] {
-            kind.check(value)?;
+            scale.check(value)?;
         }
         Ok(self)
     }
@@ -151,6 +150,16 @@ impl Amount {
     }
 }
 
+impl Factor {
+    /// Its amount, for people: of a category its word.
+    pub fn print(&self, input: &Input) -> String {
+        match input.scale().word(self.amount.likely()).filter(|_| input.category) {
+            Some(word) => word.to_owned(),
+            None => self.amount.to_string(),
+        }
+    }
+}
+
 /// As it was given: `0.8`, `0.8 (0.5 to 0.9)`.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,40 +171,37 @@ impl fmt::Display for Amount {
 }
 
 impl Estimate {
-    /// The factor of a kind, if it is known.
-    pub fn factor(&self, kind: FactorKind) -> Option<&Factor> {
-        match kind {
-            FactorKind::Reach => self.reach.as_ref(),
-            FactorKind::Impact => self.impact.as_ref(),
-            FactorKind::Confidence => self.confidence.as_ref(),
-            FactorKind::Effort => self.effort.as_ref(),
-        }
+    /// The factors of a framework that nobody has given.
+    pub fn missing(&self, framework: Framework) -> Vec<&'static str> {
+        framework.inputs().iter().map(|input| input.key).filter(|key| !self.factors.contains_key(key)).collect()
     }
 
-    /// The factors that nobody has given.
-    pub fn missing(&self) -> Vec<FactorKind> {
-        FactorKind::ALL.iter().copied().filter(|kind| self.factor(*kind).is_none()).collect()
-    }
-
-    /// The RICE score with reach per quarter: by the likely values, and at the ends when every factor goes against it
-    /// or for it at once. `None` while a factor is missing.
-    pub fn score(&self) -> Option<Range> {
-        let range = |kind: &FactorKind| {
-            let amount = self.factor(*kind)?.amount;
-            let unit = if *kind == FactorKind::Reach { self.reach_period.per_quarter() } else { 1.0 };
+    /// What a framework takes, with reach per quarter; `None` while a factor is missing.
+    pub fn ranges(&self, framework: Framework) -> Option<Vec<Range>> {
+        let range = |input: &Input| {
+            let amount = self.factors.get(input.key)?.amount;
+            let unit = self.unit(input);
             Range::new(amount.low() * unit, amount.likely() * unit, amount.high() * unit).ok()
         };
-        let ranges: Option<Vec<Range>> = FactorKind::ALL.iter().map(range).collect();
-        Framework::Rice.score_of_ranges(&ranges?)
+        framework.inputs().iter().map(range).collect()
+    }
+
+    /// How many times as much of an input a score takes as is given.
+    pub fn unit(&self, input: &Input) -> f64 {
+        if input.key == "reach" { self.reach_period.per_quarter() } else { 1.0 }
+    }
+
+    /// The score by a framework: by the likely values, and at the ends when every factor goes against it or for it at
+    /// once. `None` while a factor is missing.
+    pub fn score(&self, framework: Framework) -> Option<Range> {
+        framework.score_of_ranges(&self.ranges(framework)?)
     }
 
     /// The estimate with a name and a time under every factor that has none: those of the caller, or as it was signed
     /// before if the factor is as it was in `old`.
     pub fn signed(mut self, old: Option<&Self>, by: &str, now: DateTime<Utc>) -> Self {
-        let factors = [&mut self.reach, &mut self.impact, &mut self.confidence, &mut self.effort];
-        for (kind, factor) in FactorKind::ALL.iter().zip(factors) {
-            let Some(Factor { amount, source }) = factor else { continue };
-            let before = old.and_then(|old| old.factor(*kind));
+        for (key, Factor { amount, source }) in &mut self.factors {
+            let before = old.and_then(|old| old.factors.get(key));
             let same = before.filter(|old| old.amount == *amount && old.source.basis == source.basis);
             let same = same.filter(|old| source.by.is_empty() || source.by == old.source.by);
             if source.by.is_empty() {
@@ -208,12 +214,13 @@ impl Estimate {
 
     /// What differs from an earlier version of this estimate, in words, such as `reach 1000 -> 5000`.
     pub fn differences(&self, old: &Self) -> Vec<String> {
-        let print = |factor: Option<&Factor>| factor.map_or("unknown".to_owned(), |f| f.amount.to_string());
-        let mut differences: Vec<String> = FactorKind::ALL
-            .iter()
-            .map(|kind| (kind, print(old.factor(*kind)), print(self.factor(*kind))))
+        let print = |estimate: &Self, input: &Input| {
+            estimate.factors.get(input.key).map_or("unknown".to_owned(), |factor| factor.print(input))
+        };
+        let mut differences: Vec<String> = Input::all()
+            .map(|input| (input.key, print(old, input), print(self, input)))
             .filter(|(_, before, after)| before != after)
-            .map(|(kind, before, after)| format!("{kind} {before} -> {after}"))
+            .map(|(key, before, after)| format!("{key} {before} -> {after}"))
             .collect();
         if self.reach_period != old.reach_period {
             let [old, new] = [old, self].map(|estimate| <&str>::from(estimate.reach_period).to_ascii_lowercase());

@@ -1,6 +1,8 @@
 //! The published frameworks: which inputs each has, on which scales, and what they come to. A table, so that what is done
 //! with a framework - its estimates, orders, sensitivity - is written once for all of them.
 
+use std::sync::LazyLock;
+
 use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 use super::{Scale, ScaleError};
@@ -12,7 +14,9 @@ pub mod delay;
 pub mod moscow;
 
 /// How initiatives are scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray, VariantNames,
+)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Framework {
     /// reach × impact × confidence / effort (Sean McBride, Intercom, 2018).
@@ -46,18 +50,43 @@ pub struct Input {
     pub raises: bool,
     /// Whether the score is a straight line in it, or in one over it if it lowers the score.
     pub straight: bool,
-    scale: fn() -> Scale,
+    /// Whether it is one of a few categories, which are told by their words.
+    pub category: bool,
+    scale: LazyLock<Scale>,
 }
 
 impl Input {
+    /// Every input once, framework by framework.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        let by_framework: [&[Self]; 8] = [&RICE, &ICE, &WSJF, &CD3, &VALUE_EFFORT[..1], &OPPORTUNITY, &MOSCOW, &KANO];
+        by_framework.into_iter().flatten()
+    }
+
+    /// The input with this key.
+    pub fn of(key: &str) -> Option<&'static Self> {
+        Self::all().find(|input| input.key == key)
+    }
+
+    /// This, of which the score is no straight line.
+    const fn bent(mut self) -> Self {
+        self.straight = false;
+        self
+    }
+
+    /// This as one of a few categories.
+    const fn category(mut self) -> Self {
+        self.category = true;
+        self
+    }
+
     /// The published scale.
-    pub fn scale(&self) -> Scale {
-        (self.scale)()
+    pub fn scale(&self) -> &Scale {
+        &self.scale
     }
 }
 
 const fn input(key: &'static str, raises: bool, scale: fn() -> Scale) -> Input {
-    Input { key, raises, straight: true, scale }
+    Input { key, raises, straight: true, category: false, scale: LazyLock::new(scale) }
 }
 
 /// A scale that stands below.
@@ -142,12 +171,10 @@ static WSJF: [Input; 4] = [
 ];
 static CD3: [Input; 2] = [input("delay.cost_per_week", true, amount), input("delay.duration_weeks", false, weeks)];
 static VALUE_EFFORT: [Input; 2] = [input("value", true, amount), input("effort", false, effort)];
-static OPPORTUNITY: [Input; 2] = [
-    Input { key: "need.importance", raises: true, straight: false, scale: none_to_ten },
-    Input { key: "need.satisfaction", raises: false, straight: false, scale: none_to_ten },
-];
-static MOSCOW: [Input; 1] = [input("moscow", true, priorities)];
-static KANO: [Input; 1] = [input("kano", true, needs)];
+static OPPORTUNITY: [Input; 2] =
+    [input("need.importance", true, none_to_ten).bent(), input("need.satisfaction", false, none_to_ten).bent()];
+static MOSCOW: [Input; 1] = [input("moscow", true, priorities).category()];
+static KANO: [Input; 1] = [input("kano", true, needs).category()];
 
 impl Framework {
     /// All of them.
@@ -164,6 +191,21 @@ impl Framework {
             Self::Opportunity => &OPPORTUNITY,
             Self::Moscow => &MOSCOW,
             Self::Kano => &KANO,
+        }
+    }
+
+    /// What its score is called where one is told.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Rice => "RICE",
+            Self::Ice => "ICE",
+            Self::IceMean => "ICE mean",
+            Self::Wsjf => "WSJF",
+            Self::Cd3 => "CD3",
+            Self::ValueEffort => "value / effort",
+            Self::Opportunity => "opportunity score",
+            Self::Moscow => "MoSCoW",
+            Self::Kano => "Kano",
         }
     }
 

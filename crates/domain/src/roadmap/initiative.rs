@@ -15,7 +15,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 pub use decide::Declining;
 pub use error::InitiativeError;
 
-use super::{FactorKind, KeyResult, Product, TargetInterval};
+use super::{Framework, KeyResult, Product, TargetInterval};
 use crate::{AnyName, Evidence, FullName, Meta, Name, Range, Resource, Risk, Verdict};
 
 /// A piece of work that is meant to change something for users.
@@ -264,8 +264,10 @@ pub struct Priority {
     pub confidence: Option<f64>,
     /// What it costs in person-months, by the likely value.
     pub effort: Option<f64>,
-    /// The factors to find out.
-    pub missing: Vec<FactorKind>,
+    /// The factors of RICE to find out.
+    pub missing: Vec<&'static str>,
+    /// The scores by other frameworks that it has all factors of.
+    pub scores: BTreeMap<Framework, Range>,
 }
 
 /// What happens to initiatives.
@@ -324,9 +326,14 @@ impl Underway {
 }
 
 impl Priority {
-    /// The score by the likely values, unless a factor is missing.
+    /// The RICE score by the likely values, unless a factor is missing.
     pub fn likely(&self) -> Option<f64> {
         self.score.map(|score| score.likely())
+    }
+
+    /// The score by a framework, unless a factor is missing.
+    pub fn score_by(&self, framework: Framework) -> Option<Range> {
+        if framework == Framework::Rice { self.score } else { self.scores.get(&framework).copied() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::{Estimate, FactorKind, Initiative, Priority, RankChange};
+use super::{Estimate, Framework, Initiative, Priority, RankChange};
 
 /// Where something stands in an order.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,20 +25,22 @@ pub fn current<'a>(estimates: impl IntoIterator<Item = &'a Estimate>) -> Option<
 impl Priority {
     /// What an estimate says.
     pub fn of(estimate: &Estimate) -> Self {
-        let likely = |kind| estimate.factor(kind).map(|factor| factor.amount.likely());
+        let likely = |key| estimate.factors.get(key).map(|factor| factor.amount.likely());
+        let others = Framework::ALL.iter().filter(|framework| **framework != Framework::Rice);
         Self {
             estimate: estimate.meta.name.any(),
-            score: estimate.score(),
-            confidence: likely(FactorKind::Confidence),
-            effort: likely(FactorKind::Effort),
-            missing: estimate.missing(),
+            score: estimate.score(Framework::Rice),
+            confidence: likely("confidence"),
+            effort: likely("effort"),
+            missing: estimate.missing(Framework::Rice),
+            scores: others.filter_map(|framework| Some((*framework, estimate.score(*framework)?))).collect(),
         }
     }
 }
 
 /// The place of an initiative in the order, as a text: by bytes the better one comes first, and among equal scores the
-/// surer one, then the cheaper one; then names decide. First come open initiatives with a score, then those without,
-/// then the others the same way, then what is deleted.
+/// surer one, then the cheaper one, where the framework is RICE; then names decide. First come open initiatives with a
+/// score, then those without, then the others the same way, then what is deleted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank(String);
 
@@ -59,12 +61,21 @@ impl Rank {
 
     /// Whether it has a score.
     pub fn is_scored(&self) -> bool {
-        self.0.len() > Self::SCORE
+        self.0.len() >= Self::SCORE
     }
 
     /// What all ranks of the same list with this score begin with.
     pub fn by_score(&self) -> &str {
         self.0.get(..Self::SCORE).unwrap_or(&self.0)
+    }
+
+    /// What comes just behind all ranks of the same list with this score.
+    pub fn behind_score(&self) -> String {
+        let mut score = self.by_score().to_owned();
+        // The text that is the same but for the last character, which is the next one.
+        let last = score.pop().unwrap_or('0');
+        score.push(char::from_u32(u32::from(last) + 1).unwrap_or(last));
+        score
     }
 
     /// The score in it, the best one first, whatever the list.
@@ -99,6 +110,16 @@ impl Initiative {
         // equal scores.
         let small = |number: f64| (number as f32 + 0.0).to_bits();
         Rank(format!("{scored}{:016x}{:08x}{:08x}", !(score + 0.0).to_bits(), !small(confidence), small(effort)))
+    }
+
+    /// Its place in the order by a framework. By RICE all have one; by others, which score few, only what has a score.
+    pub fn rank_by(&self, framework: Framework) -> Option<Rank> {
+        if framework == Framework::Rice {
+            return Some(self.rank());
+        }
+        let score = self.priority.as_ref().filter(|_| self.meta.delete_time.is_none())?.score_by(framework)?.likely();
+        let list = if self.is_open() { Rank::FIRST } else { Rank::CLOSED };
+        Some(Rank(format!("{list}{:016x}", !(score + 0.0).to_bits())))
     }
 
     /// Its place, if it is in the order, whose number the caller knows.
@@ -139,8 +160,9 @@ pub fn moved(
 /// Others that an explained tie names.
 const TIED: usize = 3;
 
-/// Why one of `count` with the same score is shown where it is; `others` are some of them, in order.
-pub fn explain_tie<'a>(others: impl Iterator<Item = &'a str>, count: u32, confidence: f64, effort: f64) -> String {
+/// Why one of `count` with the same score is shown where it is; `others` are some of them, in order. `by` is what decides
+/// between equal scores before names do.
+pub fn explain_tie<'a>(others: impl Iterator<Item = &'a str>, count: u32, by: &str) -> String {
     let named: Vec<&str> = others.take(TIED).collect();
     let more = (count as usize).saturating_sub(1 + named.len());
     let others = match (named.is_empty(), more) {
@@ -148,9 +170,18 @@ pub fn explain_tie<'a>(others: impl Iterator<Item = &'a str>, count: u32, confid
         (false, 0) => named.join(", "),
         (false, more) => format!("{} and {more} more", named.join(", ")),
     };
-    format!(
-        "same score as {others}; shown by confidence ({confidence}), then effort ({effort} person-months), then name"
-    )
+    format!("same score as {others}; shown by {by}name")
+}
+
+impl Framework {
+    /// What decides between equal scores of initiatives before their names do, for [`explain_tie`].
+    pub fn tie_break(self, confidence: Option<f64>, effort: Option<f64>) -> String {
+        if self != Self::Rice {
+            return String::new();
+        }
+        let (confidence, effort) = (confidence.unwrap_or_default(), effort.unwrap_or_default());
+        format!("confidence ({confidence}), then effort ({effort} person-months), then ")
+    }
 }
 
 #[cfg(test)]

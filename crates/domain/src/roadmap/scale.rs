@@ -112,6 +112,11 @@ impl Scale {
         self.steps.iter().find(|step| alike(&step.word, word)).map(|step| step.value)
     }
 
+    /// What a number is called, if it has a name.
+    pub fn word(&self, value: f64) -> Option<&str> {
+        self.steps.iter().find(|step| same(step.value, value)).map(|step| step.word.as_str())
+    }
+
     /// The numbers with names, the smallest first.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -195,6 +200,7 @@ mod tests {
     #[test]
     fn words_stand_for_numbers() {
         assert_eq!((sizes().value("xl"), sizes().value(" M "), sizes().value("XXL")), (Some(8.0), Some(2.0), None));
+        assert_eq!((sizes().word(8.0), sizes().word(3.0)), (Some("XL"), None));
     }
 
     #[test]

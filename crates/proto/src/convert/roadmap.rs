@@ -9,3 +9,5 @@ mod score;
 mod strategy;
 #[cfg(test)]
 mod tests;
+
+pub use score::Scored;

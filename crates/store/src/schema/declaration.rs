@@ -9,7 +9,7 @@ use waymark_proto::{ResourceMessage as _, event};
 
 use crate::links::Links;
 use crate::methods::methods;
-use crate::table::Collection;
+use crate::table::{Collection, Presence};
 use crate::{Column, ColumnKind, Error, Ruled, StandardMethod, Table, history, links, resource};
 
 /// The declared table of a resource.
@@ -29,6 +29,7 @@ struct Declared {
     name: &'static str,
     kind: ColumnKind,
     index: Option<&'static [&'static str]>,
+    sparse: bool,
     log_index: Option<(String, String)>,
 }
 
@@ -99,9 +100,10 @@ impl Declaration {
     /// Its indexes: the column, and the statement that makes it.
     pub fn indexes(&self) -> Vec<(&'static str, String)> {
         let table = self.table;
-        let index = |Declared { name, index, .. }: Declared| {
+        let index = |Declared { name, index, sparse, .. }: Declared| {
             let columns = [&["workspace", name, "id"], index?].concat().join(", ");
-            Some((name, format!("CREATE INDEX {table}_{name} ON {table} ({columns});")))
+            let rows = if sparse { format!(" WHERE {name} IS NOT NULL") } else { String::new() };
+            Some((name, format!("CREATE INDEX {table}_{name} ON {table} ({columns}){rows};")))
         };
         (self.columns)().into_iter().filter_map(index).collect()
     }
@@ -122,6 +124,7 @@ fn declared<T: Table>() -> Vec<Declared> {
         name: column.name,
         kind: column.kind(),
         index: column.index,
+        sparse: column.presence == Presence::Few,
         log_index: column.traced.then(|| history::index::<T>(column.name)),
     };
     T::COLUMNS.iter().map(declared).collect()

@@ -13,7 +13,7 @@ impl PrioritizationService for Api {
         &self,
         request: Request<pb::RankInitiativesRequest>,
     ) -> Result<Response<pb::RankInitiativesResponse>, Status> {
-        rpc::answer(self.rank(request.into_inner()).await)
+        rpc::answer(self.rank(rpc::asked(request)?).await)
     }
 
     async fn evaluate_score(

@@ -1,6 +1,6 @@
 //! The table of estimates.
 
-use waymark_domain::roadmap::Estimate;
+use waymark_domain::roadmap::{Estimate, Framework};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Table};
 
@@ -13,6 +13,6 @@ impl Table for Estimates {
     const TABLE: &'static str = "estimates";
     const COLUMNS: Columns<Estimate> = &[
         Column::text("initiative", |e: &Estimate| Some(e.initiative.to_string())).indexed().always_set(),
-        Column::number("score", |e| e.score().map(|s| s.likely())),
+        Column::number("score", |e| e.score(Framework::Rice).map(|s| s.likely())),
     ];
 }

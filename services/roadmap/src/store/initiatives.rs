@@ -2,18 +2,41 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use waymark_domain::roadmap::{Initiative, InitiativeState, Priority};
+use waymark_domain::roadmap::{Framework, Initiative, InitiativeState, Priority};
 use waymark_domain::{Name, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table, resource};
 
-/// The column that initiatives are kept in order by.
+/// The column that initiatives are kept in order by, which the estimates of all have something to say to.
 pub const RANK: &str = "rank";
+
+/// The column that they are kept in order by of a framework.
+pub const fn rank_column(framework: Framework) -> &'static str {
+    match framework {
+        Framework::Rice => RANK,
+        Framework::Ice => "rank_ice",
+        Framework::IceMean => "rank_ice_mean",
+        Framework::Wsjf => "rank_wsjf",
+        Framework::Cd3 => "rank_cd3",
+        Framework::ValueEffort => "rank_value_effort",
+        Framework::Opportunity => "rank_opportunity",
+        Framework::Moscow => "rank_moscow",
+        Framework::Kano => "rank_kano",
+    }
+}
 
 /// How many characters of a rank are tallied: the list, and of the score the sign, the exponent and eight bits, so that the
 /// scores of one tally differ by less than a half per cent.
 const TALLIED: usize = 1 + 5;
+
+/// The same of categories, of which many have the same: the whole score, so that none are counted one by one.
+const CATEGORY: usize = 1 + 16;
+
+/// The column of a framework that few initiatives may have scores by. Unlisted, as it is no field of an initiative.
+const fn ranked(framework: Framework, rank: fn(&Initiative) -> Option<String>, tallied: usize) -> Column<Initiative> {
+    Column::text(rank_column(framework), rank).indexed().sparse().tallied(tallied).unlisted()
+}
 
 /// Initiatives.
 pub struct Initiatives;
@@ -44,7 +67,19 @@ impl Table for Initiatives {
         Column::text("place", |i: &Initiative| i.meta.delete_time.is_none().then(|| place(i)))
             .indexed_with(&["product"])
             .unlisted(),
+        ranked(Framework::Ice, |i| rank_text(i, Framework::Ice), TALLIED),
+        ranked(Framework::IceMean, |i| rank_text(i, Framework::IceMean), TALLIED),
+        ranked(Framework::Wsjf, |i| rank_text(i, Framework::Wsjf), TALLIED),
+        ranked(Framework::Cd3, |i| rank_text(i, Framework::Cd3), TALLIED),
+        ranked(Framework::ValueEffort, |i| rank_text(i, Framework::ValueEffort), TALLIED),
+        ranked(Framework::Opportunity, |i| rank_text(i, Framework::Opportunity), TALLIED),
+        ranked(Framework::Moscow, |i| rank_text(i, Framework::Moscow), CATEGORY),
+        ranked(Framework::Kano, |i| rank_text(i, Framework::Kano), CATEGORY),
     ];
+}
+
+fn rank_text(initiative: &Initiative, framework: Framework) -> Option<String> {
+    initiative.rank_by(framework).map(|rank| rank.to_string())
 }
 
 /// Where an initiative stands on the roadmap: in the lane of its horizon by the first day of its target, behind all days

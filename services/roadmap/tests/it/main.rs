@@ -7,6 +7,7 @@ mod consume;
 mod decisions;
 mod doubles;
 mod estimates;
+mod frameworks;
 mod goals;
 mod graph;
 mod key_results;

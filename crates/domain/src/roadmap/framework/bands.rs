@@ -74,6 +74,13 @@ pub enum KanoCategory {
 }
 
 impl KanoCategory {
+    /// The category with this number.
+    pub fn of(value: f64) -> Option<Self> {
+        [Self::MustBe, Self::OneDimensional, Self::Attractive, Self::Indifferent, Self::Reverse]
+            .into_iter()
+            .find(|of| of.value().is_some_and(|number| number.total_cmp(&value).is_eq()))
+    }
+
     /// Its number on the scale of the framework; `None` for what is questionable, of which nothing is known.
     pub const fn value(self) -> Option<f64> {
         match self {
@@ -117,6 +124,7 @@ mod tests {
             ("questionable", KanoCategory::Questionable),
         ] {
             assert_eq!(scale.value(word), kind.value(), "{word}");
+            assert_eq!(kind.value().and_then(KanoCategory::of), kind.value().map(|_| kind));
         }
     }
 }

@@ -32,6 +32,17 @@ impl TimeUnit {
     }
 }
 
+/// A text that names no money.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be three capital letters as in ISO 4217, such as EUR, got {0:?}")]
+pub struct CurrencyError(String);
+
+/// A currency, if it is written as one.
+pub fn currency(text: &str) -> Result<String, CurrencyError> {
+    let right = text.len() == 3 && text.bytes().all(|letter| letter.is_ascii_uppercase());
+    if right { Ok(text.to_owned()) } else { Err(CurrencyError(text.to_owned())) }
+}
+
 /// Money that comes in, or fails to, per stretch of time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rate {
@@ -106,6 +117,12 @@ mod tests {
         assert_eq!(outcome(10.0, &[a, b]), Outcome { weeks: 6.0, earned: 100.0, delay: 200.0 });
         assert_eq!(outcome(10.0, &[b, a]), Outcome { weeks: 6.0, earned: 120.0, delay: 180.0 });
         assert!(b.cd3() > a.cd3());
+    }
+
+    #[test]
+    fn currencies_are_three_capitals() {
+        assert_eq!(currency("EUR"), Ok("EUR".to_owned()));
+        assert!(["", "eur", "EURO", "E1R", "€€€"].iter().all(|text| currency(text).is_err()));
     }
 
     #[test]

@@ -23,6 +23,11 @@ pub enum Moscow {
 }
 
 impl Moscow {
+    /// The category with this number.
+    pub fn of(value: f64) -> Option<Self> {
+        [Self::Must, Self::Should, Self::Could, Self::Wont].into_iter().find(|of| of.value().total_cmp(&value).is_eq())
+    }
+
     /// Its number on the scale of the framework; more is needed more.
     pub const fn value(self) -> f64 {
         match self {

@@ -57,6 +57,8 @@ fn every_input_has_its_scale_and_key() {
         assert!(least < most, "{}", input.key);
         let alike: Vec<&Input> = inputs().filter(|other| other.key == input.key).collect();
         assert!(alike.iter().all(|other| other.scale() == input.scale()), "{} has one scale", input.key);
+        assert_eq!(Input::all().filter(|other| other.key == input.key).count(), 1, "{}", input.key);
+        assert!(Input::of(input.key).is_some_and(|found| found.raises == input.raises));
     }
 }
 

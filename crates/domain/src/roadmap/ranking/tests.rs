@@ -14,13 +14,13 @@ fn at(minutes: i64) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0).unwrap() + TimeDelta::minutes(minutes)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "as the fields of an estimate are")]
-fn factor(value: f64) -> Option<Factor> {
+fn factor(value: f64) -> Factor {
     let source = FactorSource { basis: Basis::Guess("gut".into()), by: String::new(), time: None };
-    Some(Factor { amount: Amount::Point(value), source })
+    Factor { amount: Amount::Point(value), source }
 }
 
-fn estimate(of: &str, id: &str, minutes: i64, [reach, impact, confidence, effort]: [f64; 4]) -> Estimate {
+/// What RICE takes.
+fn estimate(of: &str, id: &str, minutes: i64, values: [f64; 4]) -> Estimate {
     let meta = Meta {
         name: format!("workspaces/w/estimates/{id}").parse().unwrap(),
         uid: uuid::Uuid::nil(),
@@ -34,12 +34,17 @@ fn estimate(of: &str, id: &str, minutes: i64, [reach, impact, confidence, effort
     Estimate {
         meta,
         initiative: format!("workspaces/w/initiatives/{of}").parse().unwrap(),
-        reach: factor(reach),
         reach_period: ReachPeriod::Quarter,
-        impact: factor(impact),
-        confidence: factor(confidence),
-        effort: factor(effort),
+        factors: Framework::Rice.inputs().iter().map(|input| input.key).zip(values.map(factor)).collect(),
+        currency: String::new(),
+        need: None,
     }
+}
+
+/// The same with other factors, too.
+fn with(mut estimate: Estimate, factors: &[(&'static str, f64)]) -> Estimate {
+    estimate.factors.extend(factors.iter().map(|(key, value)| (*key, factor(*value))));
+    estimate
 }
 
 fn prioritized(of: &str, estimates: &[Estimate]) -> Initiative {
@@ -62,7 +67,7 @@ fn order<'a>(ids: impl IntoIterator<Item = &'a str>, estimates: &[Estimate]) -> 
 #[test]
 fn ranks_by_score_and_tells_what_is_missing() {
     let mut gap = estimate("c", "c", 0, [1.0, 1.0, 1.0, 1.0]);
-    (gap.effort, gap.reach) = (None, None);
+    gap.factors.retain(|key, _| !["effort", "reach"].contains(key));
     let estimates =
         [estimate("a", "a", 0, [8000.0, 0.5, 1.0, 3.0]), estimate("b", "b", 0, [5000.0, 2.0, 0.8, 2.0]), gap];
     assert_eq!(order(["a", "b", "c", "d"], &estimates), "b a|c d");
@@ -70,7 +75,7 @@ fn ranks_by_score_and_tells_what_is_missing() {
     assert!((score("b").unwrap() - 4000.0).abs() < 1e-9);
     assert!((score("a").unwrap() - 4000.0 / 3.0).abs() < 1e-8, "to twelve digits");
     let gap = prioritized("c", &estimates).priority.unwrap();
-    assert_eq!((gap.score, gap.missing), (None, vec![FactorKind::Reach, FactorKind::Effort]));
+    assert_eq!((gap.score, gap.missing), (None, vec!["reach", "effort"]));
 }
 
 #[test]
@@ -87,6 +92,31 @@ fn of_equal_scores_the_surer_then_the_cheaper_is_first() {
     let ranks = ["a", "b", "c", "d", "e"].map(|id| prioritized(id, &estimates).rank());
     assert!(ranks[..3].iter().all(|rank| rank.by_score() == ranks[0].by_score()));
     assert_eq!(ranks[3].by_score(), ranks[4].by_score());
+    let behind = ranks[0].behind_score();
+    assert!(ranks[..3].iter().all(|rank| rank.to_string() < behind) && behind <= ranks[3].to_string());
+}
+
+#[test]
+fn each_framework_has_an_order_of_what_it_scores() {
+    let ice = |ease| [("ice.impact", 8.0), ("ice.confidence", 5.0), ("ice.ease", ease)];
+    let estimates = [
+        with(estimate("a", "a", 0, [1.0; 4]), &ice(4.0)),
+        with(estimate("b", "b", 0, [1.0; 4]), &ice(5.0)),
+        with(estimate("c", "c", 0, [1.0; 4]), &[("ice.impact", 9.0), ("moscow", 4.0)]),
+    ];
+    let [a, b, c] = ["a", "b", "c"].map(|id| prioritized(id, &estimates));
+    let rank = |of: &Initiative, framework| of.rank_by(framework);
+    for framework in [Framework::Ice, Framework::IceMean] {
+        assert!(rank(&b, framework) < rank(&a, framework));
+        assert!(rank(&a, framework).is_some_and(|rank| rank.is_scored()) && rank(&c, framework).is_none());
+    }
+    assert_eq!(estimates[2].missing(Framework::Ice), ["ice.confidence", "ice.ease"]);
+    let scores = a.priority.as_ref().map(|priority| priority.scores.keys().copied().collect::<Vec<_>>());
+    assert_eq!(scores, Some(vec![Framework::Ice, Framework::IceMean]));
+    let needed = with(estimate("c", "c", 0, [1.0; 4]), &[("ice.impact", 9.0), ("moscow", 3.0)]);
+    assert_eq!(needed.differences(&estimates[2]), ["moscow must -> should"]);
+    let gone = Initiative { meta: Meta { delete_time: Some(at(9)), ..c.meta.clone() }, ..c.clone() };
+    assert!(rank(&c, Framework::Moscow).is_some() && rank(&gone, Framework::Moscow).is_none());
 }
 
 #[test]
@@ -113,11 +143,14 @@ fn what_is_closed_comes_behind_what_is_open() {
 
 #[test]
 fn a_tie_of_many_names_three() {
-    let tie = |others: &[&str], count| explain_tie(others.iter().copied(), count, 0.5, 1.0);
+    let by = Framework::Rice.tie_break(Some(0.5), Some(1.0));
+    let tie = |others: &[&str], count| explain_tie(others.iter().copied(), count, &by);
     let why = "; shown by confidence (0.5), then effort (1 person-months), then name";
     assert_eq!(tie(&["b", "c", "d", "e"], 6), format!("same score as b, c, d and 2 more{why}"));
     assert_eq!(tie(&["b"], 2), format!("same score as b{why}"));
     assert_eq!(tie(&[], 3), format!("same score as 2 more{why}"));
+    let by_name = explain_tie(["b"].into_iter(), 2, &Framework::Wsjf.tie_break(Some(0.5), None));
+    assert_eq!(by_name, "same score as b; shown by name");
 }
 
 #[test]
@@ -156,11 +189,11 @@ fn what_says_the_same_changes_nothing() {
 #[test]
 fn signing_fills_only_what_is_empty() {
     let mut estimate = estimate("a", "a", 0, [1.0, 1.0, 1.0, 1.0]);
-    estimate.reach.as_mut().unwrap().source.by = "users/bob".into();
+    estimate.factors.get_mut("reach").unwrap().source.by = "users/bob".into();
     let signed = estimate.signed(None, "users/ada", at(5));
-    assert_eq!(signed.reach.as_ref().unwrap().source.by, "users/bob");
-    assert_eq!(signed.impact.as_ref().unwrap().source.by, "users/ada");
-    assert_eq!(signed.reach.unwrap().source.time, Some(at(5)));
+    assert_eq!(signed.factors["reach"].source.by, "users/bob");
+    assert_eq!(signed.factors["impact"].source.by, "users/ada");
+    assert_eq!(signed.factors["reach"].source.time, Some(at(5)));
 }
 
 #[test]
@@ -169,11 +202,11 @@ fn what_is_said_again_stays_signed_as_it_was() {
     let again = estimate("a", "a", 0, [1.0, 1.0, 1.0, 1.0]).signed(Some(&old), "users/bob", at(9));
     assert_eq!(again, old);
     let mut other = estimate("a", "a", 0, [2.0, 1.0, 1.0, 1.0]);
-    other.impact.as_mut().unwrap().source.by = "users/cy".into();
-    other.confidence.as_mut().unwrap().source.basis = Basis::Guess("a hunch".into());
+    other.factors.get_mut("impact").unwrap().source.by = "users/cy".into();
+    other.factors.get_mut("confidence").unwrap().source.basis = Basis::Guess("a hunch".into());
     let other = other.signed(Some(&old), "users/bob", at(9));
-    let sources = [&other.reach, &other.impact, &other.confidence, &other.effort].map(|factor| {
-        let source = &factor.as_ref().unwrap().source;
+    let sources = ["reach", "impact", "confidence", "effort"].map(|key| {
+        let source = &other.factors[key].source;
         (source.by.as_str(), source.time)
     });
     let now = Some(at(9));

@@ -1,7 +1,11 @@
 //! Estimates and their factors.
 
-use waymark_domain::roadmap::{Amount, Basis, Estimate, Factor, FactorKind, FactorSource};
-use waymark_domain::{Meta, Range, Violations};
+use std::collections::BTreeMap;
+
+use waymark_domain::roadmap::{
+    Amount, Basis, Estimate, Factor, FactorSource, Framework, Input, KanoCategory, Moscow, delay,
+};
+use waymark_domain::{FullName, Meta, Range, Violations};
 
 use crate::Choice as _;
 use crate::common::v1 as common;
@@ -17,36 +21,95 @@ impl TryFrom<pb::Estimate> for Estimate {
         let reach_period = message.reach_period().domain();
         let initiative =
             sibling(&mut violations, "initiative", meta.as_ref().map(|m| m.name.workspace()), &message.initiative);
-        let mut factor = |kind: FactorKind, message: Option<pb::Factor>| {
-            message.and_then(|message| violations.nested(kind.into(), factor(kind, message)))
-        };
-        let reach = factor(FactorKind::Reach, message.reach);
-        let impact = factor(FactorKind::Impact, message.impact);
-        let confidence = factor(FactorKind::Confidence, message.confidence);
-        let effort = factor(FactorKind::Effort, message.effort);
+        let (currency, need) = more(&mut violations, &message);
+        let mut factors = BTreeMap::new();
+        for (key, given) in given(message) {
+            let input = Input::of(key).zip(given);
+            let factor = input.and_then(|(input, given)| violations.nested(key, factor(input, given)));
+            factors.extend(factor.map(|factor| (key, factor)));
+        }
         let estimate = (|| {
             let (meta, initiative, reach_period) = (meta?, initiative?, reach_period?);
-            Some(Self { meta, initiative, reach, reach_period, impact, confidence, effort })
+            Some(Self { meta, initiative, reach_period, factors, currency: currency?, need })
         })();
         whole(violations, estimate)
     }
 }
 
-fn factor(kind: FactorKind, message: pb::Factor) -> Result<Factor, Violations> {
-    let mut violations = Violations::new();
-    let amount = match message.value {
-        None => {
-            violations.add("", "must have a point or a range; leave the factor out when it is not known");
-            None
-        }
-        Some(Value::Point(value)) => Some(Amount::Point(value)),
-        Some(Value::Range(common::Range { low, likely, high })) => {
-            violations.check("range", Range::new(low, likely, high)).map(Amount::Range)
-        }
+/// A factor as it is given.
+enum Given {
+    Amount(pb::Factor),
+    /// The number of a category, if it says anything, and its source.
+    Category(Result<f64, &'static str>, Option<pb::FactorSource>),
+}
+
+/// The factors of an estimate, each by the key of its input.
+fn given(message: pb::Estimate) -> [(&'static str, Option<Given>); 18] {
+    let ice = message.ice.unwrap_or_default();
+    let wsjf = message.wsjf.unwrap_or_default();
+    let delay = message.delay.unwrap_or_default();
+    let need = message.need.unwrap_or_default();
+    let moscow = message.moscow.map(|factor| {
+        let stated: Option<Moscow> = factor.category().domain();
+        Given::Category(stated.map(Moscow::value).ok_or("must be MUST, SHOULD, COULD or WONT"), factor.source)
+    });
+    let kano = message.kano.map(|factor| {
+        let stated: Option<KanoCategory> = factor.category().domain();
+        let known = stated.and_then(KanoCategory::value);
+        let nothing = "must be MUST_BE, ONE_DIMENSIONAL, ATTRACTIVE, INDIFFERENT or REVERSE; leave the factor out when it \
+                       is not known";
+        Given::Category(known.ok_or(nothing), factor.source)
+    });
+    let amount = |factor: Option<pb::Factor>| factor.map(Given::Amount);
+    [
+        ("reach", amount(message.reach)),
+        ("impact", amount(message.impact)),
+        ("confidence", amount(message.confidence)),
+        ("effort", amount(message.effort)),
+        ("ice.impact", amount(ice.impact)),
+        ("ice.confidence", amount(ice.confidence)),
+        ("ice.ease", amount(ice.ease)),
+        ("wsjf.value", amount(wsjf.value)),
+        ("wsjf.time_criticality", amount(wsjf.time_criticality)),
+        ("wsjf.risk_reduction", amount(wsjf.risk_reduction)),
+        ("wsjf.job_size", amount(wsjf.job_size)),
+        ("delay.cost_per_week", amount(delay.cost_per_week)),
+        ("delay.duration_weeks", amount(delay.duration_weeks)),
+        ("value", amount(message.value)),
+        ("need.importance", amount(need.importance)),
+        ("need.satisfaction", amount(need.satisfaction)),
+        ("moscow", moscow),
+        ("kano", kano),
+    ]
+}
+
+/// What stands beside factors: which money is meant, and which need.
+fn more(violations: &mut Violations, message: &pb::Estimate) -> (Option<String>, Option<FullName>) {
+    let delay = message.delay.as_ref();
+    let currency = match delay.map_or("", |delay| &delay.currency) {
+        "" if delay.is_none_or(|delay| delay.cost_per_week.is_none()) => Some(String::new()),
+        text => violations.check("delay.currency", delay::currency(text)),
     };
-    let amount = amount.and_then(|amount| violations.check("", amount.check(kind)));
+    let need = message.need.as_ref().filter(|need| !need.outcome.is_empty());
+    (currency, need.and_then(|need| violations.check("need.outcome", need.outcome.parse())))
+}
+
+fn factor(input: &Input, given: Given) -> Result<Factor, Violations> {
+    let mut violations = Violations::new();
+    let (amount, from) = match given {
+        Given::Amount(pb::Factor { value: None, source }) => {
+            violations.add("", "must have a point or a range; leave the factor out when it is not known");
+            (None, source)
+        }
+        Given::Amount(pb::Factor { value: Some(Value::Point(value)), source }) => (Some(Amount::Point(value)), source),
+        Given::Amount(pb::Factor { value: Some(Value::Range(common::Range { low, likely, high })), source }) => {
+            (violations.check("range", Range::new(low, likely, high)).map(Amount::Range), source)
+        }
+        Given::Category(value, source) => (violations.check("category", value).map(Amount::Point), source),
+    };
+    let amount = amount.and_then(|amount| violations.check("", amount.check(input.scale())));
     // A source that is not there lacks the same thing as an empty one.
-    let source = violations.nested("source", source(message.source.unwrap_or_default()));
+    let source = violations.nested("source", source(from.unwrap_or_default()));
     let factor = (|| Some(Factor { amount: amount?, source: source? }))();
     whole(violations, factor)
 }
@@ -69,19 +132,55 @@ fn source(message: pb::FactorSource) -> Result<FactorSource, Violations> {
 
 impl From<&Estimate> for pb::Estimate {
     fn from(estimate: &Estimate) -> Self {
+        let factor = |key| estimate.factors.get(key).map(Into::into);
         let mut message = Self {
             initiative: estimate.initiative.to_string(),
-            reach: estimate.reach.as_ref().map(Into::into),
+            reach: factor("reach"),
             reach_period: pb::ReachPeriod::of(estimate.reach_period),
-            impact: estimate.impact.as_ref().map(Into::into),
-            confidence: estimate.confidence.as_ref().map(Into::into),
-            effort: estimate.effort.as_ref().map(Into::into),
-            score: estimate.score().as_ref().map(Into::into),
+            impact: factor("impact"),
+            confidence: factor("confidence"),
+            effort: factor("effort"),
+            score: estimate.score(Framework::Rice).as_ref().map(Into::into),
+            ice: section(pb::IceFactors {
+                impact: factor("ice.impact"),
+                confidence: factor("ice.confidence"),
+                ease: factor("ice.ease"),
+            }),
+            wsjf: section(pb::WsjfFactors {
+                value: factor("wsjf.value"),
+                time_criticality: factor("wsjf.time_criticality"),
+                risk_reduction: factor("wsjf.risk_reduction"),
+                job_size: factor("wsjf.job_size"),
+            }),
+            delay: section(pb::DelayFactors {
+                cost_per_week: factor("delay.cost_per_week"),
+                currency: estimate.currency.clone(),
+                duration_weeks: factor("delay.duration_weeks"),
+            }),
+            value: factor("value"),
+            need: section(pb::NeedFactors {
+                outcome: estimate.need.as_ref().map(ToString::to_string).unwrap_or_default(),
+                importance: factor("need.importance"),
+                satisfaction: factor("need.satisfaction"),
+            }),
+            moscow: estimate.factors.get("moscow").map(|factor| pb::MoscowFactor {
+                category: pb::MoscowCategory::of_any(Moscow::of(factor.amount.likely())),
+                source: Some((&factor.source).into()),
+            }),
+            kano: estimate.factors.get("kano").map(|factor| pb::KanoFactor {
+                category: pb::KanoCategory::of_any(KanoCategory::of(factor.amount.likely())),
+                source: Some((&factor.source).into()),
+            }),
             ..Self::default()
         };
         set_meta(&mut message, &estimate.meta);
         message
     }
+}
+
+/// A section, unless there is nothing in it.
+fn section<M: Default + PartialEq>(section: M) -> Option<M> {
+    Some(section).filter(|section| *section != M::default())
 }
 
 impl From<&Factor> for pb::Factor {
@@ -90,13 +189,20 @@ impl From<&Factor> for pb::Factor {
             Amount::Point(value) => Value::Point(*value),
             Amount::Range(range) => Value::Range(range.into()),
         };
-        let FactorSource { basis, by, time } = &factor.source;
+        Self { value: Some(value), source: Some((&factor.source).into()) }
+    }
+}
+
+impl From<&FactorSource> for pb::FactorSource {
+    fn from(FactorSource { basis, by, time }: &FactorSource) -> Self {
         let basis = match basis {
             Basis::Metric(name) => PbBasis::Metric(name.to_string()),
             Basis::Evidence(link) => PbBasis::Evidence(link.into()),
             Basis::Guess(grounds) => PbBasis::Guess(grounds.clone()),
         };
-        let source = pb::FactorSource { basis: Some(basis), by: by.clone(), time: time.map(timestamp) };
-        Self { value: Some(value), source: Some(source) }
+        Self { basis: Some(basis), by: by.clone(), time: time.map(timestamp) }
     }
 }
+
+#[cfg(test)]
+mod tests;

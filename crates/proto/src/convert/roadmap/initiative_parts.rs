@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waymark_domain::roadmap::{
     ActualOutcome, Decision, Decline, Declining, DependencyWaiver, DependencyWaivers, Estimate, ExpectedOutcome,
-    FactorKind, InitiativeStep, Pause, Priority, RankChange, RiskAssessment, TargetInterval, Underway, Waiver,
+    Framework, InitiativeStep, Input, Pause, Priority, RankChange, RiskAssessment, TargetInterval, Underway, Waiver,
 };
 use waymark_domain::{Name, Risk, Violations, WorkspaceId};
 
@@ -287,15 +287,25 @@ impl TryFrom<pb::Priority> for Priority {
     type Error = Violations;
     fn try_from(message: pb::Priority) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let pb::Priority { estimate, score, confidence, effort, missing } = message;
+        let pb::Priority { estimate, score, confidence, effort, missing, scores } = message;
         let estimate = violations.check("estimate", estimate.parse::<Name<Estimate>>());
         let score = score.and_then(|score| range(&mut violations, "score", Some(score)));
-        let missing: Vec<FactorKind> =
-            missing.iter().filter_map(|kind| violations.check("missing", kind.parse())).collect();
+        let unknown = |key: &String| format!("{key:?} is no factor");
+        let missing: Vec<&'static str> = missing
+            .iter()
+            .filter_map(|key| violations.check("missing", Input::of(key).ok_or_else(|| unknown(key))))
+            .map(|input| input.key)
+            .collect();
         if missing.is_empty() != score.is_some() {
             violations.add("missing", "must name what keeps it from having a score");
         }
-        let priority = estimate.map(|estimate| Self { estimate: estimate.any(), score, confidence, effort, missing });
+        let scores = scores.into_iter().enumerate().filter_map(|(index, of)| {
+            let framework: Option<Framework> = of.framework().domain();
+            framework.zip(range(&mut violations, &format!("scores[{index}].score"), of.score))
+        });
+        let scores = scores.collect();
+        let priority =
+            estimate.map(|estimate| Self { estimate: estimate.any(), score, confidence, effort, missing, scores });
         whole(violations, priority)
     }
 }
@@ -308,6 +318,14 @@ impl From<&Priority> for pb::Priority {
             confidence: priority.confidence,
             effort: priority.effort,
             missing: priority.missing.iter().map(ToString::to_string).collect(),
+            scores: priority
+                .scores
+                .iter()
+                .map(|(framework, score)| pb::FrameworkScore {
+                    framework: pb::ScoringFramework::of(*framework),
+                    score: Some(score.into()),
+                })
+                .collect(),
         }
     }
 }

@@ -1,65 +1,71 @@
-//! Inputs of scores that are asked for without an estimate. That one is missing is said of its field; it is never a
-//! zero.
+//! Inputs of scores that are asked for without an estimate. That one is missing is said of its field by the contract; it is
+//! never a zero.
 
 use waymark_domain::Violations;
-use waymark_domain::roadmap::{FactorError, FactorKind, Ice, Rice, Wsjf};
+use waymark_domain::roadmap::{Framework, Input, KanoCategory, Moscow};
 
 use crate::Choice as _;
-use crate::convert::whole;
 use crate::roadmap::v1 as pb;
+use pb::evaluate_score_request::Inputs;
 
-/// The input, if it is there and on its scale; what is wrong is blamed on `field`.
-fn input(
-    violations: &mut Violations,
-    field: &str,
-    value: Option<f64>,
-    check: impl Fn(f64) -> Result<f64, FactorError>,
-) -> Option<f64> {
-    violations.check(field, check(value?))
+/// What a framework takes: a number on its scale for each of its inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// The framework.
+    pub framework: Framework,
+    /// The numbers, in the order of its inputs.
+    pub values: Vec<f64>,
 }
 
-/// The score's inputs, if all are there and none is too large for the others.
-fn put_together<T>(mut violations: Violations, inputs: Option<Result<T, FactorError>>) -> Result<T, Violations> {
-    let inputs = inputs.and_then(|inputs| violations.check("", inputs));
-    whole(violations, inputs)
-}
-
-impl TryFrom<pb::RiceInputs> for Rice {
+impl TryFrom<pb::EvaluateScoreRequest> for Scored {
     type Error = Violations;
-    fn try_from(message: pb::RiceInputs) -> Result<Self, Violations> {
+    fn try_from(message: pb::EvaluateScoreRequest) -> Result<Self, Violations> {
+        let (field, framework, values) = match message.inputs {
+            None => {
+                let wanted = "must be set: rice, ice, wsjf, delay, value_effort, need, moscow or kano";
+                return Err(Violations::one("inputs", wanted));
+            }
+            Some(Inputs::Rice(of)) => ("rice", Framework::Rice, vec![of.reach, of.impact, of.confidence, of.effort]),
+            Some(Inputs::Ice(of)) => {
+                let framework = match of.variant() {
+                    pb::IceVariant::Unspecified | pb::IceVariant::Product => Framework::Ice,
+                    pb::IceVariant::Mean => Framework::IceMean,
+                };
+                ("ice", framework, vec![of.impact, of.confidence, of.ease])
+            }
+            Some(Inputs::Wsjf(of)) => {
+                ("wsjf", Framework::Wsjf, vec![of.value, of.time_criticality, of.risk_reduction, of.job_size])
+            }
+            Some(Inputs::Delay(of)) => ("delay", Framework::Cd3, vec![of.cost_per_week, of.duration_weeks]),
+            Some(Inputs::ValueEffort(of)) => ("value_effort", Framework::ValueEffort, vec![of.value, of.effort]),
+            Some(Inputs::Need(of)) => ("need", Framework::Opportunity, vec![of.importance, of.satisfaction]),
+            Some(Inputs::Moscow(number)) => {
+                let stated: Moscow = choice::<pb::MoscowCategory>(number).stated("moscow")?;
+                ("moscow", Framework::Moscow, vec![Some(stated.value())])
+            }
+            Some(Inputs::Kano(number)) => {
+                let stated: KanoCategory = choice::<pb::KanoCategory>(number).stated("kano")?;
+                ("kano", Framework::Kano, vec![Some(stated.value().ok_or_else(questionable)?)])
+            }
+        };
         let mut violations = Violations::new();
-        let mut of = |kind: FactorKind, value| input(&mut violations, kind.into(), value, |value| kind.check(value));
-        let reach = of(FactorKind::Reach, message.reach);
-        let impact = of(FactorKind::Impact, message.impact);
-        let confidence = of(FactorKind::Confidence, message.confidence);
-        let effort = of(FactorKind::Effort, message.effort);
-        let rice = (|| Some(Self::new(reach?, impact?, confidence?, effort?)))();
-        put_together(violations, rice)
+        let of_scale = |(input, value): (&Input, Option<f64>)| {
+            let name = input.key.rsplit('.').next().unwrap_or(input.key);
+            let value = value.ok_or_else(|| "must be set".to_owned());
+            let value = value.and_then(|value| input.scale().check(value).map_err(|off| off.to_string()));
+            violations.check(&format!("{field}.{name}"), value)
+        };
+        let values: Vec<f64> = framework.inputs().iter().zip(values).filter_map(of_scale).collect();
+        violations.into_result()?;
+        Ok(Self { framework, values })
     }
 }
 
-impl TryFrom<pb::IceInputs> for Ice {
-    type Error = Violations;
-    fn try_from(message: pb::IceInputs) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let variant = message.variant().domain();
-        let impact = input(&mut violations, "impact", message.impact, Self::check);
-        let confidence = input(&mut violations, "confidence", message.confidence, Self::check);
-        let ease = input(&mut violations, "ease", message.ease, Self::check);
-        let ice = (|| Some(Self::new(impact?, confidence?, ease?, variant?)))();
-        put_together(violations, ice)
-    }
+fn questionable() -> Violations {
+    Violations::one("kano", "must not be QUESTIONABLE: of contradicting answers nothing is known")
 }
 
-impl TryFrom<pb::WsjfInputs> for Wsjf {
-    type Error = Violations;
-    fn try_from(message: pb::WsjfInputs) -> Result<Self, Violations> {
-        let mut violations = Violations::new();
-        let value = input(&mut violations, "value", message.value, Self::check_value);
-        let time = input(&mut violations, "time_criticality", message.time_criticality, Self::check_value);
-        let risk = input(&mut violations, "risk_reduction", message.risk_reduction, Self::check_value);
-        let size = input(&mut violations, "job_size", message.job_size, Self::check_size);
-        let wsjf = (|| Some(Self::new(value?, time?, risk?, size?)))();
-        put_together(violations, wsjf)
-    }
+/// The value with a number; that which is not stated for one that is not known.
+fn choice<C: TryFrom<i32> + Default>(number: i32) -> C {
+    C::try_from(number).unwrap_or_default()
 }

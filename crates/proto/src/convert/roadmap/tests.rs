@@ -10,11 +10,11 @@ use crate::roadmap::v1 as pb;
 use crate::{ResourceMessage, Standard};
 
 #[expect(clippy::unnecessary_wraps, reason = "times are optional in messages")]
-fn at(seconds: i64) -> Option<crate::Timestamp> {
+pub(super) fn at(seconds: i64) -> Option<crate::Timestamp> {
     Some(crate::Timestamp { seconds: 1_772_442_000 + seconds, nanos: 0 })
 }
 
-fn stored<M: ResourceMessage>(mut message: M) -> M {
+pub(super) fn stored<M: ResourceMessage>(mut message: M) -> M {
     message.set_standard(Standard {
         name: format!("workspaces/w/{}/a", M::COLLECTION),
         uid: "00000000-0000-0000-0000-000000000001".into(),
@@ -95,7 +95,7 @@ fn initiative(state: pb::InitiativeState, low: f64, days: i32, waived: bool) -> 
     stored(message)
 }
 
-fn fields(result: Result<impl std::fmt::Debug, Violations>) -> Vec<String> {
+pub(super) fn fields(result: Result<impl std::fmt::Debug, Violations>) -> Vec<String> {
     result.unwrap_err().into_vec().into_iter().map(|violation| violation.field).collect()
 }
 
