@@ -2,6 +2,7 @@
 //! answers; rules are the domain's.
 
 mod advice;
+mod comparing;
 mod decisions;
 mod initiatives;
 mod lanes;
@@ -11,6 +12,7 @@ mod prioritization;
 mod products;
 mod ranking;
 mod roadmap;
+mod sensitivity;
 mod strategy;
 
 use waymark_store::Store;

@@ -16,6 +16,20 @@ impl PrioritizationService for Api {
         rpc::answer(self.rank(rpc::asked(request)?).await)
     }
 
+    async fn compare_frameworks(
+        &self,
+        request: Request<pb::CompareFrameworksRequest>,
+    ) -> Result<Response<pb::CompareFrameworksResponse>, Status> {
+        rpc::answer(self.compare(rpc::asked(request)?).await)
+    }
+
+    async fn analyze_sensitivity(
+        &self,
+        request: Request<pb::AnalyzeSensitivityRequest>,
+    ) -> Result<Response<pb::AnalyzeSensitivityResponse>, Status> {
+        rpc::answer(self.sensitivity(rpc::asked(request)?).await)
+    }
+
     async fn evaluate_score(
         &self,
         request: Request<pb::EvaluateScoreRequest>,

@@ -141,7 +141,7 @@ impl Api {
     }
 
     /// The estimates that count for these initiatives, by their names.
-    async fn estimates_of(
+    pub(super) async fn estimates_of(
         &self,
         workspace: &WorkspaceId,
         initiatives: impl Iterator<Item = &pb::Initiative>,

@@ -10,12 +10,12 @@ use crate::estimates::create;
 use crate::{Fixture, W, initiative_name, named, on_both, refusal};
 
 #[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
-fn source() -> Option<pb::FactorSource> {
+pub(crate) fn source() -> Option<pb::FactorSource> {
     Some(pb::FactorSource { basis: Some(pb::factor_source::Basis::Guess("gut".into())), ..Default::default() })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
-fn point(value: f64) -> Option<pb::Factor> {
+pub(crate) fn point(value: f64) -> Option<pb::Factor> {
     Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: source() })
 }
 

@@ -18,6 +18,7 @@ mod pages;
 mod plan;
 mod products;
 mod ranking;
+mod sensitivity;
 
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};

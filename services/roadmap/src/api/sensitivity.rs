@@ -1,0 +1,169 @@
+//! How sure an order is: the domain's scores put to the test of draws, what would change them, and what is worth finding
+//! out. Reads only.
+
+use std::num::NonZeroUsize;
+
+use waymark_domain::roadmap::{Framework, Input};
+use waymark_domain::{Range, WorkspaceId};
+use waymark_proto::Choice as _;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_rpc::parse;
+use waymark_stats::{
+    Dependence, Ends, Interval, Neighbours, Shape, Spread, StatsError, Trial, try_order, worth_finding_out,
+};
+use waymark_store::Error;
+
+use super::Api;
+use super::comparing::Known;
+
+/// Factors that are shown as those that tip the order, and those worth finding out.
+const TIPPING: usize = 100;
+const PROPOSALS: usize = 20;
+
+/// What is asked.
+struct Question {
+    framework: Framework,
+    shape: Shape,
+    ends: Ends,
+    trial: Trial,
+}
+
+/// An initiative with a score.
+struct Item {
+    of: Known,
+    /// What the framework takes.
+    ranges: Vec<Range>,
+    score: f64,
+}
+
+impl Api {
+    pub(super) async fn sensitivity(
+        &self,
+        request: pb::AnalyzeSensitivityRequest,
+    ) -> Result<pb::AnalyzeSensitivityResponse, Error> {
+        let workspace: WorkspaceId = parse("parent", &request.parent)?;
+        let question = Question {
+            framework: request.framework().stated("framework")?,
+            shape: match request.shape() {
+                pb::RangeShape::Unspecified | pb::RangeShape::Triangular => Shape::Triangular,
+                pb::RangeShape::Pert => Shape::Pert,
+            },
+            ends: match request.ends() {
+                pb::RangeEnds::Unspecified | pb::RangeEnds::Tenths => Ends::Tenths,
+                pb::RangeEnds::Bounds => Ends::Bounds,
+            },
+            trial: Trial {
+                seed: request.seed,
+                draws: request.draws_or_default().unsigned_abs(),
+                top: request.top_k_or_default().unsigned_abs() as usize,
+                threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            },
+        };
+        let (known, without) = self.known(&workspace, &request.filter).await?;
+        // Seconds of work for a processor, at most: other requests are not to wait for it.
+        let answer = tokio::task::spawn_blocking(move || answer(&question, known)).await.map_err(Error::bug)?;
+        let mut answer = answer.map_err(Error::bug)?;
+        answer.unranked_count += without as i32;
+        Ok(answer)
+    }
+}
+
+fn answer(question: &Question, known: Vec<Known>) -> Result<pb::AnalyzeSensitivityResponse, StatsError> {
+    let Question { framework, trial, .. } = question;
+    let count = known.len();
+    let item = |of: Known| {
+        let ranges = of.estimate.ranges(*framework)?;
+        let score = framework.score_of_ranges(&ranges)?.likely();
+        Some(Item { of, ranges, score })
+    };
+    let mut items: Vec<Item> = known.into_iter().filter_map(item).collect();
+    // Those with equal scores stay in the order of names.
+    items.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let spreads: Vec<Vec<Spread>> = items.iter().map(|item| question.spreads(item)).collect::<Result<_, _>>()?;
+    let score = |_: usize, columns: &[&[f64]], scores: &mut [f64]| framework.score_columns(columns, scores);
+    let sureness = try_order(&spreads, score, trial)?;
+    let dependences: Vec<Dependence> = framework.inputs().iter().map(dependence).collect();
+    let worths = worth_finding_out(&spreads, &dependences, score, trial.top, trial.seed)?;
+    let ranks = items.iter().zip(&sureness.items).map(|(item, standing)| pb::RankSureness {
+        initiative: item.of.name.clone(),
+        display_name: item.of.display_name.clone(),
+        score: item.score,
+        top_probability: standing.in_top,
+        expected_rank: standing.expected_rank,
+        low_rank: standing.ranks.low,
+        high_rank: standing.ranks.high,
+    });
+    let proposals = worths.iter().take(PROPOSALS).map(|worth| {
+        let (of, input) = (&items[worth.item].of, &framework.inputs()[worth.input]);
+        let amount = of.estimate.factors.get(input.key).map(|factor| factor.print(input)).unwrap_or_default();
+        pb::ResearchProposal {
+            initiative: of.name.clone(),
+            factor: input.key.to_owned(),
+            worth: worth.worth,
+            question: format!("What is {} of {:?}, held to be {amount}?", input.key, of.display_name),
+        }
+    });
+    Ok(pb::AnalyzeSensitivityResponse {
+        ranks: ranks.collect(),
+        expected_regret: sureness.regret,
+        regret_error: sureness.regret_error,
+        proposals: proposals.collect(),
+        tipping_factors: tipping(*framework, &items, trial.top),
+        unranked_count: (count - items.len()) as i32,
+    })
+}
+
+impl Question {
+    /// What the factors of an item may be, as a score takes them.
+    fn spreads(&self, item: &Item) -> Result<Vec<Spread>, StatsError> {
+        let spread = |(range, input): (&Range, &Input)| {
+            let (least, most) = input.scale().bounds();
+            let unit = item.of.estimate.unit(input);
+            let spread = Spread::range(range.low(), range.likely(), range.high(), self.shape, self.ends)?;
+            Ok(spread.within(least * unit, most * unit))
+        };
+        item.ranges.iter().zip(self.framework.inputs()).map(spread).collect()
+    }
+}
+
+fn dependence(input: &Input) -> Dependence {
+    match (input.straight, input.raises) {
+        (false, _) => Dependence::Other,
+        (true, true) => Dependence::Linear,
+        (true, false) => Dependence::Inverse,
+    }
+}
+
+/// The factors of which the smallest relative change changes the order of the top.
+fn tipping(framework: Framework, items: &[Item], top: usize) -> Vec<pb::TippingFactor> {
+    let scores: Vec<f64> = items.iter().map(|item| item.score).collect();
+    let mut found: Vec<(f64, pb::TippingFactor)> = Vec::new();
+    for (place, item) in items.iter().enumerate() {
+        let neighbours = Neighbours::of(place, &scores, top);
+        let likely: Vec<f64> = item.ranges.iter().map(Range::likely).collect();
+        for (index, input) in framework.inputs().iter().enumerate() {
+            let (scale, unit) = (input.scale(), item.of.estimate.unit(input));
+            let score = |given: f64| {
+                let mut values = likely.clone();
+                values[index] = given * unit;
+                framework.score(&values).unwrap_or(f64::NAN)
+            };
+            let value = likely[index] / unit;
+            let (low, high) = scale.bounds();
+            let Some(nearest) = neighbours.nearest(value, Interval { low, high }, score) else { continue };
+            let up = nearest > value;
+            // On a scale of steps only these can be.
+            let on_scale = std::iter::successors(Some(value), |at| scale.next(*at, up))
+                .skip(1)
+                .find(|at| neighbours.passed(score(*at)));
+            let changed = if scale.check(nearest).is_ok() { Some(nearest) } else { on_scale };
+            let Some(changed_value) = changed else { continue };
+            let one_step = scale.next(value, up).is_some_and(|next| neighbours.passed(score(next)));
+            let (initiative, factor) = (item.of.name.clone(), input.key.to_owned());
+            let tipping = pb::TippingFactor { initiative, factor, value, changed_value, one_step };
+            found.push(((changed_value - value).abs() / value.abs().max(f64::MIN_POSITIVE), tipping));
+        }
+    }
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    found.into_iter().take(TIPPING).map(|(_, tipping)| tipping).collect()
+}
