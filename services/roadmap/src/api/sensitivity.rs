@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use waymark_domain::roadmap::{Framework, Input};
-use waymark_domain::{Range, WorkspaceId};
+use waymark_domain::{Range, Violations, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_rpc::parse;
@@ -19,6 +19,8 @@ use super::comparing::Known;
 /// Factors that are shown as those that tip the order, and those worth finding out.
 const TIPPING: usize = 100;
 const PROPOSALS: usize = 20;
+/// Initiatives times draws, at most.
+const DRAWN: u64 = 40_000_000;
 
 /// What is asked.
 struct Question {
@@ -60,6 +62,11 @@ impl Api {
             },
         };
         let (known, without) = self.known(&workspace, &request.filter).await?;
+        if (known.len() as u64) * u64::from(question.trial.draws) > DRAWN {
+            let most = DRAWN / known.len().max(1) as u64;
+            let told = format!("must be at most {most} for {} initiatives, got {}", known.len(), question.trial.draws);
+            return Err(Violations::one("draws", told).into());
+        }
         // Seconds of work for a processor, at most: other requests are not to wait for it.
         let answer = tokio::task::spawn_blocking(move || answer(&question, known)).await.map_err(Error::bug)?;
         let mut answer = answer.map_err(Error::bug)?;
