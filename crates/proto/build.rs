@@ -57,6 +57,10 @@ fn main() -> Result<()> {
         .client_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"grpc\")]");
     let mut config = prost_build::Config::new();
+    // Most estimates have few of their sections, and whatever waits for one has room for all that is not apart.
+    for section in ["ice", "wsjf", "delay", "need"] {
+        config.boxed(format!(".waymark.roadmap.v1.Estimate.{section}"));
+    }
     config.service_generator(Box::new(standard::Services::new(&pool, &builder)?));
     let messages = builder.build_client(false).build_server(false);
     messages.compile_fds_with_config(compiler.file_descriptor_set(), config)?;

@@ -16,6 +16,12 @@ pub trait Check {
     fn check(&self, at: At<'_>, found: &mut Violations);
 }
 
+impl<M: Check> Check for Box<M> {
+    fn check(&self, at: At<'_>, found: &mut Violations) {
+        (**self).check(at, found);
+    }
+}
+
 /// All that is wrong with the fields of a message.
 pub fn check(message: &impl Check) -> Violations {
     let mut found = Violations::new();

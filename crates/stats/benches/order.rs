@@ -37,7 +37,7 @@ fn main() -> ExitCode {
             let trial = Trial { seed: 1, draws: DRAWS, top: TOP, threads: NonZeroUsize::new(threads).unwrap() };
             let (time, sureness) = timed(|| try_order(&items, rice, &trial).unwrap());
             let ratio = time.as_secs_f64() / bare.as_secs_f64();
-            println!("  {name:<20} {threads} thr {time:>8.0?}  {ratio:.2} of the bare loop");
+            println!("  {name:<20} {threads} threads {time:>8.0?}  {ratio:.2} of the bare loop");
             met &= threads == 1 || time < TARGET;
             if (shape, ends) == (Shape::Triangular, Ends::Bounds) {
                 agree(&sureness, &loops);

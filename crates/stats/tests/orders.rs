@@ -51,7 +51,7 @@ fn correlations_of_random_rankings_with_ties_are_those_of_scipy() {
         near(kendall_tau_b(&doubles(a), &doubles(b)).unwrap(), tau, 1e-14);
         near(spearman_rho(&doubles(a), &doubles(b)).unwrap(), rho, 1e-14);
     }
-    // A thousand, made from i = np.arange(1000): a = i * 7919 % 1009 % 97, b = (i * i * 31 + 5 * a) % 53,
+    // A thousand, made from i = 0 .. 999: a = i * 7919 % 1009 % 97, b = (i * i * 31 + 5 * a) % 53,
     // c = a // 10 + i % 4.
     let a: Vec<i32> = (0..1000).map(|i| i * 7919 % 1009 % 97).collect();
     let b: Vec<i32> = a.iter().zip(0..).map(|(a, i)| (i * i * 31 + 5 * a) % 53).collect();

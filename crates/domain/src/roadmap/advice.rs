@@ -85,12 +85,12 @@ fn against(initiative: &Initiative, before: &Initiative) -> Vec<(RoadmapLintRule
 #[cfg(test)]
 mod tests {
     use super::super::initiative::tests::initiative;
-    use super::super::{Horizon, TargetInterval};
+    use super::super::{Horizon, Period, TargetInterval};
     use super::*;
 
     fn planned(id: &str, target: Option<&str>, horizon: Horizon) -> Initiative {
-        let target = target.map(|text| TargetInterval::from(text.parse::<super::super::Period>().unwrap()));
-        Initiative { target, horizon, ..initiative(id) }
+        let target = target.map(|text| TargetInterval::from(text.parse::<Period>().unwrap()));
+        Initiative { horizon, target, ..initiative(id) }
     }
 
     fn rules(own: Initiative, before: Initiative) -> Vec<RoadmapLintRule> {

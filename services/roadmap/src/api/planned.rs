@@ -25,7 +25,7 @@ impl Api {
             .filter(|name| !known.contains_key(*name))
             .map(|name| name.id().as_str())
             .collect();
-        for message in self.store.named::<Initiatives>(&workspace, others.into_iter()).await?.into_values() {
+        for message in self.store.named::<Initiatives>(&workspace, others).await?.into_values() {
             let other = resource::<Initiatives>(message)?;
             known.insert(other.meta.name.clone(), other);
         }

@@ -28,19 +28,23 @@ fn of_all(of: &str, good: f64) -> pb::Estimate {
         initiative: initiative_name(of),
         effort: point(2.0),
         value: point(good),
-        ice: Some(pb::IceFactors { impact: point(good), confidence: point(5.0), ease: point(4.0) }),
-        wsjf: Some(pb::WsjfFactors {
+        ice: Some(Box::new(pb::IceFactors { impact: point(good), confidence: point(5.0), ease: point(4.0) })),
+        wsjf: Some(Box::new(pb::WsjfFactors {
             value: point(good),
             time_criticality: point(4.0),
             risk_reduction: point(3.0),
             job_size: point(5.0),
-        }),
-        delay: Some(pb::DelayFactors {
+        })),
+        delay: Some(Box::new(pb::DelayFactors {
             cost_per_week: point(good * 10.0),
             currency: "EUR".into(),
             duration_weeks: point(2.0),
-        }),
-        need: Some(pb::NeedFactors { importance: point(good), satisfaction: point(3.0), ..Default::default() }),
+        })),
+        need: Some(Box::new(pb::NeedFactors {
+            importance: point(good),
+            satisfaction: point(3.0),
+            ..Default::default()
+        })),
         moscow: Some(pb::MoscowFactor { category: moscow.into(), source: source() }),
         kano: Some(pb::KanoFactor { category: kano.into(), source: source() }),
         ..Default::default()
@@ -149,11 +153,12 @@ async fn a_change_of_an_estimate_moves_its_initiative() {
         let ranks = |of: &[(i32, &str)]| of.iter().map(|(at, id)| (*at, (*id).to_owned())).collect::<Vec<_>>();
         assert_eq!(order().await.0, ranks(&[(1, "b"), (2, "a")]));
         let update = async |id: &str, wsjf: pb::WsjfFactors| {
-            let estimate = pb::Estimate { name: format!("{W}/estimates/{id}"), wsjf: Some(wsjf), ..Default::default() };
+            let estimate =
+                pb::Estimate { name: format!("{W}/estimates/{id}"), wsjf: Some(Box::new(wsjf)), ..Default::default() };
             let request = pb::UpdateEstimateRequest { estimate: Some(estimate), ..Default::default() };
             f.prioritization().update_estimate(request).await.unwrap();
         };
-        let better = pb::WsjfFactors { value: point(20.0), ..of_all("a", 2.0).wsjf.unwrap() };
+        let better = pb::WsjfFactors { value: point(20.0), ..*of_all("a", 2.0).wsjf.unwrap() };
         update("a", better.clone()).await;
         assert_eq!(order().await.0, ranks(&[(1, "a"), (2, "b")]));
         assert_eq!(f.get("a").await.rank_change, None, "what moves by RICE is told, and it has no score by that");
@@ -190,7 +195,10 @@ async fn what_is_off_its_scale_is_refused_by_field() {
             assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
             refused.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect()
         };
-        let ice = |ease| pb::Estimate { ice: Some(pb::IceFactors { ease, ..Default::default() }), ..of_all("a", 8.0) };
+        let ice = |ease| pb::Estimate {
+            ice: Some(Box::new(pb::IceFactors { ease, ..Default::default() })),
+            ..of_all("a", 8.0)
+        };
         for off in [point(0.0), point(11.0), point(-1.0), point(f64::NAN), range(2.0, 5.0, 11.0)] {
             let fields = fields(ice(off.clone())).await;
             assert!(fields.iter().all(|field| field.starts_with("estimate.ice.ease")), "{off:?}: {fields:?}");

@@ -34,12 +34,12 @@ async fn begin(f: &Fixture) {
             initiative: initiative_name(id),
             value: range(value / 2.0, value, value * 2.0),
             effort: point(effort),
-            wsjf: Some(pb::WsjfFactors {
+            wsjf: Some(Box::new(pb::WsjfFactors {
                 value: point(worth),
                 time_criticality: point(time),
                 risk_reduction: point(risk),
                 job_size: point(size),
-            }),
+            })),
             ..Default::default()
         };
         create(f, id, estimate).await.unwrap();

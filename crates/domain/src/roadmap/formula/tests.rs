@@ -57,7 +57,7 @@ fn an_error_says_where_and_what_belongs_there() {
         ("(value", "at character 7: expected an operator (+ - * / ^) or \")\", got the end"),
         ("value)", "at character 6: expected an operator (+ - * / ^) or the end, got \")\""),
         ("value % 2", "at character 7: expected an operator (+ - * / ^) or the end, got \"%\""),
-        ("2 * valu", "at character 5: \"valu\" is no criterion: expected one of value, effort"),
+        ("2 * worth", "at character 5: \"worth\" is no criterion: expected one of value, effort"),
         ("é * 2", "at character 1: expected a number, a criterion, a function or \"(\", got \"é\""),
         ("× × ln(2)", "at character 1: expected a number, a criterion, a function or \"(\", got \"*\""),
         ("2 × ln(2)", "at character 5: \"ln\" is no function: expected min, max, sqrt, log (natural) or abs"),

@@ -45,10 +45,10 @@ enum Given {
 
 /// The factors of an estimate, each by the key of its input.
 fn given(message: pb::Estimate) -> [(&'static str, Option<Given>); 18] {
-    let ice = message.ice.unwrap_or_default();
-    let wsjf = message.wsjf.unwrap_or_default();
-    let delay = message.delay.unwrap_or_default();
-    let need = message.need.unwrap_or_default();
+    let ice = *message.ice.unwrap_or_default();
+    let wsjf = *message.wsjf.unwrap_or_default();
+    let delay = *message.delay.unwrap_or_default();
+    let need = *message.need.unwrap_or_default();
     let moscow = message.moscow.map(|factor| {
         let stated: Option<Moscow> = factor.category().domain();
         Given::Category(stated.map(Moscow::value).ok_or("must be MUST, SHOULD, COULD or WONT"), factor.source)
@@ -179,8 +179,8 @@ impl From<&Estimate> for pb::Estimate {
 }
 
 /// A section, unless there is nothing in it.
-fn section<M: Default + PartialEq>(section: M) -> Option<M> {
-    Some(section).filter(|section| *section != M::default())
+fn section<M: Default + PartialEq>(section: M) -> Option<Box<M>> {
+    (section != M::default()).then(|| Box::new(section))
 }
 
 impl From<&Factor> for pb::Factor {

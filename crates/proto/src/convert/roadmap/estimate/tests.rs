@@ -20,24 +20,24 @@ fn whole_estimate() -> pb::Estimate {
         impact: point(2.0),
         confidence: point(0.5),
         effort: point(4.0),
-        ice: Some(pb::IceFactors { impact: point(1.0), confidence: point(2.0), ease: point(3.0) }),
-        wsjf: Some(pb::WsjfFactors {
+        ice: Some(Box::new(pb::IceFactors { impact: point(1.0), confidence: point(2.0), ease: point(3.0) })),
+        wsjf: Some(Box::new(pb::WsjfFactors {
             value: point(8.0),
             time_criticality: point(4.0),
             risk_reduction: point(3.0),
             job_size: point(5.0),
-        }),
-        delay: Some(pb::DelayFactors {
+        })),
+        delay: Some(Box::new(pb::DelayFactors {
             cost_per_week: point(30.0),
             currency: "EUR".into(),
             duration_weeks: point(6.0),
-        }),
+        })),
         value: point(7.0),
-        need: Some(pb::NeedFactors {
+        need: Some(Box::new(pb::NeedFactors {
             outcome: "//discovery.waymark.dev/workspaces/w/opportunities/o".into(),
             importance: point(9.5),
             satisfaction: point(3.2),
-        }),
+        })),
         moscow: Some(pb::MoscowFactor { category: pb::MoscowCategory::Wont.into(), source: source() }),
         kano: Some(pb::KanoFactor { category: pb::KanoCategory::OneDimensional.into(), source: source() }),
         ..Default::default()
