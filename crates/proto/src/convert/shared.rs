@@ -50,7 +50,9 @@ pub fn date(violations: &mut Violations, field: &str, text: &str) -> Option<Naiv
     if text.is_empty() {
         return None;
     }
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    // Of one length, so that days are in the order of their texts.
+    let date =
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|date| text == date.to_string() && text.len() == 10);
     if date.is_none() {
         violations.add(field, format!("{text:?} is not a day such as 2027-01-31"));
     }

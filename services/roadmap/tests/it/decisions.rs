@@ -134,7 +134,7 @@ async fn what_is_wrong_with_a_decision_is_said_field_by_field() {
     on_both(async |f| {
         let mut wrong = question();
         wrong.options[1].title = "Build".into();
-        wrong.review_date = "soon".into();
+        wrong.review_date = "+10000-01-01".into();
         wrong.kill_criteria[0].threshold.as_mut().unwrap().value = Some(f64::NAN);
         wrong.kill_criteria[0].threshold.as_mut().unwrap().condition = 0;
         let refused = f.ask("sso", wrong).await.unwrap_err();
