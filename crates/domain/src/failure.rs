@@ -91,13 +91,17 @@ impl Violations {
         }
     }
 
-    /// Takes the value, or records the violations of a part, their paths prefixed with `field`.
+    /// Takes the value, or records the violations of a part, their paths prefixed with `field`, if it is one of its own.
     pub fn nested<T>(&mut self, field: &str, result: Result<T, Violations>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(Violations(inner)) => {
                 self.0.extend(inner.into_iter().map(|v| Violation {
-                    field: if v.field.is_empty() { field.to_owned() } else { format!("{field}.{}", v.field) },
+                    field: match (field, v.field.as_str()) {
+                        ("", inner) => inner.to_owned(),
+                        (_, "") => field.to_owned(),
+                        (_, inner) => format!("{field}.{inner}"),
+                    },
                     description: v.description,
                 }));
                 None

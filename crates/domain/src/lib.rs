@@ -11,7 +11,7 @@ pub mod failure;
 pub mod meta;
 pub mod metrics;
 pub mod name;
-mod number;
+pub mod number;
 pub mod range;
 pub mod reading;
 pub mod reason;

@@ -2,7 +2,7 @@
 
 /// The number to twelve significant digits. What is equal by a formula is equal then, whatever the order of its steps,
 /// and so is a sum of decimals and the decimal that it makes.
-pub(crate) fn rounded(number: f64) -> f64 {
+pub fn rounded(number: f64) -> f64 {
     // What a number is printed as reads back as a number.
     format!("{number:.11e}").parse().unwrap_or(number)
 }

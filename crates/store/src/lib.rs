@@ -53,6 +53,7 @@ mod table;
 mod tally;
 mod together;
 mod turn;
+mod values;
 mod view;
 mod walk;
 mod workspaces;

@@ -15,7 +15,7 @@ use waymark_request::{Comparison, Filter, Operator, OrderError, PageToken, page}
 
 use crate::access::{Access, among};
 use crate::filter::{Fields, stored};
-use crate::statement::{Ordering, json_text, order_by, pairs};
+use crate::statement::{Ordering, json_text, order_by};
 use crate::table::{always_set, listable};
 use crate::{ColumnKind, Error, Store, Table};
 
@@ -143,30 +143,6 @@ impl Store {
         last.map(|row| key(&row, order, 0)).transpose()
     }
 
-    /// Ids of the live resources that a filter selects, with their values of a text column, in no order. Refused when more
-    /// would have to be looked at than a list looks at for a page.
-    pub async fn values<T: Table>(
-        &self,
-        workspace: &WorkspaceId,
-        filter: &str,
-        column: &'static str,
-    ) -> Result<Vec<(String, Option<String>)>, Error> {
-        let filter = Filter::parse(filter)?;
-        let way = self.access::<T>(workspace, &filter, &["id", column, "delete_time"], false).await?;
-        if matches!(way, Access::Stretch) {
-            let (most, many, found) = (self.looked_at, T::Message::COLLECTION, by_index::<T>());
-            let problem = format!("more than {most} {many} would have to be looked at; narrow it by {found}");
-            return Err(Violations::one("filter", problem).into());
-        }
-        let mut select = rows_of::<T>(self.backend(), workspace, way);
-        select.columns(["id", column]).and_where(Expr::col("delete_time").is_null());
-        select.and_where(Fields::of::<T>(self.backend(), Some(workspace)).condition(&filter)?);
-        // As one text: thousands of rows cost the driver more than the database.
-        let rows = Query::select().expr(pairs(self.backend(), "id", column)).from_subquery(select, "selected").take();
-        let text = self.query_one(&rows).await?.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?;
-        text.flatten().map_or(Ok(Vec::new()), |text| serde_json::from_str(&text).map_err(Error::bug))
-    }
-
     /// Why an order is refused.
     fn not_kept<T: Table>(&self) -> OrderError {
         let kept = T::COLUMNS.iter().filter(|column| column.is_kept() && column.listed).map(|column| column.name);
@@ -243,7 +219,7 @@ fn is_by_index<T: Table>(filter: &Filter, order: &[Ordered]) -> bool {
 }
 
 /// What indexes find rows by.
-fn by_index<T: Table>() -> String {
+pub(crate) fn by_index<T: Table>() -> String {
     let columns = T::COLUMNS.iter().filter(|column| column.listed && column.index.is_some()).map(|column| column.name);
     let links = T::Message::LINKS.iter().map(|link| link.path);
     let mut names: Vec<_> = ["labels"].into_iter().chain(columns).chain(links).collect();

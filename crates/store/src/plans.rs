@@ -15,7 +15,7 @@ use crate::filter::Fields;
 use crate::statement::keyed;
 use crate::{
     Column, ColumnKind, Columns, Range, Table, access, branches, changes, cycles, history, inbox, integrity, list, log,
-    mirror, publishing, resource, retention, snapshot, view, walk,
+    mirror, publishing, resource, retention, snapshot, values, view, walk,
 };
 
 /// The table of the sample, traced.
@@ -255,6 +255,10 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
                 "log_products_vision",
             ),
             (plan(&connection, &view::in_order::<Products>(&workspace, range).unwrap()).await, "products_vision"),
+            (
+                plan(&connection, &values::between::<Products>(&workspace, "vision", ("v1", "r1"), "v2")).await,
+                "products_vision",
+            ),
             (plan(&connection, &branches::unset::<Products>(&workspace, "vision", "r1", 50)).await, "products_vision"),
             (
                 plan(&connection, &history::unset::<Products>(backend, &workspace, 9_000, "vision", "r1", 50)).await,

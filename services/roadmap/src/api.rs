@@ -6,14 +6,18 @@ mod comparing;
 mod decisions;
 mod initiatives;
 mod lanes;
+mod model_ranking;
 mod objectives;
 mod planned;
 mod prioritization;
 mod products;
 mod ranking;
 mod roadmap;
+mod score_history;
+mod scorers;
 mod sensitivity;
 mod strategy;
+mod versions;
 
 use waymark_store::Store;
 

@@ -5,7 +5,8 @@ use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
 use crate::store::{
-    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, reprioritize, write_down,
+    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, ScoringModels,
+    reprioritize, write_down,
 };
 
 /// What the service's database is.
@@ -105,6 +106,19 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 17,
             backfill: None,
         },
+        Migration {
+            number: 18,
+            name: "scoring_models",
+            scripts: &[Script::both(include_str!("migrations/0018_scoring_models.sql"))],
+            // As above.
+            oldest: 18,
+            backfill: Some(Backfill::columns::<Initiatives>("what is known of initiatives")),
+        },
+        foundation::further(
+            19,
+            18,
+            Backfill::writes::<Estimates>("factors of initiatives", |write, id| Box::pin(reprioritize(write, id))),
+        ),
     ],
     &[
         Declaration::of::<CheckIns>(),
@@ -114,6 +128,7 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<KeyResults>(),
         Declaration::of::<Objectives>(),
         Declaration::of::<Products>(),
+        Declaration::of::<ScoringModels>(),
     ],
 )
 .mirroring(&[Mirror::of::<Metrics>()]);

@@ -11,6 +11,7 @@ mod objectives;
 mod priorities;
 mod products;
 mod progress;
+mod scoring_models;
 
 pub use check_ins::CheckIns;
 pub use decisions::{
@@ -18,10 +19,11 @@ pub use decisions::{
 };
 pub use estimates::Estimates;
 pub use goals::Goals;
-pub use initiatives::{Initiatives, RANK, on_the_way, place, rank_column};
+pub use initiatives::{FACTORS, Initiatives, RANK, on_the_way, place, rank_column};
 pub use key_results::KeyResults;
 pub use metrics::Metrics;
 pub use objectives::{Objectives, period};
 pub use priorities::reprioritize;
 pub use products::Products;
 pub use progress::reading;
+pub use scoring_models::ScoringModels;

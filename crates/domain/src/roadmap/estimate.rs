@@ -1,6 +1,6 @@
 //! Estimates: what an initiative is held to be worth and to cost, by whom and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -18,8 +18,8 @@ pub struct Estimate {
     pub initiative: Name<Initiative>,
     /// The period reach is counted over.
     pub reach_period: ReachPeriod,
-    /// The factors that are known, by the keys of inputs.
-    pub factors: BTreeMap<&'static str, Factor>,
+    /// The factors that are known, by the keys of inputs, and criteria of scoring models by theirs.
+    pub factors: BTreeMap<String, Factor>,
     /// Of which money the cost of delay is, as in ISO 4217; empty when that is not known.
     pub currency: String,
     /// What users need whose importance is known.
@@ -152,8 +152,9 @@ impl Amount {
 
 impl Factor {
     /// Its amount, for people: of a category its word.
-    pub fn print(&self, input: &Input) -> String {
-        match input.scale().word(self.amount.likely()).filter(|_| input.category) {
+    pub fn print(&self, key: &str) -> String {
+        let category = Input::of(key).filter(|input| input.category);
+        match category.and_then(|input| input.scale().word(self.amount.likely())) {
             Some(word) => word.to_owned(),
             None => self.amount.to_string(),
         }
@@ -173,22 +174,29 @@ impl fmt::Display for Amount {
 impl Estimate {
     /// The factors of a framework that nobody has given.
     pub fn missing(&self, framework: Framework) -> Vec<&'static str> {
-        framework.inputs().iter().map(|input| input.key).filter(|key| !self.factors.contains_key(key)).collect()
+        framework.inputs().iter().map(|input| input.key).filter(|key| !self.factors.contains_key(*key)).collect()
     }
 
     /// What a framework takes, with reach per quarter; `None` while a factor is missing.
     pub fn ranges(&self, framework: Framework) -> Option<Vec<Range>> {
-        let range = |input: &Input| {
-            let amount = self.factors.get(input.key)?.amount;
-            let unit = self.unit(input);
-            Range::new(amount.low() * unit, amount.likely() * unit, amount.high() * unit).ok()
-        };
-        framework.inputs().iter().map(range).collect()
+        framework.inputs().iter().map(|input| self.range(input.key)).collect()
     }
 
-    /// How many times as much of an input a score takes as is given.
-    pub fn unit(&self, input: &Input) -> f64 {
-        if input.key == "reach" { self.reach_period.per_quarter() } else { 1.0 }
+    /// A factor as scores take it: of reach, per quarter.
+    pub fn range(&self, key: &str) -> Option<Range> {
+        let amount = self.factors.get(key)?.amount;
+        let unit = self.unit(key);
+        Range::new(amount.low() * unit, amount.likely() * unit, amount.high() * unit).ok()
+    }
+
+    /// The factors that are criteria of scoring models alone.
+    pub fn criteria(&self) -> impl Iterator<Item = (&str, &Factor)> {
+        self.factors.iter().map(|(key, factor)| (key.as_str(), factor)).filter(|(key, _)| Input::of(key).is_none())
+    }
+
+    /// How many times as much of a factor a score takes as is given.
+    pub fn unit(&self, key: &str) -> f64 {
+        if key == "reach" { self.reach_period.per_quarter() } else { 1.0 }
     }
 
     /// The score by a framework: by the likely values, and at the ends when every factor goes against it or for it at
@@ -214,11 +222,14 @@ impl Estimate {
 
     /// What differs from an earlier version of this estimate, in words, such as `reach 1000 -> 5000`.
     pub fn differences(&self, old: &Self) -> Vec<String> {
-        let print = |estimate: &Self, input: &Input| {
-            estimate.factors.get(input.key).map_or("unknown".to_owned(), |factor| factor.print(input))
+        let print = |estimate: &Self, key: &str| {
+            estimate.factors.get(key).map_or("unknown".to_owned(), |factor| factor.print(key))
         };
+        let criteria: BTreeSet<&str> = self.criteria().chain(old.criteria()).map(|(key, _)| key).collect();
         let mut differences: Vec<String> = Input::all()
-            .map(|input| (input.key, print(old, input), print(self, input)))
+            .map(|input| input.key)
+            .chain(criteria)
+            .map(|key| (key, print(old, key), print(self, key)))
             .filter(|(_, before, after)| before != after)
             .map(|(key, before, after)| format!("{key} {before} -> {after}"))
             .collect();

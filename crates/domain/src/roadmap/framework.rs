@@ -55,6 +55,13 @@ pub struct Input {
     scale: LazyLock<Scale>,
 }
 
+/// An input is told by its key.
+impl PartialEq for Input {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
 impl Input {
     /// Every input once, framework by framework.
     pub fn all() -> impl Iterator<Item = &'static Self> {

@@ -268,6 +268,8 @@ pub struct Priority {
     pub missing: Vec<&'static str>,
     /// The scores by other frameworks that it has all factors of.
     pub scores: BTreeMap<Framework, Range>,
+    /// All that it has, by the likely values as scores take them.
+    pub factors: BTreeMap<String, f64>,
 }
 
 /// What happens to initiatives.

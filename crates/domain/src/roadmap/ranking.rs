@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::{Estimate, Framework, Initiative, Priority, RankChange};
+use super::{Estimate, Framework, Initiative, Known, Priority, RankChange};
 
 /// Where something stands in an order.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +34,11 @@ impl Priority {
             effort: likely("effort"),
             missing: estimate.missing(Framework::Rice),
             scores: others.filter_map(|framework| Some((*framework, estimate.score(*framework)?))).collect(),
+            factors: estimate
+                .factors
+                .keys()
+                .filter_map(|key| Some((key.clone(), estimate.range(key)?.likely())))
+                .collect(),
         }
     }
 }
@@ -95,6 +100,30 @@ impl fmt::Display for Rank {
     }
 }
 
+/// The factors that are known of an initiative, by their likely values as scores take them: a text such as
+/// `1 effort=2.5 reach=4000`, of which what is asked for is read. By bytes those of open initiatives come first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownFactors(String);
+
+impl From<String> for KnownFactors {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl Known for KnownFactors {
+    fn likely(&self, key: &str) -> Option<f64> {
+        let mut pairs = self.0.split(' ').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(known, _)| *known == key)?.1.parse().ok()
+    }
+}
+
+impl fmt::Display for KnownFactors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Initiative {
     /// Its place in the order.
     pub fn rank(&self) -> Rank {
@@ -120,6 +149,17 @@ impl Initiative {
         let score = self.priority.as_ref().filter(|_| self.meta.delete_time.is_none())?.score_by(framework)?.likely();
         let list = if self.is_open() { Rank::FIRST } else { Rank::CLOSED };
         Some(Rank(format!("{list}{:016x}", !(score + 0.0).to_bits())))
+    }
+
+    /// What is known of it where it is ranked by models. `None` of what is deleted.
+    pub fn known_factors(&self) -> Option<KnownFactors> {
+        let list = if self.is_open() { Rank::FIRST } else { Rank::CLOSED };
+        let mut text = list.to_owned();
+        for (key, value) in self.priority.iter().flat_map(|priority| &priority.factors) {
+            // The shortest text that reads back as the same number.
+            text.extend([" ", key, "=", &format!("{value:?}")]);
+        }
+        self.meta.delete_time.is_none().then_some(KnownFactors(text))
     }
 
     /// Its place, if it is in the order, whose number the caller knows.

@@ -122,6 +122,14 @@ impl Scale {
         &self.steps
     }
 
+    /// The least and the largest of all numbers between them; `None` where only steps are right.
+    pub fn ends(&self) -> Option<(f64, f64)> {
+        match self.values {
+            Values::Steps => None,
+            Values::Between { least, most, .. } => Some((least, most)),
+        }
+    }
+
     /// The least and the largest number; the least may itself be just beyond the scale.
     pub fn bounds(&self) -> (f64, f64) {
         match self.values {

@@ -3,15 +3,19 @@
 
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use super::{EvaluationError, Formula, Scale};
-use crate::Violations;
+use super::{EvaluationError, Formula, Input, OffScale, Scale};
 use crate::number::rounded;
+use crate::{Range, Violations};
 
 /// One of the things a team looks at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Criterion {
     /// What it is called in estimates and formulas; see [`Formula::is_key`].
     pub key: String,
+    /// What is asked of an initiative, for people.
+    pub question: String,
+    /// The factor of a published framework that it takes; what estimates have under its key otherwise.
+    pub factor: Option<&'static Input>,
     /// Which numbers it may have, and their names.
     pub scale: Scale,
     /// How much it counts; below zero when more of it is worse. Formulas say themselves how much each counts.
@@ -79,6 +83,9 @@ pub enum ScoringError {
     /// What is not known of it.
     #[error("lacks {}", .0.join(", "))]
     Missing(Vec<String>),
+    /// A number that it may not have.
+    #[error("{0} {1}")]
+    OffScale(String, OffScale),
     /// There is nothing to be a share of.
     #[error("{0} has no share of the most, as the most is not above 0")]
     NoShare(String),
@@ -139,6 +146,11 @@ impl Scoring {
         self.criteria.iter().any(|c| matches!(c.normalisation, Normalisation::MinMax | Normalisation::ShareOfMost))
     }
 
+    /// The value of each criterion, by what it takes of an estimate.
+    pub fn values(&self, of: impl Fn(&str) -> Option<f64>) -> Vec<Option<f64>> {
+        self.criteria.iter().map(|criterion| of(criterion.takes())).collect()
+    }
+
     /// The extent of each criterion among items that are ranked together. Only what is known counts.
     pub fn extents<'a>(&self, items: impl IntoIterator<Item = &'a [Option<f64>]>) -> Vec<Extent> {
         let mut extents = vec![Extent { least: f64::INFINITY, most: f64::NEG_INFINITY }; self.criteria.len()];
@@ -158,8 +170,11 @@ impl Scoring {
         let mut normal = Vec::with_capacity(self.criteria.len());
         for (index, criterion) in self.criteria.iter().enumerate() {
             match values.get(index).copied().flatten() {
-                None => missing.push(criterion.key.clone()),
-                Some(value) => normal.push(criterion.normal(value, extents.get(index))),
+                None => missing.push(criterion.takes().to_owned()),
+                Some(value) => {
+                    let value = criterion.on_scale(value);
+                    normal.push(value.and_then(|value| criterion.normal(value, extents.get(index))));
+                }
             }
         }
         if !missing.is_empty() {
@@ -172,6 +187,28 @@ impl Scoring {
             Combination::Mean => self.sum(|index| normal[index]) / self.weights(),
         };
         if score.is_finite() { Ok(rounded(score)) } else { Err(ScoringError::NotFinite) }
+    }
+
+    /// The score of ranges: by the likely values, and at the ends when every criterion goes against it or for it at once,
+    /// each by what it does alone. An end that has no score counts as the likely one.
+    pub fn score_of_ranges(&self, ranges: &[Range], extents: &[Extent]) -> Result<Range, ScoringError> {
+        let likely: Vec<Option<f64>> = ranges.iter().map(|range| Some(range.likely())).collect();
+        let score = self.score(&likely, extents)?;
+        let with = |index: usize, value: f64| {
+            let mut values = likely.clone();
+            values[index] = Some(value);
+            Some((self.score(&values, extents).ok()?, value))
+        };
+        let (mut against, mut in_favour) = (likely.clone(), likely.clone());
+        for (index, range) in ranges.iter().enumerate().filter(|(_, range)| range.low() < range.high()) {
+            let end = |value| with(index, value).unwrap_or((score, range.likely()));
+            let (low, high) = (end(range.low()), end(range.high()));
+            let (worse, better) = if low.0 <= high.0 { (low, high) } else { (high, low) };
+            (against[index], in_favour[index]) = (Some(worse.1), Some(better.1));
+        }
+        let end = |values: &[Option<f64>]| self.score(values, extents).unwrap_or(score);
+        let (low, high) = (end(&against).min(score), end(&in_favour).max(score));
+        Range::new(low, score, high).map_err(|_| ScoringError::NotFinite)
     }
 
     /// The scores of many draws of each criterion, all columns as long as `scores`; not rounded, and not a number where
@@ -206,6 +243,15 @@ impl Scoring {
 }
 
 impl Criterion {
+    /// What it takes of an estimate, as that calls it.
+    pub fn takes(&self) -> &str {
+        self.factor.map_or(self.key.as_str(), |input| input.key)
+    }
+
+    fn on_scale(&self, value: f64) -> Result<f64, ScoringError> {
+        self.scale.check(value).map_err(|off| ScoringError::OffScale(self.takes().to_owned(), off))
+    }
+
     /// Its number, made comparable.
     fn normal(&self, value: f64, extent: Option<&Extent>) -> Result<f64, ScoringError> {
         // Alone, it is all there is.
@@ -259,7 +305,7 @@ fn checked(criteria: &[Criterion]) -> Violations {
             }
             Normalisation::Money(most) => {
                 if !(most.is_finite() && *most > 0.0) {
-                    violations.add(at("money"), format!("must be a finite number above 0, got {most}"));
+                    violations.add(at("money_most"), format!("must be a finite number above 0, got {most}"));
                 }
             }
         }

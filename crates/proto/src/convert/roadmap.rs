@@ -6,6 +6,7 @@ mod initiative;
 mod initiative_parts;
 mod key_result;
 mod score;
+mod scoring_model;
 mod strategy;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
-//! How alike the orders of frameworks are, and which factors make the difference. Reads only.
+//! How alike the orders of frameworks and models are, and which factors make the difference. Reads only.
 
 use std::collections::BTreeMap;
 
-use waymark_domain::roadmap::{Estimate, Framework, Rank};
+use waymark_domain::roadmap::{self, Estimate, Framework, Known as _, Rank, Scorer};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
@@ -23,16 +23,34 @@ pub(super) struct Known {
     pub(super) estimate: Estimate,
 }
 
+impl roadmap::Known for Known {
+    fn likely(&self, key: &str) -> Option<f64> {
+        self.estimate.likely(key)
+    }
+}
+
 impl Api {
     pub(super) async fn compare(
         &self,
         request: pb::CompareFrameworksRequest,
     ) -> Result<pb::CompareFrameworksResponse, Error> {
         let workspace: WorkspaceId = parse("parent", &request.parent)?;
-        let frameworks = compared(&request)?;
+        let mut sides = compared(&request)?;
+        for (index, model) in request.models.iter().enumerate() {
+            let field = format!("models[{index}]");
+            if request.models[..index].contains(model) {
+                return Err(Violations::one(field, "is there twice; name each model once").into());
+            }
+            let scorer = self.model(&workspace, &field, model).await?;
+            sides.push(Side { framework: 0, model: model.clone(), scorer });
+        }
+        if sides.len() < 2 {
+            return Err(Violations::one("frameworks", "and models must be at least two, or none for all").into());
+        }
         let (known, _) = self.known(&workspace, &request.filter).await?;
-        let pairs = frameworks.iter().enumerate().flat_map(|(index, first)| {
-            frameworks[index + 1..].iter().map(|second| pair(*first, *second, &known)).collect::<Vec<_>>()
+        let sides: Vec<Side> = sides.into_iter().map(|side| side.among(&known)).collect();
+        let pairs = sides.iter().enumerate().flat_map(|(index, first)| {
+            sides[index + 1..].iter().map(|second| pair(first, second, &known)).collect::<Vec<_>>()
         });
         Ok(pb::CompareFrameworksResponse { pairs: pairs.collect() })
     }
@@ -68,7 +86,7 @@ impl Api {
 }
 
 /// The frameworks that are asked for.
-fn compared(request: &pb::CompareFrameworksRequest) -> Result<Vec<Framework>, Violations> {
+fn compared(request: &pb::CompareFrameworksRequest) -> Result<Vec<Side>, Violations> {
     let mut frameworks: Vec<Framework> = Vec::new();
     for (index, framework) in request.frameworks().enumerate() {
         let framework = framework.stated(&format!("frameworks[{index}]"))?;
@@ -77,15 +95,32 @@ fn compared(request: &pb::CompareFrameworksRequest) -> Result<Vec<Framework>, Vi
         }
         frameworks.push(framework);
     }
-    match frameworks.len() {
-        0 => Ok(Framework::ALL.to_vec()),
-        1 => Err(Violations::one("frameworks", "must be at least two, or none for all")),
-        _ => Ok(frameworks),
+    if frameworks.is_empty() && request.models.is_empty() {
+        frameworks = Framework::ALL.to_vec();
+    }
+    let side = |framework| Side {
+        framework: pb::ScoringFramework::of(framework),
+        model: String::new(),
+        scorer: Scorer::Framework(framework),
+    };
+    Ok(frameworks.into_iter().map(side).collect())
+}
+
+/// One of those that are compared, as it is called in an answer.
+struct Side {
+    framework: i32,
+    model: String,
+    scorer: Scorer,
+}
+
+impl Side {
+    fn among(self, known: &[Known]) -> Self {
+        Self { scorer: self.scorer.among(known), ..self }
     }
 }
 
-fn pair(first: Framework, second: Framework, known: &[Known]) -> pb::FrameworkPair {
-    let score = |of: &Known, framework| of.estimate.score(framework).map(|score| score.likely());
+fn pair(first: &Side, second: &Side, known: &[Known]) -> pb::FrameworkPair {
+    let score = |of: &Known, side: &Side| side.scorer.score_of(of).ok();
     let both = known.iter().filter_map(|of| Some((of, score(of, first)?, score(of, second)?)));
     let both: Vec<(&Known, f64, f64)> = both.collect();
     let orders = [1, 2].map(|which| both.iter().map(|of| if which == 1 { of.1 } else { of.2 }).collect::<Vec<f64>>());
@@ -96,37 +131,38 @@ fn pair(first: Framework, second: Framework, known: &[Known]) -> pb::FrameworkPa
         display_name: items[item].display_name.clone(),
         first_rank: ranks[0],
         second_rank: ranks[1],
-        why: why(item, &items, [(first, ranks[0], ranks[1]), (second, ranks[1], ranks[0])]),
+        why: why(item, &items, [(&first.scorer, ranks[0], ranks[1]), (&second.scorer, ranks[1], ranks[0])]),
     };
     pb::FrameworkPair {
-        first: pb::ScoringFramework::of(first),
-        second: pb::ScoringFramework::of(second),
+        first: first.framework,
+        second: second.framework,
         ranked_count: items.len() as i32,
         // There is no order to compare, otherwise.
         kendall_tau_b: kendall_tau_b(&orders[0], &orders[1]).ok(),
         spearman_rho: spearman_rho(&orders[0], &orders[1]).ok(),
         disagreements: disagreed.iter().map(|of| shown(of.item, &of.ranks)).collect(),
+        first_model: first.model.clone(),
+        second_model: second.model.clone(),
     }
 }
 
 /// Which factor speaks most for the item where it ranks better, and which most against it where it ranks worse.
-fn why(item: usize, items: &[&Known], sides: [(Framework, f64, f64); 2]) -> String {
-    let side = |(framework, rank, other): (Framework, f64, f64)| {
+fn why(item: usize, items: &[&Known], sides: [(&Scorer, f64, f64); 2]) -> String {
+    let side = |(scorer, rank, other): (&Scorer, f64, f64)| {
         let better = rank < other;
-        let found = framework.inputs().iter().filter_map(|input| {
-            let likely = |of: &&Known| Some(of.estimate.factors.get(input.key)?.amount.likely());
-            let sign = if input.raises { 1.0 } else { -1.0 };
-            let values: Option<Vec<f64>> =
-                items.iter().map(|of| Some(sign * likely(of)? * of.estimate.unit(input))).collect();
-            Some((ranks(&values?)[item], input))
+        let axes = scorer.axes();
+        let found = axes.iter().filter_map(|axis| {
+            let sign = if axis.raises { 1.0 } else { -1.0 };
+            let values: Option<Vec<f64>> = items.iter().map(|of| Some(sign * of.likely(axis.key)?)).collect();
+            Some((ranks(&values?)[item], axis.key))
         });
         let most =
             if better { found.min_by(|a, b| a.0.total_cmp(&b.0)) } else { found.max_by(|a, b| a.0.total_cmp(&b.0)) };
-        let because = most.and_then(|(place, input)| {
-            let amount = items[item].estimate.factors.get(input.key)?.print(input);
-            Some(format!(", where {} {amount} is {place} of {}", input.key, items.len()))
+        let because = most.and_then(|(place, key)| {
+            let amount = items[item].estimate.factors.get(key)?.print(key);
+            Some(format!(", where {key} {amount} is {place} of {}", items.len()))
         });
-        format!("{rank} of {} by {}{}", items.len(), framework.label(), because.unwrap_or_default())
+        format!("{rank} of {} by {}{}", items.len(), scorer.label(), because.unwrap_or_default())
     };
     sides.map(side).join("; ")
 }

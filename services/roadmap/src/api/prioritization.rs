@@ -30,6 +30,13 @@ impl PrioritizationService for Api {
         rpc::answer(self.sensitivity(rpc::asked(request)?).await)
     }
 
+    async fn get_score_history(
+        &self,
+        request: Request<pb::GetScoreHistoryRequest>,
+    ) -> Result<Response<pb::GetScoreHistoryResponse>, Status> {
+        rpc::answer(self.score_history(rpc::asked(request)?).await)
+    }
+
     async fn evaluate_score(
         &self,
         request: Request<pb::EvaluateScoreRequest>,

@@ -1,9 +1,9 @@
-//! Ranks and scores, by any framework alike. Reads only.
+//! Ranks and scores, by any framework or model alike. Reads only.
 
 use std::collections::BTreeMap;
 
 use waymark_domain::roadmap::ranking::explain_tie;
-use waymark_domain::roadmap::{Estimate, Framework, Rank};
+use waymark_domain::roadmap::{Estimate, Framework, Rank, Scorer, Unknown, Unscored};
 use waymark_domain::{Name, Violations, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::convert::roadmap::Scored;
@@ -20,18 +20,21 @@ const PAGE_BYTES: i64 = 2 << 20;
 
 /// A page of an order.
 #[derive(Default)]
-struct Ranked {
+pub(super) struct Ranked {
     /// Best first; those without a score at its end.
-    initiatives: Vec<pb::Initiative>,
+    pub(super) initiatives: Vec<pb::Initiative>,
     /// How many are better than the first, and how many have its score.
-    before: u32,
-    first: u32,
+    pub(super) before: u32,
+    pub(super) first: u32,
     /// How many have the score of the last.
-    last: u32,
+    pub(super) last: u32,
     /// How many have a score.
-    count: u32,
-    next_page_token: String,
+    pub(super) count: u32,
+    pub(super) next_page_token: String,
 }
+
+/// One of an order, or one that lacks a score and why.
+type Item = (pb::Initiative, Result<common::Range, Unscored>);
 
 /// Where a page of all that is open begins.
 enum Begin {
@@ -43,16 +46,44 @@ enum Begin {
 
 impl Api {
     pub(super) async fn rank(&self, request: pb::RankInitiativesRequest) -> Result<pb::RankInitiativesResponse, Error> {
-        let framework: Framework = request.framework().stated("framework")?;
         let workspace: WorkspaceId = parse("parent", &request.parent)?;
-        let page = if request.filter.is_empty() {
-            self.open(&workspace, framework, &request).await?
-        } else {
-            self.selected(&workspace, framework, &request).await?
-        };
-        let unscored = page.initiatives.iter().filter(|initiative| score(initiative, framework).is_none());
-        let estimates = self.estimates_of(&workspace, unscored).await?;
-        Ok(shown(framework, page, &estimates))
+        match self.scorer(&workspace, request.framework(), &request.model).await? {
+            Scorer::Framework(framework) => {
+                let mut page = if request.filter.is_empty() {
+                    self.open(&workspace, framework, &request).await?
+                } else {
+                    self.selected(&workspace, framework, &request).await?
+                };
+                let unscored = page.initiatives.iter().filter(|initiative| score(initiative, framework).is_none());
+                let estimates = self.estimates_of(&workspace, unscored).await?;
+                let scorer = Scorer::Framework(framework);
+                let item = |initiative: pb::Initiative| {
+                    let estimate = initiative.priority.as_ref().and_then(|priority| estimates.get(&priority.estimate));
+                    let missing = || estimate.map_or_else(|| scorer.missing(&Unknown), |known| scorer.missing(known));
+                    let score = score(&initiative, framework).ok_or_else(|| Unscored::Missing(missing()));
+                    (initiative, score)
+                };
+                let items = std::mem::take(&mut page.initiatives).into_iter().map(item).collect();
+                let tie_break = |priority: &pb::Priority| framework.tie_break(priority.confidence, priority.effort);
+                Ok(shown(page, items, tie_break))
+            }
+            scorer @ Scorer::Model { .. } => {
+                let (mut page, scorer) = self.rank_by_model(&workspace, scorer, &request).await?;
+                let estimates = self.estimates_of(&workspace, page.initiatives.iter()).await?;
+                let item = |initiative: pb::Initiative| {
+                    let estimate = initiative.priority.as_ref().and_then(|priority| estimates.get(&priority.estimate));
+                    let score = match estimate {
+                        Some(estimate) => {
+                            scorer.score_of_estimate(estimate).as_ref().map(Into::into).map_err(Clone::clone)
+                        }
+                        None => Err(Unscored::Missing(scorer.missing(&Unknown))),
+                    };
+                    (initiative, score)
+                };
+                let items = std::mem::take(&mut page.initiatives).into_iter().map(item).collect();
+                Ok(shown(page, items, |_| String::new()))
+            }
+        }
     }
 
     /// A page of all that is open: first what has a score, in the order that is kept, then what has none, by name.
@@ -200,16 +231,21 @@ impl Api {
     }
 }
 
-fn shown(framework: Framework, page: Ranked, estimates: &BTreeMap<String, Estimate>) -> pb::RankInitiativesResponse {
+fn shown(page: Ranked, items: Vec<Item>, tie_break: impl Fn(&pb::Priority) -> String) -> pb::RankInitiativesResponse {
     let mut response = pb::RankInitiativesResponse {
         next_page_token: page.next_page_token,
         ranked_count: page.count as i32,
         ..Default::default()
     };
-    let (scored, unscored): (Vec<_>, Vec<_>) =
-        page.initiatives.into_iter().partition(|i| score(i, framework).is_some());
-    let groups: Vec<&[pb::Initiative]> =
-        scored.chunk_by(|a, b| bits(score(a, framework)) == bits(score(b, framework))).collect();
+    let (mut scored, mut unscored) = (Vec::new(), Vec::new());
+    for (initiative, score) in items {
+        match score {
+            Ok(score) => scored.push((initiative, score)),
+            Err(why) => unscored.push((initiative, why)),
+        }
+    }
+    let alike = |a: &(_, common::Range), b: &(_, common::Range)| a.1.likely.to_bits() == b.1.likely.to_bits();
+    let groups: Vec<&[(pb::Initiative, common::Range)]> = scored.chunk_by(alike).collect();
     let mut before = page.before;
     for (number, group) in groups.iter().enumerate() {
         // Those at the ends may go on on other pages.
@@ -218,38 +254,44 @@ fn shown(framework: Framework, page: Ranked, estimates: &BTreeMap<String, Estima
             _ if number == groups.len() - 1 => page.last,
             _ => group.len() as u32,
         };
-        for initiative in *group {
+        for (initiative, score) in *group {
             let pb::Initiative { name, display_name, state, priority, .. } = initiative;
-            let pb::Priority { estimate, confidence, effort, .. } = priority.clone().unwrap_or_default();
-            let others =
-                group.iter().filter(|other| other.name != *name).filter_map(|other| other.name.rsplit('/').next());
-            let tie = || explain_tie(others, size, &framework.tie_break(confidence, effort));
+            let priority = priority.clone().unwrap_or_default();
+            let others = group.iter().filter(|(other, _)| other.name != *name);
+            let others = others.filter_map(|(other, _)| other.name.rsplit('/').next());
+            let tie = || explain_tie(others, size, &tie_break(&priority));
             response.ranked.push(pb::RankedInitiative {
                 position: before as i32 + 1,
                 initiative: name.clone(),
                 display_name: display_name.clone(),
                 state: *state,
-                score: score(initiative, framework),
-                estimate,
+                score: Some(*score),
                 tie: if size > 1 { tie() } else { String::new() },
+                estimate: priority.estimate,
             });
         }
         before += size;
     }
-    for pb::Initiative { name, display_name, state, priority, .. } in unscored {
+    for (pb::Initiative { name, display_name, state, priority, .. }, unscored) in unscored {
         let estimate = priority.map(|priority| priority.estimate).unwrap_or_default();
-        let missing = match estimates.get(&estimate) {
-            Some(estimate) => estimate.missing(framework),
-            None => framework.inputs().iter().map(|input| input.key).collect(),
+        let (missing, why) = match unscored {
+            Unscored::Missing(factors) => (factors, String::new()),
+            Unscored::Without(why) => (Vec::new(), why),
         };
-        let missing = missing.into_iter().map(str::to_owned).collect();
-        response.unranked.push(pb::UnrankedInitiative { initiative: name, display_name, state, estimate, missing });
+        response.unranked.push(pb::UnrankedInitiative {
+            initiative: name,
+            display_name,
+            state,
+            estimate,
+            missing,
+            why,
+        });
     }
     response
 }
 
-/// The score by a framework.
-fn score(initiative: &pb::Initiative, framework: Framework) -> Option<common::Range> {
+/// The score by a framework that an initiative keeps.
+pub(super) fn score(initiative: &pb::Initiative, framework: Framework) -> Option<common::Range> {
     let priority = initiative.priority.as_ref()?;
     match framework {
         Framework::Rice => priority.score,
@@ -257,15 +299,18 @@ fn score(initiative: &pb::Initiative, framework: Framework) -> Option<common::Ra
     }
 }
 
-/// The score by the likely values, to be compared.
-fn bits(score: Option<common::Range>) -> Option<u64> {
-    score.map(|score| score.likely.to_bits())
-}
-
 /// The score of inputs that nobody keeps.
 pub(super) fn evaluate(request: pb::EvaluateScoreRequest) -> Result<pb::EvaluateScoreResponse, Violations> {
-    let Scored { framework, values } = waymark_proto::parse(request)?;
-    let score =
-        framework.score(&values).ok_or_else(|| Violations::one("inputs", "must have a number for each input"))?;
+    let score = match waymark_proto::parse(request)? {
+        Scored::Framework { framework, values } => {
+            framework.score(&values).ok_or_else(|| Violations::one("inputs", "must have a number for each input"))?
+        }
+        Scored::Model { scoring, values } => {
+            let values: Vec<Option<f64>> =
+                scoring.criteria().iter().map(|criterion| values.get(&criterion.key).copied()).collect();
+            let extents = scoring.extents([values.as_slice()]);
+            scoring.score(&values, &extents).map_err(|error| Violations::one("model.values", error.to_string()))?
+        }
+    };
     Ok(pb::EvaluateScoreResponse { score })
 }

@@ -3,9 +3,9 @@
 
 use std::num::NonZeroUsize;
 
-use waymark_domain::roadmap::{Framework, Input};
+use waymark_domain::number::rounded;
+use waymark_domain::roadmap::{Axis, Course, Scorer};
 use waymark_domain::{Range, Violations, WorkspaceId};
-use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_rpc::parse;
 use waymark_stats::{
@@ -24,7 +24,7 @@ const DRAWN: u64 = 40_000_000;
 
 /// What is asked.
 struct Question {
-    framework: Framework,
+    scorer: Scorer,
     shape: Shape,
     ends: Ends,
     trial: Trial,
@@ -33,7 +33,7 @@ struct Question {
 /// An initiative with a score.
 struct Item {
     of: Known,
-    /// What the framework takes.
+    /// What a score takes.
     ranges: Vec<Range>,
     score: f64,
 }
@@ -44,8 +44,8 @@ impl Api {
         request: pb::AnalyzeSensitivityRequest,
     ) -> Result<pb::AnalyzeSensitivityResponse, Error> {
         let workspace: WorkspaceId = parse("parent", &request.parent)?;
-        let question = Question {
-            framework: request.framework().stated("framework")?,
+        let mut question = Question {
+            scorer: self.scorer(&workspace, request.framework(), &request.model).await?,
             shape: match request.shape() {
                 pb::RangeShape::Unspecified | pb::RangeShape::Triangular => Shape::Triangular,
                 pb::RangeShape::Pert => Shape::Pert,
@@ -67,6 +67,7 @@ impl Api {
             let told = format!("must be at most {most} for {} initiatives, got {}", known.len(), question.trial.draws);
             return Err(Violations::one("draws", told).into());
         }
+        question.scorer = question.scorer.among(&known);
         // Seconds of work for a processor, at most: other requests are not to wait for it.
         let answer = tokio::task::spawn_blocking(move || answer(&question, known)).await.map_err(Error::bug)?;
         let mut answer = answer.map_err(Error::bug)?;
@@ -76,20 +77,20 @@ impl Api {
 }
 
 fn answer(question: &Question, known: Vec<Known>) -> Result<pb::AnalyzeSensitivityResponse, StatsError> {
-    let Question { framework, trial, .. } = question;
-    let count = known.len();
+    let Question { scorer, trial, .. } = question;
+    let (count, axes) = (known.len(), scorer.axes());
     let item = |of: Known| {
-        let ranges = of.estimate.ranges(*framework)?;
-        let score = framework.score_of_ranges(&ranges)?.likely();
+        let ranges = scorer.ranges(&of.estimate).ok()?;
+        let score = scorer.score_of(&of).ok()?;
         Some(Item { of, ranges, score })
     };
     let mut items: Vec<Item> = known.into_iter().filter_map(item).collect();
     // Those with equal scores stay in the order of names.
     items.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let spreads: Vec<Vec<Spread>> = items.iter().map(|item| question.spreads(item)).collect::<Result<_, _>>()?;
-    let score = |_: usize, columns: &[&[f64]], scores: &mut [f64]| framework.score_columns(columns, scores);
+    let spreads: Vec<Vec<Spread>> = items.iter().map(|item| question.spreads(item, &axes)).collect::<Result<_, _>>()?;
+    let score = |_: usize, columns: &[&[f64]], scores: &mut [f64]| scorer.score_columns(columns, scores);
     let sureness = try_order(&spreads, score, trial)?;
-    let dependences: Vec<Dependence> = framework.inputs().iter().map(dependence).collect();
+    let dependences: Vec<Dependence> = axes.iter().map(dependence).collect();
     let worths = worth_finding_out(&spreads, &dependences, score, trial.top, trial.seed)?;
     let ranks = items.iter().zip(&sureness.items).map(|(item, standing)| pb::RankSureness {
         initiative: item.of.name.clone(),
@@ -101,13 +102,13 @@ fn answer(question: &Question, known: Vec<Known>) -> Result<pb::AnalyzeSensitivi
         high_rank: standing.ranks.high,
     });
     let proposals = worths.iter().take(PROPOSALS).map(|worth| {
-        let (of, input) = (&items[worth.item].of, &framework.inputs()[worth.input]);
-        let amount = of.estimate.factors.get(input.key).map(|factor| factor.print(input)).unwrap_or_default();
+        let (of, key) = (&items[worth.item].of, axes[worth.input].key);
+        let amount = of.estimate.factors.get(key).map(|factor| factor.print(key)).unwrap_or_default();
         pb::ResearchProposal {
             initiative: of.name.clone(),
-            factor: input.key.to_owned(),
+            factor: key.to_owned(),
             worth: worth.worth,
-            question: format!("What is {} of {:?}, held to be {amount}?", input.key, of.display_name),
+            question: format!("What is {key} of {:?}, held to be {amount}?", of.display_name),
         }
     });
     Ok(pb::AnalyzeSensitivityResponse {
@@ -115,45 +116,46 @@ fn answer(question: &Question, known: Vec<Known>) -> Result<pb::AnalyzeSensitivi
         expected_regret: sureness.regret,
         regret_error: sureness.regret_error,
         proposals: proposals.collect(),
-        tipping_factors: tipping(*framework, &items, trial.top),
+        tipping_factors: tipping(scorer, &items, trial.top),
         unranked_count: (count - items.len()) as i32,
     })
 }
 
 impl Question {
     /// What the factors of an item may be, as a score takes them.
-    fn spreads(&self, item: &Item) -> Result<Vec<Spread>, StatsError> {
-        let spread = |(range, input): (&Range, &Input)| {
-            let (least, most) = input.scale().bounds();
-            let unit = item.of.estimate.unit(input);
+    fn spreads(&self, item: &Item, axes: &[Axis<'_>]) -> Result<Vec<Spread>, StatsError> {
+        let spread = |(range, axis): (&Range, &Axis<'_>)| {
+            let (least, most) = axis.scale.bounds();
+            let unit = self.scorer.unit(&item.of.estimate, axis.key);
             let spread = Spread::range(range.low(), range.likely(), range.high(), self.shape, self.ends)?;
             Ok(spread.within(least * unit, most * unit))
         };
-        item.ranges.iter().zip(self.framework.inputs()).map(spread).collect()
+        item.ranges.iter().zip(axes).map(spread).collect()
     }
 }
 
-fn dependence(input: &Input) -> Dependence {
-    match (input.straight, input.raises) {
-        (false, _) => Dependence::Other,
-        (true, true) => Dependence::Linear,
-        (true, false) => Dependence::Inverse,
+fn dependence(axis: &Axis<'_>) -> Dependence {
+    match axis.course {
+        Course::Line => Dependence::Linear,
+        Course::Inverse => Dependence::Inverse,
+        Course::Other => Dependence::Other,
     }
 }
 
 /// The factors of which the smallest relative change changes the order of the top.
-fn tipping(framework: Framework, items: &[Item], top: usize) -> Vec<pb::TippingFactor> {
+fn tipping(scorer: &Scorer, items: &[Item], top: usize) -> Vec<pb::TippingFactor> {
+    let axes = scorer.axes();
     let scores: Vec<f64> = items.iter().map(|item| item.score).collect();
     let mut found: Vec<(f64, pb::TippingFactor)> = Vec::new();
     for (place, item) in items.iter().enumerate() {
         let neighbours = Neighbours::of(place, &scores, top);
         let likely: Vec<f64> = item.ranges.iter().map(Range::likely).collect();
-        for (index, input) in framework.inputs().iter().enumerate() {
-            let (scale, unit) = (input.scale(), item.of.estimate.unit(input));
+        for (index, Axis { key, scale, .. }) in axes.iter().enumerate() {
+            let unit = scorer.unit(&item.of.estimate, key);
             let score = |given: f64| {
                 let mut values = likely.clone();
                 values[index] = given * unit;
-                framework.score(&values).unwrap_or(f64::NAN)
+                scorer.score(&values).unwrap_or(f64::NAN)
             };
             let value = likely[index] / unit;
             let (low, high) = scale.bounds();
@@ -164,9 +166,10 @@ fn tipping(framework: Framework, items: &[Item], top: usize) -> Vec<pb::TippingF
                 .skip(1)
                 .find(|at| neighbours.passed(score(*at)));
             let changed = if scale.check(nearest).is_ok() { Some(nearest) } else { on_scale };
-            let Some(changed_value) = changed else { continue };
+            // A search comes near it; nobody asks for more digits than are shown.
+            let Some(changed_value) = changed.map(rounded) else { continue };
             let one_step = scale.next(value, up).is_some_and(|next| neighbours.passed(score(next)));
-            let (initiative, factor) = (item.of.name.clone(), input.key.to_owned());
+            let (initiative, factor) = (item.of.name.clone(), (*key).to_owned());
             let tipping = pb::TippingFactor { initiative, factor, value, changed_value, one_step };
             found.push(((changed_value - value).abs() / value.abs().max(f64::MIN_POSITIVE), tipping));
         }

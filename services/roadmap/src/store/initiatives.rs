@@ -11,6 +11,9 @@ use waymark_store::{Column, Columns, Error, Store, Table, resource};
 /// The column that initiatives are kept in order by, which the estimates of all have something to say to.
 pub const RANK: &str = "rank";
 
+/// The column of what is known of them where models rank them.
+pub const FACTORS: &str = "factors";
+
 /// The column that they are kept in order by of a framework.
 pub const fn rank_column(framework: Framework) -> &'static str {
     match framework {
@@ -75,6 +78,10 @@ impl Table for Initiatives {
         ranked(Framework::Opportunity, |i| rank_text(i, Framework::Opportunity), TALLIED),
         ranked(Framework::Moscow, |i| rank_text(i, Framework::Moscow), CATEGORY),
         ranked(Framework::Kano, |i| rank_text(i, Framework::Kano), CATEGORY),
+        Column::text(FACTORS, |i: &Initiative| i.known_factors().map(|factors| factors.to_string()))
+            .indexed()
+            .sparse()
+            .unlisted(),
     ];
 }
 

@@ -70,6 +70,7 @@ async fn page(f: &Fixture, framework: Framework, filter: &str, size: i32, token:
         filter: filter.into(),
         page_size: size,
         page_token: token.into(),
+        ..Default::default()
     };
     f.prioritization().rank_initiatives(request).await.unwrap().into_inner()
 }

@@ -18,6 +18,7 @@ mod pages;
 mod plan;
 mod products;
 mod ranking;
+mod scoring_models;
 mod sensitivity;
 
 use tonic::transport::{Channel, Endpoint};

@@ -49,7 +49,7 @@ async fn begin(f: &Fixture) {
 
 fn compare(frameworks: &[Framework], filter: &str) -> pb::CompareFrameworksRequest {
     let frameworks = frameworks.iter().map(|framework| i32::from(*framework)).collect();
-    pb::CompareFrameworksRequest { parent: W.into(), filter: filter.into(), frameworks }
+    pb::CompareFrameworksRequest { parent: W.into(), filter: filter.into(), frameworks, ..Default::default() }
 }
 
 #[tokio::test]

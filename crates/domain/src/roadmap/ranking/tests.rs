@@ -35,15 +35,15 @@ fn estimate(of: &str, id: &str, minutes: i64, values: [f64; 4]) -> Estimate {
         meta,
         initiative: format!("workspaces/w/initiatives/{of}").parse().unwrap(),
         reach_period: ReachPeriod::Quarter,
-        factors: Framework::Rice.inputs().iter().map(|input| input.key).zip(values.map(factor)).collect(),
+        factors: Framework::Rice.inputs().iter().map(|input| input.key.to_owned()).zip(values.map(factor)).collect(),
         currency: String::new(),
         need: None,
     }
 }
 
 /// The same with other factors, too.
-fn with(mut estimate: Estimate, factors: &[(&'static str, f64)]) -> Estimate {
-    estimate.factors.extend(factors.iter().map(|(key, value)| (*key, factor(*value))));
+fn with(mut estimate: Estimate, factors: &[(&str, f64)]) -> Estimate {
+    estimate.factors.extend(factors.iter().map(|(key, value)| ((*key).to_owned(), factor(*value))));
     estimate
 }
 
@@ -67,7 +67,7 @@ fn order<'a>(ids: impl IntoIterator<Item = &'a str>, estimates: &[Estimate]) -> 
 #[test]
 fn ranks_by_score_and_tells_what_is_missing() {
     let mut gap = estimate("c", "c", 0, [1.0, 1.0, 1.0, 1.0]);
-    gap.factors.retain(|key, _| !["effort", "reach"].contains(key));
+    gap.factors.retain(|key, _| !["effort", "reach"].contains(&key.as_str()));
     let estimates =
         [estimate("a", "a", 0, [8000.0, 0.5, 1.0, 3.0]), estimate("b", "b", 0, [5000.0, 2.0, 0.8, 2.0]), gap];
     assert_eq!(order(["a", "b", "c", "d"], &estimates), "b a|c d");

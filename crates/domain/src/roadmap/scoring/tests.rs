@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn criterion(key: &str, weight: f64, normalisation: Normalisation) -> Criterion {
-    Criterion { key: key.to_owned(), scale: Scale::from_to(-1e9, 1e9), weight, normalisation }
+    let (key, scale) = (key.to_owned(), Scale::from_to(-1e9, 1e9));
+    Criterion { key, question: String::new(), factor: None, scale, weight, normalisation }
 }
 
 fn plain(key: &str, weight: f64) -> Criterion {
@@ -162,4 +163,27 @@ proptest! {
             prop_assert_eq!(scoring.score(item, &extents), Ok(rounded(result)));
         }
     }
+}
+
+#[test]
+fn a_number_that_is_not_on_the_scale_has_no_score() {
+    let fit = Criterion { scale: Scale::from_to(0.0, 10.0), ..plain("fit", 1.0) };
+    let scoring = Scoring::weighted(vec![fit], Weighing::Sum).unwrap();
+    let off = scoring.score(&all([12.0]), &[]).unwrap_err();
+    assert_eq!(off.to_string(), "fit must be from 0 to 10, got 12");
+}
+
+#[test]
+fn ends_of_a_score_are_where_each_criterion_goes_against_it_or_for_it() {
+    let ranges = [Range::new(1.0, 2.0, 4.0).unwrap(), Range::new(1.0, 3.0, 5.0).unwrap()];
+    let of = |scoring: &Scoring| {
+        scoring.score_of_ranges(&ranges, &[]).map(|score| (score.low(), score.likely(), score.high()))
+    };
+    let weighted = Scoring::weighted(vec![plain("value", 2.0), plain("risk", -1.0)], Weighing::Sum).unwrap();
+    assert_eq!(of(&weighted), Ok((-3.0, 1.0, 7.0)));
+    let criteria = || vec![plain("value", 1.0), plain("effort", 1.0)];
+    let ratio = Scoring::by_formula(criteria(), "value / effort").unwrap();
+    assert_eq!(of(&ratio), Ok((0.2, 0.666_666_666_667, 4.0)));
+    let bent = Scoring::by_formula(criteria(), "1 / (effort - 1) + value").unwrap();
+    assert_eq!(of(&bent), Ok((1.25, 2.5, 4.5)), "where an end has no score the likely one stands for it");
 }

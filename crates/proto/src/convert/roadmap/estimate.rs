@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use waymark_domain::roadmap::{
-    Amount, Basis, Estimate, Factor, FactorSource, Framework, Input, KanoCategory, Moscow, delay,
+    Amount, Basis, Estimate, Factor, FactorSource, Formula, Framework, Input, KanoCategory, Moscow, Scale, delay,
 };
 use waymark_domain::{FullName, Meta, Range, Violations};
 
@@ -15,7 +15,7 @@ use pb::{factor::Value, factor_source::Basis as PbBasis};
 
 impl TryFrom<pb::Estimate> for Estimate {
     type Error = Violations;
-    fn try_from(message: pb::Estimate) -> Result<Self, Violations> {
+    fn try_from(mut message: pb::Estimate) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let meta: Option<Meta<Self>> = meta(&mut violations, &message);
         let reach_period = message.reach_period().domain();
@@ -23,10 +23,17 @@ impl TryFrom<pb::Estimate> for Estimate {
             sibling(&mut violations, "initiative", meta.as_ref().map(|m| m.name.workspace()), &message.initiative);
         let (currency, need) = more(&mut violations, &message);
         let mut factors = BTreeMap::new();
+        let own = std::mem::take(&mut message.criteria);
         for (key, given) in given(message) {
             let input = Input::of(key).zip(given);
-            let factor = input.and_then(|(input, given)| violations.nested(key, factor(input, given)));
-            factors.extend(factor.map(|factor| (key, factor)));
+            let factor = input.and_then(|(input, given)| violations.nested(key, factor(Some(input.scale()), given)));
+            factors.extend(factor.map(|factor| (key.to_owned(), factor)));
+        }
+        for (index, pb::CriterionFactor { criterion, factor }) in own.into_iter().enumerate() {
+            let factor = violations.nested(&format!("criteria[{index}]"), criterion_factor(&criterion, factor));
+            if factor.is_some_and(|factor| factors.insert(criterion.clone(), factor).is_some()) {
+                violations.add(format!("criteria[{index}].criterion"), format!("{criterion} is there twice"));
+            }
         }
         let estimate = (|| {
             let (meta, initiative, reach_period) = (meta?, initiative?, reach_period?);
@@ -94,7 +101,20 @@ fn more(violations: &mut Violations, message: &pb::Estimate) -> (Option<String>,
     (currency, need.and_then(|need| violations.check("need.outcome", need.outcome.parse())))
 }
 
-fn factor(input: &Input, given: Given) -> Result<Factor, Violations> {
+/// What is held of a criterion of scoring models, whose scales are not known here.
+fn criterion_factor(key: &str, given: Option<pb::Factor>) -> Result<Factor, Violations> {
+    let mut violations = Violations::new();
+    if !Formula::is_key(key) {
+        violations.add("criterion", "must be a letter or _, then letters, digits or _, and no name of a function");
+    } else if Input::of(key).is_some() {
+        violations.add("criterion", format!("is a factor of a published framework: set {key}"));
+    }
+    // That it is set the contract says.
+    let factor = given.and_then(|given| violations.nested("factor", factor(None, Given::Amount(given))));
+    whole(violations, factor)
+}
+
+fn factor(scale: Option<&Scale>, given: Given) -> Result<Factor, Violations> {
     let mut violations = Violations::new();
     let (amount, from) = match given {
         Given::Amount(pb::Factor { value: None, source }) => {
@@ -107,7 +127,8 @@ fn factor(input: &Input, given: Given) -> Result<Factor, Violations> {
         }
         Given::Category(value, source) => (violations.check("category", value).map(Amount::Point), source),
     };
-    let amount = amount.and_then(|amount| violations.check("", amount.check(input.scale())));
+    let on_scale = |amount: Amount| scale.map_or(Ok(amount), |scale| amount.check(scale));
+    let amount = amount.and_then(|amount| violations.check("", on_scale(amount)));
     // A source that is not there lacks the same thing as an empty one.
     let source = violations.nested("source", source(from.unwrap_or_default()));
     let factor = (|| Some(Factor { amount: amount?, source: source? }))();
@@ -171,11 +192,16 @@ impl From<&Estimate> for pb::Estimate {
                 category: pb::KanoCategory::of_any(KanoCategory::of(factor.amount.likely())),
                 source: Some((&factor.source).into()),
             }),
+            criteria: estimate.criteria().map(criterion_message).collect(),
             ..Self::default()
         };
         set_meta(&mut message, &estimate.meta);
         message
     }
+}
+
+fn criterion_message((key, factor): (&str, &Factor)) -> pb::CriterionFactor {
+    pb::CriterionFactor { criterion: key.to_owned(), factor: Some(factor.into()) }
 }
 
 /// A section, unless there is nothing in it.

@@ -287,7 +287,7 @@ impl TryFrom<pb::Priority> for Priority {
     type Error = Violations;
     fn try_from(message: pb::Priority) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let pb::Priority { estimate, score, confidence, effort, missing, scores } = message;
+        let pb::Priority { estimate, score, confidence, effort, missing, scores, factors } = message;
         let estimate = violations.check("estimate", estimate.parse::<Name<Estimate>>());
         let score = score.and_then(|score| range(&mut violations, "score", Some(score)));
         let unknown = |key: &String| format!("{key:?} is no factor");
@@ -304,8 +304,18 @@ impl TryFrom<pb::Priority> for Priority {
             framework.zip(range(&mut violations, &format!("scores[{index}].score"), of.score))
         });
         let scores = scores.collect();
-        let priority =
-            estimate.map(|estimate| Self { estimate: estimate.any(), score, confidence, effort, missing, scores });
+        if factors.values().any(|value| !value.is_finite()) {
+            violations.add("factors", "must be finite numbers");
+        }
+        let priority = estimate.map(|estimate| Self {
+            estimate: estimate.any(),
+            score,
+            confidence,
+            effort,
+            missing,
+            scores,
+            factors,
+        });
         whole(violations, priority)
     }
 }
@@ -326,6 +336,7 @@ impl From<&Priority> for pb::Priority {
                     score: Some(score.into()),
                 })
                 .collect(),
+            factors: priority.factors.clone(),
         }
     }
 }

@@ -1,20 +1,34 @@
 //! Inputs of scores that are asked for without an estimate. That one is missing is said of its field by the contract; it is
 //! never a zero.
 
+use std::collections::BTreeMap;
+
 use waymark_domain::Violations;
-use waymark_domain::roadmap::{Framework, Input, KanoCategory, Moscow};
+use waymark_domain::roadmap::{Framework, Input, KanoCategory, Moscow, Scoring};
 
 use crate::Choice as _;
 use crate::roadmap::v1 as pb;
 use pb::evaluate_score_request::Inputs;
 
-/// What a framework takes: a number on its scale for each of its inputs.
+use super::scoring_model::scoring;
+
+/// What a score is computed of.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scored {
-    /// The framework.
-    pub framework: Framework,
-    /// The numbers, in the order of its inputs.
-    pub values: Vec<f64>,
+pub enum Scored {
+    /// Of a published framework.
+    Framework {
+        /// Which one.
+        framework: Framework,
+        /// A number on its scale for each of its inputs, in their order.
+        values: Vec<f64>,
+    },
+    /// Of a model that is not kept.
+    Model {
+        /// The way to score.
+        scoring: Scoring,
+        /// The numbers, by the keys of criteria.
+        values: BTreeMap<String, f64>,
+    },
 }
 
 impl TryFrom<pb::EvaluateScoreRequest> for Scored {
@@ -22,9 +36,10 @@ impl TryFrom<pb::EvaluateScoreRequest> for Scored {
     fn try_from(message: pb::EvaluateScoreRequest) -> Result<Self, Violations> {
         let (field, framework, values) = match message.inputs {
             None => {
-                let wanted = "must be set: rice, ice, wsjf, delay, value_effort, need, moscow or kano";
+                let wanted = "must be set: rice, ice, wsjf, delay, value_effort, need, moscow, kano or model";
                 return Err(Violations::one("inputs", wanted));
             }
+            Some(Inputs::Model(of)) => return model(of).map_err(|violations| within("model", violations)),
             Some(Inputs::Rice(of)) => ("rice", Framework::Rice, vec![of.reach, of.impact, of.confidence, of.effort]),
             Some(Inputs::Ice(of)) => {
                 let framework = match of.variant() {
@@ -57,8 +72,25 @@ impl TryFrom<pb::EvaluateScoreRequest> for Scored {
         };
         let values: Vec<f64> = framework.inputs().iter().zip(values).filter_map(of_scale).collect();
         violations.into_result()?;
-        Ok(Self { framework, values })
+        Ok(Self::Framework { framework, values })
     }
+}
+
+fn model(message: pb::ModelInputs) -> Result<Scored, Violations> {
+    let weighing = message.weighing().domain();
+    let scoring = scoring(message.criteria, weighing, &message.formula)?;
+    let unknown = message.values.keys().find(|key| !scoring.criteria().iter().any(|criterion| criterion.key == **key));
+    match unknown {
+        Some(key) => Err(Violations::one("values", format!("{key:?} is no criterion"))),
+        None => Ok(Scored::Model { scoring, values: message.values }),
+    }
+}
+
+/// What is wrong with a part.
+fn within(field: &str, violations: Violations) -> Violations {
+    let mut all = Violations::new();
+    all.nested::<()>(field, Err(violations));
+    all
 }
 
 fn questionable() -> Violations {
