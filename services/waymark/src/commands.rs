@@ -9,8 +9,11 @@ use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 use crate::Usage;
 use crate::demo::{self, Demo};
 use crate::dev::Dev;
+use crate::draw::compare::{self, Compare};
+use crate::draw::decisions::{self, Decisions};
 use crate::draw::links::{self, Links};
 use crate::draw::okr::{self, Okr};
+use crate::draw::rank::{self, Rank};
 use crate::draw::roadmap::{self, Roadmap};
 use crate::draw::trace::{self, Trace};
 use crate::draw::tree::{self as tree_picture, Tree};
@@ -35,6 +38,10 @@ enum Own {
     /// Read the logs of the services and look after events
     #[command(subcommand)]
     Events(Events),
+    /// Draw the order of initiatives by a framework or model, and how sure it is
+    Rank(Rank),
+    /// Draw how alike the orders of frameworks and models are
+    Compare(Compare),
     /// Draw the way of an initiative from insight to learning
     Trace(Trace),
     /// Draw what a resource refers to and what refers to it, across the services
@@ -59,6 +66,7 @@ struct Call {
 }
 
 /// The groups of the contract that draw a picture when no command below them is given.
+const DECISIONS: &str = "decisions";
 const OKR: &str = "okr";
 const ROADMAP: &str = "roadmap";
 const TREE: &str = "tree";
@@ -79,12 +87,17 @@ pub fn command() -> Command {
         Some(node) => node.phase().into(),
         // The way from an insight to what was learned is told from its end.
         None if name == "trace" => Heading::Measure,
+        None if ["rank", "compare"].contains(&name) => Heading::Decide,
         None => Heading::Run,
     })
 }
 
 fn with_picture(command: Command) -> Command {
     let drawing = match command.get_name() {
+        DECISIONS => Decisions::augment_args(command).about("Draw what is to be decided and looked at again, or work on decisions").long_about(
+            "Draws decisions that are to be looked at again, those that are to be made, and what is not built and why. With a \
+                 command: works on decisions",
+        ),
         OKR => Okr::augment_args(command).about("Draw objectives with how far they have come").long_about(
             "Draws objectives as trees, with their key results, the initiatives behind those, and how far all have \
                  come, now or as they stood. With a command: asks about them",
@@ -108,6 +121,10 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
         return run(own, &settings).await;
     }
     match name {
+        DECISIONS if below.subcommand().is_none() => {
+            decisions::run(&Decisions::from_arg_matches(below)?, &settings).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
         OKR if below.subcommand().is_none() => {
             okr::run(&Okr::from_arg_matches(below)?, &settings).await?;
             return Ok(ExitCode::SUCCESS);
@@ -154,6 +171,8 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Demo(options) => demo::run(&options, settings).await?,
         Own::Import(import) => return import::run(import, settings).await,
         Own::Events(events) => events::run(events, settings).await?,
+        Own::Rank(options) => rank::run(&options, settings).await?,
+        Own::Compare(options) => compare::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),

@@ -1,12 +1,18 @@
-//! Pictures of the loop for a terminal: the tree, objectives, the roadmap, links between resources, and the trace of one initiative
-//! from insight to learning.
+//! Pictures of the loop for a terminal: the tree, objectives, orders and how alike they are, decisions, the roadmap, links
+//! between resources, and the trace of one initiative from insight to learning.
 
 pub mod bars;
 pub mod branches;
+pub mod compare;
+pub mod decisions;
 pub mod links;
 pub mod okr;
 mod okr_plot;
+mod plot;
+pub mod rank;
+mod rank_plot;
 pub mod roadmap;
+mod svg;
 pub mod trace;
 pub mod tree;
 pub mod words;

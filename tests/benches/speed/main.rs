@@ -12,6 +12,7 @@ mod events;
 mod goals;
 mod idle;
 mod load;
+mod orders;
 mod reads;
 mod report;
 mod scale;

@@ -18,7 +18,7 @@ use crate::bare::Pool;
 use crate::load::Load;
 use crate::report::{Report, resident};
 use crate::service::{Roadmap, create};
-use crate::{goals, trees};
+use crate::{goals, orders, trees};
 
 /// Rows of a batch.
 const BATCH: usize = 500;
@@ -70,6 +70,7 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
     let rows = roadmap.bare.count("SELECT count(*) FROM log").await?;
     println!("{rows} events, {} links", roadmap.bare.count("SELECT count(*) FROM links").await?);
     calls(&roadmap, sizes, report).await?;
+    orders::run(&roadmap, sizes, report).await?;
     statements(&roadmap.bare, size, report).await?;
     goals::run(&roadmap, report).await?;
     roadmap.stop().await;
@@ -231,6 +232,7 @@ fn estimate(workspace: &str, of: usize, number: usize) -> pb::Estimate {
         impact: guess(1 + number % 3),
         confidence: guess(1),
         effort: guess(1 + number % 12),
+        value: guess(number * 104_729 % 1_000),
         ..Default::default()
     }
 }

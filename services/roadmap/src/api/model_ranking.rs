@@ -1,7 +1,7 @@
-//! Orders by models, which nobody keeps: a look at what is known of all that is ranked together, which the index of one
-//! column has.
+//! What is asked of all that is ranked together: a look at what is known of each, which the index of one column has. So are
+//! orders by models, which nobody keeps.
 
-use waymark_domain::roadmap::{KnownFactors, Rank, Scorer};
+use waymark_domain::roadmap::{Known as _, KnownFactors, Moscow, MoscowEffort, Rank, Scorer};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::PageToken;
@@ -58,6 +58,14 @@ impl Api {
             next_page_token: page.last().filter(|_| end < rows.len()).map(token).unwrap_or_default(),
         };
         Ok((ranked, scorer))
+    }
+
+    /// That must-haves are too much of the effort of all that is ranked together, if they are.
+    pub(super) async fn too_much_must(&self, workspace: &WorkspaceId, filter: &str) -> Result<Option<String>, Error> {
+        let known = self.known_factors(workspace, filter).await?;
+        let effort =
+            known.iter().filter_map(|(_, known)| Some((Moscow::of(known.likely("moscow")?)?, known.likely("effort")?)));
+        Ok(MoscowEffort::of(effort).and_then(|effort| effort.warning()))
     }
 
     /// What is known of the initiatives that a filter selects, or else of all that are open.

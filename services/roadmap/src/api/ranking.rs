@@ -65,7 +65,14 @@ impl Api {
                 };
                 let items = std::mem::take(&mut page.initiatives).into_iter().map(item).collect();
                 let tie_break = |priority: &pb::Priority| framework.tie_break(priority.confidence, priority.effort);
-                Ok(shown(page, items, tie_break))
+                let warning = match framework {
+                    Framework::Moscow if request.page_token.is_empty() => {
+                        self.too_much_must(&workspace, &request.filter).await?
+                    }
+                    _ => None,
+                };
+                let warning = warning.unwrap_or_default();
+                Ok(pb::RankInitiativesResponse { warning, ..shown(page, items, tie_break) })
             }
             scorer @ Scorer::Model { .. } => {
                 let (mut page, scorer) = self.rank_by_model(&workspace, scorer, &request).await?;

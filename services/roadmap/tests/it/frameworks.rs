@@ -144,6 +144,36 @@ async fn each_framework_ranks_by_its_own_factors() {
 }
 
 #[tokio::test]
+async fn must_haves_that_leave_no_room_are_warned_of() {
+    on_both(async |f| {
+        let add = async |id: &str, category: pb::MoscowCategory, effort: f64| {
+            f.create(id, named(id)).await.unwrap();
+            let moscow = Some(pb::MoscowFactor { category: category.into(), source: source() });
+            let estimate = pb::Estimate {
+                display_name: id.into(),
+                initiative: initiative_name(id),
+                effort: point(effort),
+                moscow,
+                ..Default::default()
+            };
+            create(f, id, estimate).await.unwrap();
+        };
+        add("must", pb::MoscowCategory::Must, 60.0).await;
+        add("should", pb::MoscowCategory::Should, 20.0).await;
+        add("could", pb::MoscowCategory::Could, 20.0).await;
+        add("wont", pb::MoscowCategory::Wont, 500.0).await;
+        assert_eq!(page(f, Framework::Moscow, "", 50, "").await.warning, "");
+        add("more", pb::MoscowCategory::Must, 2.6).await;
+        let first = page(f, Framework::Moscow, "", 1, "").await;
+        assert!(first.warning.starts_with("must-haves are 61.0 % of the effort"), "{}", first.warning);
+        assert_eq!(page(f, Framework::Moscow, "", 1, &first.next_page_token).await.warning, "");
+        assert_eq!(page(f, Framework::Moscow, "id != more", 50, "").await.warning, "");
+        assert_eq!(page(f, Framework::Wsjf, "", 50, "").await.warning, "");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_change_of_an_estimate_moves_its_initiative() {
     on_both(async |f| {
         for (id, good) in [("a", 2.0), ("b", 8.0)] {

@@ -43,6 +43,12 @@ pub fn fit(text: &str, columns: usize) -> String {
     kept + "…"
 }
 
+/// A name and what must be read whole, in at most so many columns.
+pub fn cut(name: &str, rest: &str, columns: usize) -> String {
+    let room = columns.saturating_sub(rest.chars().count());
+    fit(name, name.chars().count().min(room)) + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use waymark_client::Error;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 
-use super::bars::{Width, bar, fit};
+use super::bars::{Width, bar, cut, fit};
 use super::branches::Branch;
 use super::okr_plot;
 use super::words::{self, When};
@@ -122,12 +122,6 @@ fn line(
     let band = if score.is_some() { band } else { "unknown".to_owned() };
     let left = left.max(NARROWEST);
     format!("{}  {} {number} {band}", fit(&cut(name, rest, left), left), bar(score, bar_columns))
-}
-
-/// A name and what must be read whole, in at most so many columns.
-fn cut(name: &str, rest: &str, columns: usize) -> String {
-    let room = columns.saturating_sub(rest.chars().count());
-    fit(name, name.chars().count().min(room)) + rest
 }
 
 fn objective(node: &pb::ObjectiveNode, left: usize, bar: usize, zone: Tz) -> Branch {

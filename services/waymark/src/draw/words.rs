@@ -28,6 +28,42 @@ pub fn number(number: f64) -> String {
     ((number * 1e6).round() / 1e6).to_string()
 }
 
+/// A number in four digits, or all of those before the point: `120.5`, `4000`, `0.001235`.
+pub fn figure(number: f64) -> String {
+    if number.abs() >= 1000.0 {
+        return format!("{number:.0}");
+    }
+    // What a number is printed as reads back as a number.
+    let rounded: f64 = format!("{number:.3e}").parse().unwrap_or(number);
+    rounded.to_string()
+}
+
+/// A share in per cent. Something is never shown as nothing, nor less than all as all.
+pub fn percent(share: f64) -> String {
+    match share {
+        share if share > 0.0 && share < 0.01 => "<1 %".to_owned(),
+        share if share > 0.99 && share < 1.0 => ">99 %".to_owned(),
+        share => format!("{:.0} %", share * 100.0),
+    }
+}
+
+/// What a framework is called.
+pub fn framework(framework: pb::ScoringFramework) -> String {
+    use pb::ScoringFramework as Framework;
+    match framework {
+        Framework::Unspecified | Framework::Rice => "RICE",
+        Framework::Ice => "ICE",
+        Framework::IceMean => "ICE mean",
+        Framework::Wsjf => "WSJF",
+        Framework::Cd3 => "CD3",
+        Framework::ValueEffort => "value / effort",
+        Framework::Opportunity => "opportunity",
+        Framework::Moscow => "MoSCoW",
+        Framework::Kano => "Kano",
+    }
+    .to_owned()
+}
+
 /// A period: `2026-Q3`, or `2026-Q3 to 2026-10`.
 pub fn interval(target: &pb::TargetInterval) -> String {
     let one = target.end.is_empty() || target.end == target.start;
@@ -114,6 +150,14 @@ mod tests {
     #[test]
     fn changes_have_signs() {
         assert_eq!(change(&Range { low: -0.02, likely: 0.121, high: 0.3 }), "+12.1 % (-2.0 % to +30.0 %)");
+    }
+
+    #[test]
+    fn figures_are_short_and_shares_are_honest() {
+        let figures = [120.456, 4000.4, 0.001_234_56, -2.5, 0.0, 999.96].map(figure);
+        assert_eq!(figures, ["120.5", "4000", "0.001235", "-2.5", "0", "1000"]);
+        let shares = [0.0, 0.004, 0.5, 0.999, 1.0].map(percent);
+        assert_eq!(shares, ["0 %", "<1 %", "50 %", ">99 %", "100 %"]);
     }
 
     #[test]

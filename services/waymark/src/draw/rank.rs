@@ -1,0 +1,321 @@
+//! `waymark rank`: the order by a framework or a model, how sure it is, and what would be worth finding out.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use waymark_client::Error;
+use waymark_proto::Choice as _;
+use waymark_proto::common::v1::Range;
+use waymark_proto::roadmap::v1 as pb;
+use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
+
+use super::bars::{Width, cut, fit};
+use super::plot::{self, Plot};
+use super::{rank_plot, words};
+use crate::generic::contract::Area;
+use crate::generic::names::short;
+use crate::settings::Settings;
+
+/// Options of `waymark rank`.
+#[derive(Debug, Default, Args)]
+pub struct Rank {
+    /// The framework to rank by, such as wsjf; RICE when not given
+    #[arg(long, value_name = "FRAMEWORK", conflicts_with = "model", value_parser = framework)]
+    framework: Option<pb::ScoringFramework>,
+    /// The scoring model to rank by, by id or name
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Only initiatives that this filter selects, such as 'horizon = "NOW"'
+    #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+    filter: String,
+    /// How many are shown, at most 1,000
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    count: i32,
+    /// How many of the best are chosen
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    top_k: i32,
+    /// Draws of the ranges that tell how sure the order is; 0 draws none
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+    draws: i32,
+    /// Determines the draws
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    plot: Plot,
+    #[command(flatten)]
+    width: Width,
+}
+
+/// A framework by its name, as people write it.
+pub fn framework(text: &str) -> Result<pb::ScoringFramework, String> {
+    let names = pb::ScoringFramework::NAMES;
+    let number = names.iter().position(|name| waymark_proto::choice::reads_alike(name, text));
+    let framework = number.and_then(|index| pb::ScoringFramework::try_from(index as i32 + 1).ok());
+    framework.ok_or_else(|| format!("must be one of {}", names.join(", ").to_lowercase().replace('_', "-")))
+}
+
+/// What is drawn.
+#[derive(Debug, Default)]
+pub struct Picture {
+    /// By what it is ranked.
+    pub title: String,
+    /// The order.
+    pub answer: pb::RankInitiativesResponse,
+    /// How sure the order is, unless nothing was drawn.
+    pub sureness: Option<pb::AnalyzeSensitivityResponse>,
+    /// How many of the best are chosen.
+    pub top_k: i32,
+}
+
+/// Draws the order.
+pub async fn run(options: &Rank, settings: &Settings) -> Result<()> {
+    let parent = settings.parent()?;
+    let model = options.model.as_deref();
+    let model = model.map(|model| format!("{parent}/scoringModels/{}", short(model))).unwrap_or_default();
+    let framework = options.framework.unwrap_or_default();
+    let mut client =
+        PrioritizationServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
+    let request = pb::RankInitiativesRequest {
+        parent: parent.clone(),
+        framework: framework.into(),
+        model: model.clone(),
+        filter: options.filter.clone(),
+        page_size: options.count,
+        page_token: String::new(),
+    };
+    let answer = client.rank_initiatives(request).await.map_err(Error::from)?.into_inner();
+    let mut sureness = None;
+    if options.draws > 0 && !answer.ranked.is_empty() {
+        let request = pb::AnalyzeSensitivityRequest {
+            parent,
+            framework: framework.into(),
+            model: model.clone(),
+            filter: options.filter.clone(),
+            top_k: options.top_k,
+            draws: options.draws,
+            seed: options.seed,
+            ..Default::default()
+        };
+        let tried = client.analyze_sensitivity(request).await.map_err(Error::from);
+        match tried {
+            Ok(tried) => sureness = Some(tried.into_inner()),
+            Err(error) => bail!("{error}\n--draws 0 shows the order without how sure it is"),
+        }
+    }
+    let title = if model.is_empty() { words::framework(framework) } else { short(&model).to_owned() };
+    let picture = Picture { title, answer, sureness, top_k: options.top_k };
+    match options.plot.file() {
+        Some(file) => {
+            let what = format!("{} initiatives are", picture.answer.ranked.len());
+            plot::write(file, &rank_plot::draw(&picture), &what)?;
+        }
+        None => crate::show(format_args!("{}", draw(&picture, options.width.columns()))),
+    }
+    Ok(())
+}
+
+/// How sure the ranks of initiatives are, by name.
+pub fn by_name(picture: &Picture) -> BTreeMap<&str, &pb::RankSureness> {
+    let ranks = picture.sureness.iter().flat_map(|sureness| &sureness.ranks);
+    ranks.map(|rank| (rank.initiative.as_str(), rank)).collect()
+}
+
+/// The ends that all ranges shown are between, with nothing in it.
+pub fn ends(ranked: &[pb::RankedInitiative]) -> (f64, f64) {
+    let ranges = ranked.iter().filter_map(|row| row.score);
+    let (low, high) =
+        ranges.fold((0.0, 0.0), |(low, high): (f64, f64), range| (low.min(range.low), high.max(range.high)));
+    if low < high { (low, high) } else { (0.0, 1.0) }
+}
+
+/// A range with its likely value on a line of so many columns: `  ├──●────┤  `.
+fn interval(range: Range, (low, high): (f64, f64), columns: usize) -> String {
+    let at = |value: f64| ((value - low) / (high - low) * (columns - 1) as f64).round() as usize;
+    let (from, likely, to) = (at(range.low), at(range.likely), at(range.high));
+    let character = |column: usize| match column {
+        _ if column == likely => '●',
+        _ if column == from => '├',
+        _ if column == to => '┤',
+        _ if from < column && column < to => '─',
+        _ => ' ',
+    };
+    (0..columns).map(character).collect()
+}
+
+fn draw(picture: &Picture, columns: usize) -> String {
+    let pb::RankInitiativesResponse { ranked, unranked, ranked_count, .. } = &picture.answer;
+    let mut lines = vec![format!("{}, {} of {ranked_count} that have a score", picture.title, ranked.len())];
+    let (ends, sure) = (ends(ranked), by_name(picture));
+    // Position, score, chance and ranks of most draws take so much; the rest is for names and lines.
+    let figures = if sure.is_empty() { 4 + 11 } else { 4 + 11 + 7 + 10 };
+    let interval_columns = if columns >= 120 { 50 } else { 20 };
+    let name_columns = columns.saturating_sub(figures + interval_columns + 2).max(12);
+    if !sure.is_empty() {
+        let head = format!("{:>11}{:>7}{:>10}", "score", format!("top {}", picture.top_k), "ranks");
+        lines.push(format!("{}{head}", " ".repeat(4 + name_columns + 2 + interval_columns)));
+    }
+    for row in ranked {
+        let range = row.score.unwrap_or_default();
+        let name = cut(&row.display_name, &format!("  [{}]", short(&row.initiative)), name_columns);
+        let name = fit(&name, name_columns);
+        let figures = sure
+            .get(row.initiative.as_str())
+            .map_or(String::new(), |rank| format!("{:>7}{:>10}", words::percent(rank.top_probability), ranks(rank)));
+        let score = words::figure(range.likely);
+        let line =
+            format!("{:>3} {name}  {}{score:>11}{figures}", row.position, interval(range, ends, interval_columns));
+        lines.push(line.trim_end().to_owned());
+    }
+    if !picture.answer.warning.is_empty() {
+        lines.push(format!("\n! {}", picture.answer.warning));
+    }
+    if !unranked.is_empty() {
+        lines.push("\nWithout a score".to_owned());
+    }
+    for row in unranked {
+        let why = if row.missing.is_empty() { row.why.clone() } else { format!("lacks {}", row.missing.join(", ")) };
+        lines.push(
+            fit(&format!("    {}  [{}]  {why}", row.display_name, short(&row.initiative)), columns)
+                .trim_end()
+                .to_owned(),
+        );
+    }
+    lines.extend(picture.sureness.iter().flat_map(|sureness| found(sureness, picture.top_k, columns)));
+    lines.join("\n") + "\n"
+}
+
+/// The ranks that nine of ten draws are between.
+fn ranks(rank: &pb::RankSureness) -> String {
+    let (low, high) = (words::number(rank.low_rank), words::number(rank.high_rank));
+    if low == high { low } else { format!("{low} to {high}") }
+}
+
+/// Findings of each kind that are told.
+const FOUND: usize = 5;
+
+/// What would change the order, and what is worth finding out.
+fn found(sureness: &pb::AnalyzeSensitivityResponse, top_k: i32, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let one_step: Vec<_> = sureness.tipping_factors.iter().filter(|of| of.one_step).take(FOUND).collect();
+    if !one_step.is_empty() {
+        lines.push(format!("\nOne step of these changes the top {top_k}"));
+    }
+    for of in one_step {
+        let (value, changed) = (words::figure(of.value), words::figure(of.changed_value));
+        lines.push(format!("    {} of [{}]: {value} → {changed}", of.factor, short(&of.initiative)));
+    }
+    let worth: Vec<_> = sureness.proposals.iter().filter(|of| of.worth > 0.0).take(FOUND).collect();
+    if !worth.is_empty() {
+        lines.push(format!("\nWorth finding out, by how much the top {top_k} would gain"));
+    }
+    for of in worth {
+        let line = format!("    {:>9}  {}", words::figure(of.worth), of.question);
+        lines.push(fit(&line, columns).trim_end().to_owned());
+    }
+    lines.push(format!("\nKept as it is, the order is expected to lose {}", words::figure(sureness.expected_regret)));
+    lines
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn picture() -> Picture {
+        let row = |position, id: &str, name: &str, low, likely, high| pb::RankedInitiative {
+            position,
+            initiative: format!("workspaces/w/initiatives/{id}"),
+            display_name: name.into(),
+            score: Some(Range { low, likely, high }),
+            ..Default::default()
+        };
+        let sure = |id: &str, top_probability, low_rank, high_rank| pb::RankSureness {
+            initiative: format!("workspaces/w/initiatives/{id}"),
+            top_probability,
+            low_rank,
+            high_rank,
+            ..Default::default()
+        };
+        let lacking = pb::UnrankedInitiative {
+            initiative: "workspaces/w/initiatives/sso".into(),
+            display_name: "Single sign-on".into(),
+            missing: vec!["reach".into(), "effort".into()],
+            ..Default::default()
+        };
+        let tipping = pb::TippingFactor {
+            initiative: "workspaces/w/initiatives/carts".into(),
+            factor: "effort".into(),
+            value: 2.0,
+            changed_value: 2.2,
+            one_step: true,
+        };
+        let proposal = pb::ResearchProposal {
+            initiative: "workspaces/w/initiatives/pay".into(),
+            factor: "reach".into(),
+            worth: 120.456,
+            question: "What is reach of \"Pay by app\", held to be 5000 (1000 to 9000)?".into(),
+        };
+        Picture {
+            title: "RICE".into(),
+            answer: pb::RankInitiativesResponse {
+                ranked: vec![
+                    row(1, "carts", "Carts that are saved until the customer is back", 3000.0, 4000.0, 5000.0),
+                    row(2, "pay", "Pay by app", 800.0, 3900.0, 8000.0),
+                    row(2, "dark", "Dark mode", 3900.0, 3900.0, 3900.0),
+                ],
+                unranked: vec![lacking],
+                ranked_count: 57,
+                ..Default::default()
+            },
+            sureness: Some(pb::AnalyzeSensitivityResponse {
+                ranks: vec![sure("carts", 0.874, 1.0, 2.0), sure("pay", 0.5, 1.0, 3.0), sure("dark", 0.0001, 3.0, 3.0)],
+                expected_regret: 301.25,
+                tipping_factors: vec![tipping],
+                proposals: vec![proposal],
+                ..Default::default()
+            }),
+            top_k: 1,
+        }
+    }
+
+    #[test]
+    fn it_reads_well_in_80_columns() {
+        let expected = "\
+RICE, 3 of 57 that have a score
+                                                          score  top 1     ranks
+  1 Carts that are s…  [carts]         ├──●─┤              4000   87 %    1 to 2
+  2 Pay by app  [pay]             ├──────●─────────┤       3900   50 %    1 to 3
+  2 Dark mode  [dark]                    ●                 3900   <1 %         3
+
+Without a score
+    Single sign-on  [sso]  lacks reach, effort
+
+One step of these changes the top 1
+    effort of [carts]: 2 → 2.2
+
+Worth finding out, by how much the top 1 would gain
+        120.5  What is reach of \"Pay by app\", held to be 5000 (1000 to 9000)?
+
+Kept as it is, the order is expected to lose 301.2
+";
+        let drawn = draw(&picture(), 80);
+        assert_eq!(drawn, expected);
+        assert!(drawn.lines().all(|line| line.chars().count() <= 80), "{drawn}");
+    }
+
+    #[test]
+    fn it_reads_well_in_160_columns() {
+        let drawn = draw(&picture(), 160);
+        assert!(drawn.contains("Carts that are saved until the customer is back  [carts]"), "{drawn}");
+        assert!(drawn.lines().all(|line| line.chars().count() <= 160), "{drawn}");
+        let unsure = draw(&Picture { sureness: None, ..picture() }, 80);
+        assert!(!unsure.contains('%') && unsure.lines().count() == 7, "{unsure}");
+    }
+
+    #[test]
+    fn frameworks_are_named_as_people_write_them() {
+        assert_eq!(framework("ice-mean"), Ok(pb::ScoringFramework::IceMean));
+        assert_eq!(framework("WSJF"), Ok(pb::ScoringFramework::Wsjf));
+        assert!(framework("rise").unwrap_err().starts_with("must be one of rice, ice, ice-mean"));
+    }
+}
