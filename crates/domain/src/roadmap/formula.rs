@@ -39,13 +39,12 @@ impl Formula {
         parse::steps(text, keys).map(|steps| Self { steps, keys: keys.iter().map(|key| (*key).to_owned()).collect() })
     }
 
-    /// Whether a text can be the key of a criterion: a letter or `_`, then letters, digits and `_` of ASCII, at most 63;
-    /// no name of a function.
+    /// Whether a text can be the key of a criterion: a letter or `_`, then letters, digits and `_` of ASCII; no name
+    /// of a function.
     pub fn is_key(text: &str) -> bool {
         let mut characters = text.chars();
         characters.next().is_some_and(parse::begins_name)
             && characters.all(parse::continues_name)
-            && text.len() <= 63
             && text.parse::<Function>().is_err()
     }
 

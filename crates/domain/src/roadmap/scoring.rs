@@ -286,8 +286,7 @@ fn checked(criteria: &[Criterion]) -> Violations {
         if !Formula::is_key(&criterion.key) {
             violations.add(
                 at("key"),
-                "must be a letter or _, then letters, digits or _, at most 63, and no name of a function (min, max, sqrt, \
-                 log, abs)",
+                "must be a letter or _, then letters, digits or _, and no name of a function (min, max, sqrt, log, abs)",
             );
         }
         if criteria[..index].iter().any(|other| other.key == criterion.key) {

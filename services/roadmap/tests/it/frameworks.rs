@@ -20,7 +20,7 @@ pub(crate) fn point(value: f64) -> Option<pb::Factor> {
 }
 
 /// An estimate that says something by every framework: the more of `good`, the better.
-fn of_all(of: &str, good: f64) -> pb::Estimate {
+pub(crate) fn of_all(of: &str, good: f64) -> pb::Estimate {
     let moscow = if good > 5.0 { pb::MoscowCategory::Must } else { pb::MoscowCategory::Could };
     let kano = if good > 5.0 { pb::KanoCategory::MustBe } else { pb::KanoCategory::Attractive };
     pb::Estimate {

@@ -238,6 +238,33 @@ async fn criteria_of_an_estimate_are_checked_and_told() {
 }
 
 #[tokio::test]
+async fn as_much_as_an_estimate_may_say_is_kept_and_ranked_by() {
+    on_both(async |f| {
+        f.create("a", named("a")).await.unwrap();
+        let key = |number: usize| format!("{}{number:02}", "k".repeat(38));
+        let number = -1.234_567_890_123_45e-300;
+        let criteria = (0..24).map(|of| pb::CriterionFactor { criterion: key(of), factor: point(number) }).collect();
+        let everything = pb::Estimate {
+            reach: point(0.1 + 0.2),
+            confidence: point(1.0 / 3.0),
+            impact: point(0.25),
+            criteria,
+            ..crate::frameworks::of_all("a", 10.0 / 3.0)
+        };
+        create(f, "a", everything).await.unwrap();
+        let scale = pb::ScoringScale { least: Some(-1.0), most: Some(1.0), steps: Vec::new() };
+        let criterion =
+            |number| pb::ScoringCriterion { key: key(number), scale: Some(scale.clone()), ..Default::default() };
+        let criteria = (0..24).map(criterion).collect();
+        let model = pb::ScoringModel { display_name: "All".into(), criteria, ..Default::default() };
+        let model = keep(f, "all", model).await.unwrap();
+        let (ranked, _) = ranks(f, &model, "", 50).await;
+        assert!((ranked[0].2.likely / (24.0 * number) - 1.0).abs() < 1e-9, "{ranked:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn models_are_compared_with_frameworks_and_tried() {
     on_both(async |f| {
         begin(f).await;
