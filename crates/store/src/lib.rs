@@ -34,6 +34,7 @@ mod log;
 mod looks;
 mod methods;
 mod mirror;
+mod members;
 mod place;
 #[cfg(test)]
 mod plans;
@@ -74,6 +75,7 @@ pub use log::{LogFilter, LogRow};
 pub use methods::{Asked, StandardMethod};
 pub use mirror::{Filling, Mirror};
 pub use publishing::{Cursor, Published};
+pub use members::{Common, Members};
 pub use reaction::{Reaction, Received};
 pub use resource::resource;
 pub use retention::LogReaders;

@@ -4,10 +4,12 @@
 mod advice;
 mod comparing;
 mod decisions;
+mod grouping;
 mod initiatives;
 mod lanes;
 mod model_ranking;
 mod objectives;
+mod pages;
 mod planned;
 mod prioritization;
 mod products;

@@ -119,6 +119,13 @@ pub static SCHEMA: Schema = Schema::new(
             18,
             Backfill::writes::<Estimates>("factors of initiatives", |write, id| Box::pin(reprioritize(write, id))),
         ),
+        Migration {
+            number: 20,
+            name: "views",
+            scripts: &[Script::both(include_str!("migrations/0020_views.sql"))],
+            oldest: 18,
+            backfill: Some(Backfill::columns::<Initiatives>("starts of initiatives")),
+        },
     ],
     &[
         Declaration::of::<CheckIns>(),

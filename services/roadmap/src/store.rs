@@ -19,7 +19,9 @@ pub use decisions::{
 };
 pub use estimates::Estimates;
 pub use goals::Goals;
-pub use initiatives::{FACTORS, Initiatives, RANK, on_the_way, place, rank_column};
+pub use initiatives::{
+    DECLINED, FACTORS, Initiatives, OWNER, PLACE, PRODUCT, RANK, START, STATE, UNDATED, on_the_way, rank_column,
+};
 pub use key_results::KeyResults;
 pub use metrics::Metrics;
 pub use objectives::{Objectives, period};

@@ -5,6 +5,7 @@ pub mod bars;
 pub mod branches;
 pub mod compare;
 pub mod decisions;
+mod lanes;
 pub mod links;
 pub mod okr;
 mod okr_plot;

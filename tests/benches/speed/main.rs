@@ -11,6 +11,7 @@ mod dev;
 mod events;
 mod goals;
 mod idle;
+mod lanes;
 mod load;
 mod orders;
 mod reads;

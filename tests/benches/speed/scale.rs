@@ -18,7 +18,7 @@ use crate::bare::Pool;
 use crate::load::Load;
 use crate::report::{Report, resident};
 use crate::service::{Roadmap, create};
-use crate::{goals, orders, trees};
+use crate::{goals, lanes, orders, trees};
 
 /// Rows of a batch.
 const BATCH: usize = 500;
@@ -156,7 +156,7 @@ async fn fill(roadmap: &Roadmap, workspace: &str, size: usize) -> Result<()> {
                     initiative.labels.insert("team".to_owned(), format!("t{}", number % 200));
                 }
                 if number == size / 2 {
-                    "users/rare".clone_into(&mut initiative.owner);
+                    initiative.set_horizon(pb::Horizon::Now);
                 }
             }
             row
@@ -306,7 +306,7 @@ async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Res
         ("ListInitiatives of a label", "labels.team = t20"),
         ("ListInitiatives of a product", "product = products/p0"),
         ("ListInitiatives of an evidence and a label", "evidence.target:solutions/guided-setup AND labels.team = t20"),
-        ("ListInitiatives by a column without an index", "owner = users/rare"),
+        ("ListInitiatives by a column without an index", "horizon = NOW"),
     ] {
         let page = async |workspace: &str, _, _| {
             let (parent, filter) = (format!("workspaces/{workspace}"), filter.to_owned());
@@ -363,6 +363,7 @@ async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Res
         client().get_roadmap(request).await.map(|_| ())
     };
     time("GetRoadmap", sizes, at_most, plan, report).await?;
+    lanes::run(roadmap, sizes, report).await?;
     // Each product was a revision, and each batch.
     let filled = |size: usize| (PRODUCTS + size / BATCH) as i64;
     let at = |revision| Some(AsOf { position: Some(as_of::Position::Revision(revision)) });

@@ -22,6 +22,14 @@ pub enum TargetError {
         /// The end given.
         end: Period,
     },
+    /// It is no sequence of periods of one length.
+    #[error("must start and end with periods of one length, such as 2026-Q1 and 2026-Q4: {start} and {end} are of two")]
+    Uneven {
+        /// The start given.
+        start: Period,
+        /// The end given.
+        end: Period,
+    },
 }
 
 /// A month, a quarter, a half or the whole of one of the years 2000 to 2199; printed and parsed as `2026-07`, `2026-Q3`,
@@ -65,9 +73,30 @@ impl Period {
 
     /// The last day.
     pub fn last_day(self) -> NaiveDate {
-        first_of(self.months().1 + 1).pred_opt().unwrap_or_default()
+        self.end_day().pred_opt().unwrap_or_default()
+    }
+
+    /// The day behind the last one.
+    pub fn end_day(self) -> NaiveDate {
+        first_of(self.months().1 + 1)
+    }
+
+    /// The next period of its length; none behind the last year there is.
+    fn following(self) -> Option<Self> {
+        let next = self.months().1 + 1;
+        let (year, month) = ((next / 12) as u16, (next % 12) as u8);
+        let part = match self.part {
+            Part::Month(_) => Part::Month(month + 1),
+            Part::Quarter(_) => Part::Quarter(month / 3 + 1),
+            Part::Half(_) => Part::Half(month / 6 + 1),
+            Part::Whole => Part::Whole,
+        };
+        YEARS.contains(&year).then_some(Self { year, part })
     }
 }
+
+/// The years there are.
+const YEARS: std::ops::Range<u16> = 2000..2200;
 
 /// The first day of a month, counted since year 0.
 fn first_of(month: u32) -> NaiveDate {
@@ -83,7 +112,7 @@ impl FromStr for Period {
         };
         let parse = || {
             let (year, part) = text.split_once('-').map_or((text, None), |(year, part)| (year, Some(part)));
-            let year = digits(year, 4).filter(|y| (2000..2200).contains(y))?;
+            let year = digits(year, 4).filter(|year| YEARS.contains(year))?;
             let number = |text: &str, length: usize, most: u16| {
                 digits(text, length).filter(|n| (1..=most).contains(n)).map(|n| n as u8)
             };
@@ -147,6 +176,17 @@ impl TargetInterval {
     /// Whether a month is of both.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.start.months().0 <= other.end.months().1 && other.start.months().0 <= self.end.months().1
+    }
+
+    /// The periods that it is made of, in order, which are as long as its start. Refused where its end is of another length.
+    pub fn periods(&self) -> Result<impl Iterator<Item = Period>, TargetError> {
+        let Self { start, end } = *self;
+        if std::mem::discriminant(&start.part) != std::mem::discriminant(&end.part) {
+            return Err(TargetError::Uneven { start, end });
+        }
+        let last = end.months().1;
+        let within = move |period: &Period| period.months().1 <= last;
+        Ok(std::iter::successors(Some(start), |period| period.following()).take_while(within))
     }
 
     /// Its first and its last day: two intervals that are written otherwise and have the same are the same.
@@ -223,6 +263,22 @@ mod tests {
         assert!(matches!(interval("2027-01", "2026"), Err(TargetError::Reversed { .. })));
         assert!(matches!(interval("2026-10", "2026-Q3"), Err(TargetError::Reversed { .. })));
         assert!(matches!(interval("2027-Q1", "2026-12"), Err(TargetError::Reversed { .. })));
+    }
+
+    #[test]
+    fn an_interval_is_made_of_periods_of_one_length() {
+        let periods = |start: &str, end: &str| {
+            let interval = TargetInterval::new(start.parse().unwrap(), end.parse().unwrap()).unwrap();
+            let periods = interval.periods()?;
+            Ok(periods.map(|period| period.to_string()).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(periods("2026-11", "2027-02").as_deref(), Ok("2026-11 2026-12 2027-01 2027-02"));
+        assert_eq!(periods("2026-Q3", "2027-Q1").as_deref(), Ok("2026-Q3 2026-Q4 2027-Q1"));
+        assert_eq!(periods("2026-H2", "2027-H1").as_deref(), Ok("2026-H2 2027-H1"));
+        assert_eq!(periods("2026", "2026").as_deref(), Ok("2026"));
+        assert_eq!(periods("2199-Q4", "2199-Q4").as_deref(), Ok("2199-Q4"), "nothing follows the last");
+        let uneven = TargetError::Uneven { start: "2026".parse().unwrap(), end: "2026-Q4".parse().unwrap() };
+        assert_eq!(periods("2026", "2026-Q4"), Err(uneven));
     }
 
     proptest! {

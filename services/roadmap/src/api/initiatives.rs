@@ -142,7 +142,7 @@ impl RoadmapService for Api {
         &self,
         request: Request<pb::GetRoadmapRequest>,
     ) -> Result<Response<pb::GetRoadmapResponse>, Status> {
-        rpc::answer(self.roadmap(request.into_inner()).await)
+        rpc::answer(self.roadmap(rpc::asked(request)?).await)
     }
 
     async fn diff_roadmap(

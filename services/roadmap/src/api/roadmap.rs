@@ -1,10 +1,10 @@
-//! The roadmap as a whole: by horizon at any position, what changed between two positions, and its critical path. Reads
+//! The roadmap as a whole: in lanes at any position, what changed between two positions, and its critical path. Reads
 //! only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
-use waymark_domain::roadmap::{Dependencies, Initiative, Product};
+use waymark_domain::roadmap::{Dependencies, Initiative};
 use waymark_domain::{Name, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{ResourceMessage, descriptors};
@@ -14,7 +14,7 @@ use waymark_rpc::{parse, required};
 use waymark_store::{Error, Position};
 
 use super::Api;
-use super::lanes::{self, LANES, Lane, Lanes, lane_of};
+use super::pages::Asked;
 use crate::store::{Initiatives, Metrics, on_the_way};
 
 /// Changes of a page of a difference, at most, and where nothing is said.
@@ -25,46 +25,15 @@ const SLACK: usize = 1_000;
 
 impl Api {
     pub(super) async fn roadmap(&self, request: pb::GetRoadmapRequest) -> Result<pb::GetRoadmapResponse, Error> {
-        let pb::GetRoadmapRequest { parent, as_of, product, page_size, page_token } = request;
-        let workspace: WorkspaceId = parse("parent", &parent)?;
-        if !product.is_empty() {
-            parse::<Name<Product>>("product", &product)?;
-        }
-        let (size, asked) = (page::size(page_size)?, format!("{as_of:?}"));
-        let parts = ["roadmap", &parent, &product, &asked];
-        let after = match PageToken::decode(&page_token, &parts, 2)?.map(|token| token.key) {
-            Some(key) => match <[_; 2]>::try_from(key) {
-                Ok([Some(place), Some(id)]) if LANES.contains(&lane_of(&place)) => Some((place, id)),
-                _ => return Err(PageError::Damaged.into()),
-            },
-            None => None,
-        };
-        let lanes = Lanes { product: &product, size, after };
-        let position = as_of.map(|as_of| Position::asked("as_of", as_of)).transpose()?;
-        let view = self.store.view(&workspace, position).await?;
-        // By what is asked for, not by whether it is past by now: pages of one roadmap are in one order.
-        let lanes = if position.is_some() { lanes.then(&view).await? } else { lanes.now(&view).await? };
-        let token = |next: Option<lanes::Key>| {
-            next.map(|(place, id)| PageToken::after(&parts, vec![Some(place), Some(id)]).encode()).unwrap_or_default()
-        };
+        let asked = Asked::of(request)?;
+        let mut view = self.store.view(&asked.workspace, asked.position.clone()).await?;
+        let (shown, next) = asked.read(&mut view).await?;
         let revision = view.revision();
         // What is mirrored has no revisions; nor does a call wait for a connection while it holds one.
         drop(view);
-        let metrics = self.metrics(&workspace, lanes.iter().flat_map(|lane| &lane.items)).await?;
-        let [now, next, later, declined] = lanes;
-        let lane = |(horizon, lane): (pb::Horizon, Lane)| pb::RoadmapLane {
-            horizon: horizon.into(),
-            initiatives: lane.items,
-            next_page_token: token(lane.next),
-        };
-        let lanes = [(pb::Horizon::Now, now), (pb::Horizon::Next, next), (pb::Horizon::Later, later)].map(lane);
-        Ok(pb::GetRoadmapResponse {
-            lanes: lanes.into(),
-            declined: declined.items,
-            revision,
-            next_declined_page_token: token(declined.next),
-            metrics,
-        })
+        let initiatives = shown.iter().filter_map(|(_, page)| page.as_ref()).flat_map(|page| &page.items);
+        let metrics = self.metrics(&asked.workspace, initiatives).await?;
+        Ok(pb::GetRoadmapResponse { revision, metrics, ..asked.answer(shown, next) })
     }
 
     /// What is known of the metrics that initiatives are expected to move.
@@ -98,9 +67,9 @@ impl Api {
         if let Some((revision, _)) = after {
             to = Some(Position::Revision(revision));
         }
-        let view = self.store.view(&workspace, to).await?;
         let from_revision = self.store.revision_at(&workspace, from).await?;
         let changes = view.changes::<Initiatives>(from_revision, after.map(|(_, place)| place), size as u64).await?;
+        let view = self.store.view(&workspace, to).await?;
         let to_revision = view.revision();
         let mut response = pb::DiffRoadmapResponse { from_revision, to_revision, ..Default::default() };
         for change in changes.items {

@@ -8,6 +8,28 @@ use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Column, Columns, Error, Store, Table, resource};
 
+/// The column of where initiatives stand by horizon: see [`place`].
+pub const PLACE: &str = "place";
+
+/// The column of when they are planned to start: the first day of the target, [`UNDATED`] without one; none of what was
+/// declined.
+pub const START: &str = "starts";
+
+/// What stands for a day that nobody has said, behind all days.
+pub const UNDATED: &str = "~";
+
+/// The column of where they are in their life.
+pub const STATE: &str = "state";
+
+/// The state of what was declined, with which its place begins.
+pub const DECLINED: &str = "DECLINED";
+
+/// The column of who answers for them.
+pub const OWNER: &str = "owner";
+
+/// The column of the product that they are for.
+pub const PRODUCT: &str = "product";
+
 /// The column that initiatives are kept in order by, which the estimates of all have something to say to.
 pub const RANK: &str = "rank";
 
@@ -49,13 +71,14 @@ impl Table for Initiatives {
     type Message = pb::Initiative;
     const TABLE: &'static str = "initiatives";
     const COLUMNS: Columns<Initiative> = &[
-        Column::choice("state", pb::InitiativeState::NAMES, |i: &Initiative| Some((&i.state).into()))
+        Column::choice(STATE, pb::InitiativeState::NAMES, |i: &Initiative| Some((&i.state).into()))
             .indexed()
             .always_set(),
         Column::choice("horizon", pb::Horizon::NAMES, |i| Some(i.horizon.into())),
-        Column::text("owner", |i| Some(i.owner.clone())),
+        // With what lanes of owners leave out: rows need not be looked at for that.
+        Column::text(OWNER, |i: &Initiative| Some(i.owner.clone())).indexed_with(&["delete_time", "product", "state"]),
         // What lists of a product are usually sorted and narrowed by: rows and their long bodies need not be looked at.
-        Column::text("product", |i: &Initiative| i.product.as_ref().map(ToString::to_string)).indexed_with(&[
+        Column::text(PRODUCT, |i: &Initiative| i.product.as_ref().map(ToString::to_string)).indexed_with(&[
             "delete_time",
             "display_name",
             "rank",
@@ -67,7 +90,11 @@ impl Table for Initiatives {
         Column::number("score", |i| i.priority.as_ref().and_then(Priority::likely)),
         Column::text(RANK, |i: &Initiative| Some(i.rank().to_string())).indexed().always_set().tallied(TALLIED),
         // None of what is deleted, so that a page is as long as its stretch of the index.
-        Column::text("place", |i: &Initiative| i.meta.delete_time.is_none().then(|| place(i)))
+        Column::text(PLACE, |i: &Initiative| i.meta.delete_time.is_none().then(|| place(i)))
+            .indexed_with(&["product"])
+            .unlisted(),
+        // None of what is in no lane.
+        Column::text(START, |i: &Initiative| i.meta.delete_time.is_none().then(|| start(i)).flatten())
             .indexed_with(&["product"])
             .unlisted(),
         ranked(Framework::Ice, |i| rank_text(i, Framework::Ice), TALLIED),
@@ -91,15 +118,17 @@ fn rank_text(initiative: &Initiative, framework: Framework) -> Option<String> {
 
 /// Where an initiative stands on the roadmap: in the lane of its horizon by the first day of its target, behind all days
 /// when it has none, or among what was declined, which is in no order but that of ids.
-pub fn place(initiative: &Initiative) -> String {
-    let lane: &str = match initiative.state {
-        InitiativeState::Declined(_) => return "DECLINED ~".to_owned(),
-        _ => initiative.horizon.into(),
-    };
-    match initiative.target {
-        Some(target) => format!("{lane} {}", target.start().first_day()),
-        None => format!("{lane} ~"),
+fn place(initiative: &Initiative) -> String {
+    let Some(start) = start(initiative) else { return format!("{DECLINED} {UNDATED}") };
+    let lane: &str = initiative.horizon.into();
+    format!("{lane} {start}")
+}
+
+fn start(initiative: &Initiative) -> Option<String> {
+    if matches!(initiative.state, InitiativeState::Declined(_)) {
+        return None;
     }
+    Some(initiative.target.map_or_else(|| UNDATED.to_owned(), |target| target.start().first_day().to_string()))
 }
 
 /// The open initiatives on all ways of dependencies, or on those that lead to `end`, which is among them.

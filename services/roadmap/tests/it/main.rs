@@ -10,6 +10,7 @@ mod estimates;
 mod frameworks;
 mod goals;
 mod graph;
+mod grouping;
 mod key_results;
 mod lifecycle;
 mod links;

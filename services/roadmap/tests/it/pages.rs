@@ -81,13 +81,8 @@ fn lanes(answer: &pb::GetRoadmapResponse) -> [(Vec<String>, String); 4] {
 
 /// The lanes put together from pages of `page_size`.
 async fn paged(f: &Fixture, as_of: Option<AsOf>, product: &str, page_size: i32) -> [Vec<String>; 4] {
-    let request = pb::GetRoadmapRequest {
-        parent: W.into(),
-        as_of,
-        product: product.into(),
-        page_size,
-        page_token: String::new(),
-    };
+    let request =
+        pb::GetRoadmapRequest { parent: W.into(), as_of, product: product.into(), page_size, ..Default::default() };
     let get = async |request| f.roadmap().get_roadmap(request).await.unwrap().into_inner();
     let mut all = lanes(&get(request.clone()).await);
     for (lane, (all, token)) in all.iter_mut().enumerate() {

@@ -10,6 +10,7 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 
 use super::words::{self, When};
+use super::lanes::Lanes;
 use crate::generic::contract::Area;
 use crate::generic::names::short;
 use crate::settings::Settings;
@@ -36,17 +37,17 @@ pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
     let request = pb::GetRoadmapRequest { parent, as_of, product, page_size, page_token: String::new() };
     let mut client = RoadmapServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
     let answer = client.get_roadmap(request).await.map_err(Error::from)?.into_inner();
-    crate::show(format_args!("{}", draw(&answer, settings.workspace()?, settings.zone())));
+    crate::show(format_args!("{}", draw(&answer, &options.lanes, settings.workspace()?, settings.zone())));
     Ok(())
 }
 
-fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str, zone: Tz) -> String {
+fn draw(roadmap: &pb::GetRoadmapResponse, of: &Lanes, workspace: &str, zone: Tz) -> String {
     let mut lines = vec![format!("Roadmap of {workspace} at revision {}", roadmap.revision)];
     let shown = roadmap.lanes.iter().flat_map(|lane| &lane.initiatives);
     let shipped: BTreeSet<&str> =
         shown.filter(|initiative| initiative.ship_time.is_some()).map(|initiative| initiative.name.as_str()).collect();
     for lane in &roadmap.lanes {
-        lines.push(format!("\n{}", words::value(lane.horizon().as_str_name(), "HORIZON_")));
+        lines.push(format!("\n{}", of.heading(lane)));
         if lane.initiatives.is_empty() {
             lines.push("  –".to_owned());
         }
@@ -68,6 +69,9 @@ fn draw(roadmap: &pb::GetRoadmapResponse, workspace: &str, zone: Tz) -> String {
     lines.extend(more(&roadmap.next_declined_page_token));
     lines.push(String::new());
     lines.join("\n")
+    if !roadmap.next_lanes_token.is_empty() {
+        lines.push("\n… and more lanes; --lanes shows more".to_owned());
+    }
 }
 
 /// That a lane goes on.
@@ -165,6 +169,7 @@ mod tests {
                 step: pb::InitiativeStep::Start.into(),
                 initiatives: vec![name("login")],
                 waiver: Some(pb::Waiver { reason: "a customer waits".into(), ..Default::default() }),
+            ..Default::default()
             }],
             ..Default::default()
         };
@@ -179,7 +184,7 @@ mod tests {
         };
         let metrics = vec![metric];
         let roadmap = pb::GetRoadmapResponse { lanes: vec![now, later], revision: 4, metrics, ..Default::default() };
-        let text = draw(&roadmap, "w", Tz::UTC);
+        let text = draw(&roadmap, &Lanes::default(), "w", Tz::UTC);
         let expected = "Roadmap of w at revision 4
 
 NOW
@@ -195,7 +200,7 @@ LATER
       started before login: a customer waits
 ";
         assert_eq!(text, expected);
-        let unknown = draw(&pb::GetRoadmapResponse { metrics: Vec::new(), ..roadmap }, "w", Tz::UTC);
+        let unknown = draw(&pb::GetRoadmapResponse { metrics: Vec::new(), ..roadmap }, &Lanes::default(), "w", Tz::UTC);
         assert!(unknown.contains("expected  [orders]  +10.0 %") && !unknown.contains("latest"), "{unknown}");
     }
 }
