@@ -1,14 +1,18 @@
-//! What changed between two revisions, from the log: at the cost of the events between them.
+//! What changed between two revisions and why, from the log: at the cost of the events between them.
 
 use std::cmp::{max, min};
+use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use waymark_domain::{Resource, WorkspaceId};
 
 use crate::history::{carried, state};
 use crate::list::PAGE_BYTES;
 use crate::log::{ORDER, later};
-use crate::statement::{columns, order_by};
+use crate::statement::{columns, lists, order_by};
+use crate::view::VALUES;
 use crate::{Error, Table, View};
 
 /// Events that are looked at for changes at once, at most: of many, few may be of the collection asked for.
@@ -25,6 +29,28 @@ pub struct Changes<M> {
     pub next: Option<(i64, i32)>,
 }
 
+/// An event that changed a resource, without the resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// The revision.
+    pub revision: i64,
+    /// The event's id.
+    pub event_id: String,
+    /// Full name of the event's message.
+    pub event_type: String,
+    /// When it was decided.
+    pub time: DateTime<Utc>,
+    /// Who did it.
+    pub actor: String,
+    /// The event that caused it.
+    pub causation_id: Option<String>,
+    /// The fields that differ from before.
+    pub changed_fields: Vec<String>,
+}
+
+/// What stands in a row of [`reasons`], in the order of its columns.
+type Told = (i64, i32, String, String, i64, String, Option<String>, Option<String>);
+
 impl View {
     /// What became of resources between `revision` and the one that is shown, whichever came first: those with events
     /// behind the one at `after`, `limit` of them at most. Refuses a revision in the future or no longer kept.
@@ -34,7 +60,7 @@ impl View {
         after: Option<(i64, i32)>,
         limit: u64,
     ) -> Result<Changes<T::Message>, Error> {
-        self.check(revision)?;
+        self.check(revision).await?;
         let (from, to) = (min(revision, self.revision()), max(revision, self.revision()));
         let after = after.unwrap_or((from, i32::MAX));
         let end = match self.rows(&end(self.workspace(), after, to)).await?.pop() {
@@ -62,6 +88,41 @@ impl View {
     }
 }
 
+impl View {
+    /// The events of resources between two revisions, whichever came first, by id: of each the last ones, `most` at most, the
+    /// last first, and whether there are more.
+    pub async fn reasons<T: Table>(
+        &self,
+        ids: &[String],
+        (one, other): (i64, i64),
+        most: usize,
+    ) -> Result<BTreeMap<String, (Vec<Reason>, bool)>, Error> {
+        let (from, to) = (min(one, other), max(one, other));
+        let mut found = BTreeMap::new();
+        for ids in ids.chunks(VALUES) {
+            for row in self.rows(&reasons::<T>(self.backend(), self.workspace(), (from, to), ids, most)).await? {
+                let (id, told): (String, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                let mut told: Vec<Told> =
+                    told.map_or(Ok(Vec::new()), |told| serde_json::from_str(&told)).map_err(Error::bug)?;
+                // An aggregate promises no order.
+                told.sort_by_key(|(revision, ordinal, ..)| std::cmp::Reverse((*revision, *ordinal)));
+                let more = told.len() > most;
+                let events: Result<Vec<_>, Error> = told.into_iter().take(most).map(reason).collect();
+                found.insert(id, (events?, more));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn reason(told: Told) -> Result<Reason, Error> {
+    let (revision, _, event_id, event_type, time, actor, causation_id, changed) = told;
+    let time = DateTime::from_timestamp_micros(time).ok_or_else(|| Error::bug(format!("{time} is out of range")))?;
+    let changed = changed.map_or(Ok(Vec::new()), |changed| serde_json::from_str(&changed));
+    let changed_fields = changed.map_err(Error::bug)?;
+    Ok(Reason { revision, event_id, event_type, time, actor, causation_id, changed_fields })
+}
+
 /// The place of the last event that is looked at in one go; none when that gets to the last one before `to`.
 pub(crate) fn end(workspace: &WorkspaceId, after: (i64, i32), to: i64) -> SelectStatement {
     let mut select = between(workspace, after, to);
@@ -87,6 +148,30 @@ pub(crate) fn changed<T: Table>(
     }
     select.and_where(Expr::col("collection").eq(T::Resource::COLLECTION)).and_where(Expr::not_exists(later(to)));
     select.limit(limit).take()
+}
+
+/// Resources and of each its last events behind `from` and up to `to`, one more than `most`, as a JSON text.
+pub(crate) fn reasons<T: Table>(
+    backend: DbBackend,
+    workspace: &WorkspaceId,
+    (from, to): (i64, i64),
+    ids: &[String],
+    most: usize,
+) -> SelectStatement {
+    const COLUMNS: [&str; 7] = ["revision", "ordinal", "event_id", "type", "time", "actor", "causation_id"];
+    let mut events = Query::select();
+    events.columns(COLUMNS).expr_as(Expr::cust("(data -> 'change' -> 'changedFields')").cast_as("text"), "changed");
+    events.from("log").and_where(Expr::col("workspace").eq(workspace.id()));
+    events.and_where(Expr::col("collection").eq(T::Resource::COLLECTION));
+    events.and_where(Expr::col("resource_id").equals(("of", "column1")));
+    events.and_where(Expr::col("revision").gt(from)).and_where(Expr::col("revision").lte(to));
+    order_by(&mut events, ORDER.map(|column| (column.to_owned(), Order::Desc, None)));
+    let [revision, ordinal, event_id, kind, time, actor, causation_id] = COLUMNS;
+    let told = lists(backend, [revision, ordinal, event_id, kind, time, actor, causation_id, "changed"]);
+    let told = Query::select().expr(told).from_subquery(events.limit(most as u64 + 1).take(), "events").take();
+    let mut select = Query::select();
+    select.column(("of", "column1")).expr(Expr::SubQuery(None, Box::new(told.into())));
+    select.from_values(ids.iter().cloned(), "of").take()
 }
 
 /// Events behind `after` up to the end of `to`, in order.

@@ -62,7 +62,7 @@ mod write;
 
 pub use batch::BatchRows;
 pub use branches::below;
-pub use changes::Changes;
+pub use changes::{Changes, Reason};
 pub use checkpoints::{Checkpoint, Checkpoints};
 pub use db::{Store, StoreOptions};
 pub use dead_letter::DeadLetter;

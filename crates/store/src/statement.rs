@@ -65,15 +65,13 @@ pub(crate) fn json_value(backend: DbBackend, json: String) -> Expr {
     Expr::val(json).cast_as(if backend == DbBackend::Postgres { "json" } else { "text" })
 }
 
-/// Two columns of all rows as one JSON text, an array of pairs; or nothing where there is no row. sea-query has no word
-/// for it.
-pub(crate) fn pairs(backend: DbBackend, first: &'static str, second: &'static str) -> Expr {
-    let (all, pair) = match backend {
+/// Columns of all rows as one JSON text, an array of arrays; or nothing where there is no row. sea-query has no word for it.
+pub(crate) fn lists<const N: usize>(backend: DbBackend, columns: [&'static str; N]) -> Expr {
+    let (all, one) = match backend {
         DbBackend::Postgres => ("json_agg", "json_build_array"),
         _ => ("json_group_array", "json_array"),
     };
-    let pair = Func::cust(pair).args([Expr::col(first), Expr::col(second)]);
-    Func::cust(all).arg(pair).cast_as("text")
+    Func::cust(all).arg(Func::cust(one).args(columns.map(Expr::col))).cast_as("text")
 }
 
 /// About how many bytes a JSON column takes, without reading it where it is kept apart from its row; sea-query has no

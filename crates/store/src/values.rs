@@ -9,7 +9,7 @@ use crate::access::Access;
 use crate::filter::Fields;
 use crate::list::{by_index, rows_of};
 use crate::resource::declared;
-use crate::statement::{columns, order_by, pairs};
+use crate::statement::{columns, lists, order_by};
 use crate::{Error, Store, Table};
 
 /// Rows of an index that are read at once.
@@ -68,7 +68,7 @@ impl Store {
         rows: SelectStatement,
         column: &'static str,
     ) -> Result<Vec<(String, Option<String>)>, Error> {
-        let rows = Query::select().expr(pairs(self.backend(), "id", column)).from_subquery(rows, "selected").take();
+        let rows = Query::select().expr(lists(self.backend(), ["id", column])).from_subquery(rows, "selected").take();
         let text = self.query_one(&rows).await?.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?;
         text.flatten().map_or(Ok(Vec::new()), |text| serde_json::from_str(&text).map_err(Error::bug))
     }

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use waymark_domain::roadmap::{Dependencies, Initiative};
 use waymark_domain::{Name, WorkspaceId};
+use waymark_proto::convert::timestamp;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::{ResourceMessage, descriptors};
 use waymark_request::PageToken;
 use waymark_request::page::{self, PageError};
 use waymark_rpc::{parse, required};
-use waymark_store::{Error, Position};
+use waymark_store::{Error, Position, Reason, View};
 
 use super::Api;
 use super::pages::Asked;
@@ -68,8 +69,8 @@ impl Api {
             to = Some(Position::Revision(revision));
         }
         let from_revision = self.store.revision_at(&workspace, from).await?;
-        let changes = view.changes::<Initiatives>(from_revision, after.map(|(_, place)| place), size as u64).await?;
         let view = self.store.view(&workspace, to).await?;
+        let changes = view.changes::<Initiatives>(from_revision, after.map(|(_, place)| place), size as u64).await?;
         let to_revision = view.revision();
         let mut response = pb::DiffRoadmapResponse { from_revision, to_revision, ..Default::default() };
         for change in changes.items {
@@ -91,6 +92,7 @@ impl Api {
         response.added.sort_by(|a, b| a.name.cmp(&b.name));
         response.removed.sort_by(|a, b| a.name.cmp(&b.name));
         response.changed.sort_by(|a, b| a.initiative.cmp(&b.initiative));
+        response.reasons = reasons(&view, &response).await?;
         if let Some((revision, ordinal)) = changes.next {
             let key = [to_revision, revision, ordinal.into()].map(|number| Some(number.to_string()));
             response.next_page_token = PageToken::after(&parts, key.into()).encode();
@@ -147,6 +149,36 @@ fn place_in_log(token: &PageToken) -> Result<(i64, (i64, i32)), Error> {
     match numbers.as_deref() {
         Some(&[to, revision, ordinal]) => Ok((to, (revision, i32::try_from(ordinal).map_err(|_| PageError::Damaged)?))),
         _ => Err(PageError::Damaged.into()),
+    }
+}
+
+/// What happened to the initiatives of a page of a difference.
+async fn reasons(view: &View, page: &pb::DiffRoadmapResponse) -> Result<Vec<pb::DiffReasons>, Error> {
+    let whole = page.added.iter().chain(&page.removed).map(|initiative| &initiative.name);
+    let names: BTreeSet<&String> = whole.chain(page.changed.iter().map(|changed| &changed.initiative)).collect();
+    let id = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    let ids: Vec<String> = names.iter().map(|name| id(name)).collect();
+    let (between, most) = ((page.from_revision, page.to_revision), pb::DiffReasons::EVENTS_MOST);
+    let mut told = view.reasons::<Initiatives>(&ids, between, most).await?;
+    let of = |name: &String| {
+        let (events, more_events) = told.remove(&id(name)).unwrap_or_default();
+        let workspace = name.split("/initiatives/").next().unwrap_or_default();
+        let events = events.into_iter().map(|reason| event(workspace, reason)).collect();
+        pb::DiffReasons { initiative: name.clone(), events, more_events }
+    };
+    Ok(names.into_iter().map(of).collect())
+}
+
+fn event(workspace: &str, reason: Reason) -> pb::DiffEvent {
+    let Reason { revision, event_id, event_type, time, actor, causation_id, changed_fields } = reason;
+    pb::DiffEvent {
+        event: format!("{workspace}/events/{event_id}"),
+        r#type: event_type,
+        actor,
+        time: Some(timestamp(time)),
+        revision,
+        changed_fields,
+        causation_id: causation_id.unwrap_or_default(),
     }
 }
 
