@@ -19,6 +19,7 @@ pub mod scale;
 pub mod scorer;
 pub mod scoring;
 pub mod scoring_model;
+pub mod snapshot;
 pub mod target;
 
 pub use check_in::{CheckIn, CheckInError, CheckInEvent};
@@ -45,4 +46,5 @@ pub use scale::{OffScale, Scale, ScaleError, Step};
 pub use scorer::{Axis, Course, Known, Scorer, Unknown, Unscored};
 pub use scoring::{Combination, Criterion, Extent, Normalisation, Scoring, ScoringError, Weighing};
 pub use scoring_model::{ScoringModel, ScoringModelEvent};
+pub use snapshot::{Snapshot, SnapshotEvent};
 pub use target::{Period, TargetInterval};

@@ -85,6 +85,7 @@ impl Trimming {
         if self.lease.hold(&self.store).await? {
             for workspace in self.next_logs().await? {
                 self.trim_log(&workspace).await?;
+                self.free_log(&workspace).await?;
             }
         }
         Ok(())
@@ -98,6 +99,18 @@ impl Trimming {
         while self.lease.hold(&self.store).await? {
             let Some(forgotten) = self.store.trim_log_before(workspace, before, &self.readers).await? else { break };
             tracing::debug!(%workspace, forgotten, "old history forgotten");
+            if !self.pause(PAUSE).await {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what was kept of the log of a workspace for revisions that are held no more.
+    async fn free_log(&mut self, workspace: &WorkspaceId) -> Result<(), Error> {
+        while self.lease.hold(&self.store).await? {
+            let Some(forgotten) = self.store.free_log(workspace).await? else { break };
+            tracing::debug!(%workspace, forgotten, "history that was held forgotten");
             if !self.pause(PAUSE).await {
                 break;
             }

@@ -15,6 +15,7 @@ use sea_orm::{
 use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
+use crate::holding::Holding;
 use crate::place::Looks;
 use crate::statement::{Ordering, page};
 use crate::table::Collection;
@@ -82,6 +83,8 @@ pub struct Store {
     wait: Option<(Histogram<f64>, KeyValue)>,
     /// The tables of resources, where they are known.
     pub(crate) collections: Arc<[Collection]>,
+    /// The table whose resources hold revisions, if there is one.
+    pub(crate) holding: Option<Holding>,
 }
 
 fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
@@ -165,6 +168,7 @@ impl Store {
             looked_at: LOOKED_AT,
             wait: None,
             collections: Arc::from([]),
+            holding: None,
         })
     }
 

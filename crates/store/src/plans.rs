@@ -14,8 +14,8 @@ use crate::db::LOOKED_AT;
 use crate::filter::Fields;
 use crate::statement::keyed;
 use crate::{
-    Column, ColumnKind, Columns, Range, Table, access, branches, changes, cycles, history, inbox, integrity, list, log,
-    mirror, publishing, resource, retention, snapshot, values, view, walk,
+    Column, ColumnKind, Columns, Range, Table, access, branches, changes, cycles, freeing, history, inbox, integrity,
+    list, log, members, mirror, publishing, resource, retention, snapshot, values, view, walk,
 };
 
 /// The table of the sample, traced.
@@ -64,16 +64,19 @@ const ROWS: &str = r#"
     SELECT 'w1', 'initiatives/i' || (i + 1), '~dependencies', 'initiatives/i' || i, false FROM n WHERE i % 4 > 0;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO labels (workspace, collection, key, value, id)
-    SELECT 'w1', 'products', 'team', 't' || (i % 500), 'r' || i FROM n;"#;
+    SELECT 'w1', 'products', 'team', 't' || (i % 500), 'r' || i FROM n;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    INSERT INTO held_events (workspace, held, revision, event_id) SELECT 'w' || (i % 2), i % 50, i, 'e' || i FROM n;"#;
 
 /// What SQLite says of reading whole what holds few rows: those that are looked for, or those that were just found.
-const FEW: [&str; 7] = [
+const FEW: [&str; 8] = [
     "CONSTANT ROW",
     "VALUES CLAUSE",
     "relay_cursors_rewound",
     "SCAN reach",
     "SCAN source0",
     "SCAN entries",
+    "SCAN events",
     "VIRTUAL TABLE INDEX 1:",
 ];
 
@@ -184,6 +187,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         let gone = ["initiatives/i7".to_owned(), "products/p1".to_owned()];
         let from = cycles::from_any(backend, &workspace, "dependencies", ["initiatives/i1", "initiatives/i2"]);
         let unread = inbox::known(&event, backend);
+        let ids: Vec<String> = (0..20).map(|i| format!("r{i}")).collect();
         let visions: Vec<String> = (0..20).map(|i| format!("v{i}")).collect();
         let range = Range { column: "vision", after: ("v1", "r1"), below: "v2", only: None, size: 50, bytes: 1 << 20 };
         let mut part = view::states::<Products>(&workspace, Some(9_000));
@@ -273,6 +277,31 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
                 plan(&connection, &resource::those::<Products>(backend, &workspace, "vision", &visions).unwrap()).await,
                 "products_vision",
             ),
+            (
+                plan(&connection, &members::valued::<Products>(&workspace, "vision", Some("v1"), "r1", 50)).await,
+                "products_vision",
+            ),
+            (
+                plan(&connection, &members::valued::<Products>(&workspace, "vision", None, "r1", 50)).await,
+                "products_vision",
+            ),
+            (
+                plan(&connection, &members::labelled::<Products>(&workspace, ("team", "t1"), "r1", 50)).await,
+                "labels_pkey",
+            ),
+            (
+                plan(&connection, &members::next_value::<Products>(&workspace, "vision", Some("v1"))).await,
+                "products_vision",
+            ),
+            (plan(&connection, &members::next_value::<Products>(&workspace, "vision", None)).await, "products_vision"),
+            (plan(&connection, &members::next_label::<Products>(&workspace, "team", Some("t1"))).await, "labels_pkey"),
+            (
+                plan(&connection, &changes::reasons::<Products>(backend, &workspace, (9_000, 9_400), &ids, 10)).await,
+                "log_resource",
+            ),
+            (plan(&connection, &freeing::next(&workspace, 7)).await, "held_events_pkey"),
+            (plan(&connection, &freeing::kept(&workspace, 7)).await, "held_events_pkey"),
+            (plan(&connection, &freeing::unkeep(&workspace, 7, &few)).await, "held_events_pkey"),
             (plan(&connection, &snapshot::behind("products", "w1", "r1")).await, "products_pkey"),
             (
                 plan(&connection, &mirror::known(backend, "products", true, &[("w1", "r1"), ("w2", "r2")])).await,
@@ -288,7 +317,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             (plan(&connection, &retention::step_end(&workspace, 9_000, 19_000)).await, "log_pkey"),
             (plan(&connection, &retention::superseded(&workspace, 9_000, 9_400)).await, "log_resource"),
             (plan(&connection, &retention::advance(&workspace, 9_000, 9_400)).await, "workspaces_pkey"),
-            (plan(&connection, &retention::forget(&workspace, &few)).await, "log_pkey"),
+            (plan(&connection, &freeing::forget(&workspace, &few)).await, "log_pkey"),
             (
                 plan(&connection, publishing::rewound(None, 512).column(("workspaces", "id"))).await,
                 "relay_cursors_rewound",

@@ -9,8 +9,8 @@ use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use waymark_domain::WorkspaceId;
 
 use crate::checkpoints::{Checkpoint, Checkpoints, advance, remember};
-use crate::workspaces::workspace_of;
-use crate::{Error, Position, Store};
+use crate::workspaces::{within, workspace_of};
+use crate::{Error, Store};
 
 /// How far a workspace is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +137,8 @@ impl Store {
 
     /// Has the relay publish a workspace again from revision `from` on; tells how many events those are.
     pub async fn republish(&self, workspace: &WorkspaceId, from: i64) -> Result<i64, Error> {
-        self.view(workspace, Some(Position::Revision(from))).await?;
+        // Also of a revision that is held some events before and behind it may be gone.
+        within(self.bounds(workspace.id()).await?, from)?;
         let mut rewind = Query::update();
         rewind.table("relay_cursors").value("revision", from - 1).value("rewound", true);
         rewind.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::col("revision").gte(from));

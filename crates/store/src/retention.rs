@@ -4,23 +4,22 @@
 //! Two may be at it at once: neither forgets more than it may, only some of their work is in vain.
 //!
 //! A log is trimmed to a revision: from there on its history is whole. Of what came before, the last event of each
-//! resource stays, so that every later state can be read. It moves on from revision to revision, and each step deletes
+//! resource stays, so that every later state can be read, and what revisions need that are held (`freeing`). It moves on from revision to revision, and each step deletes
 //! what the events of the step made superfluous: to each event the one before it of the same resource. So the work is
 //! that of the events passed, however many older ones stay for their resources.
 
 use std::cmp::{max, min};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{DeleteStatement, Expr, ExprTrait as _, Order, Query, SelectStatement, UpdateStatement};
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use waymark_domain::WorkspaceId;
 
+use crate::freeing::{STEP, Superseded, held_before, take};
 use crate::statement::columns;
 use crate::workspaces::workspace_of;
 use crate::{Error, Store};
-
-/// Events that a step passes, about: whole revisions.
-const STEP: u64 = 500;
 
 /// Who reads a service's log to its end, in their own time: what one of them has yet to read is kept, whatever its age.
 #[derive(Clone, Default)]
@@ -84,7 +83,8 @@ impl Store {
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
             let (revision, id): (Option<i64>, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            events.extend(revision.zip(id));
+            let (found, until) = (revision.zip(id), row.try_get_by_index(2)?);
+            events.extend(found.map(|(revision, event_id)| Superseded { revision, event_id, until }));
         }
         let transaction = self.writer.begin().await.map_err(|error| self.error(error))?;
         if transaction.execute(&advance(workspace, earliest, to)).await?.rows_affected() == 0 {
@@ -92,11 +92,12 @@ impl Store {
             transaction.rollback().await?;
             return Ok(None);
         }
-        let mut deleted = 0;
-        // A revision may have more events than a step.
-        for part in events.chunks(STEP as usize) {
-            deleted += transaction.execute(&forget(workspace, part)).await?.rows_affected();
-        }
+        // Behind the lock of the workspace's row: whatever holds a revision before `to` is there by now.
+        let holds = match &self.holding {
+            Some(holding) => held_before(&transaction, holding, workspace, to).await?,
+            None => BTreeSet::new(),
+        };
+        let deleted = take(&transaction, workspace, events, &holds).await?;
         transaction.commit().await?;
         Ok(Some(deleted))
     }
@@ -140,7 +141,7 @@ pub(crate) fn step_end(workspace: &WorkspaceId, earliest: i64, to: i64) -> Selec
 }
 
 /// The events before `to` that those from `earliest` to `to` supersede, by revision and id: to each the one before it of
-/// the same resource, if there is one.
+/// the same resource, if there is one; and its own revision.
 pub(crate) fn superseded(workspace: &WorkspaceId, earliest: i64, to: i64) -> SelectStatement {
     const PLACE: [&str; 2] = ["revision", "ordinal"];
     let place = |table: &'static str| columns(PLACE.map(|column| (table, column)));
@@ -157,7 +158,7 @@ pub(crate) fn superseded(workspace: &WorkspaceId, earliest: i64, to: i64) -> Sel
     let of_previous =
         |column| Expr::SubQuery(None, Box::new(previous.clone().column(("previous", column)).take().into()));
     let mut select = Query::select();
-    select.exprs([of_previous("revision"), of_previous("event_id")]).from("log");
+    select.exprs([of_previous("revision"), of_previous("event_id"), Expr::col("revision")]).from("log");
     select.and_where(Expr::col("workspace").eq(workspace.id()));
     select.and_where(Expr::col("revision").gte(earliest)).and_where(Expr::col("revision").lte(to)).take()
 }
@@ -175,12 +176,4 @@ pub(crate) fn advance(workspace: &WorkspaceId, earliest: i64, to: i64) -> Update
     advance.table("workspaces").value("earliest_revision", to);
     advance.and_where(Expr::col("id").eq(workspace.id())).and_where(Expr::col("earliest_revision").eq(earliest));
     advance.and_where(Expr::not_exists(unpublished)).take()
-}
-
-/// Forgets events, by revision and id.
-pub(crate) fn forget(workspace: &WorkspaceId, events: &[(i64, String)]) -> DeleteStatement {
-    let mut delete = Query::delete();
-    delete.from_table("log").and_where(Expr::col("workspace").eq(workspace.id()));
-    delete.and_where(Expr::col("revision").is_in(events.iter().map(|(revision, _)| *revision)));
-    delete.and_where(Expr::col("event_id").is_in(events.iter().map(|(_, id)| id.as_str()))).take()
 }

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use record::Applied;
 
-use crate::Mirror;
+use crate::{Holding, Mirror};
 
 pub use backfill::Backfill;
 pub use declaration::Declaration;
@@ -31,6 +31,7 @@ pub struct Schema {
     migrations: &'static [Migration],
     declarations: &'static [Declaration],
     mirrors: &'static [Mirror],
+    holding: Option<Holding>,
 }
 
 /// One step of a schema.
@@ -86,13 +87,20 @@ impl Schema {
             oldest = migration.oldest;
             at += 1;
         }
-        Self { migrations, declarations, mirrors: &[] }
+        Self { migrations, declarations, mirrors: &[], holding: None }
     }
 
     /// The same with tables that mirror those of other services.
     #[must_use]
     pub const fn mirroring(mut self, mirrors: &'static [Mirror]) -> Self {
         self.mirrors = mirrors;
+        self
+    }
+
+    /// The same with a table whose resources hold revisions.
+    #[must_use]
+    pub const fn holding(mut self, holding: Holding) -> Self {
+        self.holding = Some(holding);
         self
     }
 

@@ -12,13 +12,15 @@ use sea_orm::{
     ConnectionTrait as _, DatabaseTransaction, DbBackend, IsolationLevel, QueryResult, StatementBuilder,
     TransactionTrait as _,
 };
-use waymark_domain::{Name, Resource as _, Violations, WorkspaceId};
+use waymark_domain::{AnyName, Name, Resource as _, Violations, WorkspaceId};
 use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::{ResourceMessage, convert};
 
+use crate::holding::Holding;
 use crate::list::PAGE_BYTES;
 use crate::statement::{Ordering, columns, json_text, order_by, page};
-use crate::{Error, Store, Table, Write, history, resource, workspaces};
+use crate::workspaces::{bounds, within};
+use crate::{Error, Store, Table, Write, history, resource};
 
 /// What times are told apart by.
 const MOMENT: TimeDelta = TimeDelta::microseconds(1);
@@ -26,12 +28,14 @@ const MOMENT: TimeDelta = TimeDelta::microseconds(1);
 pub(crate) const VALUES: usize = 1_000;
 
 /// A position in a workspace's history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
     /// After this revision.
     Revision(i64),
     /// After the last revision at or before this time.
     Time(DateTime<Utc>),
+    /// After the revision that a resource holds.
+    Held(AnyName),
 }
 
 /// A workspace at one position.
@@ -41,6 +45,7 @@ pub struct View {
     revision: i64,
     /// The earliest revision whose history is whole, and the current one.
     bounds: (i64, i64),
+    holding: Option<Holding>,
 }
 
 /// Some of a table's resources, in order.
@@ -117,6 +122,9 @@ impl Position {
             Some(as_of::Position::Time(time)) => {
                 convert::time(&mut violations, &format!("{field}.time"), Some(time)).map(Self::Time)
             }
+            Some(as_of::Position::Snapshot(name)) => {
+                violations.check(&format!("{field}.snapshot"), name.parse()).map(Self::Held)
+            }
         };
         position.ok_or(violations)
     }
@@ -132,12 +140,13 @@ impl Store {
         // All that a transaction of SQLite reads agrees by itself.
         let isolation = (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
         let transaction = self.reader.begin_with_config(isolation, None).await.map_err(|e| self.error(e))?;
-        let bounds = match transaction.query_one(&workspaces::bounds(workspace.id())).await? {
+        let bounds = match transaction.query_one(&bounds(workspace.id())).await? {
             Some(row) => (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
             None => (0, 0),
         };
-        let view = View { transaction, workspace: workspace.clone(), revision: asked.unwrap_or(bounds.1), bounds };
-        view.check(view.revision)?;
+        let (workspace, revision) = (workspace.clone(), asked.unwrap_or(bounds.1));
+        let view = View { transaction, workspace, revision, bounds, holding: self.holding };
+        view.check(view.revision).await?;
         Ok(view)
     }
 
@@ -149,7 +158,22 @@ impl Store {
                 Err(Violations::one("as_of.time", "lies in the future").into())
             }
             Position::Time(time) => self.last_before(workspace, time + MOMENT).await,
+            Position::Held(name) if name.workspace != *workspace => Err(Error::NotFound(name.to_string())),
+            Position::Held(name) => self.held_by("as_of.snapshot", &name).await,
         }
+    }
+
+    /// The revision that a resource holds, which a request names in `field`.
+    async fn held_by(&self, field: &str, name: &AnyName) -> Result<i64, Error> {
+        let Some(holding) = self.holding else {
+            return Err(Violations::one(field, "is not known to this service, which keeps none").into());
+        };
+        if name.collection != holding.collection {
+            let expected = holding.collection;
+            return Err(Violations::one(field, format!("must be one of {expected}, got {name}")).into());
+        }
+        let row = self.query_one(&holding.of_resource(name)).await?;
+        Ok(row.ok_or_else(|| Error::NotFound(name.to_string()))?.try_get_by_index(0)?)
     }
 }
 
@@ -160,15 +184,12 @@ impl View {
     }
 
     /// Refuses revisions in the future or no longer kept.
-    pub(crate) fn check(&self, asked: i64) -> Result<(), Error> {
-        let (earliest, current) = self.bounds;
-        if asked > current {
-            return Err(Error::Future { asked, current });
-        }
-        if asked < earliest {
-            return Err(Error::Expired { asked, earliest });
-        }
-        Ok(())
+    pub(crate) async fn check(&self, asked: i64) -> Result<(), Error> {
+        let is_held = match self.holding.filter(|_| asked < self.bounds.0) {
+            Some(holding) => !self.rows(&holding.holds(&self.workspace, asked)).await?.is_empty(),
+            None => false,
+        };
+        if is_held { Ok(()) } else { within(self.bounds, asked) }
     }
 
     /// Resources behind the one with id `after`, in order of id, as far as the next `limit` ids lead.
@@ -249,6 +270,20 @@ impl View {
             other => other,
         })?;
         Ok(Some(message).filter(|message| message.standard().delete_time.is_none()))
+    }
+}
+
+impl Write {
+    /// Refuses a revision in the future or no longer kept: one that can be held.
+    pub async fn must_keep(&mut self, revision: i64) -> Result<(), Error> {
+        let row = self.rows(&bounds(self.workspace().id())).await?.pop();
+        let earliest =
+            row.ok_or_else(|| Error::bug("a workspace that is written to has no row"))?.try_get_by_index(0)?;
+        let is_held = match self.holding().filter(|_| revision < earliest) {
+            Some(holding) => !self.rows(&holding.holds(self.workspace(), revision)).await?.is_empty(),
+            None => false,
+        };
+        if is_held { Ok(()) } else { within((earliest, self.revision()), revision) }
     }
 }
 

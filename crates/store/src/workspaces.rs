@@ -35,6 +35,17 @@ pub(crate) fn bounds(workspace: &str) -> SelectStatement {
     select.columns(["earliest_revision", "revision"]).from("workspaces").and_where(Expr::col("id").eq(workspace)).take()
 }
 
+/// Refuses a revision in the future, or before the earliest one from which history is whole.
+pub(crate) fn within((earliest, current): (i64, i64), asked: i64) -> Result<(), Error> {
+    if asked > current {
+        return Err(Error::Future { asked, current });
+    }
+    if asked < earliest {
+        return Err(Error::Expired { asked, earliest });
+    }
+    Ok(())
+}
+
 /// The workspace that a row of `table` names.
 pub(crate) fn workspace_of(table: &'static str, id: String) -> Result<WorkspaceId, Error> {
     WorkspaceId::from_id(&id).map_err(|error| Error::Damaged {

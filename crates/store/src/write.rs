@@ -16,6 +16,7 @@ use waymark_request::{Call, Written};
 
 use crate::draft::sql::Group;
 use crate::draft::{Draft, Row, form, sql};
+use crate::holding::Holding;
 use crate::statement::{json_text, keyed};
 use crate::turn::Turn;
 use crate::{Error, Own, Store, Table, inbox, resource};
@@ -27,6 +28,7 @@ pub struct Write {
     turn: Turn,
     backend: DbBackend,
     revision: i64,
+    holding: Option<Holding>,
 }
 
 impl Deref for Write {
@@ -102,7 +104,13 @@ pub(crate) struct Done<R> {
 
 impl Write {
     pub(crate) fn new(store: &Store, workspace: &WorkspaceId, call: &Call, turn: Turn) -> Self {
-        Self { draft: Draft::new(store, workspace, call), turn, backend: store.backend(), revision: 0 }
+        Self {
+            draft: Draft::new(store, workspace, call),
+            turn,
+            backend: store.backend(),
+            revision: 0,
+            holding: store.holding,
+        }
     }
 
     /// The turn, for another write.
@@ -331,8 +339,17 @@ impl Write {
         self.turn.all(self.backend.build(statement)).await
     }
 
+    /// The revision that it makes.
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
     pub(crate) fn backend(&self) -> DbBackend {
         self.backend
+    }
+
+    pub(crate) fn holding(&self) -> Option<Holding> {
+        self.holding
     }
 
     fn select<T: Table>(&self) -> SelectStatement {

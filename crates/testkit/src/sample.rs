@@ -52,6 +52,7 @@ pub const INITIAL: Migration = Migration {
         foundation::TALLIES,
         foundation::LABELS,
         foundation::MIRRORS,
+        foundation::HELD_EVENTS,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
             sqlite: include_str!("sample/0001_initial.sqlite.sql"),

@@ -57,6 +57,7 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 1,
             backfill: None,
         },
+        foundation::held_events(20, 1),
     ],
     &[
         Declaration::of::<AssumptionTests>(),

@@ -51,6 +51,7 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 1,
             backfill: None,
         },
+        foundation::held_events(13, 1),
     ],
     &[
         Declaration::of::<Frictions>(),

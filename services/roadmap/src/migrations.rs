@@ -2,11 +2,11 @@
 //! the declarations say beyond it is a new one, whose statements `make schema` prints.
 
 use waymark_store::schema::foundation;
-use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
+use waymark_store::{Backfill, Declaration, Holding, Migration, Mirror, Schema, Script};
 
 use crate::store::{
-    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, ScoringModels,
-    reprioritize, write_down,
+    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, REVISION, ScoringModels,
+    Snapshots, reprioritize, write_down,
 };
 
 /// What the service's database is.
@@ -122,8 +122,9 @@ pub static SCHEMA: Schema = Schema::new(
         Migration {
             number: 20,
             name: "views",
-            scripts: &[Script::both(include_str!("migrations/0020_views.sql"))],
-            oldest: 18,
+            scripts: &[foundation::HELD_EVENTS, Script::both(include_str!("migrations/0020_views.sql"))],
+            // A program of before would trim what snapshots need.
+            oldest: 20,
             backfill: Some(Backfill::columns::<Initiatives>("starts of initiatives")),
         },
     ],
@@ -136,6 +137,8 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<Objectives>(),
         Declaration::of::<Products>(),
         Declaration::of::<ScoringModels>(),
+        Declaration::of::<Snapshots>(),
     ],
 )
-.mirroring(&[Mirror::of::<Metrics>()]);
+.mirroring(&[Mirror::of::<Metrics>()])
+.holding(Holding::of::<Snapshots>(REVISION));

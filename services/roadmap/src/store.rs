@@ -12,6 +12,7 @@ mod priorities;
 mod products;
 mod progress;
 mod scoring_models;
+mod snapshots;
 
 pub use check_ins::CheckIns;
 pub use decisions::{
@@ -29,3 +30,4 @@ pub use priorities::reprioritize;
 pub use products::Products;
 pub use progress::reading;
 pub use scoring_models::ScoringModels;
+pub use snapshots::{REVISION, Snapshots};

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use waymark_client::{Channel, Start, Update, Watch};
+use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_proto::roadmap::v1::{
-    CreateInitiativeRequest, CreateProductRequest, DeclineInitiativeRequest, Initiative, Product, UpdateProductRequest,
+    CreateInitiativeRequest, CreateProductRequest, CreateSnapshotRequest, DeclineInitiativeRequest,
+    DeleteSnapshotRequest, GetRoadmapRequest, Initiative, Product, Snapshot, UpdateProductRequest,
 };
 use waymark_testkit::schema::text;
 use waymark_testkit::{Engine, wait_until};
@@ -59,6 +61,42 @@ async fn history_is_forgotten_when_it_is_older_than_it_is_to_be_kept() {
         .await;
         let first = watch("museum").await.unwrap();
         assert!(matches!(&first, Update::Revision(1, _)), "{engine:?}: {first:?}");
+        services.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_snapshot_needs_is_kept_until_it_is_deleted() {
+    for (engine, wires) in WAYS {
+        let services = Services::start_keeping(engine, wires, "1d".parse().unwrap()).await.unwrap();
+        let mut products = StrategyServiceClient::new(services.roadmap.clone());
+        let mut roadmap = RoadmapServiceClient::new(services.roadmap.clone());
+        word(&mut products, "acme", "one").await;
+        let create = CreateSnapshotRequest {
+            parent: "workspaces/acme".into(),
+            snapshot_id: "board".into(),
+            snapshot: Some(Snapshot { display_name: "Board".into(), ..Snapshot::default() }),
+            ..CreateSnapshotRequest::default()
+        };
+        let Snapshot { name, revision, .. } = roadmap.create_snapshot(create).await.unwrap().into_inner();
+        for vision in ["two", "three", "four"] {
+            services.clock.advance(Duration::from_hours(24));
+            word(&mut products, "acme", vision).await;
+        }
+        services.clock.advance(Duration::from_hours(24));
+        let held = async || {
+            text(services.database("roadmap"), "SELECT CAST(count(*) AS text) FROM held_events").await.unwrap()
+        };
+        wait_until("the log is trimmed", LIMIT, async || held().await == "1").await;
+        let position = Some(as_of::Position::Snapshot(name.clone()));
+        let request = GetRoadmapRequest {
+            parent: "workspaces/acme".into(),
+            as_of: Some(AsOf { position }),
+            ..GetRoadmapRequest::default()
+        };
+        assert_eq!(roadmap.get_roadmap(request).await.unwrap().into_inner().revision, revision, "{engine:?}");
+        roadmap.delete_snapshot(DeleteSnapshotRequest { name, ..DeleteSnapshotRequest::default() }).await.unwrap();
+        wait_until("what was kept is forgotten", LIMIT, async || held().await == "0").await;
         services.stop().await;
     }
 }

@@ -76,6 +76,15 @@ impl Field<Self> for String {
     }
 }
 
+impl Field<Self> for i64 {
+    fn read(value: Self, _: &str, _: &mut Reading<'_>) -> Option<Self> {
+        Some(value)
+    }
+    fn write(&self) -> Self {
+        *self
+    }
+}
+
 impl Field<Self> for BTreeMap<String, String> {
     fn read(value: Self, _: &str, _: &mut Reading<'_>) -> Option<Self> {
         Some(value)

@@ -91,11 +91,31 @@ pub const LABELS: Script = Script {
 /// How far tables of other services are mirrored.
 pub const MIRRORS: Script = Script::both(include_str!("foundation/0007_mirrors.sql"));
 
+/// What trimming leaves of logs for revisions that are held.
+pub const HELD_EVENTS: Script = Script::both(include_str!("foundation/0008_held_events.sql"));
+
+/// The migration that takes that in.
+pub const fn held_events(number: i64, oldest: i64) -> Migration {
+    Migration { number, name: "held events", scripts: &[HELD_EVENTS], oldest, backfill: None }
+}
+
 /// The migration that takes in labels, those of the rows of a first table; the others are [`further`].
 pub const fn labels(number: i64, oldest: i64, backfill: Backfill) -> Migration {
     Migration { number, name: backfill.name, scripts: &[LABELS], oldest, backfill: Some(backfill) }
 }
 
 /// Every script, in order. A service's migrations must take in each.
-pub const ALL: &[Script] =
-    &[INITIAL, LOOKS, RELAY, CONSUMERS, INBOX, LINKS, LINKS_BY_TARGET, LOG_BY_REVISION, TALLIES, LABELS, MIRRORS];
+pub const ALL: &[Script] = &[
+    INITIAL,
+    LOOKS,
+    RELAY,
+    CONSUMERS,
+    INBOX,
+    LINKS,
+    LINKS_BY_TARGET,
+    LOG_BY_REVISION,
+    TALLIES,
+    LABELS,
+    MIRRORS,
+    HELD_EVENTS,
+];

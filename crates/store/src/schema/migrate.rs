@@ -20,10 +20,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 impl Store {
     /// The same, knowing the tables that `schema` declares: so they are read by collection, and its mirrors are asked
-    /// what other services have.
+    /// what other services have; and which of them holds revisions.
     #[must_use]
     pub fn keeping(mut self, schema: &Schema) -> Self {
         self.collections = schema.tables().iter().map(Declaration::collection).collect();
+        self.holding = schema.holding;
         self
     }
 

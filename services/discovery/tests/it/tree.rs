@@ -126,6 +126,9 @@ async fn pruning_is_one_revision_and_the_past_stays() {
         let future = Some(AsOf { position: Some(as_of::Position::Revision(99)) });
         assert_eq!(reason(d.trees.get_tree(get(future, false)).await).1, "REVISION_IN_FUTURE");
         assert_eq!(fields(d.trees.get_tree(get(Some(AsOf::default()), false)).await), ["as_of"]);
+        let snapshot = "workspaces/acme/snapshots/board".to_owned();
+        let snapshot = Some(AsOf { position: Some(as_of::Position::Snapshot(snapshot)) });
+        assert_eq!(fields(d.trees.get_tree(get(snapshot, false)).await), ["as_of.snapshot"], "here are none");
 
         assert_eq!(reason(d.trees.prune_node(prune).await).1, "STATE_CONFLICT");
         assert_eq!(reason(d.solution("x", "a").await).1, "STATE_CONFLICT");

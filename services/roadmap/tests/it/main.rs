@@ -22,14 +22,15 @@ mod ranking;
 mod reasons;
 mod scoring_models;
 mod sensitivity;
+mod snapshots;
 
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use waymark_clock::ManualClock;
 use waymark_proto::common::v1 as common;
-use waymark_proto::graph::v1::graph_service_client::GraphServiceClient;
 use waymark_proto::events::v1::events_service_client::EventsServiceClient;
+use waymark_proto::graph::v1::graph_service_client::GraphServiceClient;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::decision_service_client::DecisionServiceClient;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
@@ -73,11 +74,11 @@ impl Fixture {
         GraphServiceClient::new(self.channel.clone())
     }
 
-    pub(crate) fn roadmap(&self) -> RoadmapServiceClient<Channel> {
     pub(crate) fn events(&self) -> EventsServiceClient<Channel> {
         EventsServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn roadmap(&self) -> RoadmapServiceClient<Channel> {
         RoadmapServiceClient::new(self.channel.clone())
     }
 

@@ -6,11 +6,12 @@ use anyhow::Result;
 use chrono_tz::Tz;
 use clap::Args;
 use waymark_client::Error;
+use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 
-use super::words::{self, When};
 use super::lanes::Lanes;
+use super::words::{self, When};
 use crate::generic::contract::Area;
 use crate::generic::names::short;
 use crate::settings::Settings;
@@ -20,6 +21,11 @@ use crate::settings::Settings;
 pub struct Roadmap {
     #[command(flatten)]
     when: When,
+    /// Show how it stood in this snapshot
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["as_of_revision", "as_of_time"])]
+    as_of_snapshot: Option<String>,
+    #[command(flatten)]
+    lanes: Lanes,
     /// Only initiatives of this product
     #[arg(long, value_name = "PRODUCT")]
     product: Option<String>,
@@ -34,7 +40,12 @@ pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
     let product =
         options.product.as_deref().map(|product| format!("{parent}/products/{}", short(product))).unwrap_or_default();
     let (as_of, page_size) = (options.when.position(settings.zone())?, options.page_size);
-    let request = pb::GetRoadmapRequest { parent, as_of, product, page_size, page_token: String::new() };
+    let mut request = pb::GetRoadmapRequest { parent, as_of, product, page_size, ..Default::default() };
+    if let Some(snapshot) = &options.as_of_snapshot {
+        let name = format!("{}/snapshots/{}", request.parent, short(snapshot));
+        request.as_of = Some(AsOf { position: Some(as_of::Position::Snapshot(name)) });
+    }
+    options.lanes.ask(&mut request, settings.zone())?;
     let mut client = RoadmapServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
     let answer = client.get_roadmap(request).await.map_err(Error::from)?.into_inner();
     crate::show(format_args!("{}", draw(&answer, &options.lanes, settings.workspace()?, settings.zone())));
@@ -58,6 +69,9 @@ fn draw(roadmap: &pb::GetRoadmapResponse, of: &Lanes, workspace: &str, zone: Tz)
         }
         lines.extend(more(&lane.next_page_token));
     }
+    if !roadmap.next_lanes_token.is_empty() {
+        lines.push("\n… and more lanes; --lanes shows more".to_owned());
+    }
     if !roadmap.declined.is_empty() || !roadmap.next_declined_page_token.is_empty() {
         lines.push("\nNOT DOING".to_owned());
     }
@@ -69,9 +83,6 @@ fn draw(roadmap: &pb::GetRoadmapResponse, of: &Lanes, workspace: &str, zone: Tz)
     lines.extend(more(&roadmap.next_declined_page_token));
     lines.push(String::new());
     lines.join("\n")
-    if !roadmap.next_lanes_token.is_empty() {
-        lines.push("\n… and more lanes; --lanes shows more".to_owned());
-    }
 }
 
 /// That a lane goes on.
@@ -158,6 +169,7 @@ mod tests {
             horizon: pb::Horizon::Now.into(),
             initiatives: vec![initiative],
             next_page_token: "next".into(),
+            ..Default::default()
         };
         let name = |id: &str| format!("workspaces/w/initiatives/{id}");
         let waiting = pb::Initiative {
@@ -169,7 +181,6 @@ mod tests {
                 step: pb::InitiativeStep::Start.into(),
                 initiatives: vec![name("login")],
                 waiver: Some(pb::Waiver { reason: "a customer waits".into(), ..Default::default() }),
-            ..Default::default()
             }],
             ..Default::default()
         };

@@ -150,7 +150,7 @@ pub async fn the_roadmap_remembers_how_it_stood(services: &Services, before: i64
         let mut all = roadmap.lanes.into_iter().flat_map(|lane| lane.initiatives);
         all.find(|initiative| initiative.name == guided_setup()).unwrap_or_default()
     };
-    let then = client(services).get_roadmap(get(position)).await?.into_inner();
+    let then = client(services).get_roadmap(get(position.clone())).await?.into_inner();
     assert_eq!(then.revision, before);
     let then = find(then);
     assert_eq!((then.state(), then.ship_time, then.actual.clone()), (pb::InitiativeState::InProgress, None, None));
