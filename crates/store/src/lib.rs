@@ -34,6 +34,7 @@ mod log;
 mod looks;
 mod methods;
 mod mirror;
+mod past;
 mod place;
 #[cfg(test)]
 mod plans;
@@ -80,6 +81,7 @@ pub use retention::LogReaders;
 pub use rewinding::Ahead;
 pub use rules::{After, BoxFuture, Decision, Rule, Ruled, Rules, Step};
 pub use schema::{Backfill, Declaration, Migration, Schema, SchemaError, Script};
+pub use standard::merged;
 pub use stream_position::{ParkedWorkspace, StreamPosition, StreamReader};
 pub use table::{Column, ColumnKind, Columns, Own, Table};
 pub use together::Together;

@@ -239,6 +239,12 @@ impl View {
 
     /// The resource of a state, if there is one and it is live.
     pub(crate) fn read<T: Table>(&self, id: &str, state: &str) -> Result<Option<T::Message>, Error> {
+        let message = self.decode::<T>(id, state)?;
+        Ok(message.filter(|message| message.standard().delete_time.is_none()))
+    }
+
+    /// The resource of a state, if there is one, deleted or not.
+    pub(crate) fn decode<T: Table>(&self, id: &str, state: &str) -> Result<Option<T::Message>, Error> {
         if state.is_empty() {
             return Ok(None);
         }
@@ -248,7 +254,7 @@ impl View {
             }
             other => other,
         })?;
-        Ok(Some(message).filter(|message| message.standard().delete_time.is_none()))
+        Ok(Some(message))
     }
 }
 

@@ -110,6 +110,11 @@ impl Write {
         self.turn
     }
 
+    /// The revision that the workspace has once this is committed.
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
     /// What happens in the turn.
     pub(crate) async fn run<R, F>(&mut self, work: F) -> Result<Done<R>, Error>
     where
@@ -301,7 +306,7 @@ impl Write {
     }
 
     /// The messages of those of these ids that there are, deleted or not, read at once.
-    pub(crate) async fn load_many<T: Table>(
+    pub async fn load_many<T: Table>(
         &mut self,
         ids: impl Iterator<Item = String>,
     ) -> Result<BTreeMap<String, T::Message>, Error> {
