@@ -2,6 +2,7 @@
 //! answers; rules are the domain's.
 
 mod advice;
+mod changing;
 mod comparing;
 mod decisions;
 mod initiatives;
@@ -13,6 +14,7 @@ mod prioritization;
 mod products;
 mod ranking;
 mod roadmap;
+mod scenarios;
 mod score_history;
 mod scorers;
 mod sensitivity;

@@ -5,8 +5,8 @@ use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
 use crate::store::{
-    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, ScoringModels,
-    reprioritize, write_down,
+    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, Scenarios, ScoringModels,
+    Variants, reprioritize, write_down,
 };
 
 /// What the service's database is.
@@ -119,6 +119,13 @@ pub static SCHEMA: Schema = Schema::new(
             18,
             Backfill::writes::<Estimates>("factors of initiatives", |write, id| Box::pin(reprioritize(write, id))),
         ),
+        Migration {
+            number: 20,
+            name: "scenarios",
+            scripts: &[Script::both(include_str!("migrations/0020_scenarios.sql"))],
+            oldest: 18,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<CheckIns>(),
@@ -128,7 +135,9 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<KeyResults>(),
         Declaration::of::<Objectives>(),
         Declaration::of::<Products>(),
+        Declaration::of::<Scenarios>(),
         Declaration::of::<ScoringModels>(),
+        Declaration::of::<Variants>(),
     ],
 )
 .mirroring(&[Mirror::of::<Metrics>()]);

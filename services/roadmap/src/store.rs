@@ -1,18 +1,22 @@
 //! The tables of the service, and the writes that have to look at more than one row.
 
+mod branch;
 mod check_ins;
 mod decisions;
 mod estimates;
 mod goals;
 mod initiatives;
 mod key_results;
+mod merging;
 mod metrics;
 mod objectives;
 mod priorities;
 mod products;
 mod progress;
+mod scenarios;
 mod scoring_models;
 
+pub use branch::Branch;
 pub use check_ins::CheckIns;
 pub use decisions::{
     DUE, Decisions, NOT_BUILT_SINCE, must_decline, new_name, not_to_build, supersede, taken_up_again, write_down,
@@ -21,9 +25,11 @@ pub use estimates::Estimates;
 pub use goals::Goals;
 pub use initiatives::{FACTORS, Initiatives, RANK, on_the_way, place, rank_column};
 pub use key_results::KeyResults;
+pub use merging::{Merging, differences, merge, text};
 pub use metrics::Metrics;
 pub use objectives::{Objectives, period};
-pub use priorities::reprioritize;
+pub use priorities::{bring_back, reprioritize};
 pub use products::Products;
 pub use progress::reading;
+pub use scenarios::{SCENARIO, Scenarios, Variants};
 pub use scoring_models::ScoringModels;

@@ -13,11 +13,13 @@ mod graph;
 mod key_results;
 mod lifecycle;
 mod links;
+mod merges;
 mod objectives;
 mod pages;
 mod plan;
 mod products;
 mod ranking;
+mod scenarios;
 mod scoring_models;
 mod sensitivity;
 
@@ -31,6 +33,7 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::decision_service_client::DecisionServiceClient;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
+use waymark_proto::roadmap::v1::scenario_service_client::ScenarioServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_roadmap::SERVICE;
 use waymark_testkit::{Engine, Served, host};
@@ -72,6 +75,10 @@ impl Fixture {
 
     pub(crate) fn roadmap(&self) -> RoadmapServiceClient<Channel> {
         RoadmapServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn scenarios(&self) -> ScenarioServiceClient<Channel> {
+        ScenarioServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn prioritization(&self) -> PrioritizationServiceClient<Channel> {
@@ -144,7 +151,8 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, S
 pub(crate) async fn on_both(scenario: impl AsyncFn(&Fixture)) {
     for engine in Engine::each() {
         let fixture = Fixture::start(engine).await;
-        scenario(&fixture).await;
+        // Scenarios hold many messages.
+        Box::pin(scenario(&fixture)).await;
         fixture.stop().await;
     }
 }
