@@ -61,6 +61,10 @@ fn main() -> Result<()> {
     for section in ["ice", "wsjf", "delay", "need"] {
         config.boxed(format!(".waymark.roadmap.v1.Estimate.{section}"));
     }
+    // A variant has an initiative twice.
+    for initiative in ["base", "initiative"] {
+        config.boxed(format!(".waymark.roadmap.v1.Variant.{initiative}"));
+    }
     config.service_generator(Box::new(standard::Services::new(&pool, &builder)?));
     let messages = builder.build_client(false).build_server(false);
     messages.compile_fds_with_config(compiler.file_descriptor_set(), config)?;

@@ -18,6 +18,12 @@ impl<T: Resource> Change<T> {
         Self { state, events: vec![event] }
     }
 
+    /// The state after decisions that were made one after the other, announced by the events of all; `None` when there was
+    /// none.
+    pub fn chain(state: T, events: Vec<T::Event>) -> Option<Self> {
+        (!events.is_empty()).then_some(Self { state, events })
+    }
+
     /// Announces one more event at the same revision, after those already there.
     pub fn and(mut self, event: T::Event) -> Self {
         self.events.push(event);

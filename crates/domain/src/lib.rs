@@ -8,6 +8,7 @@ pub mod change;
 pub mod discovery;
 pub mod evidence;
 pub mod failure;
+pub mod merge;
 pub mod meta;
 pub mod metrics;
 pub mod name;

@@ -63,6 +63,9 @@ pub enum Reason {
     Internal,
     /// The RPC is not part of this server, or the request is compressed.
     Unimplemented,
+    /// A scenario and the roadmap changed the same fields to different values, and the request does not say which to take;
+    /// `google.rpc.PreconditionFailure` lists each with its three values, or as many as fit and how many more.
+    MergeConflict,
 }
 
 impl Reason {

@@ -16,6 +16,7 @@ pub mod objective;
 pub mod product;
 pub mod ranking;
 pub mod scale;
+pub mod scenario;
 pub mod scorer;
 pub mod scoring;
 pub mod scoring_model;
@@ -33,9 +34,9 @@ pub use framework::moscow::{Moscow, MoscowEffort};
 pub use framework::{Framework, Input};
 pub use goal::{Direction, Goal, GoalError, Score, ScoreBand, Standing};
 pub use initiative::{
-    ActualOutcome, Commitment, Decline, Declining, DependencyWaiver, DependencyWaivers, ExpectedOutcome, Horizon,
-    Initiative, InitiativeError, InitiativeEvent, InitiativeState, InitiativeStep, Pause, Priority, RankChange,
-    RiskAssessment, Shipment, Start, Underway, Waiver,
+    ActualOutcome, Around, Commitment, Decline, Declining, DependencyWaiver, DependencyWaivers, ExpectedOutcome,
+    Horizon, Initiative, InitiativeError, InitiativeEvent, InitiativeState, InitiativeStep, Pause, Priority,
+    RankChange, RiskAssessment, Shipment, Start, Underway, Waiver,
 };
 pub use key_result::{CurrentValue, KeyResult, KeyResultEvent, LastCheckIn};
 pub use lint::{Finding, LintRule};
@@ -43,6 +44,7 @@ pub use objective::{Objective, ObjectiveError, ObjectiveEvent};
 pub use product::{Product, ProductEvent, ProductLifecycle};
 pub use ranking::{KnownFactors, Place, Rank};
 pub use scale::{OffScale, Scale, ScaleError, Step};
+pub use scenario::{Conflict, Scenario, ScenarioError, ScenarioEvent, ScenarioState, Variant, VariantEvent};
 pub use scorer::{Axis, Course, Known, Scorer, Unknown, Unscored};
 pub use scoring::{Combination, Criterion, Extent, Normalisation, Scoring, ScoringError, Weighing};
 pub use scoring_model::{ScoringModel, ScoringModelEvent};

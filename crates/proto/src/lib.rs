@@ -10,6 +10,7 @@ pub mod choice;
 pub mod convert;
 pub mod event;
 pub mod links;
+pub mod merge;
 pub mod options;
 pub mod resource;
 pub mod standard;

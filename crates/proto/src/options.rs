@@ -22,6 +22,7 @@ pub struct Options {
     number: ExtensionDescriptor,
     refers_to: ExtensionDescriptor,
     commands: ExtensionDescriptor,
+    part_of: ExtensionDescriptor,
 }
 
 /// What a message that is a resource is called.
@@ -118,6 +119,7 @@ impl Options {
             number: extension("number")?,
             refers_to: extension("refers_to")?,
             commands: extension("commands")?,
+            part_of: extension("part_of")?,
         })
     }
 
@@ -187,6 +189,13 @@ impl Options {
         let option = part(&field.options(), &self.number)?;
         let of = |name: &str| option.get_field_by_name(name).filter(|_| option.has_field_by_name(name))?.as_f64();
         Some(NumberLimits { least: of("least"), above: of("above"), most: of("most"), default: of("default") })
+    }
+
+    /// The field of the same message that a field tells more of.
+    pub fn part_of(&self, field: &FieldDescriptor) -> Option<String> {
+        let options = field.options();
+        let whole = options.get_extension(&self.part_of);
+        whole.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
     }
 
     /// What a field refers to.

@@ -64,17 +64,28 @@ impl View {
         &self,
         ids: impl IntoIterator<Item = &str>,
     ) -> Result<BTreeMap<String, T::Message>, Error> {
+        let mut named = self.known::<T>(ids).await?;
+        named.retain(|_, message| message.standard().delete_time.is_none());
+        Ok(named)
+    }
+
+    /// Those of these ids that there are, deleted or not, by id.
+    pub async fn known<T: Table>(
+        &self,
+        ids: impl IntoIterator<Item = &str>,
+    ) -> Result<BTreeMap<String, T::Message>, Error> {
         let ids: Vec<&str> = ids.into_iter().collect();
-        let mut named = BTreeMap::new();
+        let mut known = BTreeMap::new();
         for ids in ids.chunks(VALUES) {
             let mut select = states::<T>(self.workspace(), self.past_of::<T>());
             select.and_where(keyed(self.backend(), self.workspace().id(), ids.iter().copied()));
-            for message in self.live::<T>(&self.rows(&select).await?)? {
-                let name = message.standard().name;
-                named.insert(name.rsplit('/').next().unwrap_or_default().to_owned(), message);
+            for row in self.rows(&select).await? {
+                let id: String = row.try_get_by_index(0)?;
+                let message = self.decode::<T>(&id, &row.try_get_by_index::<String>(1)?)?;
+                known.extend(message.map(|message| (id, message)));
             }
         }
-        Ok(named)
+        Ok(known)
     }
 
     /// Which of `T` refer by a field to which `R` of these ids, as ids of both: now, whatever position is shown. In order

@@ -37,6 +37,7 @@ mod looks;
 mod members;
 mod methods;
 mod mirror;
+mod past;
 mod place;
 #[cfg(test)]
 mod plans;
@@ -85,6 +86,7 @@ pub use retention::LogReaders;
 pub use rewinding::Ahead;
 pub use rules::{After, BoxFuture, Decision, Rule, Ruled, Rules, Step};
 pub use schema::{Backfill, Declaration, Migration, Schema, SchemaError, Script};
+pub use standard::merged;
 pub use stream_position::{ParkedWorkspace, StreamPosition, StreamReader};
 pub use table::{Column, ColumnKind, Columns, Own, Table};
 pub use together::Together;

@@ -15,7 +15,7 @@ use crate::filter::Fields;
 use crate::statement::keyed;
 use crate::{
     Column, ColumnKind, Columns, Range, Table, access, branches, changes, cycles, freeing, history, inbox, integrity,
-    list, log, members, mirror, publishing, resource, retention, snapshot, values, view, walk,
+    list, log, members, mirror, past, publishing, resource, retention, snapshot, values, view, walk,
 };
 
 /// The table of the sample, traced.
@@ -273,6 +273,10 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
                 "products_vision",
             ),
             (plan(&connection, &history::events_of::<Products>(&product, Some((9_000, 0)), 50)).await, "log_resource"),
+            (
+                plan(&connection, &past::since::<Products>(backend, &workspace, 9_000, &["r1", "r2"])).await,
+                "log_resource",
+            ),
             (
                 plan(&connection, &resource::those::<Products>(backend, &workspace, "vision", &visions).unwrap()).await,
                 "products_vision",

@@ -263,7 +263,7 @@ fn revised<T: Ruled>(
 }
 
 /// A resource as it stands, and with the fields that the mask names taken from `patch`.
-pub(crate) fn merged<T: Ruled>(
+pub fn merged<T: Ruled>(
     workspace: &WorkspaceId,
     current: T::Message,
     patch: &T::Message,

@@ -260,6 +260,12 @@ impl View {
 
     /// The resource of a state, if there is one and it is live.
     pub(crate) fn read<T: Table>(&self, id: &str, state: &str) -> Result<Option<T::Message>, Error> {
+        let message = self.decode::<T>(id, state)?;
+        Ok(message.filter(|message| message.standard().delete_time.is_none()))
+    }
+
+    /// The resource of a state, if there is one, deleted or not.
+    pub(crate) fn decode<T: Table>(&self, id: &str, state: &str) -> Result<Option<T::Message>, Error> {
         if state.is_empty() {
             return Ok(None);
         }
@@ -269,12 +275,12 @@ impl View {
             }
             other => other,
         })?;
-        Ok(Some(message).filter(|message| message.standard().delete_time.is_none()))
+        Ok(Some(message))
     }
 }
 
 impl Write {
-    /// Refuses a revision in the future or no longer kept: one that can be held.
+    /// Refuses a revision that there is not yet, which its own is, or that is no longer kept.
     pub async fn must_keep(&mut self, revision: i64) -> Result<(), Error> {
         let row = self.rows(&bounds(self.workspace().id())).await?.pop();
         let earliest =
@@ -283,7 +289,7 @@ impl Write {
             Some(holding) => !self.rows(&holding.holds(self.workspace(), revision)).await?.is_empty(),
             None => false,
         };
-        if is_held { Ok(()) } else { within((earliest, self.revision()), revision) }
+        if is_held { Ok(()) } else { within((earliest, self.revision() - 1), revision) }
     }
 }
 

@@ -118,6 +118,11 @@ impl Write {
         self.turn
     }
 
+    /// The revision that the workspace has once this is committed.
+    pub fn revision(&self) -> i64 {
+        self.revision
+    }
+
     /// What happens in the turn.
     pub(crate) async fn run<R, F>(&mut self, work: F) -> Result<Done<R>, Error>
     where
@@ -309,7 +314,7 @@ impl Write {
     }
 
     /// The messages of those of these ids that there are, deleted or not, read at once.
-    pub(crate) async fn load_many<T: Table>(
+    pub async fn load_many<T: Table>(
         &mut self,
         ids: impl Iterator<Item = String>,
     ) -> Result<BTreeMap<String, T::Message>, Error> {
@@ -337,11 +342,6 @@ impl Write {
     /// What a statement answers in this transaction, as it stands.
     pub(crate) async fn rows(&mut self, statement: &impl StatementBuilder) -> Result<Vec<QueryResult>, Error> {
         self.turn.all(self.backend.build(statement)).await
-    }
-
-    /// The revision that it makes.
-    pub fn revision(&self) -> i64 {
-        self.revision
     }
 
     pub(crate) fn backend(&self) -> DbBackend {

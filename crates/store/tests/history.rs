@@ -111,6 +111,31 @@ async fn every_revision_is_read_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_write_reads_the_past_and_what_changed_since() {
+    for engine in Engine::each() {
+        let (host, _) = host(7);
+        let (s, _database) = store(engine, &host).await.unwrap();
+        let states = live_through(&s, &mut Numbers(13), 20).await;
+        let log = s.read_log("acme", 0, 1_000).await.unwrap();
+        let ids: Vec<String> = (0..12).map(|i| format!("p{i}")).collect();
+        let read = async |write: &mut Write| {
+            for (revision, state) in states.iter().enumerate() {
+                let (revision, ids) = (revision as i64, || ids.iter().map(String::as_str));
+                let past = write.past::<Products>(revision, ids()).await?;
+                assert_eq!(&past, state, "{engine:?} at {revision}, deleted ones included");
+                let later = log.iter().filter(|row| row.revision > revision);
+                let changed: BTreeSet<String> = later.map(|row| row.resource_id.clone()).collect();
+                assert_eq!(write.changed_since::<Products>(revision, ids()).await?, changed, "{engine:?}");
+            }
+            let future = write.must_keep(21).await;
+            assert!(matches!(future, Err(Error::Future { asked: 21, current: 20 })), "{engine:?}: {future:?}");
+            Ok(pb::Product::default())
+        };
+        s.write(&call(), &workspace(), read).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_changed_is_told_between_any_two_revisions() {
     for engine in Engine::each() {
         let (host, _) = host(7);

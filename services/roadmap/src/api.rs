@@ -2,6 +2,7 @@
 //! answers; rules are the domain's.
 
 mod advice;
+mod changing;
 mod comparing;
 mod decisions;
 mod grouping;
@@ -15,6 +16,7 @@ mod prioritization;
 mod products;
 mod ranking;
 mod roadmap;
+mod scenarios;
 mod score_history;
 mod scorers;
 mod sensitivity;

@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use waymark_proto::roadmap::v1::decision_service_server::DecisionServiceServer;
 use waymark_proto::roadmap::v1::prioritization_service_server::PrioritizationServiceServer;
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapServiceServer;
+use waymark_proto::roadmap::v1::scenario_service_server::ScenarioServiceServer;
 use waymark_proto::roadmap::v1::strategy_service_server::StrategyServiceServer;
 use waymark_runtime::edge::MESSAGE_BYTES;
 use waymark_service::Service;
@@ -27,7 +28,7 @@ pub use name::NAME;
 pub static SERVICE: Service = Service {
     name: NAME,
     program: "waymark-roadmap",
-    about: "Waymark's roadmap service: products, objectives and how far they have come, initiatives, estimates and the order they make, decisions",
+    about: "Waymark's roadmap service: products, objectives and how far they have come, initiatives, estimates and the order they make, scenarios, decisions",
     address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7402),
     schema: &SCHEMA,
     consumes: CONSUMES,
@@ -39,6 +40,7 @@ pub static SERVICE: Service = Service {
             .service(RoadmapServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(DecisionServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(PrioritizationServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
+            .service(ScenarioServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(StrategyServiceServer::new(api).max_decoding_message_size(MESSAGE_BYTES))
     },
     background: |_, _, ()| {},

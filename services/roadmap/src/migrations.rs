@@ -5,8 +5,8 @@ use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Holding, Migration, Mirror, Schema, Script};
 
 use crate::store::{
-    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, REVISION, ScoringModels,
-    Snapshots, reprioritize, write_down,
+    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, REVISION, Scenarios,
+    ScoringModels, Snapshots, Variants, reprioritize, write_down,
 };
 
 /// What the service's database is.
@@ -127,6 +127,13 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 20,
             backfill: Some(Backfill::columns::<Initiatives>("starts of initiatives")),
         },
+        Migration {
+            number: 21,
+            name: "scenarios",
+            scripts: &[Script::both(include_str!("migrations/0021_scenarios.sql"))],
+            oldest: 20,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<CheckIns>(),
@@ -136,8 +143,10 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<KeyResults>(),
         Declaration::of::<Objectives>(),
         Declaration::of::<Products>(),
+        Declaration::of::<Scenarios>(),
         Declaration::of::<ScoringModels>(),
         Declaration::of::<Snapshots>(),
+        Declaration::of::<Variants>(),
     ],
 )
 .mirroring(&[Mirror::of::<Metrics>()])

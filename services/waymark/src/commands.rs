@@ -15,6 +15,7 @@ use crate::draw::links::{self, Links};
 use crate::draw::okr::{self, Okr};
 use crate::draw::rank::{self, Rank};
 use crate::draw::roadmap::{self, Roadmap};
+use crate::draw::scenario::{self, Scenario};
 use crate::draw::trace::{self, Trace};
 use crate::draw::tree::{self as tree_picture, Tree};
 use crate::events::{self, Events};
@@ -42,6 +43,8 @@ enum Own {
     Rank(Rank),
     /// Draw how alike the orders of frameworks and models are
     Compare(Compare),
+    /// Draw what a scenario changed, beside the roadmap
+    Scenario(Scenario),
     /// Draw the way of an initiative from insight to learning
     Trace(Trace),
     /// Draw what a resource refers to and what refers to it, across the services
@@ -87,7 +90,7 @@ pub fn command() -> Command {
         Some(node) => node.phase().into(),
         // The way from an insight to what was learned is told from its end.
         None if name == "trace" => Heading::Measure,
-        None if ["rank", "compare"].contains(&name) => Heading::Decide,
+        None if ["rank", "compare", "scenario"].contains(&name) => Heading::Decide,
         None => Heading::Run,
     })
 }
@@ -173,6 +176,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Events(events) => events::run(events, settings).await?,
         Own::Rank(options) => rank::run(&options, settings).await?,
         Own::Compare(options) => compare::run(&options, settings).await?,
+        Own::Scenario(options) => scenario::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),

@@ -1,5 +1,5 @@
-//! Pictures of the loop for a terminal: the tree, objectives, orders and how alike they are, decisions, the roadmap, links
-//! between resources, and the trace of one initiative from insight to learning.
+//! Pictures of the loop for a terminal: the tree, objectives, orders and how alike they are, decisions, the roadmap,
+//! scenarios, links between resources, and the trace of one initiative from insight to learning.
 
 pub mod bars;
 pub mod branches;
@@ -13,6 +13,7 @@ mod plot;
 pub mod rank;
 mod rank_plot;
 pub mod roadmap;
+pub mod scenario;
 mod svg;
 pub mod trace;
 pub mod tree;

@@ -3,6 +3,7 @@
 
 mod decide;
 mod error;
+mod follow;
 mod order;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -14,6 +15,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 pub use decide::Declining;
 pub use error::InitiativeError;
+pub use follow::Around;
 
 use super::{Framework, KeyResult, Product, TargetInterval};
 use crate::{AnyName, Evidence, FullName, Meta, Name, Range, Resource, Risk, Verdict};

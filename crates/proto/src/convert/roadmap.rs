@@ -5,6 +5,7 @@ mod estimate;
 mod initiative;
 mod initiative_parts;
 mod key_result;
+mod scenario;
 mod score;
 mod scoring_model;
 mod strategy;

@@ -33,7 +33,7 @@ impl Ruled for Estimates {
 }
 
 /// An initiative that is no longer deleted, as its estimates have it now: they may have changed meanwhile.
-async fn bring_back(write: &mut Write, back: Initiative) -> Result<Change<Initiative>, Error> {
+pub async fn bring_back(write: &mut Write, back: Initiative) -> Result<Change<Initiative>, Error> {
     let newest = write.last::<Estimates>("create_time", "initiative", &[back.meta.name.to_string()]).await?;
     let priority = newest.first().map(Priority::of);
     Ok(Change::new(Initiative { priority, ..back }, InitiativeEvent::Undeleted))

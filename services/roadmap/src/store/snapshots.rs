@@ -27,8 +27,9 @@ impl Ruled for Snapshots {
 async fn take(write: &mut Write, mut new: Snapshot) -> Result<Change<Snapshot>, Error> {
     if new.revision == 0 {
         new.revision = write.revision();
+    } else {
+        // Behind the lock of the workspace, so that it is not trimmed meanwhile.
+        write.must_keep(new.revision).await?;
     }
-    // Behind the lock of the workspace, so that it is not trimmed meanwhile.
-    write.must_keep(new.revision).await?;
     Ok(Change::new(new, SnapshotEvent::Created))
 }

@@ -14,12 +14,14 @@ mod grouping;
 mod key_results;
 mod lifecycle;
 mod links;
+mod merges;
 mod objectives;
 mod pages;
 mod plan;
 mod products;
 mod ranking;
 mod reasons;
+mod scenarios;
 mod scoring_models;
 mod sensitivity;
 mod snapshots;
@@ -35,6 +37,7 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::decision_service_client::DecisionServiceClient;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
+use waymark_proto::roadmap::v1::scenario_service_client::ScenarioServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_roadmap::SERVICE;
 use waymark_testkit::{Engine, Served, host};
@@ -80,6 +83,10 @@ impl Fixture {
 
     pub(crate) fn roadmap(&self) -> RoadmapServiceClient<Channel> {
         RoadmapServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn scenarios(&self) -> ScenarioServiceClient<Channel> {
+        ScenarioServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn prioritization(&self) -> PrioritizationServiceClient<Channel> {
@@ -152,7 +159,8 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, S
 pub(crate) async fn on_both(scenario: impl AsyncFn(&Fixture)) {
     for engine in Engine::each() {
         let fixture = Fixture::start(engine).await;
-        scenario(&fixture).await;
+        // Scenarios hold many messages.
+        Box::pin(scenario(&fixture)).await;
         fixture.stop().await;
     }
 }

@@ -72,6 +72,16 @@ pub enum InitiativeError {
     /// A review in the past.
     #[error("review_date {0} is in the past")]
     ReviewInPast(chrono::NaiveDate),
+    /// A scenario has it where no decision leads to.
+    #[error("{resource} is {state}: nothing leads from there to {wanted}, where the scenario has it; keep its state")]
+    NoWay {
+        /// The initiative.
+        resource: Name<Initiative>,
+        /// Where it stands.
+        state: &'static str,
+        /// Where the scenario has it.
+        wanted: &'static str,
+    },
 }
 
 fn list(risks: &[Risk]) -> String {
@@ -109,6 +119,7 @@ impl Failure for InitiativeError {
         match self {
             Self::OwnMethod { .. } | Self::ReviewInPast(_) => FailureKind::Invalid,
             Self::State { .. }
+            | Self::NoWay { .. }
             | Self::RisksOpen { .. }
             | Self::AlreadyDepends { .. }
             | Self::NotDependent { .. }
@@ -119,7 +130,7 @@ impl Failure for InitiativeError {
 
     fn reason(&self) -> Reason {
         match self {
-            Self::State { .. } => Reason::StateConflict,
+            Self::State { .. } | Self::NoWay { .. } => Reason::StateConflict,
             Self::RisksOpen { .. } => Reason::RisksOpen,
             Self::OwnMethod { .. } | Self::ReviewInPast(_) => Reason::InvalidField,
             Self::AlreadyDepends { .. }
@@ -138,6 +149,11 @@ impl Failure for InitiativeError {
                     ("action", (*action).to_owned()),
                 ]
             }
+            Self::NoWay { resource, state, .. } => vec![
+                ("resource", resource.to_string()),
+                ("state", (*state).to_owned()),
+                ("action", "MergeScenario".to_owned()),
+            ],
             Self::RisksOpen { resource, risks } => vec![("resource", resource.to_string()), ("risks", list(risks))],
             Self::AlreadyDepends { .. } => vec![("rule", "one_dependency_each".to_owned())],
             Self::NotDependent { .. } => vec![("rule", "dependency_exists".to_owned())],
@@ -169,7 +185,7 @@ impl Failure for InitiativeError {
                     description: format!("{name} is {state}"),
                 })
                 .collect(),
-            Self::State { .. } => one("state"),
+            Self::State { .. } | Self::NoWay { .. } => one("state"),
             Self::AlreadyDepends { .. } | Self::NotDependent { .. } => one("dependencies"),
             Self::OwnMethod { field, .. } => one(&format!("initiative.{field}")),
             Self::PredictionFixed { .. } => one("expected_outcome"),
