@@ -15,6 +15,7 @@ mod key_results;
 mod lifecycle;
 mod links;
 mod objectives;
+mod optimizing;
 mod pages;
 mod plan;
 mod products;
