@@ -16,7 +16,7 @@ builds=$(grep -E '(^|/)build\.rs$' <<<"$sources" || true)
 names=$(grep -hE '^name = ' crates/*/Cargo.toml services/*/Cargo.toml tests/Cargo.toml)
 ! grep -E '"(waymark-)?(common|utils?|types|helpers?)"' <<<"$names" || fail "a crate is named after nothing in particular"
 
-for crate in domain stats; do
+for crate in domain stats planner; do
     ! grep -nE '^(tokio|tonic|prost|sea-orm|async-nats|waymark-(proto|rpc|store|events|runtime))\b' "crates/$crate/Cargo.toml" ||
         fail "crates/$crate must not know a runtime, the wire or a database"
 done

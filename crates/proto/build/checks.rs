@@ -118,7 +118,7 @@ fn each(field: &FieldDescriptor, required: bool, options: &Options, checked: &Ha
                 lines.push(format!("crate::check::set(value.is_some(), {at});"));
             }
             let limits = options.number(field);
-            if limits.is_some() || (field.kind() == Kind::Double && !field.is_list()) {
+            if limits.is_some() || field.kind() == Kind::Double {
                 let limits = limits.as_ref();
                 let of =
                     |part: fn(&super::options::NumberLimits) -> Option<f64>| format!("{:?}", limits.and_then(part));
@@ -131,7 +131,9 @@ fn each(field: &FieldDescriptor, required: bool, options: &Options, checked: &Ha
                     of(|l| l.most),
                     default,
                 );
-                lines.push(if optional {
+                lines.push(if field.is_list() {
+                    format!("crate::check::numbers(value.iter().map(|value| *value as f64), {limits}, {at});")
+                } else if optional {
                     format!("if let Some(value) = value {{ crate::check::number(*value as f64, {limits}, {at}); }}")
                 } else {
                     format!("crate::check::number(*value as f64, {limits}, {at});")

@@ -182,6 +182,12 @@ pub(crate) fn number(value: f64, limits: NumberLimits, at: At<'_>, found: &mut V
     found.add(at.to_string(), format!("must be {must}{unset}, is {value}"));
 }
 
+pub(crate) fn numbers(values: impl Iterator<Item = f64>, limits: NumberLimits, at: At<'_>, found: &mut Violations) {
+    for (index, value) in values.enumerate() {
+        number(value, limits, at.index(index), found);
+    }
+}
+
 pub(crate) fn set(is_set: bool, at: At<'_>, found: &mut Violations) {
     if !is_set {
         found.add(at.to_string(), "must be set");

@@ -10,6 +10,7 @@ mod initiatives;
 mod lanes;
 mod model_ranking;
 mod objectives;
+mod optimizing;
 mod pages;
 mod planned;
 mod prioritization;

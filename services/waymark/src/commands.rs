@@ -13,6 +13,7 @@ use crate::draw::compare::{self, Compare};
 use crate::draw::decisions::{self, Decisions};
 use crate::draw::links::{self, Links};
 use crate::draw::okr::{self, Okr};
+use crate::draw::plan::{self, Plan};
 use crate::draw::rank::{self, Rank};
 use crate::draw::roadmap::{self, Roadmap};
 use crate::draw::scenario::{self, Scenario};
@@ -49,6 +50,12 @@ enum Own {
     Trace(Trace),
     /// Draw what a resource refers to and what refers to it, across the services
     Links(Links),
+    /// Draw which initiatives are best done when, within the capacity of teams
+    ///
+    /// Draws what is done in which period, what that takes of each team, what is left out and why, and what one more
+    /// person-month would buy. `waymark roadmap optimize-plan` takes all that can be asked: work of several teams, dates of
+    /// initiatives, limits of time.
+    Plan(Plan),
     /// Call any method with a request in JSON or YAML
     Call(Call),
     /// Print the completion script of a shell, to be sourced
@@ -91,6 +98,8 @@ pub fn command() -> Command {
         // The way from an insight to what was learned is told from its end.
         None if name == "trace" => Heading::Measure,
         None if ["rank", "compare", "scenario"].contains(&name) => Heading::Decide,
+        // What to do when is what the roadmap is made of.
+        None if name == "plan" => Heading::Deliver,
         None => Heading::Run,
     })
 }
@@ -179,6 +188,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Scenario(options) => scenario::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,
+        Own::Plan(options) => plan::run(&options, settings).await?,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,5 @@
-//! Pictures of the loop for a terminal: the tree, objectives, orders and how alike they are, decisions, the roadmap,
-//! scenarios, links between resources, and the trace of one initiative from insight to learning.
+//! Pictures of the loop for a terminal: the tree, objectives, orders and how alike they are, decisions, the roadmap, scenarios,
+//! plans, links between resources, and the trace of one initiative from insight to learning.
 
 pub mod bars;
 pub mod branches;
@@ -9,6 +9,9 @@ mod lanes;
 pub mod links;
 pub mod okr;
 mod okr_plot;
+pub mod plan;
+mod plan_plot;
+mod plan_words;
 mod plot;
 pub mod rank;
 mod rank_plot;

@@ -133,6 +133,23 @@ impl Scorer {
         }
     }
 
+    /// What an item is worth, whatever work it is: by a framework the likely score without its division by effort, job size or
+    /// duration, and of categories how many are below; by a model its score.
+    pub fn worth(&self, item: &impl Known) -> Result<f64, Unscored> {
+        let Self::Framework(framework) = self else { return self.score_of(item) };
+        let inputs = framework.inputs();
+        // A score falls in a straight line in one over what it is divided by.
+        let is_work = |input: &Input| input.straight && !input.raises;
+        let values = inputs.iter().map(|input| if is_work(input) { Some(1.0) } else { item.likely(input.key) });
+        let score = values.collect::<Option<Vec<f64>>>().and_then(|values| framework.score(&values));
+        let missing = || {
+            let unknown = inputs.iter().filter(|input| !is_work(input) && item.likely(input.key).is_none());
+            Unscored::Missing(unknown.map(|input| input.key.to_owned()).collect())
+        };
+        let last: f64 = inputs.iter().filter(|input| input.category).map(|input| input.scale().bounds().0).sum();
+        Ok(score.ok_or_else(missing)? - last)
+    }
+
     /// The score of a number for each axis.
     pub fn score(&self, values: &[f64]) -> Option<f64> {
         match self {
@@ -252,6 +269,31 @@ mod tests {
     fn axes(scoring: Scoring) -> Vec<(bool, Course)> {
         let scorer = Scorer::model("ours".into(), scoring);
         scorer.axes().iter().map(|axis| (axis.raises, axis.course)).collect()
+    }
+
+    struct Of(Vec<(&'static str, f64)>);
+
+    impl Known for Of {
+        fn likely(&self, key: &str) -> Option<f64> {
+            self.0.iter().find(|(of, _)| *of == key).map(|(_, value)| *value)
+        }
+    }
+
+    #[test]
+    fn worth_is_no_less_for_more_work() {
+        let worth = |framework, known: &[(&'static str, f64)]| Scorer::Framework(framework).worth(&Of(known.to_vec()));
+        let rice = [("reach", 5000.0), ("impact", 2.0), ("confidence", 0.8), ("effort", 2.0)];
+        assert_eq!(worth(Framework::Rice, &rice), Ok(8000.0));
+        assert_eq!(worth(Framework::Rice, &rice[..3]), Ok(8000.0), "nobody needs to know the effort");
+        assert_eq!(worth(Framework::Rice, &rice[1..]), Err(Unscored::Missing(vec!["reach".into()])));
+        let wsjf = [("wsjf.value", 8.0), ("wsjf.time_criticality", 4.0), ("wsjf.risk_reduction", 3.0)];
+        assert_eq!(worth(Framework::Wsjf, &wsjf), Ok(15.0));
+        let need = [("need.importance", 9.5), ("need.satisfaction", 3.2)];
+        assert_eq!(worth(Framework::Opportunity, &need), Ok(15.8));
+        let [must, never] = [4.0, 1.0].map(|category| worth(Framework::Moscow, &[("moscow", category)]));
+        assert_eq!((must, never), (Ok(3.0), Ok(0.0)), "won't is worth nothing");
+        let ours = Scorer::model("ours".into(), Scoring::by_formula(vec![criterion("a", 1.0)], "a - 10").unwrap());
+        assert_eq!(ours.worth(&Of(vec![("effort", 4.0)])), Ok(-6.0), "what a team says counts as it is");
     }
 
     #[test]

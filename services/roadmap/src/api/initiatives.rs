@@ -159,6 +159,13 @@ impl RoadmapService for Api {
         rpc::answer(self.lint_planned(request.into_inner()).await)
     }
 
+    async fn optimize_plan(
+        &self,
+        request: Request<pb::OptimizePlanRequest>,
+    ) -> Result<Response<pb::OptimizePlanResponse>, Status> {
+        rpc::answer(self.optimize(rpc::asked(request)?).await)
+    }
+
     async fn get_critical_path(
         &self,
         request: Request<pb::GetCriticalPathRequest>,

@@ -16,6 +16,7 @@ mod lifecycle;
 mod links;
 mod merges;
 mod objectives;
+mod optimizing;
 mod pages;
 mod plan;
 mod products;
