@@ -71,12 +71,16 @@ const OKR: &str = "okr";
 const ROADMAP: &str = "roadmap";
 const TREE: &str = "tree";
 
+/// Below it stand commands that are written by hand and others that are made of the contract.
+const IMPORT: &str = "import";
+
 /// The program's command.
 pub fn command() -> Command {
     let made = tree::commands();
     let command = Settings::augment_args(Command::new("waymark"))
         .subcommands(made.iter().map(|(name, node)| with_picture(node.command(name))));
     let command = Own::augment_subcommands(command)
+        .mut_subcommand(IMPORT, import::with_collections)
         .about("Decide what to build, ship it, and learn whether it worked")
         .long_about(None::<&str>)
         .version(env!("CARGO_PKG_VERSION"))
@@ -117,6 +121,10 @@ fn with_picture(command: Command) -> Command {
 pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
     let settings = Settings::from_arg_matches(innermost(matches))?;
     let (name, below) = matches.subcommand().context("no command is given")?;
+    if below.subcommand().is_none() || !tree::commands().contains_key(name) {
+        // Before anything is done that could not be told of: of commands written by hand none answers with rows.
+        settings.format()?;
+    }
     if let Ok(own) = Own::from_arg_matches(matches) {
         return run(own, &settings).await;
     }
@@ -125,6 +133,7 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
             decisions::run(&Decisions::from_arg_matches(below)?, &settings).await?;
             return Ok(ExitCode::SUCCESS);
         }
+        IMPORT => return import::collection(below, &settings).await,
         OKR if below.subcommand().is_none() => {
             okr::run(&Okr::from_arg_matches(below)?, &settings).await?;
             return Ok(ExitCode::SUCCESS);
