@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 
 use crate::Usage;
+use crate::calendar;
 use crate::demo::{self, Demo};
 use crate::dev::Dev;
 use crate::draw::compare::{self, Compare};
@@ -46,6 +47,8 @@ enum Own {
     Trace(Trace),
     /// Draw what a resource refers to and what refers to it, across the services
     Links(Links),
+    /// Print when targets end and decisions are to be looked at again, as an iCalendar feed
+    Calendar,
     /// Call any method with a request in JSON or YAML
     Call(Call),
     /// Print the completion script of a shell, to be sourced
@@ -73,6 +76,8 @@ const TREE: &str = "tree";
 
 /// Below it stand commands that are written by hand and others that are made of the contract.
 const IMPORT: &str = "import";
+/// Dates of what is planned, beside the roadmap.
+const CALENDAR: &str = "calendar";
 
 /// The program's command.
 pub fn command() -> Command {
@@ -92,6 +97,7 @@ pub fn command() -> Command {
         // The way from an insight to what was learned is told from its end.
         None if name == "trace" => Heading::Measure,
         None if ["rank", "compare"].contains(&name) => Heading::Decide,
+        None if name == CALENDAR => Heading::Deliver,
         None => Heading::Run,
     })
 }
@@ -183,6 +189,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Rank(options) => rank::run(&options, settings).await?,
         Own::Compare(options) => compare::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
+        Own::Calendar => calendar::run(settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),
     }

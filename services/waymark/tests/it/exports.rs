@@ -1,4 +1,5 @@
-//! Lists as files for other programs, which say what was exported and can be imported again.
+//! Lists as files for other programs, which say what was exported and can be imported again; the roadmap for documents,
+//! slides and calendars.
 
 use std::fs::File;
 
@@ -153,4 +154,45 @@ fn all_pages_of_any_list_are_rows() {
         3,
         "it was refused before it was made"
     );
+}
+
+#[test]
+fn the_roadmap_is_a_document_a_slide_and_a_calendar() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    fill(&server, "shop");
+    let run = |line: &[&str]| server.run(&[line, &["-w", "shop"]].concat()).unwrap();
+    run(&["initiatives", "create", "dark", "--display-name", "Dark mode"]);
+    let why = ["--reason", "nobody left", "--what-would-change-our-mind", "ten ask", "--review-date", "2099-01-31"];
+    run(&[&["initiatives", "decline", "dark"], &why[..]].concat());
+    let document = run(&["roadmap", "--markdown"]);
+    for line in [
+        "# Roadmap of shop",
+        "## Now",
+        "- **Single sign-on** (proposed, 2026-Q3, @ada)",
+        "  - After: audit",
+        "- **Dark mode**: nobody left",
+    ] {
+        assert!(document.lines().any(|known| known == line), "{line}\n{document}");
+    }
+    let file = folder.path().join("roadmap.svg");
+    run(&["roadmap", "--plot", file.to_str().unwrap()]);
+    let picture = std::fs::read_to_string(&file).unwrap();
+    assert_eq!((picture.matches("<g>").count(), picture.matches("marker-end").count()), (2, 1), "{picture}");
+
+    let feed = run(&["calendar"]);
+    assert_eq!(feed, run(&["calendar"]), "nothing in it is of the moment");
+    assert!(feed.split_inclusive('\n').all(|line| line.ends_with("\r\n") && line.len() <= 77), "{feed}");
+    let unfolded = icalendar::parser::unfold(&feed);
+    let read = icalendar::parser::read_calendar(&unfolded).unwrap();
+    let value =
+        |event: &icalendar::parser::Component<'_>, name: &str| event.find_prop(name).unwrap().val.as_str().to_owned();
+    let mut events: Vec<(String, String)> =
+        read.components.iter().map(|event| (value(event, "DTSTART"), value(event, "SUMMARY"))).collect();
+    events.sort();
+    let said = events.iter().map(|(day, summary)| (day.as_str(), summary.as_str())).collect::<Vec<_>>();
+    assert_eq!(said[..2], [("20260630", "Target: Audit log"), ("20260930", "Target: Single sign-on")]);
+    assert!(said[2].0 == "20990131" && said[2].1.starts_with("Review: "), "{said:?}");
+    let uids: std::collections::BTreeSet<String> = read.components.iter().map(|event| value(event, "UID")).collect();
+    assert_eq!(uids.len(), 3);
 }
