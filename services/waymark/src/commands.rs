@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 
 use crate::Usage;
+use crate::calendar;
 use crate::demo::{self, Demo};
 use crate::dev::Dev;
 use crate::draw::compare::{self, Compare};
@@ -56,6 +57,8 @@ enum Own {
     /// person-month would buy. `waymark roadmap optimize-plan` takes all that can be asked: work of several teams, dates of
     /// initiatives, limits of time.
     Plan(Plan),
+    /// Print when targets end and decisions are to be looked at again, as an iCalendar feed
+    Calendar,
     /// Call any method with a request in JSON or YAML
     Call(Call),
     /// Print the completion script of a shell, to be sourced
@@ -81,12 +84,18 @@ const OKR: &str = "okr";
 const ROADMAP: &str = "roadmap";
 const TREE: &str = "tree";
 
+/// Below it stand commands that are written by hand and others that are made of the contract.
+const IMPORT: &str = "import";
+/// Dates of what is planned, beside the roadmap.
+const CALENDAR: &str = "calendar";
+
 /// The program's command.
 pub fn command() -> Command {
     let made = tree::commands();
     let command = Settings::augment_args(Command::new("waymark"))
         .subcommands(made.iter().map(|(name, node)| with_picture(node.command(name))));
     let command = Own::augment_subcommands(command)
+        .mut_subcommand(IMPORT, import::with_collections)
         .about("Decide what to build, ship it, and learn whether it worked")
         .long_about(None::<&str>)
         .version(env!("CARGO_PKG_VERSION"))
@@ -99,7 +108,7 @@ pub fn command() -> Command {
         None if name == "trace" => Heading::Measure,
         None if ["rank", "compare", "scenario"].contains(&name) => Heading::Decide,
         // What to do when is what the roadmap is made of.
-        None if name == "plan" => Heading::Deliver,
+        None if ["plan", CALENDAR].contains(&name) => Heading::Deliver,
         None => Heading::Run,
     })
 }
@@ -129,6 +138,10 @@ fn with_picture(command: Command) -> Command {
 pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
     let settings = Settings::from_arg_matches(innermost(matches))?;
     let (name, below) = matches.subcommand().context("no command is given")?;
+    if below.subcommand().is_none() || !tree::commands().contains_key(name) {
+        // Before anything is done that could not be told of: of commands written by hand none answers with rows.
+        settings.format()?;
+    }
     if let Ok(own) = Own::from_arg_matches(matches) {
         return run(own, &settings).await;
     }
@@ -137,6 +150,7 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
             decisions::run(&Decisions::from_arg_matches(below)?, &settings).await?;
             return Ok(ExitCode::SUCCESS);
         }
+        IMPORT => return import::collection(below, &settings).await,
         OKR if below.subcommand().is_none() => {
             okr::run(&Okr::from_arg_matches(below)?, &settings).await?;
             return Ok(ExitCode::SUCCESS);
@@ -187,6 +201,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Compare(options) => compare::run(&options, settings).await?,
         Own::Scenario(options) => scenario::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
+        Own::Calendar => calendar::run(settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,
         Own::Plan(options) => plan::run(&options, settings).await?,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),

@@ -161,7 +161,7 @@ async fn tail(options: &Tail, settings: &Settings) -> Result<()> {
         match update? {
             Update::Revision(_, events) | Update::Snapshot(events) => {
                 for event in &events {
-                    crate::show(format_args!("{}", line(area, event, settings.style())?));
+                    crate::show(format_args!("{}", line(area, event, settings.style()?)?));
                 }
             }
             Update::SnapshotRestarted => {
@@ -187,7 +187,7 @@ async fn list(options: &List, settings: &Settings) -> Result<()> {
                 pb::ListEventsRequest { parent: parent.clone(), page_size, page_token: token, filter: filter.clone() };
             let page = client.list_events(request).await.map_err(Error::from)?.into_inner();
             for event in &page.events {
-                crate::show(format_args!("{}", line(area, event, settings.style())?));
+                crate::show(format_args!("{}", line(area, event, settings.style()?)?));
             }
             shown += page.events.len();
             token = page.next_page_token;
@@ -215,7 +215,7 @@ async fn dead_letters(command: DeadLetters, settings: &Settings) -> Result<()> {
                     let page =
                         client(settings, area)?.list_dead_letters(request).await.map_err(Error::from)?.into_inner();
                     for letter in &page.dead_letters {
-                        crate::show(format_args!("{}", letter_line(area, letter, settings.style())?));
+                        crate::show(format_args!("{}", letter_line(area, letter, settings.style()?)?));
                     }
                     token = page.next_page_token;
                     if token.is_empty() {

@@ -2,16 +2,18 @@
 //! names a resource.
 
 pub mod call;
+pub mod cell;
 pub mod comments;
 pub mod contract;
 pub mod dates;
-mod document;
+pub mod document;
 pub mod execute;
+mod export;
 mod file;
 pub mod flags;
 pub mod json;
 pub mod literal;
 pub mod names;
 pub mod output;
-mod read;
+pub mod read;
 pub mod tree;

@@ -1,4 +1,5 @@
 //! `waymark import events FILE`: product events from CSV, JSON or Parquet. `waymark import undo IMPORT` takes them back.
+//! `waymark import <collection> FILE`: resources (`rows`).
 //!
 //! A second import of a file counts nothing twice: the id of an event is made of its row, and the service counts an id
 //! once. An import that was broken off goes on after the last batch that was acknowledged, unless it was undone since. Rows that cannot be events are
@@ -13,6 +14,7 @@ mod properties;
 mod record;
 mod report;
 mod resource;
+mod rows;
 mod send;
 mod source;
 mod state;
@@ -22,8 +24,8 @@ mod values;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::Subcommand;
+use anyhow::{Context as _, Result};
+use clap::{ArgMatches, Command, Subcommand};
 
 use crate::settings::Settings;
 
@@ -55,6 +57,17 @@ pub enum Import {
         /// The import, by its id or its name, as `waymark import events` and `waymark imports list` tell it
         import: String,
     },
+}
+
+/// The command with those below it that the contract makes: one for each collection that can be imported by rows.
+pub fn with_collections(import: Command) -> Command {
+    import.subcommands(rows::commands())
+}
+
+/// Imports resources of the collection that the command below `import` is called by.
+pub async fn collection(matches: &ArgMatches, settings: &Settings) -> Result<ExitCode> {
+    let (name, below) = matches.subcommand().context("no collection is named")?;
+    rows::run(name, below, settings).await
 }
 
 /// Runs an import, or takes one back. The exit status is 7 when rows were rejected.

@@ -3,6 +3,7 @@
 //!
 //! This crate decides nothing about products: every rule is the services'.
 
+pub mod calendar;
 pub mod commands;
 pub mod demo;
 pub mod dev;

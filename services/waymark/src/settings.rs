@@ -8,7 +8,7 @@ use clap::Args;
 use waymark_client::{Channel, Options};
 
 use crate::generic::contract::Area;
-use crate::generic::output::{Format, Style};
+use crate::generic::output::{Format, Output, Style};
 use crate::place::Place;
 use crate::zone;
 
@@ -20,8 +20,8 @@ pub struct Settings {
     #[arg(long, short, global = true, env = "WAYMARK_WORKSPACE", value_name = "ID")]
     pub workspace: Option<String>,
     /// How answers are printed
-    #[arg(long, short, global = true, env = "WAYMARK_OUTPUT", value_enum, default_value_t = Format::Table)]
-    pub output: Format,
+    #[arg(long, short, global = true, env = "WAYMARK_OUTPUT", value_enum, default_value_t = Output::Table)]
+    pub output: Output,
     /// Time zone of times that state no offset from UTC, and of those that are shown, such as Europe/Berlin; UTC when not
     /// given
     #[arg(long, global = true, env = "WAYMARK_TIME_ZONE", value_name = "ZONE", value_parser = zone::named)]
@@ -88,9 +88,14 @@ impl Settings {
         Place { workspace: self.workspace().unwrap_or_default(), zone: self.zone() }
     }
 
+    /// The form of an answer that is printed as a whole; an error when rows are asked for.
+    pub fn format(&self) -> Result<Format> {
+        Ok(self.output.format()?)
+    }
+
     /// How answers are shown.
-    pub fn style(&self) -> Style {
-        Style { format: self.output, zone: self.zone() }
+    pub fn style(&self) -> Result<Style> {
+        Ok(Style { format: self.format()?, zone: self.zone() })
     }
 
     /// A channel to a service; connects when it is first used.

@@ -66,7 +66,7 @@ pub async fn run(options: &Links, settings: &Settings) -> Result<()> {
             found.ask(area, &name, pb::LinkDirection::Incoming, options, settings).await?;
         }
     }
-    match settings.output {
+    match settings.format()? {
         Format::Json => crate::show(format_args!("{}", serde_json::to_string_pretty(&found.json()?)?)),
         Format::Yaml => crate::show(format_args!("{}", json::yaml(&found.json()?)?.trim_end())),
         Format::Table => crate::show(format_args!("{}", found.draw(&name))),

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use waymark_proto::roadmap::v1 as pb;
 
+use super::svg::escaped;
+
 /// Measures in pixels.
 const WIDTH: usize = 960;
 const LINE: usize = 28;
@@ -61,12 +63,6 @@ fn line(
         y = top + 5,
         after = bar + BAR + 8,
     );
-}
-
-fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    // XML 1.0 has no other control characters.
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]

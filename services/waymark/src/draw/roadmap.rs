@@ -11,7 +11,9 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 
 use super::lanes::Lanes;
+use super::plot::{self, Plot};
 use super::words::{self, When};
+use super::{roadmap_markdown, timeline};
 use crate::generic::contract::Area;
 use crate::generic::names::short;
 use crate::settings::Settings;
@@ -32,6 +34,11 @@ pub struct Roadmap {
     /// Initiatives that are shown of each lane, at most 1,000
     #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
     page_size: i32,
+    /// Print it as Markdown, to be pasted into a document
+    #[arg(long, conflicts_with = "plot")]
+    markdown: bool,
+    #[command(flatten)]
+    plot: Plot,
 }
 
 /// Draws the roadmap.
@@ -48,7 +55,12 @@ pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
     options.lanes.ask(&mut request, settings.zone())?;
     let mut client = RoadmapServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
     let answer = client.get_roadmap(request).await.map_err(Error::from)?.into_inner();
-    crate::show(format_args!("{}", draw(&answer, &options.lanes, settings.workspace()?, settings.zone())));
+    let (workspace, lanes) = (settings.workspace()?, &options.lanes);
+    match options.plot.file() {
+        Some(file) => return plot::write(file, &timeline::draw(&answer, workspace), "the roadmap is"),
+        None if options.markdown => crate::show(format_args!("{}", roadmap_markdown::draw(&answer, lanes, workspace))),
+        None => crate::show(format_args!("{}", draw(&answer, lanes, workspace, settings.zone()))),
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
 use waymark_proto::options;
 use waymark_proto::options::Reference;
@@ -9,18 +10,26 @@ use waymark_proto::options::Reference;
 use super::contract::{Method, Resource, Verb};
 use super::file::{File, told};
 use super::tree::{self, CLEAR, FILE, ID, LIMIT, NAME, REPLACE};
-use super::{call, dates, flags, names, output, read};
+use super::{call, dates, export, flags, names, output, read};
 use crate::Usage;
 use crate::settings::Settings;
-
-/// Rows asked for at once; the service's own limit.
-const PAGE: usize = 1000;
 
 /// Runs the command of a method.
 pub async fn run(method: &Method, matches: &ArgMatches, settings: &Settings) -> Result<()> {
     // A question that is asked in a time zone is answered in it.
     let asked_in = flags::zone(matches, &tree::request_leaves(method));
     let settings = &Settings { time_zone: settings.time_zone.or(asked_in), ..settings.clone() };
+    let rows = settings.output.rows().filter(|_| matches!(method.verb, Verb::List | Verb::Custom));
+    if let Some(form) = rows.filter(|_| export::list(method).is_some()) {
+        let given = matches.try_get_one::<usize>(LIMIT).ok().flatten().filter(|limit| **limit > 0);
+        // A limit that nobody gave is for people.
+        let given = given.filter(|_| matches.value_source(LIMIT) == Some(ValueSource::CommandLine));
+        let limit = given.copied().unwrap_or(usize::MAX);
+        return export::run(&settings.channel(method.area)?, method, named(method, matches, settings)?, form, limit)
+            .await;
+    }
+    // Before anything is done that could not be told of.
+    settings.format()?;
     match method.verb {
         Verb::List => list(method, matches, settings).await,
         Verb::Create => create_all(method, matches, settings).await,
@@ -33,18 +42,22 @@ pub async fn run(method: &Method, matches: &ArgMatches, settings: &Settings) -> 
                 None => answered,
             }
         }
-        Verb::Get | Verb::Custom => {
-            let mut request = request(method, matches, settings)?;
-            if let Some(name) = matches.try_get_one::<String>(NAME).ok().flatten() {
-                set(&mut request, "name", Value::String(full_name(method, name, settings)?))?;
-            }
-            answer(method, request, settings).await
-        }
+        Verb::Get | Verb::Custom => answer(method, named(method, matches, settings)?, settings).await,
     }
+}
+
+/// The request with the name that is given, if one can be.
+fn named(method: &Method, matches: &ArgMatches, settings: &Settings) -> Result<DynamicMessage> {
+    let mut request = request(method, matches, settings)?;
+    if let Some(name) = matches.try_get_one::<String>(NAME).ok().flatten() {
+        set(&mut request, "name", Value::String(full_name(method, name, settings)?))?;
+    }
+    Ok(request)
 }
 
 /// Calls any method with a request given as JSON or YAML, and prints the answer or the stream of answers.
 pub async fn call(method: &Method, data: &str, settings: &Settings) -> Result<()> {
+    settings.format()?;
     let read = read::text(&method.descriptor.input(), data, &settings.place());
     let mut request = read.map_err(|problems| Usage(told("--data", &problems)))?;
     if let Some(parent) = method.descriptor.input().get_field_by_name("parent")
@@ -57,14 +70,14 @@ pub async fn call(method: &Method, data: &str, settings: &Settings) -> Result<()
     }
     let mut stream = call::streaming(&settings.channel(method.area)?, method, request).await?;
     while let Some(message) = stream.message().await.map_err(waymark_client::Error::from)? {
-        crate::show(format_args!("{}", output::message(&message, settings.style())?));
+        crate::show(format_args!("{}", output::message(&message, settings.style()?)?));
     }
     Ok(())
 }
 
 async fn answer(method: &Method, request: DynamicMessage, settings: &Settings) -> Result<()> {
     let answer = call::unary(&settings.channel(method.area)?, method, request).await?;
-    crate::show(format_args!("{}", output::message(&answer, settings.style())?));
+    crate::show(format_args!("{}", output::message(&answer, settings.style()?)?));
     Ok(())
 }
 
@@ -211,8 +224,8 @@ async fn list(method: &Method, matches: &ArgMatches, settings: &Settings) -> Res
     let mut items: Vec<Value> = Vec::new();
     let (mut answer, more) = loop {
         if chosen == 0 {
-            // Whole pages of what is still wanted: at most PAGE, which fits i32.
-            set(&mut request, "page_size", Value::I32(PAGE.min(limit - items.len()) as i32))?;
+            // Whole pages of what is still wanted: at most that, which fits i32.
+            set(&mut request, "page_size", Value::I32(export::PAGE.min(limit - items.len()) as i32))?;
         }
         let mut answer = call::unary(&channel, method, request.clone()).await?;
         let token =
@@ -226,10 +239,10 @@ async fn list(method: &Method, matches: &ArgMatches, settings: &Settings) -> Res
         set(&mut request, "page_token", Value::String(token))?;
     };
     items.truncate(limit);
-    if settings.output != output::Format::Table {
+    if settings.format()? != output::Format::Table {
         answer.set_field(&items_field, Value::List(items.clone()));
     }
-    crate::show(format_args!("{}", output::list(resource, &answer, &items, settings.style())?));
+    crate::show(format_args!("{}", output::list(resource, &answer, &items, settings.style()?)?));
     if more {
         eprintln!("there are more; --limit 0 shows all");
     }

@@ -1,5 +1,7 @@
-//! How answers are printed: tables for people, JSON and YAML for programs and files.
+//! How answers are printed: tables for people, JSON and YAML for programs and files, lists as rows.
 
+mod columns;
+pub mod rows;
 mod value;
 
 use std::fmt::Write as _;
@@ -13,9 +15,54 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, 
 use super::contract::{Resource, contract, tells_zero};
 use super::json;
 use super::names::short;
+use crate::Usage;
 
-/// The forms of output.
+/// What can be asked for. Rows are for lists: each field is a column by its path, such as `target.start`, and a list within
+/// is JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// Columns and blocks, for people
+    Table,
+    /// Canonical JSON
+    Json,
+    /// The same as YAML; `create -f` and `update -f` take it back
+    Yaml,
+    /// All of a list, of several the first, as CSV, which `waymark import` takes back: each field is a column by its path,
+    /// such as target.start, and lists within are JSON. A text that begins with = + - @ has an apostrophe in front, so that no spreadsheet takes
+    /// it for a formula
+    Csv,
+    /// All of a list as JSON, one a line
+    Jsonl,
+    /// All of a list as Apache Parquet, in the columns of csv
+    Parquet,
+}
+
+impl Output {
+    /// The form of an answer that is printed as a whole.
+    pub fn format(self) -> Result<Format, Usage> {
+        match self {
+            Self::Table => Ok(Format::Table),
+            Self::Json => Ok(Format::Json),
+            Self::Yaml => Ok(Format::Yaml),
+            Self::Csv | Self::Jsonl | Self::Parquet => {
+                Err(Usage("this answer is no list: --output is table, json or yaml here".to_owned()))
+            }
+        }
+    }
+
+    /// The form of rows, if these are asked for.
+    pub fn rows(self) -> Option<rows::Form> {
+        match self {
+            Self::Table | Self::Json | Self::Yaml => None,
+            Self::Csv => Some(rows::Form::Csv),
+            Self::Jsonl => Some(rows::Form::Lines),
+            Self::Parquet => Some(rows::Form::Parquet),
+        }
+    }
+}
+
+/// The forms of an answer as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Columns and blocks, for people.
     Table,

@@ -1,4 +1,5 @@
-//! What `waymark import events` can be told: the file and its form, which column is what, and how the import is done.
+//! What an import can be told: the file and its form; and of `waymark import events` which column is what, and how the
+//! import is done.
 
 use std::path::PathBuf;
 
@@ -6,9 +7,9 @@ use clap::{Args, ValueEnum};
 
 use super::delimiter::Delimiter;
 
-/// Options of `waymark import events`.
+/// The file that is imported.
 #[derive(Debug, Clone, Args)]
-pub struct EventsArgs {
+pub struct Input {
     /// The file; what gzip packed is unpacked while reading
     pub file: PathBuf,
     /// Form of the file; by the ending of its name when not given
@@ -21,6 +22,14 @@ pub struct EventsArgs {
     /// The first line of the CSV file is a row: columns are named 1, 2, 3 …
     #[arg(long)]
     pub no_header: bool,
+}
+
+/// Options of `waymark import events`.
+#[derive(Debug, Clone, Args)]
+pub struct EventsArgs {
+    /// The file.
+    #[command(flatten)]
+    pub input: Input,
     /// Column with the user. Here and below, `a.b` is the field b in an object that stands in the column a
     #[arg(long, value_name = "COLUMN")]
     pub user: String,
@@ -84,4 +93,13 @@ pub enum Form {
     Jsonl,
     /// Apache Parquet.
     Parquet,
+}
+
+/// What becomes of a column whose name another has, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Twice {
+    /// The file is refused: which one is meant is unknown.
+    Refused,
+    /// All are taken, as tools write a column for each entry of a list.
+    Taken,
 }

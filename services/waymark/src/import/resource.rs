@@ -39,10 +39,10 @@ pub async fn goes_on(client: &mut Client, name: &str) -> Result<bool> {
 
 /// Begins an import of the file that the options name, and gives its name.
 pub async fn begin(client: &mut Client, parent: &str, args: &EventsArgs) -> Result<String> {
-    let file_name = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy();
+    let file_name = args.input.file.file_name().unwrap_or(args.input.file.as_os_str()).to_string_lossy();
     let import = pb::Import {
         display_name: cut(&file_name, 200),
-        digest: digest(&args.file)?,
+        digest: digest(&args.input.file)?,
         mapping: mapping(args),
         ..pb::Import::default()
     };
@@ -64,11 +64,11 @@ pub async fn undo(import: &str, settings: &Settings) -> Result<()> {
     };
     let request = pb::UndoImportRequest { name, ..pb::UndoImportRequest::default() };
     let undone = client(settings)?.undo_import(request).await.map_err(Error::from)?.into_inner();
-    match settings.output {
+    match settings.format()? {
         Format::Json | Format::Yaml => {
             let of = descriptors().get_message_by_name("waymark.metrics.v1.Import").context("not in the contract")?;
             let message = DynamicMessage::decode(of, undone.encode_to_vec().as_slice())?;
-            crate::show(format_args!("{}", output::message(&message, settings.style())?));
+            crate::show(format_args!("{}", output::message(&message, settings.style()?)?));
         }
         Format::Table => {
             let pb::Import { display_name, removed, kept, .. } = undone;
@@ -110,7 +110,7 @@ fn digest(path: &Path) -> Result<String> {
 /// How rows become events, as one says it on the command line; what is not said is left out.
 fn mapping(args: &EventsArgs) -> Vec<String> {
     let EventsArgs { user, event, time, time_format, time_zone, id, device, session, .. } = args;
-    let (format, thousands) = (args.format.map(|form| format!("{form:?}").to_lowercase()), args.thousands);
+    let (format, thousands) = (args.input.format.map(|form| format!("{form:?}").to_lowercase()), args.thousands);
     let columns = [("event", event), ("id", id), ("device", device), ("session", session)];
     let columns = columns.into_iter().filter_map(|(option, column)| Some(format!("--{option}={}", column.as_ref()?)));
     [format!("--user={user}"), format!("--time={time}")]
@@ -122,8 +122,8 @@ fn mapping(args: &EventsArgs) -> Vec<String> {
         .chain([format!("--decimal={}", args.decimal)])
         .chain(thousands.map(|thousands| format!("--thousands={thousands}")))
         .chain(format.map(|format| format!("--format={format}")))
-        .chain(args.delimiter.map(|delimiter| format!("--delimiter={}", delimiter.option())))
-        .chain(args.no_header.then(|| "--no-header".to_owned()))
+        .chain(args.input.delimiter.map(|delimiter| format!("--delimiter={}", delimiter.option())))
+        .chain(args.input.no_header.then(|| "--no-header".to_owned()))
         .take(pb::Import::MAPPING_MOST)
         .map(|option| cut(&option, 500))
         .collect()

@@ -11,7 +11,7 @@ use waymark_client::Error;
 use waymark_proto::metrics::v1::{IngestEventsRequest, ProductEvent};
 
 use super::mapping::Mapping;
-use super::options::EventsArgs;
+use super::options::{EventsArgs, Twice};
 use super::record::{Broken, Record, Rows};
 use super::report::Report;
 use super::resource::{Client, begin, client, complete, goes_on};
@@ -110,10 +110,10 @@ pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<bool> {
         done = Progress::default();
     }
     let progress = progress_bar();
-    let file = source::open(args, &progress)?;
+    let file = source::open(&args.input, Twice::Refused, &progress)?;
     let mapping = Mapping::new(args, &file)?;
     if file.columns.is_none() {
-        mapping.seek(source::open(args, &ProgressBar::hidden())?)?;
+        mapping.seek(source::open(&args.input, Twice::Refused, &ProgressBar::hidden())?)?;
     }
     let mut batches = Batches { rows: file.rows, mapping, skip: done.rows, most: args.batch as usize };
     let first = batches.next().transpose().inspect_err(|_| progress.finish_and_clear())?;
@@ -146,7 +146,7 @@ pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<bool> {
     outcome.map_err(stopped)?;
     if report.progress().rows == 0 {
         state.remove();
-        bail!(Usage(format!("{} has no rows: nothing was imported", args.file.display())));
+        bail!(Usage(format!("{} has no rows: nothing was imported", args.input.file.display())));
     }
     let (tally, untold_times) = (batches.mapping.tally(), batches.mapping.untold_times());
     let import = if args.dry_run {
@@ -156,7 +156,7 @@ pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<bool> {
         Some(complete(&mut client, completion).await.map_err(stopped)?)
     };
     state.remove();
-    report.print(import.as_ref(), tally, untold_times, settings.output)?;
+    report.print(import.as_ref(), tally, untold_times, settings.format()?)?;
     Ok(report.progress().rejected == 0)
 }
 
@@ -175,7 +175,8 @@ async fn send(mut client: Client, request: IngestEventsRequest, batch: Batch) ->
     Ok((rows, rows - broken.len() as u64, broken))
 }
 
-fn progress_bar() -> ProgressBar {
+/// A bar for a file that is read.
+pub(super) fn progress_bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:40} {percent}%  {elapsed} elapsed, {eta} to go  {msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -200,7 +201,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let line = ["t", path.to_str().unwrap(), "--user", "u", "--event", "e", "--time", "t"];
         let args = Line::parse_from(line).events;
-        let file = source::open(&args, &ProgressBar::hidden()).unwrap();
+        let file = source::open(&args.input, Twice::Refused, &ProgressBar::hidden()).unwrap();
         let mapping = Mapping::new(&args, &file).unwrap();
         let batches = Batches { rows: file.rows, mapping, skip, most };
         let batches = batches.map(|batch| batch.unwrap()).collect();

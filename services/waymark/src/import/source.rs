@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use flate2::read::MultiGzDecoder;
 use indicatif::ProgressBar;
 
-use super::options::{EventsArgs, Form};
+use super::options::{Form, Input, Twice};
 use super::record::Rows;
 use crate::Usage;
 
@@ -41,16 +41,16 @@ impl Source {
     }
 }
 
-/// Opens the file that the options name.
-pub fn open(args: &EventsArgs, progress: &ProgressBar) -> Result<Source> {
-    let form = match args.format {
+/// Opens the file that the options name. Columns that are called alike are refused in Parquet in any case.
+pub fn open(input: &Input, twice: Twice, progress: &ProgressBar) -> Result<Source> {
+    let form = match input.format {
         Some(form) => form,
-        None => form_of(&args.file.to_string_lossy())?,
+        None => form_of(&input.file.to_string_lossy())?,
     };
-    let file = File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
+    let file = File::open(&input.file).with_context(|| format!("{} cannot be opened", input.file.display()))?;
     progress.set_length(file.metadata().map_or(0, |meta| meta.len()));
     if form == Form::Parquet {
-        let (columns, rows) = columnar::open(file, &args.file, progress.clone())?;
+        let (columns, rows) = columnar::open(file, &input.file, progress.clone())?;
         return Ok(Source { columns: Some(columns), separated: false, advice: None, rows });
     }
     let mut reader: Box<dyn Read + Send> = Box::new(progress.wrap_read(file));
@@ -62,7 +62,7 @@ pub fn open(args: &EventsArgs, progress: &ProgressBar) -> Result<Source> {
     if UTF_16.iter().any(|mark| head.starts_with(mark)) {
         bail!(Usage(format!(
             "{} is UTF-16: save it as UTF-8, such as by iconv -f UTF-16 -t UTF-8",
-            args.file.display()
+            input.file.display()
         )));
     }
     if head.starts_with(&UTF_8) {
@@ -78,7 +78,7 @@ pub fn open(args: &EventsArgs, progress: &ProgressBar) -> Result<Source> {
             Ok(Source { columns: None, separated: false, advice: None, rows })
         }
         Form::Csv | Form::Parquet => {
-            let mut rows = separated::Separated::new(lines(reader), args.delimiter, args.no_header)?;
+            let mut rows = separated::Separated::new(lines(reader), input.delimiter, input.no_header, twice)?;
             let (columns, advice) = (Some(rows.header.clone()), rows.advice.take());
             Ok(Source { columns, separated: true, advice, rows: Box::new(rows) })
         }

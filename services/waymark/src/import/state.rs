@@ -36,12 +36,12 @@ impl State {
     /// The state of the import that the options describe.
     pub fn new(args: &EventsArgs, workspace: &str, address: &str) -> Result<Self> {
         let path = args.state.clone().unwrap_or_else(|| {
-            let mut name = args.file.clone().into_os_string();
+            let mut name = args.input.file.clone().into_os_string();
             name.push(".waymark-import");
             name.into()
         });
-        let metadata =
-            std::fs::metadata(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
+        let metadata = std::fs::metadata(&args.input.file)
+            .with_context(|| format!("{} cannot be read", args.input.file.display()))?;
         let changed = metadata
             .modified()
             .ok()

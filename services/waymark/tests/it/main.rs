@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod doubles;
+mod exports;
 mod files;
 mod imports;
+mod rows;
 mod server;
+mod tools;
 mod words;
 
 use std::process::Stdio;

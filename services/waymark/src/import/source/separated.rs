@@ -6,13 +6,18 @@ use std::io::{self, BufRead};
 use anyhow::{Context as _, Result, bail};
 
 use super::super::delimiter::{Delimiter, USUAL};
+use super::super::options::Twice;
 use super::super::record::{Broken, Cells, Record, Row};
 use super::lines::Lines;
 use crate::Usage;
 
 /// A row with a quote that is never closed would take the rest of the file with it; after so many lines it is taken for
 /// broken.
-const LINES_OF_A_ROW: usize = 100;
+const LINES_OF_A_ROW: usize = 2_000;
+
+/// What to do about a row in another encoding.
+const NOT_UTF_8: &str =
+    "is not UTF-8: save the file as UTF-8, such as by iconv -f ISO-8859-1 -t UTF-8 where it is Latin-1";
 
 /// Rows below a header.
 pub struct Separated<R> {
@@ -25,11 +30,9 @@ pub struct Separated<R> {
 
 impl<R: BufRead> Separated<R> {
     /// Reads the header, or counts the columns of the first row and calls them 1, 2, 3.
-    pub fn new(mut lines: Lines<R>, delimiter: Option<Delimiter>, no_header: bool) -> Result<Self> {
+    pub fn new(mut lines: Lines<R>, delimiter: Option<Delimiter>, no_header: bool, twice: Twice) -> Result<Self> {
         let Some((number, first)) = lines.next_filled()? else { bail!(Usage("the file is empty".to_owned())) };
-        let Ok(text) = String::from_utf8(first.clone()) else {
-            bail!(Usage(format!("line {number} is not UTF-8: save the file as UTF-8")))
-        };
+        let Ok(text) = String::from_utf8(first.clone()) else { bail!(Usage(format!("line {number} {NOT_UTF_8}"))) };
         let delimiter = delimiter.unwrap_or_else(|| Delimiter::of(&text));
         let names = match delimiter.split(&text) {
             Some(Ok(names)) => names,
@@ -47,7 +50,8 @@ impl<R: BufRead> Separated<R> {
             lines.put_back(vec![(number, first)]);
         }
         let mut seen = HashSet::new();
-        if let Some(twice) = header.iter().find(|name| !seen.insert(name.as_str())) {
+        let again = header.iter().find(|name| !seen.insert(name.as_str()));
+        if let Some(twice) = again.filter(|_| twice == Twice::Refused) {
             bail!(Usage(format!(
                 "line {number}, the header, has two columns called {twice:?}: rename one, or remove the line, give \
                  --no-header and call columns by their numbers"
@@ -58,29 +62,38 @@ impl<R: BufRead> Separated<R> {
 
     /// The row that starts with this line; lines that turn out not to belong to it are put back.
     fn row(&mut self, line: u64, first: Vec<u8>) -> io::Result<Result<Record, Broken>> {
-        let broken = |reason: String| Ok(Err(Broken { line, reason }));
-        let Ok(mut text) = String::from_utf8(first) else { return broken("is not UTF-8".to_owned()) };
+        let broken = |reason: &str| Ok(Err(Broken { line, reason: reason.to_owned() }));
+        let Ok(mut text) = String::from_utf8(first) else { return broken(NOT_UTF_8) };
         let mut more = Vec::new();
+        // Whether a quote is open and what came since has none that could close it: a long text is looked at once then.
+        let mut open = false;
         let cells = loop {
-            match self.delimiter.split(&text) {
+            let split = if open { None } else { self.delimiter.split(&text) };
+            match split {
                 Some(Ok(cells)) if cells.len() == self.header.len() => break cells,
                 Some(outcome) => {
                     self.lines.put_back(more);
                     let count = |cells: Vec<String>| {
                         format!("has {} columns, the header has {}", cells.len(), self.header.len())
                     };
-                    return broken(outcome.map_or_else(|reason| reason, count));
+                    return broken(&outcome.map_or_else(|reason| reason, count));
                 }
                 None => match self.lines.next()? {
                     Some((number, next)) if more.len() < LINES_OF_A_ROW => {
+                        let Ok(read) = std::str::from_utf8(&next) else {
+                            more.push((number, next));
+                            self.lines.put_back(more);
+                            return broken(NOT_UTF_8);
+                        };
                         text.push('\n');
-                        text.push_str(&String::from_utf8_lossy(&next));
+                        text.push_str(read);
+                        open = !read.contains('"');
                         more.push((number, next));
                     }
                     other => {
                         more.extend(other);
                         self.lines.put_back(more);
-                        return broken("has a quote that is not closed".to_owned());
+                        return broken("has a quote that is not closed");
                     }
                 },
             }
@@ -114,7 +127,10 @@ mod tests {
 
     fn rows(bytes: &[u8]) -> Vec<Result<Record, Broken>> {
         let lines = Lines::new(bytes, b'\n');
-        Separated::new(lines, Some(Delimiter::Character(',')), false).unwrap().map(|row| row.unwrap()).collect()
+        Separated::new(lines, Some(Delimiter::Character(',')), false, Twice::Refused)
+            .unwrap()
+            .map(|row| row.unwrap())
+            .collect()
     }
 
     fn lines(rows: &[Result<Record, Broken>]) -> Vec<(u64, bool)> {
@@ -124,7 +140,7 @@ mod tests {
     }
 
     fn header(text: &str, no_header: bool) -> Result<Vec<String>> {
-        Ok(Separated::new(Lines::new(text.as_bytes(), b'\n'), None, no_header)?.header)
+        Ok(Separated::new(Lines::new(text.as_bytes(), b'\n'), None, no_header, Twice::Refused)?.header)
     }
 
     #[test]
@@ -134,8 +150,13 @@ mod tests {
         }
         assert_eq!(header("ada;buy;49,90\n", true).unwrap(), ["1", "2", "3"]);
         assert_eq!(header("user", false).unwrap(), ["user"]);
-        let told =
-            Separated::new(Lines::new(&b"user;when"[..], b'\n'), Some(Delimiter::Character(',')), false).unwrap();
+        let told = Separated::new(
+            Lines::new(&b"user;when"[..], b'\n'),
+            Some(Delimiter::Character(',')),
+            false,
+            Twice::Refused,
+        )
+        .unwrap();
         assert_eq!(told.advice.as_deref(), Some("with --delimiter ';' they would be user, when"));
     }
 
