@@ -15,6 +15,7 @@ mod plan_words;
 mod plot;
 pub mod rank;
 mod rank_plot;
+mod ranked;
 pub mod roadmap;
 mod roadmap_markdown;
 pub mod scenario;

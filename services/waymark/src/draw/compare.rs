@@ -161,8 +161,8 @@ mod tests {
             };
         let mut pairs = vec![
             of(F::Rice, F::Wsjf, "", Some(0.625)),
-            of(F::Rice, F::Unspecified, "workspaces/w/scoringModels/strategic-fit", Some(-0.1)),
-            of(F::Wsjf, F::Unspecified, "workspaces/w/scoringModels/strategic-fit", None),
+            of(F::Rice, F::Unspecified, "workspaces/w/scoringModels/company-goals", Some(-0.1)),
+            of(F::Wsjf, F::Unspecified, "workspaces/w/scoringModels/company-goals", None),
         ];
         pairs[0].disagreements = vec![pb::FrameworkDisagreement {
             initiative: "workspaces/w/initiatives/carts".into(),
@@ -179,7 +179,7 @@ mod tests {
     fn it_reads_well_in_80_columns() {
         let expected = "\
 Kendall's tau-b: +1 the same order, -1 the other way round
-                WSJF strat…
+                WSJF compa…
 RICE           +0.62  -0.10
 WSJF                      –
 

@@ -1,7 +1,5 @@
 //! `waymark rank`: the order by a framework or a model, how sure it is, and what would be worth finding out.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Result, bail};
 use clap::Args;
 use waymark_client::Error;
@@ -12,6 +10,7 @@ use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationSer
 
 use super::bars::{Width, cut, fit};
 use super::plot::{self, Plot};
+use super::ranked::{Picture, by_name, ends};
 use super::{rank_plot, words};
 use crate::generic::contract::Area;
 use crate::generic::names::short;
@@ -53,19 +52,6 @@ pub fn framework(text: &str) -> Result<pb::ScoringFramework, String> {
     let number = names.iter().position(|name| waymark_proto::choice::reads_alike(name, text));
     let framework = number.and_then(|index| pb::ScoringFramework::try_from(index as i32 + 1).ok());
     framework.ok_or_else(|| format!("must be one of {}", names.join(", ").to_lowercase().replace('_', "-")))
-}
-
-/// What is drawn.
-#[derive(Debug, Default)]
-pub struct Picture {
-    /// By what it is ranked.
-    pub title: String,
-    /// The order.
-    pub answer: pb::RankInitiativesResponse,
-    /// How sure the order is, unless nothing was drawn.
-    pub sureness: Option<pb::AnalyzeSensitivityResponse>,
-    /// How many of the best are chosen.
-    pub top_k: i32,
 }
 
 /// Draws the order.
@@ -113,20 +99,6 @@ pub async fn run(options: &Rank, settings: &Settings) -> Result<()> {
         None => crate::show(format_args!("{}", draw(&picture, options.width.columns()))),
     }
     Ok(())
-}
-
-/// How sure the ranks of initiatives are, by name.
-pub fn by_name(picture: &Picture) -> BTreeMap<&str, &pb::RankSureness> {
-    let ranks = picture.sureness.iter().flat_map(|sureness| &sureness.ranks);
-    ranks.map(|rank| (rank.initiative.as_str(), rank)).collect()
-}
-
-/// The ends that all ranges shown are between, with nothing in it.
-pub fn ends(ranked: &[pb::RankedInitiative]) -> (f64, f64) {
-    let ranges = ranked.iter().filter_map(|row| row.score);
-    let (low, high) =
-        ranges.fold((0.0, 0.0), |(low, high): (f64, f64), range| (low.min(range.low), high.max(range.high)));
-    if low < high { (low, high) } else { (0.0, 1.0) }
 }
 
 /// A range with its likely value on a line of so many columns: `  ├──●────┤  `.
@@ -218,65 +190,9 @@ fn found(sureness: &pb::AnalyzeSensitivityResponse, top_k: i32, columns: usize) 
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-
-    pub(crate) fn picture() -> Picture {
-        let row = |position, id: &str, name: &str, low, likely, high| pb::RankedInitiative {
-            position,
-            initiative: format!("workspaces/w/initiatives/{id}"),
-            display_name: name.into(),
-            score: Some(Range { low, likely, high }),
-            ..Default::default()
-        };
-        let sure = |id: &str, top_probability, low_rank, high_rank| pb::RankSureness {
-            initiative: format!("workspaces/w/initiatives/{id}"),
-            top_probability,
-            low_rank,
-            high_rank,
-            ..Default::default()
-        };
-        let lacking = pb::UnrankedInitiative {
-            initiative: "workspaces/w/initiatives/sso".into(),
-            display_name: "Single sign-on".into(),
-            missing: vec!["reach".into(), "effort".into()],
-            ..Default::default()
-        };
-        let tipping = pb::TippingFactor {
-            initiative: "workspaces/w/initiatives/carts".into(),
-            factor: "effort".into(),
-            value: 2.0,
-            changed_value: 2.2,
-            one_step: true,
-        };
-        let proposal = pb::ResearchProposal {
-            initiative: "workspaces/w/initiatives/pay".into(),
-            factor: "reach".into(),
-            worth: 120.456,
-            question: "What is reach of \"Pay by app\", held to be 5000 (1000 to 9000)?".into(),
-        };
-        Picture {
-            title: "RICE".into(),
-            answer: pb::RankInitiativesResponse {
-                ranked: vec![
-                    row(1, "carts", "Carts that are saved until the customer is back", 3000.0, 4000.0, 5000.0),
-                    row(2, "pay", "Pay by app", 800.0, 3900.0, 8000.0),
-                    row(2, "dark", "Dark mode", 3900.0, 3900.0, 3900.0),
-                ],
-                unranked: vec![lacking],
-                ranked_count: 57,
-                ..Default::default()
-            },
-            sureness: Some(pb::AnalyzeSensitivityResponse {
-                ranks: vec![sure("carts", 0.874, 1.0, 2.0), sure("pay", 0.5, 1.0, 3.0), sure("dark", 0.0001, 3.0, 3.0)],
-                expected_regret: 301.25,
-                tipping_factors: vec![tipping],
-                proposals: vec![proposal],
-                ..Default::default()
-            }),
-            top_k: 1,
-        }
-    }
+    use crate::draw::ranked::tests::picture;
 
     #[test]
     fn it_reads_well_in_80_columns() {

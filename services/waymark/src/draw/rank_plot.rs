@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::bars::fit;
 use super::plot::{LINE, MARGIN, sheet};
-use super::rank::{Picture, by_name, ends};
+use super::ranked::{Picture, by_name, ends};
 use super::svg::escaped;
 use super::words;
 
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn each_range_is_drawn_from_its_low_to_its_high_end() {
-        let mut picture = crate::draw::rank::tests::picture();
+        let mut picture = crate::draw::ranked::tests::picture();
         picture.answer.ranked[2].display_name = "R&D".into();
         let svg = draw(&picture);
         assert_eq!((svg.matches("<circle").count(), svg.matches("</svg>").count()), (3, 1));

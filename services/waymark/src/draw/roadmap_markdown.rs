@@ -116,6 +116,7 @@ mod tests {
             horizon: horizon.into(),
             initiatives,
             next_page_token: token.into(),
+            ..Default::default()
         };
         let declined = pb::Initiative {
             display_name: "Dark mode".into(),
