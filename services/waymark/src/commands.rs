@@ -45,8 +45,6 @@ enum Own {
     Rank(Rank),
     /// Draw how alike the orders of frameworks and models are
     Compare(Compare),
-    /// Draw what a scenario changed, beside the roadmap
-    Scenario(Scenario),
     /// Draw the way of an initiative from insight to learning
     Trace(Trace),
     /// Draw what a resource refers to and what refers to it, across the services
@@ -82,6 +80,7 @@ struct Call {
 const DECISIONS: &str = "decisions";
 const OKR: &str = "okr";
 const ROADMAP: &str = "roadmap";
+const SCENARIOS: &str = "scenarios";
 const TREE: &str = "tree";
 
 /// Below it stand commands that are written by hand and others that are made of the contract.
@@ -106,7 +105,7 @@ pub fn command() -> Command {
         Some(node) => node.phase().into(),
         // The way from an insight to what was learned is told from its end.
         None if name == "trace" => Heading::Measure,
-        None if ["rank", "compare", "scenario"].contains(&name) => Heading::Decide,
+        None if ["rank", "compare"].contains(&name) => Heading::Decide,
         // What to do when is what the roadmap is made of.
         None if ["plan", CALENDAR].contains(&name) => Heading::Deliver,
         None => Heading::Run,
@@ -126,6 +125,12 @@ fn with_picture(command: Command) -> Command {
         ROADMAP => Roadmap::augment_args(command)
             .about("Draw the roadmap, or ask about it")
             .long_about("Draws the roadmap, now or as it stood. With a command: asks about it"),
+        SCENARIOS => Scenario::augment_args(command)
+            .about("Draw what a scenario changed beside the roadmap, or work on scenarios")
+            .long_about(
+                "Draws what a scenario changed, beside the roadmap as it is, and what a merge would make of it. With a command: \
+                 works on scenarios",
+            ),
         TREE => Tree::augment_args(command)
             .about("Draw opportunity solution trees with what was learned, or work on them")
             .long_about("Draws opportunity solution trees, with what was learned. With a command: works on them"),
@@ -157,6 +162,10 @@ pub async fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
         }
         ROADMAP if below.subcommand().is_none() => {
             roadmap::run(&Roadmap::from_arg_matches(below)?, &settings).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        SCENARIOS if below.subcommand().is_none() => {
+            scenario::run(&Scenario::from_arg_matches(below)?, &settings).await?;
             return Ok(ExitCode::SUCCESS);
         }
         TREE if below.subcommand().is_none() => {
@@ -199,7 +208,6 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Events(events) => events::run(events, settings).await?,
         Own::Rank(options) => rank::run(&options, settings).await?,
         Own::Compare(options) => compare::run(&options, settings).await?,
-        Own::Scenario(options) => scenario::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
         Own::Calendar => calendar::run(settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,

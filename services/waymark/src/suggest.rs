@@ -97,7 +97,7 @@ mod tests {
             ("waymark opportunity list", &["opportunities"]),
             ("waymark -w acme product list", &["products", "product-events"]),
             ("waymark metric breach", &["metrics"]),
-            ("waymark rank", &["initiatives rank"]),
+            ("waymark ship", &["initiatives ship"]),
             ("waymark initiatives shp x", &["initiatives ship"]),
             ("waymark initiatives startt x", &["initiatives start"]),
         ] {

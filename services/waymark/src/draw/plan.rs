@@ -5,6 +5,7 @@ use clap::Args;
 use waymark_client::Error;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
+use waymark_proto::roadmap::v1::scenario_service_client::ScenarioServiceClient;
 
 use super::bars::{Width, bar, fit};
 use super::plan_words::{bought, headline, who, why};
@@ -52,6 +53,9 @@ pub struct Plan {
     /// Take it that what initiatives depend on and is not planned here is done in time
     #[arg(long)]
     trust_others: bool,
+    /// Set the targets of what is planned in this scenario, too, all or none
+    #[arg(long, value_name = "SCENARIO")]
+    scenario: Option<String>,
     #[command(flatten)]
     plot: Plot,
     #[command(flatten)]
@@ -70,7 +74,27 @@ pub async fn run(options: &Plan, settings: &Settings) -> Result<()> {
         }
         None => crate::show(format_args!("{}", draw(&request.periods, &answer, options.width.columns()))),
     }
+    if let Some(scenario) = options.scenario.as_ref().filter(|_| !answer.planned.is_empty()) {
+        let mut client =
+            ScenarioServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
+        let request = in_scenario(&format!("{}/scenarios/{}", request.parent, short(scenario)), &answer.planned);
+        let count = request.requests.len();
+        client.change_scenario(request).await.map_err(Error::from)?;
+        crate::show(format_args!("{count} initiatives are scheduled so in {scenario}"));
+    }
     Ok(())
+}
+
+/// The plan as changes of a scenario.
+fn in_scenario(scenario: &str, planned: &[pb::PlannedInitiative]) -> pb::ChangeScenarioRequest {
+    let change = |of: &pb::PlannedInitiative| {
+        let target = Some(pb::TargetInterval { start: of.start.clone(), end: of.end.clone() });
+        let schedule = pb::ScheduleInitiativeRequest { name: of.initiative.clone(), target, ..Default::default() };
+        let change = Some(pb::initiative_change_request::Change::Schedule(schedule));
+        pb::InitiativeChangeRequest { change }
+    };
+    let requests = planned.iter().map(change).collect();
+    pb::ChangeScenarioRequest { name: scenario.to_owned(), requests, ..Default::default() }
 }
 
 fn request(options: &Plan, parent: &str) -> Result<pb::OptimizePlanRequest> {
@@ -391,5 +415,24 @@ One more person-month of
         let of = capacity("web/design=0, 2.5").unwrap();
         assert_eq!((of.team.as_str(), of.skill.as_str(), of.person_months), ("web", "design", vec![0.0, 2.5]));
         assert!(["web", "web=", "web=x"].iter().all(|text| capacity(text).is_err()));
+    }
+
+    #[test]
+    fn a_scenario_gets_what_is_planned_as_targets() {
+        let (_, plan) = plan();
+        let asked = in_scenario("workspaces/w/scenarios/lean", &plan.planned);
+        let scheduled: Vec<(String, pb::TargetInterval)> = asked
+            .requests
+            .into_iter()
+            .filter_map(|request| match request.change {
+                Some(pb::initiative_change_request::Change::Schedule(of)) => Some((of.name, of.target?)),
+                _ => None,
+            })
+            .collect();
+        let expected = plan
+            .planned
+            .iter()
+            .map(|of| (of.initiative.clone(), pb::TargetInterval { start: of.start.clone(), end: of.end.clone() }));
+        assert_eq!(scheduled, expected.collect::<Vec<_>>());
     }
 }

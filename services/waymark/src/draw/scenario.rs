@@ -1,4 +1,4 @@
-//! `waymark scenario`: what a scenario changed, beside the roadmap as it is, and what a merge would make of it.
+//! `waymark scenarios SCENARIO`: what a scenario changed, beside the roadmap as it is, and what a merge would make of it.
 
 use anyhow::Result;
 use clap::Args;
@@ -15,7 +15,7 @@ use crate::generic::contract::Area;
 use crate::generic::names::{short, short_value};
 use crate::settings::Settings;
 
-/// Options of `waymark scenario`.
+/// Options of `waymark scenarios SCENARIO`.
 #[derive(Debug, Default, Args)]
 pub struct Scenario {
     /// The scenario, by id or name

@@ -347,12 +347,14 @@ mod tests {
     fn no_answer_has_json_in_its_cells() {
         for resource in &contract().resources {
             for column in &resource.columns {
-                let mut message = Some(resource.message.clone());
-                for name in column.split('.') {
-                    let field = message.and_then(|message| message.get_field_by_name(name)).unwrap();
-                    assert!(field.is_list() || fits_cell(&field), "{}: {column}", resource.collection);
-                    message = field.kind().as_message().cloned();
+                let (above, name) =
+                    column.rsplit_once('.').map_or(("", column.as_str()), |(above, name)| (above, name));
+                let mut message = resource.message.clone();
+                for name in above.split_terminator('.') {
+                    message = message.get_field_by_name(name).unwrap().kind().as_message().cloned().unwrap();
                 }
+                let field = message.get_field_by_name(name).unwrap();
+                assert!(field.is_list() || fits_cell(&field), "{}: {column}", resource.collection);
             }
         }
     }
