@@ -157,6 +157,11 @@ impl Scale {
 
 /// Numbers are compared as they are shown.
 fn same(number: f64, other: f64) -> bool {
+    // What is further apart than the last of twelve digits need not be printed to be told apart.
+    let apart = (number - other).abs();
+    if apart > 1e-9 * number.abs().max(other.abs()) {
+        return false;
+    }
     (rounded(number) + 0.0).total_cmp(&(rounded(other) + 0.0)).is_eq()
 }
 

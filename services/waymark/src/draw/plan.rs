@@ -80,7 +80,7 @@ pub async fn run(options: &Plan, settings: &Settings) -> Result<()> {
         let request = in_scenario(&format!("{}/scenarios/{}", request.parent, short(scenario)), &answer.planned);
         let count = request.requests.len();
         client.change_scenario(request).await.map_err(Error::from)?;
-        crate::show(format_args!("{count} initiatives are scheduled so in {scenario}"));
+        crate::show(format_args!("{scenario} has the targets of {count} planned"));
     }
     Ok(())
 }
