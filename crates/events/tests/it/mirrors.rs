@@ -211,7 +211,9 @@ async fn what_waits_is_taken_over_together_and_what_is_not_understood_is_set_asi
         world.together.lock().unwrap().clear();
         let process = world.listen().await;
         world.wait("what waited is taken over").await;
-        assert_eq!(*world.together.lock().unwrap(), [30]);
+        // At once; with the first ones again where the process before ended without having noted that it had read them.
+        let together = world.together.lock().unwrap().clone();
+        assert!(matches!(together.as_slice(), [30 | 60]), "{together:?}");
         world.end(process).await;
 
         for i in 0..3 {
