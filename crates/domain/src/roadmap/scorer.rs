@@ -99,10 +99,17 @@ impl Scorer {
         }
     }
 
+    /// What its axes are called, without a look at how a score depends on them.
+    fn keys(&self) -> Vec<&str> {
+        match self {
+            Self::Framework(framework) => framework.inputs().iter().map(|input| input.key).collect(),
+            Self::Model { scoring, .. } => scoring.criteria().iter().map(Criterion::takes).collect(),
+        }
+    }
+
     /// The factors that are not known of an item.
     pub fn missing(&self, item: &impl Known) -> Vec<String> {
-        let axes = self.axes();
-        axes.iter().map(|axis| axis.key).filter(|key| item.likely(key).is_none()).map(str::to_owned).collect()
+        self.keys().into_iter().filter(|key| item.likely(key).is_none()).map(str::to_owned).collect()
     }
 
     /// How many times as much as is given in an estimate a score takes of an axis, whose scale is of what is given.
@@ -116,7 +123,7 @@ impl Scorer {
 
     /// What it takes of an estimate, in the order of the axes.
     pub fn ranges(&self, estimate: &Estimate) -> Result<Vec<Range>, Unscored> {
-        let ranges: Option<Vec<Range>> = self.axes().iter().map(|axis| estimate.range(axis.key)).collect();
+        let ranges: Option<Vec<Range>> = self.keys().into_iter().map(|key| estimate.range(key)).collect();
         ranges.ok_or_else(|| Unscored::Missing(self.missing(estimate)))
     }
 

@@ -48,11 +48,9 @@ impl Api {
             return Err(Violations::one("frameworks", "and models must be at least two, or none for all").into());
         }
         let (known, _) = self.known(&workspace, &request.filter).await?;
-        let sides: Vec<Side> = sides.into_iter().map(|side| side.among(&known)).collect();
-        let pairs = sides.iter().enumerate().flat_map(|(index, first)| {
-            sides[index + 1..].iter().map(|second| pair(first, second, &known)).collect::<Vec<_>>()
-        });
-        Ok(pb::CompareFrameworksResponse { pairs: pairs.collect() })
+        // Seconds of work for a processor, at most: other requests are not to wait for it.
+        let pairs = tokio::task::spawn_blocking(move || pairs(sides, &known)).await.map_err(Error::bug)?;
+        Ok(pb::CompareFrameworksResponse { pairs })
     }
 
     /// The initiatives that a filter selects, or else all that are open, as far as they have an estimate; and how many have
@@ -113,16 +111,24 @@ struct Side {
     scorer: Scorer,
 }
 
-impl Side {
-    fn among(self, known: &[Known]) -> Self {
-        Self { scorer: self.scorer.among(known), ..self }
+/// Each two sides.
+fn pairs(mut sides: Vec<Side>, known: &[Known]) -> Vec<pb::FrameworkPair> {
+    for side in &mut sides {
+        side.scorer = side.scorer.clone().among(known);
     }
+    let score = |side: &Side| known.iter().map(|of| side.scorer.score_of(of).ok()).collect::<Vec<_>>();
+    let scored: Vec<Scored<'_>> = sides.iter().map(|side| (side, score(side))).collect();
+    let following = |(index, first)| scored[index + 1..].iter().map(move |second| pair(first, second, known));
+    scored.iter().enumerate().flat_map(following).collect()
 }
 
-fn pair(first: &Side, second: &Side, known: &[Known]) -> pb::FrameworkPair {
-    let score = |of: &Known, side: &Side| side.scorer.score_of(of).ok();
-    let both = known.iter().filter_map(|of| Some((of, score(of, first)?, score(of, second)?)));
-    let both: Vec<(&Known, f64, f64)> = both.collect();
+/// A side with the score of each initiative by it.
+type Scored<'a> = (&'a Side, Vec<Option<f64>>);
+
+fn pair((first, by_first): &Scored<'_>, (second, by_second): &Scored<'_>, known: &[Known]) -> pb::FrameworkPair {
+    let both = known.iter().zip(by_first).zip(by_second);
+    let both: Vec<(&Known, f64, f64)> =
+        both.filter_map(|((of, first), second)| Some((of, (*first)?, (*second)?))).collect();
     let orders = [1, 2].map(|which| both.iter().map(|of| if which == 1 { of.1 } else { of.2 }).collect::<Vec<f64>>());
     let items: Vec<&Known> = both.into_iter().map(|(of, ..)| of).collect();
     let disagreed = disagreements(&[&orders[0], &orders[1]], DISAGREEMENTS).unwrap_or_default();

@@ -1,16 +1,18 @@
-//! What is asked of all that is ranked together: a look at what is known of each, which the index of one column has. So are
-//! orders by models, which nobody keeps.
+//! What is asked of all that is ranked together: orders by models, which nobody keeps, from a look at what is known of each,
+//! which the index of one column has; and how much of the effort must-haves are.
 
-use waymark_domain::roadmap::{Known as _, KnownFactors, Moscow, MoscowEffort, Rank, Scorer};
+use waymark_domain::roadmap::{Framework, Known, KnownFactors, Moscow, MoscowEffort, Rank, Scorer};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::PageToken;
 use waymark_request::page::{self, PageError};
+use waymark_stats::MOST_ITEMS;
 use waymark_store::Error;
 
 use super::Api;
 use super::ranking::Ranked;
-use crate::store::{FACTORS, Initiatives};
+use super::score_history::Factors;
+use crate::store::{FACTORS, Initiatives, rank_column};
 
 /// Initiatives that are looked at, at most: about 50 MB of what is known of them.
 const MOST: usize = 250_000;
@@ -60,11 +62,29 @@ impl Api {
         Ok((ranked, scorer))
     }
 
-    /// That must-haves are too much of the effort of all that is ranked together, if they are.
-    pub(super) async fn too_much_must(&self, workspace: &WorkspaceId, filter: &str) -> Result<Option<String>, Error> {
-        let known = self.known_factors(workspace, filter).await?;
-        let effort =
-            known.iter().filter_map(|(_, known)| Some((Moscow::of(known.likely("moscow")?)?, known.likely("effort")?)));
+    /// That must-haves are too much of the effort of all that is ranked together, if they are. `ranked` counts these; of
+    /// more than can be put to the test together it is not told.
+    pub(super) async fn too_much_must(
+        &self,
+        workspace: &WorkspaceId,
+        filter: &str,
+        ranked: u32,
+    ) -> Result<Option<String>, Error> {
+        if ranked as usize > MOST_ITEMS {
+            return Ok(None);
+        }
+        let share = |known: &dyn Known| Some((Moscow::of(known.likely("moscow")?)?, known.likely("effort")?));
+        let effort: Vec<(Moscow, f64)> = if filter.is_empty() {
+            // Few have a category, so these alone are looked at.
+            let (column, scored) = (rank_column(Framework::Moscow), (Rank::FIRST, Rank::UNRANKED));
+            let found = self.store.values_between::<Initiatives>(workspace, column, scored, MOST_ITEMS).await?;
+            let found = found.unwrap_or_default();
+            let initiatives =
+                self.store.named::<Initiatives>(workspace, found.iter().map(|(id, _)| id.as_str())).await?;
+            initiatives.values().filter_map(|initiative| share(&Factors(initiative.priority.as_ref()?))).collect()
+        } else {
+            self.known_factors(workspace, filter).await?.iter().filter_map(|(_, known)| share(known)).collect()
+        };
         Ok(MoscowEffort::of(effort).and_then(|effort| effort.warning()))
     }
 

@@ -67,7 +67,7 @@ impl Api {
                 let tie_break = |priority: &pb::Priority| framework.tie_break(priority.confidence, priority.effort);
                 let warning = match framework {
                     Framework::Moscow if request.page_token.is_empty() => {
-                        self.too_much_must(&workspace, &request.filter).await?
+                        self.too_much_must(&workspace, &request.filter, page.count).await?
                     }
                     _ => None,
                 };

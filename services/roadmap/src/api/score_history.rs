@@ -13,7 +13,7 @@ use super::versions::Asked;
 use crate::store::Initiatives;
 
 /// The likely values that an initiative keeps of its estimate.
-struct Factors<'a>(&'a pb::Priority);
+pub(super) struct Factors<'a>(pub(super) &'a pb::Priority);
 
 impl Known for Factors<'_> {
     fn likely(&self, key: &str) -> Option<f64> {
