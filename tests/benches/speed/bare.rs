@@ -96,13 +96,13 @@ impl Pool {
             match self {
                 Self::Sqlite { writer, .. } => {
                     let sql = format!(
-                        "CREATE TABLE {table} (workspace text, id text, body text, PRIMARY KEY (workspace, id))"
+                        "CREATE TABLE IF NOT EXISTS {table} (workspace text, id text, body text, PRIMARY KEY (workspace, id))"
                     );
                     sqlx::query(sqlx::AssertSqlSafe(sql)).execute(writer).await?;
                 }
                 Self::Postgres(pool) => {
                     let sql = format!(
-                        "CREATE TABLE {table} (workspace text, id text, body jsonb, PRIMARY KEY (workspace, id))"
+                        "CREATE TABLE IF NOT EXISTS {table} (workspace text, id text, body jsonb, PRIMARY KEY (workspace, id))"
                     );
                     sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await?;
                 }
@@ -128,6 +128,33 @@ impl Pool {
                     "INSERT INTO bare_log VALUES ($1, $2, $3::jsonb)",
                 ] {
                     sqlx::query(sql).bind(workspace).bind(id).bind(body).execute(&mut *transaction).await?;
+                }
+                transaction.commit().await
+            }
+        }
+    }
+
+    /// One transaction of two inserts for each of `ids`; on PostgreSQL two statements for all.
+    pub async fn insert_all_twice(&self, workspace: &str, ids: &[String], body: &str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite { writer, .. } => {
+                let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                for sql in ["INSERT INTO bare_state VALUES ($1, $2, $3)", "INSERT INTO bare_log VALUES ($1, $2, $3)"] {
+                    for id in ids {
+                        sqlx::query(sql).bind(workspace).bind(id).bind(body).execute(&mut *transaction).await?;
+                    }
+                }
+                transaction.commit().await
+            }
+            Self::Postgres(pool) => {
+                let mut transaction = pool.begin().await?;
+                let bodies = vec![body; ids.len()];
+                for sql in [
+                    "INSERT INTO bare_state SELECT $1, * FROM unnest($2::text[], $3::text[]::jsonb[])",
+                    "INSERT INTO bare_log SELECT $1, * FROM unnest($2::text[], $3::text[]::jsonb[])",
+                ] {
+                    let sent = sqlx::query(sql);
+                    sent.bind(workspace).bind(ids).bind(&bodies).execute(&mut *transaction).await?;
                 }
                 transaction.commit().await
             }

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use waymark_runtime::EventArgs;
 use waymark_service::{Transport, connect};
 use waymark_testkit::{Engine, NatsServer, wait_until};
 
 use crate::bare::Pool;
+use crate::processor;
 use crate::report::Report;
 use crate::service::{PATIENCE, Roadmap};
 
@@ -50,11 +51,11 @@ async fn cost(engine: Engine, workspaces: u64) -> Result<f64> {
         roadmap.bare.execute("CHECKPOINT").await?;
     }
     tokio::time::sleep(SETTLED).await;
-    let before = ticks(&roadmap)?;
+    let before = processor::spent(roadmap.server())?;
     tokio::time::sleep(OBSERVED).await;
-    let spent = ticks(&roadmap)? - before;
+    let spent = processor::spent(roadmap.server())? - before;
     roadmap.stop().await;
-    Ok(spent as f64 / TICKS / OBSERVED.as_secs_f64())
+    Ok(spent.as_secs_f64() / OBSERVED.as_secs_f64())
 }
 
 /// Workspaces of one event each.
@@ -80,26 +81,4 @@ async fn fill(pool: &Pool, workspaces: u64) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The kernel's clock ticks in a second, the same on every Linux.
-const TICKS: f64 = 100.0;
-
-/// Processor time so far, in ticks: of this process, and of the database server with its children.
-fn ticks(roadmap: &Roadmap) -> Result<u64> {
-    let (own, server) = (i32::try_from(std::process::id())?, roadmap.server());
-    let mut sum = 0;
-    for entry in std::fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-        // One that has ended meanwhile is none of ours.
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let field = |at: usize| fields.get(at).context("the kernel tells it");
-        let parent: i32 = field(1)?.parse()?;
-        if pid == own || server.is_some_and(|server| [pid, parent].contains(&server)) {
-            // User and system time.
-            sum += field(11)?.parse::<u64>()? + field(12)?.parse::<u64>()?;
-        }
-    }
-    Ok(sum)
 }

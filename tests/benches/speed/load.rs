@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
 
+use crate::processor;
+
 /// Long enough to open connections and fill caches.
 const WARM_UP: Duration = Duration::from_secs(1);
 const MEASURED: Duration = Duration::from_secs(5);
@@ -18,6 +20,8 @@ pub struct Load {
     pub p50: Duration,
     /// All but one of a hundred came within this time.
     pub p99: Duration,
+    /// Processor time of an answer, of all who took part in it, where it was measured.
+    pub processor: Option<Duration>,
 }
 
 impl Load {
@@ -26,40 +30,45 @@ impl Load {
         ensure!(!times.is_empty(), "nothing was measured");
         times.sort_unstable();
         let share = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-        Ok(Self { rate: times.len() as f64 / during.as_secs_f64(), p50: share(0.5), p99: share(0.99) })
+        Ok(Self { rate: times.len() as f64 / during.as_secs_f64(), p50: share(0.5), p99: share(0.99), processor: None })
     }
 }
 
-/// Keeps `workers` calls in flight. `call` is given the worker, and the number of the worker's call.
-pub async fn closed<C, F>(workers: usize, call: C) -> Result<Load>
+/// Keeps `workers` calls in flight. `call` is given the worker, and the number of the worker's call. `server` is the
+/// process of the database, if it is another.
+pub async fn closed<C, F>(workers: usize, server: Option<i32>, call: C) -> Result<Load>
 where
     C: Fn(usize, u64) -> F + Clone + Send + 'static,
     F: Future<Output = Result<()>> + Send,
 {
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), processor::spent(server)?);
     let mut running = JoinSet::new();
     for worker in 0..workers {
         let call = call.clone();
         running.spawn(async move {
-            let mut times = Vec::new();
-            for number in 0.. {
+            let (mut times, mut answers) = (Vec::new(), 0);
+            loop {
                 let began = Instant::now();
                 if began.duration_since(start) > WARM_UP + MEASURED {
                     break;
                 }
-                call(worker, number).await?;
+                call(worker, answers).await?;
+                answers += 1;
                 if began.duration_since(start) > WARM_UP {
                     times.push(began.elapsed());
                 }
             }
-            Ok::<_, anyhow::Error>(times)
+            Ok::<_, anyhow::Error>((times, answers))
         });
     }
-    let mut times = Vec::new();
+    let (mut times, mut answers) = (Vec::new(), 0);
     while let Some(worker) = running.join_next().await {
-        times.extend(worker??);
+        let (its, count) = worker??;
+        times.extend(its);
+        answers += count;
     }
-    Load::of(times, MEASURED)
+    let spent = processor::spent(server)? - before;
+    Ok(Load { processor: Some(spent.div_f64(answers as f64)), ..Load::of(times, MEASURED)? })
 }
 
 /// Makes `count` calls, `rate` of them a second, however long each takes.

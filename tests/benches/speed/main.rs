@@ -1,11 +1,12 @@
 //! How fast the mechanisms are, beside the bare peers they are made of, on both databases. `make bench` runs it.
 //!
 //! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL
-//! syncs to disk. Names of sections (`reads`, `writes`, `events`, `idle`, `dev`, `scale`) after `--` run only those; `scale` runs
+//! syncs to disk. Names of sections (`reads`, `writes`, `batches`, `events`, `idle`, `dev`, `scale`) after `--` run only those; `scale` runs
 //! only when it is named, with as many initiatives as a number beside it says. `sqlite` and `postgres` narrow the databases. The
 //! exit status is 1 when a target is missed.
 
 mod bare;
+mod batches;
 mod consumers;
 mod dev;
 mod events;
@@ -14,6 +15,7 @@ mod idle;
 mod lanes;
 mod load;
 mod orders;
+mod processor;
 mod reads;
 mod report;
 mod scale;
@@ -41,7 +43,7 @@ fn main() -> Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new()?;
     let report = runtime.block_on(async {
         let mut report = Report::new();
-        let any = ["reads", "writes", "events"].into_iter().any(runs);
+        let any = ["reads", "writes", "batches", "events"].into_iter().any(runs);
         for &engine in engines.iter().filter(|_| any) {
             let roadmap = Roadmap::start(engine).await?;
             report.engine(engine, &roadmap.version().await?);
@@ -50,6 +52,9 @@ fn main() -> Result<ExitCode> {
             }
             if runs("writes") {
                 writes::run(&roadmap, &mut report).await?;
+            }
+            if runs("batches") {
+                batches::run(&roadmap, &mut report).await?;
             }
             if runs("events") {
                 events::run(&roadmap, &mut report).await?;

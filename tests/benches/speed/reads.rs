@@ -27,7 +27,7 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
     };
 
     let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| roadmap.client(worker)).collect();
-    let whole = closed(IN_FLIGHT, move |worker, number| {
+    let whole = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
         let mut client = clients[worker].clone();
         async move { Ok(client.get_initiative(get(worker, number)).await.map(|_| ())?) }
     });
@@ -36,7 +36,7 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
     let channels = channels(roadmap.bare.serve()?)?;
     let clients: Vec<_> =
         (0..IN_FLIGHT).map(|worker| RoadmapServiceClient::new(channels[worker % channels.len()].clone())).collect();
-    let bare = closed(IN_FLIGHT, move |worker, number| {
+    let bare = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
         let mut client = clients[worker].clone();
         async move { Ok(client.get_initiative(get(worker, number)).await.map(|_| ())?) }
     });
@@ -44,6 +44,6 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
 
     report.load("GetInitiative through everything", &whole, None);
     report.load("bare tonic handler with one select by key", &bare, None);
-    report.ratio("GetInitiative beside the bare handler", whole.rate, bare.rate, 0.6);
+    report.beside("GetInitiative beside the bare handler", &whole, &bare, 0.6);
     Ok(())
 }

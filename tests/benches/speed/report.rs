@@ -62,7 +62,11 @@ impl Report {
     /// A rate with its latencies, which must reach `least` a second.
     pub fn load(&mut self, what: &'static str, load: &Load, least: Option<f64>) {
         let target = least.map(|least| (format!("at least {least:.0}/s"), load.rate >= least));
-        self.add(what, format!("{:.0}/s, p50 {:.2} ms, p99 {:.2} ms", load.rate, ms(load.p50), ms(load.p99)), target);
+        let mut value = format!("{:.0}/s, p50 {:.2} ms, p99 {:.2} ms", load.rate, ms(load.p50), ms(load.p99));
+        if let Some(processor) = load.processor {
+            value.push_str(&format!(", {:.3} ms of processor", ms(processor)));
+        }
+        self.add(what, value, target);
     }
 
     /// A rate.
@@ -79,6 +83,16 @@ impl Report {
     pub fn ratio(&mut self, what: &'static str, rate: f64, peer: f64, least: f64) {
         let ratio = rate / peer;
         self.add(what, format!("{ratio:.2} of it"), Some((format!("at least {least:.1}"), ratio >= least)));
+    }
+
+    /// The same of two loads, and beside it the ratio of what they cost, which others on the machine change less.
+    pub fn beside(&mut self, what: &'static str, load: &Load, peer: &Load, least: f64) {
+        let ratio = load.rate / peer.rate;
+        let mut value = format!("{ratio:.2} of it");
+        if let (Some(own), Some(its)) = (load.processor, peer.processor) {
+            value.push_str(&format!(", {:.2} by processor time", its.as_secs_f64() / own.as_secs_f64()));
+        }
+        self.add(what, value, Some((format!("at least {least:.1}"), ratio >= least)));
     }
 
     /// Latencies at a given rate of calls, unless the service could not keep up with it, which misses the target.

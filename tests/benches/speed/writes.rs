@@ -23,7 +23,7 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
     let body = serde_json::to_string(&create("writes", "body".to_owned()).initiative.unwrap_or_default())?;
     let pool = roadmap.bare.clone();
     pool.prepare().await?;
-    let bare = closed(IN_FLIGHT, move |worker, number| {
+    let bare = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
         let (pool, body) = (pool.clone(), body.clone());
         async move { Ok(pool.insert_twice(&format!("w{worker}"), &format!("i{number}"), &body).await?) }
     });
@@ -31,7 +31,7 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
 
     report.load("CreateInitiative, 16 workspaces", &many, None);
     report.load("bare transaction with two inserts", &bare, None);
-    report.ratio("CreateInitiative beside the bare transaction", many.rate, bare.rate, 0.4);
+    report.beside("CreateInitiative beside the bare transaction", &many, &bare, 0.4);
     // SQLite has one writer for all workspaces: what counts there is the ratio above.
     let least = matches!(roadmap.bare, Pool::Postgres(_)).then_some(800.0);
     report.load("CreateInitiative, one workspace", &one, least);
@@ -56,7 +56,7 @@ fn syncs() -> Result<f64> {
 async fn writes(roadmap: &Roadmap, workspace: fn(usize) -> String) -> Result<Load> {
     let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| roadmap.client(worker)).collect();
     let ids = roadmap.host.ids.clone();
-    closed(IN_FLIGHT, move |worker, number| {
+    closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
         let mut client = clients[worker].clone();
         let request_id: Uuid = ids.opaque();
         let request = pb::CreateInitiativeRequest {
