@@ -8,6 +8,7 @@ pub(crate) mod sql;
 /// References that a blind write makes sure of at most.
 const REQUIRED: usize = 16;
 
+use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct Draft {
     pub(crate) integrity: Integrity,
     /// Bodies as they were loaded or put, to tell what changed.
     bodies: BTreeMap<(&'static str, String), String>,
+    /// What rules keep from one row of a batch to the next.
+    notes: BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -58,6 +61,7 @@ impl Draft {
             collections: Arc::clone(&store.collections),
             integrity: Integrity::default(),
             bodies: BTreeMap::new(),
+            notes: BTreeMap::new(),
             rows: Vec::new(),
         }
     }
@@ -80,6 +84,18 @@ impl Draft {
     /// Who asks for the write.
     pub fn actor(&self) -> &str {
         &self.call.actor.subject
+    }
+
+    /// What was noted of this type in this write, so that a rule reads once what goes for all rows of a batch.
+    pub fn noted<N: Any + Send + Sync>(&self) -> Option<Arc<N>> {
+        self.notes.get(&TypeId::of::<N>()).and_then(|note| Arc::clone(note).downcast().ok())
+    }
+
+    /// Notes something for the rest of this write, which must not change what it is made of.
+    pub fn note<N: Any + Send + Sync>(&mut self, note: N) -> Arc<N> {
+        let note = Arc::new(note);
+        self.notes.insert(TypeId::of::<N>(), Arc::<N>::clone(&note));
+        note
     }
 
     /// A resource that does not exist yet, from what a caller sent: complete and checked, not put. Output-only fields

@@ -5,8 +5,8 @@ use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Holding, Migration, Mirror, Schema, Script};
 
 use crate::store::{
-    CheckIns, Decisions, Estimates, Initiatives, KeyResults, Metrics, Objectives, Products, REVISION, Scenarios,
-    ScoringModels, Snapshots, Variants, reprioritize, write_down,
+    CheckIns, Decisions, Estimates, FactorScales, Initiatives, KeyResults, Metrics, Objectives, Products, REVISION,
+    Scenarios, ScoringModels, Snapshots, Variants, reprioritize, write_down,
 };
 
 /// What the service's database is.
@@ -134,11 +134,20 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 20,
             backfill: None,
         },
+        Migration {
+            number: 22,
+            name: "factor_scales",
+            scripts: &[Script::both(include_str!("migrations/0022_factor_scales.sql"))],
+            // A program of before would lose the words of an estimate.
+            oldest: 22,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<CheckIns>(),
         Declaration::of::<Decisions>(),
         Declaration::of::<Estimates>(),
+        Declaration::of::<FactorScales>(),
         Declaration::of::<Initiatives>(),
         Declaration::of::<KeyResults>(),
         Declaration::of::<Objectives>(),

@@ -4,6 +4,7 @@ mod branch;
 mod check_ins;
 mod decisions;
 mod estimates;
+mod factor_scales;
 mod goals;
 mod initiatives;
 mod key_results;
@@ -23,6 +24,7 @@ pub use decisions::{
     DUE, Decisions, NOT_BUILT_SINCE, must_decline, new_name, not_to_build, supersede, taken_up_again, write_down,
 };
 pub use estimates::Estimates;
+pub use factor_scales::{FactorScales, scales};
 pub use goals::Goals;
 pub use initiatives::{
     DECLINED, FACTORS, Initiatives, OWNER, PLACE, PRODUCT, RANK, START, STATE, UNDATED, on_the_way, rank_column,

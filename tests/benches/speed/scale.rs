@@ -223,7 +223,7 @@ fn estimate(workspace: &str, of: usize, number: usize) -> pb::Estimate {
     let guess = |value: usize| {
         let basis = Some(pb::factor_source::Basis::Guess("as others of its kind".to_owned()));
         let source = Some(pb::FactorSource { basis, ..Default::default() });
-        Some(pb::Factor { value: Some(pb::factor::Value::Point(value as f64)), source })
+        Some(pb::Factor { value: Some(pb::factor::Value::Point(value as f64)), source, word: String::new() })
     };
     pb::Estimate {
         display_name: format!("Estimate {number}"),

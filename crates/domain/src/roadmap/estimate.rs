@@ -9,6 +9,8 @@ use strum::{EnumString, IntoStaticStr, VariantNames};
 use super::{Framework, Initiative, Input, OffScale, Scale};
 use crate::{Evidence, FullName, Meta, Name, Range, Resource};
 
+mod words;
+
 /// What is known of one initiative, whatever the frameworks it is ranked by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
@@ -20,6 +22,8 @@ pub struct Estimate {
     pub reach_period: ReachPeriod,
     /// The factors that are known, by the keys of inputs, and criteria of scoring models by theirs.
     pub factors: BTreeMap<String, Factor>,
+    /// Factors of which only the word is known, by the keys of inputs: none once they are looked up.
+    pub worded: BTreeMap<String, Worded>,
     /// Of which money the cost of delay is, as in ISO 4217; empty when that is not known.
     pub currency: String,
     /// What users need whose importance is known.
@@ -31,6 +35,17 @@ pub struct Estimate {
 pub struct Factor {
     /// How much; on the scale of its input.
     pub amount: Amount,
+    /// The word that it was given by, if it was.
+    pub word: Option<String>,
+    /// How that is known.
+    pub source: FactorSource,
+}
+
+/// A factor that is given by a word which is not looked up yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Worded {
+    /// The word.
+    pub word: String,
     /// How that is known.
     pub source: FactorSource,
 }
@@ -151,12 +166,13 @@ impl Amount {
 }
 
 impl Factor {
-    /// Its amount, for people: of a category its word.
+    /// Its amount, for people: of a category its word, and beside one that was given by a word that.
     pub fn print(&self, key: &str) -> String {
         let category = Input::of(key).filter(|input| input.category);
-        match category.and_then(|input| input.scale().word(self.amount.likely())) {
-            Some(word) => word.to_owned(),
-            None => self.amount.to_string(),
+        match (category.and_then(|input| input.scale().word(self.amount.likely())), &self.word) {
+            (Some(word), _) => word.to_owned(),
+            (None, Some(word)) => format!("{} ({word})", self.amount),
+            (None, None) => self.amount.to_string(),
         }
     }
 }
@@ -208,9 +224,10 @@ impl Estimate {
     /// The estimate with a name and a time under every factor that has none: those of the caller, or as it was signed
     /// before if the factor is as it was in `old`.
     pub fn signed(mut self, old: Option<&Self>, by: &str, now: DateTime<Utc>) -> Self {
-        for (key, Factor { amount, source }) in &mut self.factors {
+        for (key, Factor { amount, word, source }) in &mut self.factors {
             let before = old.and_then(|old| old.factors.get(key));
-            let same = before.filter(|old| old.amount == *amount && old.source.basis == source.basis);
+            let same = before.filter(|old| old.amount == *amount && old.word == *word);
+            let same = same.filter(|old| old.source.basis == source.basis);
             let same = same.filter(|old| source.by.is_empty() || source.by == old.source.by);
             if source.by.is_empty() {
                 source.by = same.map_or(by, |old| old.source.by.as_str()).to_owned();

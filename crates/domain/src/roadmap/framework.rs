@@ -53,6 +53,7 @@ pub struct Input {
     /// Whether it is one of a few categories, which are told by their words.
     pub category: bool,
     scale: LazyLock<Scale>,
+    room: LazyLock<Scale>,
 }
 
 /// An input is told by its key.
@@ -90,10 +91,25 @@ impl Input {
     pub fn scale(&self) -> &Scale {
         &self.scale
     }
+
+    /// The numbers that any workspace's scale of it may have.
+    pub fn room(&self) -> &Scale {
+        &self.room
+    }
+
+    /// What a workspace's scale of it is kept under: its key as a DNS label.
+    pub fn label(&self) -> String {
+        self.key.replace(['.', '_'], "-")
+    }
 }
 
 const fn input(key: &'static str, raises: bool, scale: fn() -> Scale) -> Input {
-    Input { key, raises, straight: true, category: false, scale: LazyLock::new(scale) }
+    stepped(key, raises, scale, scale)
+}
+
+/// An input that has the steps of its scale alone, where a workspace may have others.
+const fn stepped(key: &'static str, raises: bool, scale: fn() -> Scale, room: fn() -> Scale) -> Input {
+    Input { key, raises, straight: true, category: false, scale: LazyLock::new(scale), room: LazyLock::new(room) }
 }
 
 /// A scale that stands below.
@@ -105,6 +121,11 @@ fn published(scale: Result<Scale, ScaleError>) -> Scale {
 /// Change for each user: Intercom's words.
 fn impact() -> Scale {
     published(Scale::of_steps([("massive", 3.0), ("high", 2.0), ("medium", 1.0), ("low", 0.5), ("minimal", 0.25)]))
+}
+
+/// What a workspace may call a change instead.
+fn any_impact() -> Scale {
+    Scale::above(0.0, 1e3)
 }
 
 /// How sure an estimate is: Intercom's words, and whatever is between.
@@ -161,7 +182,7 @@ fn needs() -> Scale {
 
 static RICE: [Input; 4] = [
     input("reach", true, amount),
-    input("impact", true, impact),
+    stepped("impact", true, impact, any_impact),
     input("confidence", true, confidence),
     input("effort", false, effort),
 ];

@@ -109,7 +109,12 @@ impl Scale {
 
     /// The number that a word stands for.
     pub fn value(&self, word: &str) -> Option<f64> {
-        self.steps.iter().find(|step| alike(&step.word, word)).map(|step| step.value)
+        self.step(word).map(|step| step.value)
+    }
+
+    /// The number that a word stands for, with the word as the scale has it.
+    pub fn step(&self, word: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| alike(&step.word, word))
     }
 
     /// What a number is called, if it has a name.
@@ -165,7 +170,8 @@ fn same(number: f64, other: f64) -> bool {
     (rounded(number) + 0.0).total_cmp(&(rounded(other) + 0.0)).is_eq()
 }
 
-fn alike(word: &str, other: &str) -> bool {
+/// Whether two words are one, capitals or not.
+pub(super) fn alike(word: &str, other: &str) -> bool {
     word.trim().to_lowercase() == other.trim().to_lowercase()
 }
 

@@ -1,7 +1,9 @@
 //! What initiatives are scored by, whatever it is: a published framework, or a model of a team's own. So orders,
 //! comparisons and trials of an order are written once for both.
 
-use super::{Combination, Criterion, Estimate, Extent, Framework, Input, Normalisation, Scale, Scoring, ScoringError};
+use super::{
+    Combination, Criterion, Estimate, Extent, Framework, Input, Normalisation, Scale, Scales, Scoring, ScoringError,
+};
 use crate::Range;
 
 /// A framework, or a model among what is ranked together.
@@ -91,11 +93,11 @@ impl Scorer {
         }
     }
 
-    /// What a score is made of, in the order in which it takes values.
-    pub fn axes(&self) -> Vec<Axis<'_>> {
+    /// What a score is made of, in the order in which it takes values; by the scales of the workspace where none is its own.
+    pub fn axes<'a>(&'a self, scales: &'a Scales) -> Vec<Axis<'a>> {
         match self {
-            Self::Framework(framework) => framework.inputs().iter().map(Axis::of).collect(),
-            Self::Model { scoring, .. } => Axis::all_of(scoring),
+            Self::Framework(framework) => framework.inputs().iter().map(|input| Axis::of(input, scales)).collect(),
+            Self::Model { scoring, .. } => Axis::all_of(scoring, scales),
         }
     }
 
@@ -214,16 +216,16 @@ impl Known for Estimate {
 }
 
 impl<'a> Axis<'a> {
-    fn of(input: &'static Input) -> Self {
+    fn of(input: &'static Input, scales: &'a Scales) -> Self {
         let course = match (input.straight, input.raises) {
             (false, _) => Course::Other,
             (true, true) => Course::Line,
             (true, false) => Course::Inverse,
         };
-        Self { key: input.key, scale: input.scale(), raises: input.raises, course }
+        Self { key: input.key, scale: scales.of(input), raises: input.raises, course }
     }
 
-    fn all_of(scoring: &'a Scoring) -> Vec<Self> {
+    fn all_of(scoring: &'a Scoring, scales: &'a Scales) -> Vec<Self> {
         let axis = |(index, criterion): (usize, &'a Criterion)| {
             let (raises, weighed) = match scoring.combination() {
                 Combination::Sum | Combination::Mean => (criterion.weight >= 0.0, true),
@@ -237,7 +239,8 @@ impl<'a> Axis<'a> {
                 | Normalisation::Lookup(_)
                 | Normalisation::Money(_) => Course::Other,
             };
-            Self { key: criterion.takes(), scale: &criterion.scale, raises, course }
+            let scale = criterion.factor_alone().map_or(&criterion.scale, |input| scales.of(input));
+            Self { key: criterion.takes(), scale, raises, course }
         };
         scoring.criteria().iter().enumerate().map(axis).collect()
     }
@@ -275,7 +278,7 @@ mod tests {
 
     fn axes(scoring: Scoring) -> Vec<(bool, Course)> {
         let scorer = Scorer::model("ours".into(), scoring);
-        scorer.axes().iter().map(|axis| (axis.raises, axis.course)).collect()
+        scorer.axes(&Scales::default()).iter().map(|axis| (axis.raises, axis.course)).collect()
     }
 
     struct Of(Vec<(&'static str, f64)>);
@@ -310,8 +313,9 @@ mod tests {
         let formula = Scoring::by_formula(vec![criterion("a", 1.0), criterion("b", 1.0)], "a / b");
         assert_eq!(axes(formula.unwrap()), [(true, Course::Other), (false, Course::Other)]);
         let published = Scorer::Framework(Framework::Opportunity);
-        assert!(published.axes().iter().all(|axis| axis.course == Course::Other));
-        let courses: Vec<Course> = Scorer::Framework(Framework::Rice).axes().iter().map(|axis| axis.course).collect();
+        assert!(published.axes(&Scales::default()).iter().all(|axis| axis.course == Course::Other));
+        let (rice, scales) = (Scorer::Framework(Framework::Rice), Scales::default());
+        let courses: Vec<Course> = rice.axes(&scales).iter().map(|axis| axis.course).collect();
         assert_eq!(courses, [Course::Line, Course::Line, Course::Line, Course::Inverse]);
     }
 }

@@ -16,7 +16,7 @@ pub struct Criterion {
     pub question: String,
     /// The factor of a published framework that it takes; what estimates have under its key otherwise.
     pub factor: Option<&'static Input>,
-    /// Which numbers it may have, and their names.
+    /// Which numbers it may have, and their names; those that its factor may have where it has no scale of its own.
     pub scale: Scale,
     /// How much it counts; below zero when more of it is worse. Formulas say themselves how much each counts.
     pub weight: f64,
@@ -246,6 +246,11 @@ impl Criterion {
     /// What it takes of an estimate, as that calls it.
     pub fn takes(&self) -> &str {
         self.factor.map_or(self.key.as_str(), |input| input.key)
+    }
+
+    /// The factor that it takes as that is estimated, by no scale of its own.
+    pub fn factor_alone(&self) -> Option<&'static Input> {
+        self.factor.filter(|input| *input.room() == self.scale)
     }
 
     fn on_scale(&self, value: f64) -> Result<f64, ScoringError> {

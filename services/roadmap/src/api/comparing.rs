@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use waymark_domain::roadmap::{self, Estimate, Framework, Known as _, Rank, Scorer};
+use waymark_domain::roadmap::{self, Estimate, Framework, Known as _, Rank, Scales, Scorer};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
@@ -156,7 +156,9 @@ fn pair((first, by_first): &Scored<'_>, (second, by_second): &Scored<'_>, known:
 fn why(item: usize, items: &[&Known], sides: [(&Scorer, f64, f64); 2]) -> String {
     let side = |(scorer, rank, other): (&Scorer, f64, f64)| {
         let better = rank < other;
-        let axes = scorer.axes();
+        // Which way each goes does not depend on scales.
+        let scales = Scales::default();
+        let axes = scorer.axes(&scales);
         let found = axes.iter().filter_map(|axis| {
             let sign = if axis.raises { 1.0 } else { -1.0 };
             let values: Option<Vec<f64>> = items.iter().map(|of| Some(sign * of.likely(axis.key)?)).collect();

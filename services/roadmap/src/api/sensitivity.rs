@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use waymark_domain::number::rounded;
-use waymark_domain::roadmap::{Axis, Course, Scorer};
+use waymark_domain::roadmap::{Axis, Course, Scales, Scorer};
 use waymark_domain::{Range, Violations, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_rpc::parse;
@@ -25,6 +25,7 @@ const DRAWN: u64 = 40_000_000;
 /// What is asked.
 struct Question {
     scorer: Scorer,
+    scales: Scales,
     shape: Shape,
     ends: Ends,
     trial: Trial,
@@ -46,6 +47,7 @@ impl Api {
         let workspace: WorkspaceId = parse("parent", &request.parent)?;
         let mut question = Question {
             scorer: self.scorer(&workspace, request.framework(), &request.model).await?,
+            scales: self.scales(&workspace).await?,
             shape: match request.shape() {
                 pb::RangeShape::Unspecified | pb::RangeShape::Triangular => Shape::Triangular,
                 pb::RangeShape::Pert => Shape::Pert,
@@ -77,8 +79,8 @@ impl Api {
 }
 
 fn answer(question: &Question, known: Vec<Known>) -> Result<pb::AnalyzeSensitivityResponse, StatsError> {
-    let Question { scorer, trial, .. } = question;
-    let (count, axes) = (known.len(), scorer.axes());
+    let Question { scorer, scales, trial, .. } = question;
+    let (count, axes) = (known.len(), scorer.axes(scales));
     let item = |of: Known| {
         let ranges = scorer.ranges(&of.estimate).ok()?;
         let score = scorer.score_of(&of).ok()?;
@@ -116,7 +118,7 @@ fn answer(question: &Question, known: Vec<Known>) -> Result<pb::AnalyzeSensitivi
         expected_regret: sureness.regret,
         regret_error: sureness.regret_error,
         proposals: proposals.collect(),
-        tipping_factors: tipping(scorer, &items, trial.top),
+        tipping_factors: tipping(scorer, &axes, &items, trial.top),
         unranked_count: (count - items.len()) as i32,
     })
 }
@@ -128,7 +130,8 @@ impl Question {
             let (least, most) = axis.scale.bounds();
             let unit = self.scorer.unit(&item.of.estimate, axis.key);
             let spread = Spread::range(range.low(), range.likely(), range.high(), self.shape, self.ends)?;
-            Ok(spread.within(least * unit, most * unit))
+            // What was estimated by another scale stays what it is.
+            Ok(spread.within((least * unit).min(range.low()), (most * unit).max(range.high())))
         };
         item.ranges.iter().zip(axes).map(spread).collect()
     }
@@ -143,8 +146,7 @@ fn dependence(axis: &Axis<'_>) -> Dependence {
 }
 
 /// The factors of which the smallest relative change changes the order of the top.
-fn tipping(scorer: &Scorer, items: &[Item], top: usize) -> Vec<pb::TippingFactor> {
-    let axes = scorer.axes();
+fn tipping(scorer: &Scorer, axes: &[Axis<'_>], items: &[Item], top: usize) -> Vec<pb::TippingFactor> {
     let scores: Vec<f64> = items.iter().map(|item| item.score).collect();
     let mut found: Vec<(f64, pb::TippingFactor)> = Vec::new();
     for (place, item) in items.iter().enumerate() {
@@ -158,7 +160,8 @@ fn tipping(scorer: &Scorer, items: &[Item], top: usize) -> Vec<pb::TippingFactor
                 scorer.score(&values).unwrap_or(f64::NAN)
             };
             let value = likely[index] / unit;
-            let (low, high) = scale.bounds();
+            let (least, most) = scale.bounds();
+            let (low, high) = (least.min(value), most.max(value));
             let Some(nearest) = neighbours.nearest(value, Interval { low, high }, score) else { continue };
             let up = nearest > value;
             // On a scale of steps only these can be.

@@ -2,15 +2,17 @@
 //! the announcement of what that does to the ranking.
 
 use std::collections::BTreeMap;
-use std::future::ready;
+use std::sync::Arc;
 
 use waymark_domain::roadmap::ranking::{current, moved};
 use waymark_domain::roadmap::{Estimate, EstimateEvent, Initiative, InitiativeEvent, Priority, Rank};
-use waymark_domain::{Change, Name};
+use waymark_domain::{Change, Name, Violations};
+use waymark_proto::ResourceMessage as _;
+use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Error, Rule, Ruled, Rules, Step, Write};
 
 use super::initiatives::RANK;
-use super::{Estimates, Initiatives};
+use super::{Estimates, Initiatives, scales};
 
 impl Ruled for Initiatives {
     const RULES: Rules<Self> = Rules {
@@ -23,10 +25,8 @@ impl Ruled for Initiatives {
 
 impl Ruled for Estimates {
     const RULES: Rules<Self> = Rules {
-        create: Rule::Reading(|write, new| Box::pin(ready(Ok(sign(write, None, new, EstimateEvent::Created))))),
-        update: Rule::Reading(|write, (old, new)| {
-            Box::pin(ready(Ok(sign(write, Some(&old), new, EstimateEvent::Updated))))
-        }),
+        create: Rule::Reading(|write, new| Box::pin(hold(write, None, new, EstimateEvent::Created))),
+        update: Rule::Reading(|write, (old, new)| Box::pin(hold(write, Some(old), new, EstimateEvent::Updated))),
         after: Some(|write, taken| Box::pin(prioritize_all(write, taken))),
         ..Rules::PLAIN
     };
@@ -39,9 +39,19 @@ pub async fn bring_back(write: &mut Write, back: Initiative) -> Result<Change<In
     Ok(Change::new(Initiative { priority, ..back }, InitiativeEvent::Undeleted))
 }
 
-/// An estimate, signed by its caller as far as it says anything else than before.
-fn sign(write: &Write, old: Option<&Estimate>, new: Estimate, event: EstimateEvent) -> Change<Estimate> {
-    Change::new(new.signed(old, write.actor(), write.now()), event)
+/// An estimate with numbers for its words, signed by its caller as far as it says anything else than before. The scales of
+/// the workspace are read only where they have a say.
+async fn hold(
+    write: &mut Write,
+    old: Option<Estimate>,
+    new: Estimate,
+    event: EstimateEvent,
+) -> Result<Change<Estimate>, Error> {
+    let old = old.as_ref();
+    let scales = if new.asks_scales(old) { scales(write).await? } else { Arc::default() };
+    let mut violations = Violations::new();
+    let new = violations.nested(pb::Estimate::SINGULAR, new.on_scales(old, &scales)).ok_or(violations)?;
+    Ok(Change::new(new.signed(old, write.actor(), write.now()), event))
 }
 
 /// What is done to an estimate.

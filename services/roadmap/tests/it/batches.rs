@@ -265,7 +265,7 @@ async fn rows_are_decided_by_the_rules_of_their_resource() {
         let factor = |value: f64| {
             let basis = Some(pb::factor_source::Basis::Guess("gut".into()));
             let source = Some(pb::FactorSource { basis, ..Default::default() });
-            Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source })
+            Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source, word: String::new() })
         };
         for (id, reach) in [("a", 300.0), ("b", 200.0), ("c", 100.0)] {
             let estimate = pb::Estimate {

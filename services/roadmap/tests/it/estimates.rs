@@ -11,7 +11,7 @@ use crate::{Fixture, W, by_ada, initiative_name, insight, named, on_both, refusa
 #[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
 fn guess(value: f64) -> Option<pb::Factor> {
     let source = pb::FactorSource { basis: Some(pb::factor_source::Basis::Guess("gut".into())), ..Default::default() };
-    Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: Some(source) })
+    Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: Some(source), word: String::new() })
 }
 
 pub(crate) fn estimate(of: &str, [reach, impact, confidence, effort]: [f64; 4]) -> pb::Estimate {
@@ -99,12 +99,15 @@ async fn ranks_follow_estimates_and_moves_are_announced() {
 async fn estimates_say_where_their_numbers_come_from() {
     on_both(async |f| {
         f.create("a", named("a")).await.unwrap();
-        let mut wrong = estimate("a", [-5.0, 1.5, 0.8, 2.0]);
+        let mut wrong = estimate("a", [-5.0, 0.0, 0.8, 2.0]);
         wrong.effort.as_mut().unwrap().source = None;
         let refused = create(f, "a", wrong).await.unwrap_err();
         let fields: Vec<String> =
             refused.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["estimate.effort.source", "estimate.reach", "estimate.impact"]);
+        // Which steps there are is a matter of the workspace: looked up for what is right otherwise.
+        let between = create(f, "a", estimate("a", [5.0, 1.5, 0.8, 2.0])).await.unwrap_err();
+        assert_eq!(between.get_details_bad_request().unwrap().field_violations[0].field, "estimate.impact");
         let orphan = create(f, "a", estimate("nope", [1.0, 1.0, 1.0, 1.0])).await;
         assert_eq!(refusal(orphan), (Code::FailedPrecondition, "REFERENCE_NOT_FOUND".into()));
 
@@ -115,6 +118,7 @@ async fn estimates_say_where_their_numbers_come_from() {
                 basis: Some(pb::factor_source::Basis::Evidence(insight("i1"))),
                 ..Default::default()
             }),
+            word: String::new(),
         });
         let created = create(f, "a", ranged).await.unwrap();
         let score = created.score.unwrap();

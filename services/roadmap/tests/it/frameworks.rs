@@ -16,7 +16,7 @@ pub(crate) fn source() -> Option<pb::FactorSource> {
 
 #[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
 pub(crate) fn point(value: f64) -> Option<pb::Factor> {
-    Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: source() })
+    Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: source(), word: String::new() })
 }
 
 /// An estimate that says something by every framework: the more of `good`, the better.
@@ -219,7 +219,7 @@ async fn what_is_off_its_scale_is_refused_by_field() {
         f.create("a", named("a")).await.unwrap();
         let range = |low, likely, high| {
             let range = common::Range { low, likely, high };
-            Some(pb::Factor { value: Some(pb::factor::Value::Range(range)), source: source() })
+            Some(pb::Factor { value: Some(pb::factor::Value::Range(range)), source: source(), word: String::new() })
         };
         let fields = async |estimate: pb::Estimate| -> Vec<String> {
             let refused = create(f, "a", estimate).await.unwrap_err();

@@ -7,6 +7,7 @@ mod consume;
 mod decisions;
 mod doubles;
 mod estimates;
+mod factor_scales;
 mod frameworks;
 mod goals;
 mod graph;

@@ -52,7 +52,7 @@ async fn estimate(f: &Fixture, id: &str, fit: Option<pb::Factor>, effort: f64) {
 #[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
 fn range(low: f64, likely: f64, high: f64) -> Option<pb::Factor> {
     let value = pb::factor::Value::Range(common::Range { low, likely, high });
-    Some(pb::Factor { value: Some(value), source: source() })
+    Some(pb::Factor { value: Some(value), source: source(), word: String::new() })
 }
 
 async fn begin(f: &Fixture) {

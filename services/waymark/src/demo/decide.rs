@@ -128,7 +128,7 @@ pub async fn choose(story: &Story) -> Result<()> {
         let factor = |value: f64, grounds: &str| {
             let source =
                 pb::FactorSource { basis: Some(pb::factor_source::Basis::Guess(grounds.into())), ..Default::default() };
-            Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: Some(source) })
+            Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: Some(source), word: String::new() })
         };
         let estimate = pb::Estimate {
             display_name: format!("First estimate of {id}"),

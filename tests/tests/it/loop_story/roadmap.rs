@@ -64,7 +64,7 @@ pub async fn estimates_make_an_order(services: &Services) -> Result<()> {
     let guess = |value: f64| {
         let basis = pb::factor_source::Basis::Guess("the team's judgement".to_owned());
         let source = pb::FactorSource { basis: Some(basis), ..Default::default() };
-        Some(pb::Factor { source: Some(source), value: Some(pb::factor::Value::Point(value)) })
+        Some(pb::Factor { source: Some(source), value: Some(pb::factor::Value::Point(value)), word: String::new() })
     };
     for (id, reach, impact) in [("dark-mode", 8_000.0, 0.5), ("guided-setup", 5_000.0, 2.0)] {
         let estimate = pb::Estimate {

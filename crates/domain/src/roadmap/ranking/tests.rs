@@ -16,7 +16,7 @@ fn at(minutes: i64) -> DateTime<Utc> {
 
 fn factor(value: f64) -> Factor {
     let source = FactorSource { basis: Basis::Guess("gut".into()), by: String::new(), time: None };
-    Factor { amount: Amount::Point(value), source }
+    Factor { amount: Amount::Point(value), word: None, source }
 }
 
 /// What RICE takes.
@@ -36,6 +36,7 @@ fn estimate(of: &str, id: &str, minutes: i64, values: [f64; 4]) -> Estimate {
         initiative: format!("workspaces/w/initiatives/{of}").parse().unwrap(),
         reach_period: ReachPeriod::Quarter,
         factors: Framework::Rice.inputs().iter().map(|input| input.key.to_owned()).zip(values.map(factor)).collect(),
+        worded: BTreeMap::new(),
         currency: String::new(),
         need: None,
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use waymark_domain::roadmap::{
-    Amount, Basis, Estimate, Factor, FactorSource, Formula, Framework, Input, KanoCategory, Moscow, Scale, delay,
+    Amount, Basis, Estimate, Factor, FactorSource, Formula, Framework, Input, KanoCategory, Moscow, Scale, Worded,
+    delay,
 };
 use waymark_domain::{FullName, Meta, Range, Violations};
 
@@ -22,12 +23,21 @@ impl TryFrom<pb::Estimate> for Estimate {
         let initiative =
             sibling(&mut violations, "initiative", meta.as_ref().map(|m| m.name.workspace()), &message.initiative);
         let (currency, need) = more(&mut violations, &message);
-        let mut factors = BTreeMap::new();
+        let (mut factors, mut worded) = (BTreeMap::new(), BTreeMap::new());
         let own = std::mem::take(&mut message.criteria);
         for (key, given) in given(message) {
-            let input = Input::of(key).zip(given);
-            let factor = input.and_then(|(input, given)| violations.nested(key, factor(Some(input.scale()), given)));
-            factors.extend(factor.map(|factor| (key.to_owned(), factor)));
+            let Some((input, given)) = Input::of(key).zip(given) else { continue };
+            match given {
+                Given::Amount(pb::Factor { value: None, source, word }) if !word.is_empty() => {
+                    let source = violations.nested(key, nested_source(source));
+                    worded.extend(source.map(|source| (key.to_owned(), Worded { word, source })));
+                }
+                given => {
+                    // Which steps there are is the workspace's business.
+                    let factor = violations.nested(key, factor(Some(input.room()), given));
+                    factors.extend(factor.map(|factor| (key.to_owned(), factor)));
+                }
+            }
         }
         for (index, pb::CriterionFactor { criterion, factor }) in own.into_iter().enumerate() {
             let factor = violations.nested(&format!("criteria[{index}]"), criterion_factor(&criterion, factor));
@@ -37,7 +47,7 @@ impl TryFrom<pb::Estimate> for Estimate {
         }
         let estimate = (|| {
             let (meta, initiative, reach_period) = (meta?, initiative?, reach_period?);
-            Some(Self { meta, initiative, reach_period, factors, currency: currency?, need })
+            Some(Self { meta, initiative, reach_period, factors, worded, currency: currency?, need })
         })();
         whole(violations, estimate)
     }
@@ -109,6 +119,9 @@ fn criterion_factor(key: &str, given: Option<pb::Factor>) -> Result<Factor, Viol
     } else if Input::of(key).is_some() {
         violations.add("criterion", format!("is a factor of a published framework: set {key}"));
     }
+    if given.as_ref().is_some_and(|given| !given.word.is_empty()) {
+        violations.add("factor.word", "must be empty: a criterion has numbers alone");
+    }
     // That it is set the contract says.
     let factor = given.and_then(|given| violations.nested("factor", factor(None, Given::Amount(given))));
     whole(violations, factor)
@@ -116,23 +129,35 @@ fn criterion_factor(key: &str, given: Option<pb::Factor>) -> Result<Factor, Viol
 
 fn factor(scale: Option<&Scale>, given: Given) -> Result<Factor, Violations> {
     let mut violations = Violations::new();
-    let (amount, from) = match given {
-        Given::Amount(pb::Factor { value: None, source }) => {
-            violations.add("", "must have a point or a range; leave the factor out when it is not known");
-            (None, source)
+    let (amount, word, from) = match given {
+        Given::Amount(pb::Factor { value, source, word }) => {
+            let amount = match value {
+                None => {
+                    violations
+                        .add("", "must have a point, a range or a word; leave the factor out when it is not known");
+                    None
+                }
+                Some(Value::Point(value)) => Some(Amount::Point(value)),
+                Some(Value::Range(common::Range { low, likely, high })) => {
+                    violations.check("range", Range::new(low, likely, high)).map(Amount::Range)
+                }
+            };
+            (amount, Some(word).filter(|word| !word.is_empty()), source)
         }
-        Given::Amount(pb::Factor { value: Some(Value::Point(value)), source }) => (Some(Amount::Point(value)), source),
-        Given::Amount(pb::Factor { value: Some(Value::Range(common::Range { low, likely, high })), source }) => {
-            (violations.check("range", Range::new(low, likely, high)).map(Amount::Range), source)
-        }
-        Given::Category(value, source) => (violations.check("category", value).map(Amount::Point), source),
+        Given::Category(value, source) => (violations.check("category", value).map(Amount::Point), None, source),
     };
     let on_scale = |amount: Amount| scale.map_or(Ok(amount), |scale| amount.check(scale));
     let amount = amount.and_then(|amount| violations.check("", on_scale(amount)));
-    // A source that is not there lacks the same thing as an empty one.
-    let source = violations.nested("source", source(from.unwrap_or_default()));
-    let factor = (|| Some(Factor { amount: amount?, source: source? }))();
+    let source = violations.nested("", nested_source(from));
+    let factor = (|| Some(Factor { amount: amount?, word, source: source? }))();
     whole(violations, factor)
+}
+
+/// The source of a factor. One that is not there lacks the same thing as an empty one.
+fn nested_source(from: Option<pb::FactorSource>) -> Result<FactorSource, Violations> {
+    let mut violations = Violations::new();
+    let source = violations.nested("source", source(from.unwrap_or_default()));
+    whole(violations, source)
 }
 
 fn source(message: pb::FactorSource) -> Result<FactorSource, Violations> {
@@ -153,7 +178,13 @@ fn source(message: pb::FactorSource) -> Result<FactorSource, Violations> {
 
 impl From<&Estimate> for pb::Estimate {
     fn from(estimate: &Estimate) -> Self {
-        let factor = |key| estimate.factors.get(key).map(Into::into);
+        let factor = |key| {
+            let by_word = || {
+                let Worded { word, source } = estimate.worded.get(key)?;
+                Some(pb::Factor { value: None, source: Some(source.into()), word: word.clone() })
+            };
+            estimate.factors.get(key).map(Into::into).or_else(by_word)
+        };
         let mut message = Self {
             initiative: estimate.initiative.to_string(),
             reach: factor("reach"),
@@ -215,7 +246,8 @@ impl From<&Factor> for pb::Factor {
             Amount::Point(value) => Value::Point(*value),
             Amount::Range(range) => Value::Range(range.into()),
         };
-        Self { value: Some(value), source: Some((&factor.source).into()) }
+        let word = factor.word.clone().unwrap_or_default();
+        Self { value: Some(value), source: Some((&factor.source).into()), word }
     }
 }
 

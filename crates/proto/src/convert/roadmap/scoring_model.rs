@@ -1,7 +1,8 @@
-//! Scoring models: criteria and how they are put together, and the numbers of one that is not kept.
+//! Scoring models: criteria and how they are put together, and the numbers of one that is not kept. Factor scales, which say
+//! steps the same way.
 
 use waymark_domain::roadmap::{
-    Combination, Criterion, Input, Normalisation, Scale, Scoring, ScoringModel, Step, Weighing,
+    Combination, Criterion, FactorScale, Input, Normalisation, Scale, Scoring, ScoringModel, Step, Weighing,
 };
 use waymark_domain::{Meta, Violations};
 
@@ -52,7 +53,7 @@ fn criterion(message: pb::ScoringCriterion, weighed: bool) -> Result<Criterion, 
     let factor = violations.check("factor", named);
     let scale = match (scale, factor.flatten()) {
         (Some(scale), _) => violations.nested("scale", scale_of(scale)),
-        (None, Some(input)) => Some(input.scale().clone()),
+        (None, Some(input)) => Some(input.room().clone()),
         (None, None) => {
             violations.add("scale", "must be set, as the criterion takes no factor of a published framework");
             None
@@ -139,8 +140,8 @@ fn criterion_message(criterion: &Criterion, weighed: bool) -> pb::ScoringCriteri
         Normalisation::Lookup(numbers) => (Stated::Lookup, numbers.clone(), None),
         Normalisation::Money(most) => (Stated::Money, Vec::new(), Some(*most)),
     };
-    // One that is the factor's own follows from it, and may be one that a message cannot say.
-    let own = Some(scale).filter(|scale| factor.map(Input::scale) != Some(*scale));
+    // What the factor has follows from it, and may be what a message cannot say.
+    let own = Some(scale).filter(|_| criterion.factor_alone().is_none());
     pb::ScoringCriterion {
         key: key.clone(),
         question: question.clone(),
@@ -154,7 +155,34 @@ fn criterion_message(criterion: &Criterion, weighed: bool) -> pb::ScoringCriteri
 }
 
 fn scale_message(scale: &Scale) -> pb::ScoringScale {
-    let step = |Step { word, value }: &Step| pb::ScaleStep { word: word.clone(), value: *value };
     let (least, most) = scale.ends().unzip();
-    pb::ScoringScale { least, most, steps: scale.steps().iter().map(step).collect() }
+    pb::ScoringScale { least, most, steps: step_messages(scale) }
+}
+
+fn step_messages(scale: &Scale) -> Vec<pb::ScaleStep> {
+    let step = |Step { word, value }: &Step| pb::ScaleStep { word: word.clone(), value: *value };
+    scale.steps().iter().map(step).collect()
+}
+
+impl TryFrom<pb::FactorScale> for FactorScale {
+    type Error = Violations;
+    fn try_from(message: pb::FactorScale) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        let meta: Option<Meta<Self>> = meta(&mut violations, &message);
+        let input = violations.check("factor", Self::input(&message.factor));
+        let steps = message.steps.into_iter().map(|pb::ScaleStep { word, value }| Step { word, value }).collect();
+        let scale = input.and_then(|input| violations.nested("", Self::scale(input, steps)));
+        let description = message.description;
+        let scale = (|| Some(Self { meta: meta?, input: input?, scale: scale?, description }))();
+        whole(violations, scale)
+    }
+}
+
+impl From<&FactorScale> for pb::FactorScale {
+    fn from(FactorScale { meta, input, scale, description }: &FactorScale) -> Self {
+        let (factor, steps, description) = (input.key.to_owned(), step_messages(scale), description.clone());
+        let mut message = Self { factor, steps, description, ..Self::default() };
+        set_meta(&mut message, meta);
+        message
+    }
 }

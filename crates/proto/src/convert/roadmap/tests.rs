@@ -110,12 +110,12 @@ proptest! {
     #[test]
     fn estimates_come_back_unchanged(reach in 0.0f64..1e6, confidence in 0.01f64..=1.0, effort in 0.01f64..100.0, period in 1i32..=4) {
         let source = |basis| Some(pb::FactorSource { basis: Some(basis), by: "users/ada".into(), time: at(0) });
-        let point = |value, basis| Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: source(basis) });
+        let point = |value, basis| Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: source(basis), word: String::new() });
         let range = common::Range { low: reach / 2.0, likely: reach, high: reach * 2.0 };
         let metric = "//metrics.waymark.dev/workspaces/w/metrics/m".to_owned();
         let message = stored(pb::Estimate {
             initiative: "workspaces/w/initiatives/b".into(),
-            reach: Some(pb::Factor { value: Some(pb::factor::Value::Range(range)), source: source(pb::factor_source::Basis::Metric(metric)) }),
+            reach: Some(pb::Factor { value: Some(pb::factor::Value::Range(range)), source: source(pb::factor_source::Basis::Metric(metric)), word: String::new() }),
             reach_period: period,
             impact: point(0.25, pb::factor_source::Basis::Evidence(link())),
             confidence: point(confidence, pb::factor_source::Basis::Guess("gut".into())),

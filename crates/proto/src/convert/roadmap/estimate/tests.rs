@@ -12,7 +12,9 @@ fn whole_estimate() -> pb::Estimate {
         let basis = Some(pb::factor_source::Basis::Guess("gut".into()));
         Some(pb::FactorSource { basis, by: "users/ada".into(), time: at(0) })
     };
-    let point = |value| Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: source() });
+    let point = |value| {
+        Some(pb::Factor { value: Some(pb::factor::Value::Point(value)), source: source(), word: String::new() })
+    };
     stored(pb::Estimate {
         initiative: "workspaces/w/initiatives/b".into(),
         reach: point(1.0),
