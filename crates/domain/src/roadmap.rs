@@ -37,14 +37,14 @@ pub use framework::{Framework, Input};
 pub use goal::{Direction, Goal, GoalError, Score, ScoreBand, Standing};
 pub use initiative::{
     ActualOutcome, Around, Commitment, Decline, Declining, DependencyWaiver, DependencyWaivers, ExpectedOutcome,
-    Horizon, Initiative, InitiativeError, InitiativeEvent, InitiativeState, InitiativeStep, Pause, Priority,
-    RankChange, RiskAssessment, Shipment, Start, Underway, Waiver,
+    Horizon, Initiative, InitiativeError, InitiativeEvent, InitiativeState, InitiativeStep, Pause, Place, Priority,
+    RankChange, RankMove, RiskAssessment, Shipment, Start, Underway, Waiver,
 };
 pub use key_result::{CurrentValue, KeyResult, KeyResultEvent, LastCheckIn};
 pub use lint::{Finding, LintRule};
 pub use objective::{Objective, ObjectiveError, ObjectiveEvent};
 pub use product::{Product, ProductEvent, ProductLifecycle};
-pub use ranking::{KnownFactors, Place, Rank};
+pub use ranking::{KnownFactors, Rank};
 pub use scale::{OffScale, Scale, ScaleError, Step};
 pub use scenario::{Conflict, Scenario, ScenarioError, ScenarioEvent, ScenarioState, Variant, VariantEvent};
 pub use scorer::{Axis, Course, Known, Scorer, Unknown, Unscored};

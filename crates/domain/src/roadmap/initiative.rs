@@ -234,25 +234,39 @@ pub enum Underway {
     InProgress(Start),
 }
 
-/// A move in the RICE order by a new or changed estimate.
+/// What a new or changed estimate did to the place of its initiative in the orders of frameworks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankChange {
     /// The estimate that caused it, which names the initiative.
     pub estimate: AnyName,
-    /// Position before, from 1; `None` when it had none.
-    pub from_position: Option<u32>,
-    /// Position after.
-    pub to_position: Option<u32>,
-    /// How many initiatives have a position after the change.
-    pub ranked_count: u32,
-    /// Score before.
-    pub from_score: Option<f64>,
-    /// Score after.
-    pub to_score: Option<f64>,
+    /// The moves, at least one, in the order of frameworks.
+    pub moves: Vec<RankMove>,
     /// What changed, as a sentence.
     pub explanation: String,
     /// When.
     pub time: DateTime<Utc>,
+}
+
+/// A move in the order of one framework.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RankMove {
+    /// The framework.
+    pub framework: Framework,
+    /// Where it stood; `None` when it had no place.
+    pub from: Option<Place>,
+    /// Where it stands.
+    pub to: Option<Place>,
+    /// How many initiatives have a position after the change.
+    pub ranked_count: u32,
+}
+
+/// Where something stands in an order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// From 1; equal scores share a position.
+    pub position: u32,
+    /// The score, by the likely values.
+    pub score: f64,
 }
 
 /// What the estimate that counts says of an initiative.

@@ -5,17 +5,8 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::{Estimate, Framework, Initiative, Known, Priority, RankChange};
+use super::{Estimate, Framework, Initiative, Known, Place, Priority, RankChange, RankMove};
 use crate::number::rounded;
-
-/// Where something stands in an order.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Place {
-    /// From 1; equal scores share a position.
-    pub position: u32,
-    /// The score, by the likely values.
-    pub score: f64,
-}
 
 /// The estimate that counts of those for one initiative: the one created last, and of these the last by name. So an
 /// estimate is changed without taking the place of a newer one.
@@ -164,39 +155,27 @@ impl Initiative {
         self.meta.delete_time.is_none().then_some(KnownFactors(text))
     }
 
-    /// Its place, if it is in the order, whose number the caller knows.
-    pub fn place(&self, position: u32) -> Option<Place> {
-        let score = self.priority.as_ref().and_then(Priority::likely).filter(|_| self.is_open())?;
+    /// Its place in the order of a framework, if it is in it, whose number the caller knows.
+    pub fn place(&self, framework: Framework, position: u32) -> Option<Place> {
+        let score = self.priority.as_ref()?.score_by(framework).filter(|_| self.is_open())?.likely();
         Some(Place { position, score })
     }
 }
 
-/// How `estimate` moved its initiative from one place to another among `count` that have one; `None` when it stayed.
-/// `why` says what of the estimate changed.
-pub fn moved(
-    from: Option<Place>,
-    to: Option<Place>,
-    count: u32,
-    estimate: &Estimate,
-    why: &str,
-    now: DateTime<Utc>,
-) -> Option<RankChange> {
-    if from.map(|place| place.position) == to.map(|place| place.position) {
-        return None;
-    }
-    let print = |place: Option<Place>| {
-        place.map_or("no rank".to_owned(), |p| format!("rank {} (RICE {})", p.position, p.score))
+/// What `estimate` did to the place of its initiative: of these the moves that lead to another position, or in or out;
+/// `None` when it stayed wherever it was. `why` says what of the estimate changed.
+pub fn moved(moves: Vec<RankMove>, estimate: &Estimate, why: &str, now: DateTime<Utc>) -> Option<RankChange> {
+    let position = |place: Option<Place>| place.map(|place| place.position);
+    let moves: Vec<RankMove> = moves.into_iter().filter(|of| position(of.from) != position(of.to)).collect();
+    let told = |RankMove { framework, from, to, ranked_count }: &RankMove| {
+        let print = |place: Option<Place>| {
+            place.map_or("no rank".to_owned(), |p| format!("rank {} ({} {})", p.position, framework.label(), p.score))
+        };
+        format!("{} -> {} of {ranked_count}", print(*from), print(*to))
     };
-    Some(RankChange {
-        estimate: estimate.meta.name.any(),
-        from_position: from.map(|place| place.position),
-        to_position: to.map(|place| place.position),
-        ranked_count: count,
-        from_score: from.map(|place| place.score),
-        to_score: to.map(|place| place.score),
-        explanation: format!("{} -> {} of {count}: {why}", print(from), print(to)),
-        time: now,
-    })
+    let explanation = format!("{}: {why}", moves.iter().map(told).collect::<Vec<_>>().join("; "));
+    let estimate = estimate.meta.name.any();
+    (!moves.is_empty()).then_some(RankChange { estimate, moves, explanation, time: now })
 }
 
 /// Others that an explained tie names.

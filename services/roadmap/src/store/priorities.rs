@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use waymark_domain::roadmap::ranking::{current, moved};
-use waymark_domain::roadmap::{Estimate, EstimateEvent, Initiative, InitiativeEvent, Priority, Rank};
+use waymark_domain::roadmap::{
+    Estimate, EstimateEvent, Framework, Initiative, InitiativeEvent, Priority, Rank, RankMove,
+};
 use waymark_domain::{Change, Name, Violations};
 use waymark_proto::ResourceMessage as _;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Error, Rule, Ruled, Rules, Step, Write};
 
-use super::initiatives::RANK;
+use super::initiatives::rank_column;
 use super::{Estimates, Initiatives, scales};
 
 impl Ruled for Initiatives {
@@ -108,28 +110,47 @@ async fn prioritize(write: &mut Write, written: Vec<Written<'_>>) -> Result<(), 
         if priority != initiative.priority {
             let why = reason(done, initiative.priority.as_ref(), priority.as_ref());
             let after = Initiative { priority, ..initiative.clone() };
-            moves.push(Move { from: initiative.rank(), to: after.rank(), initiative, after, estimate, why });
+            moves.push(Move { initiative, after, estimate, why, orders: Vec::new() });
         }
     }
-    // Counted before the first of them moves, all at once: what the moves before one do to its count is added below.
-    let mut ranges = vec![(Rank::FIRST, Rank::UNRANKED)];
-    for Move { from, to, .. } in &moves {
-        ranges.extend([from, to].map(|rank| (Rank::FIRST, rank.by_score())));
+    // Counted before the first of them moves, all at once: what the moves before one do to its count is added there.
+    for framework in Framework::ALL {
+        rank(write, *framework, &mut moves).await?;
     }
-    let counts = write.counts_between::<Initiatives>(RANK, &ranges).await?;
-    let [ranked, better @ ..] = counts.as_slice() else { return Err(Error::bug("a count is missing")) };
-    let mut shift = Shift::default();
-    for (Move { initiative, after, from, to, estimate, why }, better) in moves.into_iter().zip(better.chunks(2)) {
-        let [better_from, better_to] = [0, 1].map(|end| better.get(end).copied().unwrap_or_default());
-        let start = initiative.place(shift.of(better_from, from.by_score()) + 1);
-        shift.gone(&from);
-        let end = after.place(shift.of(better_to, to.by_score()) + 1);
-        let count = shift.of(*ranked, Rank::UNRANKED) + u32::from(end.is_some());
-        shift.come(&to);
-        let moved = moved(start, end, count, estimate, &why, write.now());
+    for Move { initiative, after, estimate, why, orders } in moves {
+        let moved = moved(orders, estimate, &why, write.now());
         if let Some(change) = initiative.prioritize(after.priority, moved) {
             write.put::<Initiatives>(change)?;
         }
+    }
+    Ok(())
+}
+
+/// Tells where moves lead in the order of a framework, one after the other. Of an order that none of them is about nothing
+/// is read.
+async fn rank(write: &mut Write, framework: Framework, moves: &mut [Move<'_>]) -> Result<(), Error> {
+    // Of what has a place there alone.
+    let in_order = |of: &Initiative| of.place(framework, 0).and_then(|_| of.rank_by(framework));
+    let bound = |rank: &Option<Rank>| rank.as_ref().map_or(Rank::UNRANKED, Rank::by_score).to_owned();
+    let moving = moves.iter_mut().map(|of| (in_order(&of.initiative), in_order(&of.after), of));
+    let moving: Vec<_> = moving.filter(|(from, to, _)| from != to).collect();
+    if moving.is_empty() {
+        return Ok(());
+    }
+    let bounds: Vec<String> = moving.iter().flat_map(|(from, to, _)| [bound(from), bound(to)]).collect();
+    let mut ranges = vec![(Rank::FIRST, Rank::UNRANKED)];
+    ranges.extend(bounds.iter().map(|bound| (Rank::FIRST, bound.as_str())));
+    let counts = write.counts_between::<Initiatives>(rank_column(framework), &ranges).await?;
+    let [ranked, better @ ..] = counts.as_slice() else { return Err(Error::bug("a count is missing")) };
+    let mut shift = Shift::default();
+    for ((from, to, of), better) in moving.into_iter().zip(better.chunks(2)) {
+        let [better_from, better_to] = [0, 1].map(|end| better.get(end).copied().unwrap_or_default());
+        let start = of.initiative.place(framework, shift.of(better_from, &bound(&from)) + 1);
+        shift.ranks.extend(from.map(|rank| (rank.to_string(), -1)));
+        let end = of.after.place(framework, shift.of(better_to, &bound(&to)) + 1);
+        let ranked_count = shift.of(*ranked, Rank::UNRANKED) + u32::from(end.is_some());
+        shift.ranks.extend(to.map(|rank| (rank.to_string(), 1)));
+        of.orders.push(RankMove { framework, from: start, to: end, ranked_count });
     }
     Ok(())
 }
@@ -162,14 +183,6 @@ struct Shift {
 }
 
 impl Shift {
-    fn gone(&mut self, rank: &Rank) {
-        self.ranks.push((rank.to_string(), -1));
-    }
-
-    fn come(&mut self, rank: &Rank) {
-        self.ranks.push((rank.to_string(), 1));
-    }
-
     /// A count from before all moves, as it is now.
     fn of(&self, before: u32, bound: &str) -> u32 {
         let better = self.ranks.iter().filter(|(rank, _)| Rank::FIRST <= rank.as_str() && rank.as_str() < bound);
@@ -177,14 +190,13 @@ impl Shift {
     }
 }
 
-/// What becomes of an initiative: how it was and is to be, and where that puts it.
+/// What becomes of an initiative: how it was and is to be, why, and where that puts it in each order that it moves in.
 struct Move<'a> {
     initiative: Initiative,
     after: Initiative,
-    from: Rank,
-    to: Rank,
     estimate: &'a Estimate,
     why: String,
+    orders: Vec<RankMove>,
 }
 
 /// The same for an estimate that was written before its initiative kept what the one that counts says.

@@ -192,8 +192,20 @@ async fn a_change_of_an_estimate_moves_its_initiative() {
         let better = pb::WsjfFactors { value: point(20.0), ..*of_all("a", 2.0).wsjf.unwrap() };
         update("a", better.clone()).await;
         assert_eq!(order().await.0, ranks(&[(1, "a"), (2, "b")]));
-        assert_eq!(f.get("a").await.rank_change, None, "what moves by RICE is told, and it has no score by that");
+        let told = async || {
+            let change = f.get("a").await.rank_change.unwrap();
+            assert_eq!((change.from_position, change.to_position, change.from_score), (0, 0, None), "no score by RICE");
+            let moves = change.other_moves.iter().map(|of| (of.framework(), of.from_position, of.to_position));
+            (moves.collect::<Vec<_>>(), change.explanation)
+        };
+        let moved = "rank 2 (WSJF 1.8) -> rank 1 (WSJF 5.4) of 2: wsjf.value 2 -> 20";
+        assert_eq!(told().await, (vec![(Framework::Wsjf, 2, 1)], moved.to_owned()));
+        update("a", pb::WsjfFactors { value: point(19.0), ..better.clone() }).await;
+        assert_eq!(told().await.1, moved, "it kept its place");
+        assert_eq!(f.log().await.last().map(String::as_str), Some("InitiativePrioritized a"));
         update("a", pb::WsjfFactors { job_size: None, ..better }).await;
+        let out = "rank 1 (WSJF 5.2) -> no rank of 1: wsjf.value 19 -> 20, wsjf.job_size 5 -> unknown";
+        assert_eq!(told().await, (vec![(Framework::Wsjf, 1, 0)], out.to_owned()));
         let (ranked, unranked) = order().await;
         assert_eq!((ranked, unranked), (ranks(&[(1, "b")]), vec![("a".into(), "wsjf.job_size".into())]), "never zero");
 
@@ -278,4 +290,34 @@ async fn published_scores_are_computed_from_inputs_nobody_keeps() {
         assert_eq!(refusal(evaluate(wrong).await).0, Code::InvalidArgument);
     }
     f.stop().await;
+}
+
+#[tokio::test]
+async fn rows_of_a_batch_move_one_after_the_other_in_every_order() {
+    on_both(async |f| {
+        for id in ["a", "b", "c", "d"] {
+            f.create(id, named(id)).await.unwrap();
+        }
+        create(f, "a", of_all("a", 5.0)).await.unwrap();
+        let row = |(id, good): (&str, f64)| pb::CreateEstimateRequest {
+            estimate_id: id.into(),
+            estimate: Some(of_all(id, good)),
+            ..Default::default()
+        };
+        let requests = [("b", 4.0), ("c", 6.0), ("d", 5.0)].map(row).to_vec();
+        let request = pb::BatchCreateEstimatesRequest { parent: W.into(), requests, ..Default::default() };
+        f.prioritization().batch_create_estimates(request).await.unwrap();
+        for (id, position, count) in [("b", 2, 2), ("c", 1, 3), ("d", 2, 4)] {
+            let moves = f.get(id).await.rank_change.unwrap().other_moves;
+            let by = |framework: Framework| moves.iter().find(|of| of.framework() == framework).unwrap();
+            for framework in [Framework::Ice, Framework::Wsjf, Framework::Cd3, Framework::ValueEffort] {
+                let of = by(framework);
+                let told = (of.from_position, of.to_position, of.ranked_count);
+                assert_eq!(told, (0, position, count), "{id} by {framework:?}");
+            }
+            let expected: Vec<Framework> = OTHERS.iter().map(|(framework, _)| *framework).collect();
+            assert_eq!(moves.iter().map(pb::RankMove::framework).collect::<Vec<_>>(), expected, "in their order");
+        }
+    })
+    .await;
 }

@@ -171,10 +171,18 @@ fn a_move_says_from_where_to_where_and_why() {
     let why = better.differences(&b).join(", ");
     assert_eq!(why, "reach 50 -> 500");
     let place = |position, score| Some(Place { position, score });
-    let change = moved(place(2, 50.0), place(1, 500.0), 2, &better, &why, at(1)).unwrap();
-    assert_eq!((change.from_position, change.to_position, change.ranked_count), (Some(2), Some(1), 2));
+    let by = |framework, from, to| RankMove { framework, from, to, ranked_count: 2 };
+    let rice = by(Framework::Rice, place(2, 50.0), place(1, 500.0));
+    let change = moved(vec![rice], &better, &why, at(1)).unwrap();
+    assert_eq!((change.moves.as_slice(), change.time), ([rice].as_slice(), at(1)));
     assert_eq!(change.explanation, "rank 2 (RICE 50) -> rank 1 (RICE 500) of 2: reach 50 -> 500");
-    assert_eq!(moved(place(2, 50.0), place(2, 60.0), 2, &better, "", at(1)), None);
+    let stays = by(Framework::Cd3, place(2, 50.0), place(2, 60.0));
+    assert_eq!(moved(vec![stays], &better, "", at(1)), None);
+    let out = by(Framework::Wsjf, place(1, 3.0), None);
+    let change = moved(vec![stays, rice, out], &better, &why, at(1)).unwrap();
+    assert_eq!(change.moves, [rice, out], "of the others nothing is told");
+    let expected = "rank 2 (RICE 50) -> rank 1 (RICE 500) of 2; rank 1 (WSJF 3) -> no rank of 2: reach 50 -> 500";
+    assert_eq!(change.explanation, expected);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waymark_domain::roadmap::{
     ActualOutcome, Decision, Decline, Declining, DependencyWaiver, DependencyWaivers, Estimate, ExpectedOutcome,
-    Framework, InitiativeStep, Input, Pause, Priority, RankChange, RiskAssessment, TargetInterval, Underway, Waiver,
+    Framework, InitiativeStep, Input, Pause, Place, Priority, RankChange, RankMove, RiskAssessment, TargetInterval,
+    Underway, Waiver,
 };
 use waymark_domain::{Name, Risk, Violations, WorkspaceId};
 
@@ -249,36 +250,73 @@ impl TryFrom<pb::RankChange> for RankChange {
     fn try_from(message: pb::RankChange) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         let estimate = violations.check("estimate", message.estimate.parse::<Name<Estimate>>());
-        let position = |position: i32| u32::try_from(position).ok().filter(|p| *p > 0);
         let time = time(&mut violations, "time", message.time);
-        let change = (|| {
-            Some(Self {
-                estimate: estimate?.any(),
-                from_position: position(message.from_position),
-                to_position: position(message.to_position),
-                ranked_count: position(message.ranked_count).unwrap_or_default(),
-                from_score: message.from_score,
-                to_score: message.to_score,
-                explanation: message.explanation,
-                time: time?,
-            })
-        })();
+        let rice = pb::RankMove {
+            framework: pb::ScoringFramework::Rice.into(),
+            from_position: message.from_position,
+            to_position: message.to_position,
+            ranked_count: message.ranked_count,
+            from_score: message.from_score,
+            to_score: message.to_score,
+        };
+        let mut moves = Vec::new();
+        if rice.from_position != rice.to_position {
+            moves.extend(violations.nested("", RankMove::try_from(rice)));
+        }
+        for (index, of) in message.other_moves.into_iter().enumerate() {
+            moves.extend(violations.nested(&format!("other_moves[{index}]"), RankMove::try_from(of)));
+        }
+        let change =
+            (|| Some(Self { estimate: estimate?.any(), moves, explanation: message.explanation, time: time? }))();
         whole(violations, change)
     }
 }
 
+impl TryFrom<pb::RankMove> for RankMove {
+    type Error = Violations;
+    fn try_from(message: pb::RankMove) -> Result<Self, Violations> {
+        let place = |position: i32, score: Option<f64>| {
+            let position = u32::try_from(position).ok().filter(|position| *position > 0)?;
+            Some(Place { position, score: score? })
+        };
+        Ok(Self {
+            framework: message.framework().stated("framework")?,
+            from: place(message.from_position, message.from_score),
+            to: place(message.to_position, message.to_score),
+            ranked_count: message.ranked_count.unsigned_abs(),
+        })
+    }
+}
+
 impl From<&RankChange> for pb::RankChange {
-    fn from(change: &RankChange) -> Self {
-        // Positions count the initiatives of a workspace, far below 2^31.
+    fn from(RankChange { estimate, moves, explanation, time }: &RankChange) -> Self {
+        let is_rice = |of: &&RankMove| of.framework == Framework::Rice;
+        let rice = moves.iter().find(is_rice).map(pb::RankMove::from).unwrap_or_default();
         Self {
-            estimate: change.estimate.to_string(),
-            from_position: change.from_position.unwrap_or_default() as i32,
-            to_position: change.to_position.unwrap_or_default() as i32,
-            ranked_count: change.ranked_count as i32,
-            from_score: change.from_score,
-            to_score: change.to_score,
-            explanation: change.explanation.clone(),
-            time: Some(timestamp(change.time)),
+            estimate: estimate.to_string(),
+            from_position: rice.from_position,
+            to_position: rice.to_position,
+            ranked_count: rice.ranked_count,
+            from_score: rice.from_score,
+            to_score: rice.to_score,
+            explanation: explanation.clone(),
+            time: Some(timestamp(*time)),
+            other_moves: moves.iter().filter(|of| !is_rice(of)).map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&RankMove> for pb::RankMove {
+    fn from(RankMove { framework, from, to, ranked_count }: &RankMove) -> Self {
+        // Positions count the initiatives of a workspace, far below 2^31.
+        let position = |place: &Option<Place>| place.map_or(0, |place| place.position as i32);
+        Self {
+            framework: pb::ScoringFramework::of(*framework),
+            from_position: position(from),
+            to_position: position(to),
+            ranked_count: *ranked_count as i32,
+            from_score: from.map(|place| place.score),
+            to_score: to.map(|place| place.score),
         }
     }
 }
