@@ -14,7 +14,7 @@ use crate::{Fixture, W, initiative_name, named, on_both, refusal};
 #[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
 fn range(low: f64, likely: f64, high: f64) -> Option<pb::Factor> {
     let range = common::Range { low, likely, high };
-    Some(pb::Factor { value: Some(pb::factor::Value::Range(range)), source: source() })
+    Some(pb::Factor { value: Some(pb::factor::Value::Range(range)), source: source(), word: String::new() })
 }
 
 /// Value, effort and the four of WSJF, of five initiatives.
@@ -131,4 +131,32 @@ async fn how_sure_an_order_is_depends_on_the_seed_alone() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn more_than_can_be_put_to_the_test_is_refused_with_what_narrows_it() {
+    let f = Fixture::start(waymark_testkit::Engine::Sqlite).await;
+    let row = |number: usize| pb::CreateInitiativeRequest {
+        initiative_id: format!("i{number}"),
+        initiative: Some(pb::Initiative { horizon: 1 + i32::from(number > 0), ..named("I") }),
+        ..Default::default()
+    };
+    let rows: Vec<pb::CreateInitiativeRequest> = (0..=waymark_stats::MOST_ITEMS).map(row).collect();
+    for requests in rows.chunks(500) {
+        let request =
+            pb::BatchCreateInitiativesRequest { parent: W.into(), requests: requests.to_vec(), ..Default::default() };
+        f.roadmap().batch_create_initiatives(request).await.unwrap();
+    }
+    for (filter, refused) in [("", true), ("horizon = NEXT", false)] {
+        let asked = pb::AnalyzeSensitivityRequest { parent: W.into(), filter: filter.into(), ..Default::default() };
+        let answers = [
+            f.prioritization().compare_frameworks(compare(&[], filter)).await.map(|_| ()),
+            f.prioritization().analyze_sensitivity(asked).await.map(|_| ()),
+        ];
+        for answer in answers {
+            let told = answer.err().map(|status| status.message().to_owned()).unwrap_or_default();
+            assert_eq!(told.contains("4001 initiatives, more than 4000; narrow it"), refused, "{filter}: {told}");
+        }
+    }
+    f.stop().await;
 }
