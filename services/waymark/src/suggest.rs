@@ -1,9 +1,10 @@
 //! What was meant by a command that there is not. clap knows words that are spelt alike; here also words of one stem, and
-//! commands that stand elsewhere.
+//! commands that stand elsewhere. And how a text that begins as a flag does is given to one.
 
 use std::collections::BTreeSet;
 
 use clap::Command;
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::generic::names::nearest;
@@ -13,8 +14,16 @@ const MOST: usize = 4;
 /// Letters that words of one stem begin with: `depend` and `dependency`.
 const STEM: usize = 4;
 
-/// A refusal of the command line, with what was meant where a command is unknown.
+/// A refusal of the command line, with what was meant where a command or a flag is unknown.
 pub fn explained(mut error: clap::Error, command: &Command, line: impl Iterator<Item = String>) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument {
+        if let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg)
+            && let Some(tip) = as_value(unknown, &line.collect::<Vec<_>>())
+        {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
+        }
+        return error;
+    }
     if error.kind() != ErrorKind::InvalidSubcommand {
         return error;
     }
@@ -24,6 +33,17 @@ pub fn explained(mut error: clap::Error, command: &Command, line: impl Iterator<
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(meant));
     }
     error
+}
+
+/// How a text such as `-10 %` is given to the flag before it, where one dash makes it a flag that there is not.
+fn as_value(unknown: &str, line: &[String]) -> Option<String> {
+    let is_value = |text: &str| unknown.starts_with('-') && !text.starts_with("--") && text.starts_with(unknown);
+    let [flag, value] = line.windows(2).find_map(|pair| {
+        let [flag, value] = pair else { return None };
+        (flag.starts_with("--") && !flag.contains('=') && is_value(value)).then_some([flag, value])
+    })?;
+    let value = if value.contains(char::is_whitespace) { format!("'{value}'") } else { value.clone() };
+    Some(format!("a value that begins with a dash needs an equals sign: {flag}={value}"))
 }
 
 /// The commands that may be meant by the first unknown word of a line, from the top, the likeliest first.
@@ -103,6 +123,19 @@ mod tests {
         ] {
             assert_eq!(suggested(line), meant, "{line}");
         }
+    }
+
+    #[test]
+    fn a_value_with_a_dash_is_told_how_to_be_given() {
+        let tip = |line: &[&str]| {
+            let words: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
+            let error = command().try_get_matches_from(&words).unwrap_err();
+            explained(error, &command(), words.into_iter()).to_string()
+        };
+        let given = tip(&["waymark", "products", "update", "app", "--vision", "-10 % churn"]);
+        assert!(given.contains("needs an equals sign: --vision='-10 % churn'") && !given.contains("-- -1"), "{given}");
+        assert!(tip(&["waymark", "products", "update", "app", "--vision", "-x"]).contains("--vision=-x"));
+        assert!(!tip(&["waymark", "products", "update", "-x", "app"]).contains("equals sign"));
     }
 
     #[test]
