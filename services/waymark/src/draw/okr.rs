@@ -1,8 +1,6 @@
 //! `waymark okr`: objectives as trees with how far they have come, what tells so, and who is working on it.
 
-use std::path::PathBuf;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono_tz::Tz;
 use clap::Args;
 use waymark_client::Error;
@@ -12,6 +10,7 @@ use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use super::bars::{Width, bar, cut, fit};
 use super::branches::Branch;
 use super::okr_plot;
+use super::plot::{self, Plot};
 use super::words::{self, When};
 use crate::generic::contract::Area;
 use crate::generic::names::short;
@@ -30,9 +29,8 @@ pub struct Okr {
     /// Only objectives of this period, such as 2026-Q3, and those above them
     #[arg(long, value_name = "PERIOD")]
     period: Option<String>,
-    /// Write the picture as SVG to this file instead
-    #[arg(long, value_name = "FILE")]
-    plot: Option<PathBuf>,
+    #[command(flatten)]
+    plot: Plot,
     #[command(flatten)]
     width: Width,
 }
@@ -61,12 +59,8 @@ pub async fn run(options: &Okr, settings: &Settings) -> Result<()> {
             break;
         }
     }
-    match &options.plot {
-        Some(file) => {
-            let svg = okr_plot::draw(&nodes);
-            std::fs::write(file, svg).with_context(|| format!("{} cannot be written", file.display()))?;
-            crate::show(format_args!("{} objectives are drawn in {}", nodes.len(), file.display()));
-        }
+    match options.plot.file() {
+        Some(file) => plot::write(file, &okr_plot::draw(&nodes), &format!("{} objectives are", nodes.len()))?,
         None if nodes.is_empty() => {
             crate::show(format_args!("no objectives; `waymark objectives create --help` says how to set one"));
         }

@@ -1,5 +1,7 @@
 //! `waymark scenarios SCENARIO`: what a scenario changed, beside the roadmap as it is, and what a merge would make of it.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 use clap::Args;
 use prost_reflect::Kind;
@@ -10,6 +12,8 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::scenario_service_client::ScenarioServiceClient;
 
 use super::bars::{Width, fit};
+use super::plot::{self, LINE, MARGIN, Plot, WIDTH, sheet};
+use super::svg::escaped;
 use super::words;
 use crate::generic::contract::Area;
 use crate::generic::names::{short, short_value};
@@ -24,6 +28,8 @@ pub struct Scenario {
     /// Only what is in conflict
     #[arg(long)]
     conflicts: bool,
+    #[command(flatten)]
+    plot: Plot,
     #[command(flatten)]
     width: Width,
 }
@@ -55,17 +61,28 @@ pub async fn run(options: &Scenario, settings: &Settings) -> Result<()> {
             break;
         }
     }
-    crate::show(format_args!("{}", draw(&picture, options.width.columns())));
+    match options.plot.file() {
+        Some(file) => {
+            let what = format!("{} initiatives that differ are", picture.initiatives.len());
+            plot::write(file, &svg(&picture), &what)?;
+        }
+        None => crate::show(format_args!("{}", draw(&picture, options.width.columns()))),
+    }
     Ok(())
 }
 
-fn draw(picture: &Picture, columns: usize) -> String {
-    let Picture { scenario, initiatives, revision } = picture;
+/// What is said of the scenario as a whole.
+fn heading(Picture { scenario, revision, .. }: &Picture) -> [String; 2] {
     let state = words::value(scenario.state().as_str_name(), "SCENARIO_STATE_").to_lowercase();
-    let mut lines = vec![
+    [
         format!("{}  [{}]  {state}", scenario.display_name, short(&scenario.name)),
         format!("revision {}, beside the roadmap at {revision}", scenario.revision),
-    ];
+    ]
+}
+
+fn draw(picture: &Picture, columns: usize) -> String {
+    let Picture { initiatives, .. } = picture;
+    let mut lines = heading(picture).to_vec();
     for of in initiatives {
         lines.extend([String::new(), format!("{}  [{}]", of.display_name, short(&of.initiative))]);
         let widest = of.fields.iter().map(|field| field.field.len()).max().unwrap_or_default();
@@ -87,8 +104,56 @@ fn is_conflict(field: &pb::FieldComparison) -> bool {
     field.outcome() == pb::MergeOutcome::Conflict
 }
 
-/// A field: a mark of what a merge makes of it, from what to what, and what the roadmap has where that is something else.
+/// The same as a picture: a line a field, with its mark in front and in the colour of what a merge makes of it.
+fn svg(picture: &Picture) -> String {
+    let mut drawn = String::new();
+    let mut rows = 0;
+    let mut text = |x: usize, look: &str, text: &str, row: usize| {
+        // About as many characters as there is room for.
+        let text = text.lines().collect::<Vec<_>>().join(" ");
+        let text = escaped(fit(&text, (WIDTH - MARGIN - x) / 8).trim_end());
+        let y = MARGIN + row * LINE + 18;
+        // Writing to a text cannot fail.
+        let _ = writeln!(drawn, "<text x=\"{x}\" y=\"{y}\" {look}>{text}</text>");
+    };
+    for line in heading(picture) {
+        text(MARGIN, "font-weight=\"600\"", &line, rows);
+        rows += 1;
+    }
+    for of in &picture.initiatives {
+        text(MARGIN, "font-weight=\"600\"", &format!("{}  [{}]", of.display_name, short(&of.initiative)), rows);
+        rows += 1;
+        for field in &of.fields {
+            let (mark, told) = told(field);
+            text(MARGIN + 16, &format!("fill=\"{}\"", colour(field)), &mark.to_string(), rows);
+            text(MARGIN + 36, "fill=\"#555555\"", &field.field, rows);
+            text(MARGIN + 216, "", &told, rows);
+            rows += 1;
+        }
+    }
+    if picture.initiatives.is_empty() {
+        text(MARGIN, "", "nothing differs from the roadmap", rows);
+        rows += 1;
+    }
+    sheet(MARGIN * 2 + rows * LINE, &drawn)
+}
+
+fn colour(field: &pb::FieldComparison) -> &'static str {
+    match field.outcome() {
+        pb::MergeOutcome::Taken | pb::MergeOutcome::Combined => "#2e7d32",
+        pb::MergeOutcome::Alike | pb::MergeOutcome::Unspecified => "#757575",
+        pb::MergeOutcome::Conflict => "#c62828",
+    }
+}
+
+/// A field under one another with those beside it.
 fn line(field: &pb::FieldComparison, widest: usize) -> String {
+    let (mark, told) = told(field);
+    format!("  {mark} {}  {told}", fit(&field.field, widest))
+}
+
+/// Of a field a mark of what a merge makes of it, from what to what, and what the roadmap has where that is something else.
+fn told(field: &pb::FieldComparison) -> (char, String) {
     let shown = |json: &str| value(&field.field, json);
     let (mark, roadmap) = match field.outcome() {
         pb::MergeOutcome::Unspecified => ('?', String::new()),
@@ -97,8 +162,7 @@ fn line(field: &pb::FieldComparison, widest: usize) -> String {
         pb::MergeOutcome::Combined => ('±', format!(", together with {} on the roadmap", shown(&field.roadmap))),
         pb::MergeOutcome::Conflict => ('!', format!(", on the roadmap {}", shown(&field.roadmap))),
     };
-    let (base, scenario) = (shown(&field.base), shown(&field.scenario));
-    format!("  {mark} {}  {base} → {scenario}{roadmap}", fit(&field.field, widest))
+    (mark, format!("{} → {}{roadmap}", shown(&field.base), shown(&field.scenario)))
 }
 
 /// A value of a field of initiatives in a few words.
@@ -192,5 +256,18 @@ Single sign-on  [sso]
         assert!(narrow.contains("  ± dependencies  1 entry → 2 entries, …\n"), "{narrow}");
         let nothing = Picture { initiatives: Vec::new(), ..picture() };
         assert!(draw(&nothing, 80).ends_with("\n\nnothing differs from the roadmap"));
+    }
+
+    #[test]
+    fn the_picture_has_a_line_a_field_with_its_mark() {
+        let mut picture = picture();
+        picture.initiatives[0].display_name = "R&D <first>".into();
+        let svg = svg(&picture);
+        // Two lines of heading, one of the initiative, and of each field a mark, its name and what is told.
+        assert_eq!((svg.matches("<text").count(), svg.matches("</svg>").count()), (2 + 1 + 3 * 5, 1));
+        assert!(svg.contains(">R&amp;D &lt;first&gt;  [sso]</text>"), "{svg}");
+        assert!(svg.contains("fill=\"#c62828\">!</text>") && svg.contains(">LATER → NOW, on the roadmap NEXT</text>"));
+        let nothing = Picture { initiatives: Vec::new(), ..picture };
+        assert!(super::svg(&nothing).contains(">nothing differs from the roadmap</text>"));
     }
 }
