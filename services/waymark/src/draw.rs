@@ -19,6 +19,7 @@ mod ranked;
 pub mod roadmap;
 mod roadmap_markdown;
 pub mod scenario;
+mod study;
 mod svg;
 mod timeline;
 mod timeline_axis;

@@ -5,13 +5,14 @@ use clap::Args;
 use waymark_client::Error;
 use waymark_proto::Choice as _;
 use waymark_proto::common::v1::Range;
+use waymark_proto::discovery::v1::StudyMethod;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 
 use super::bars::{Width, cut, fit};
 use super::plot::{self, Plot};
 use super::ranked::{Picture, by_name, ends};
-use super::{rank_plot, words};
+use super::{rank_plot, study, words};
 use crate::generic::contract::Area;
 use crate::generic::names::short;
 use crate::settings::Settings;
@@ -40,6 +41,9 @@ pub struct Rank {
     /// Determines the draws
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
+    /// Make a study in discovery of what is worth most to find out, by this method, such as interview
+    #[arg(long, value_name = "METHOD", value_parser = study::method, conflicts_with = "plot")]
+    study: Option<StudyMethod>,
     #[command(flatten)]
     plot: Plot,
     #[command(flatten)]
@@ -90,6 +94,13 @@ pub async fn run(options: &Rank, settings: &Settings) -> Result<()> {
         }
     }
     let title = if model.is_empty() { words::framework(framework) } else { short(&model).to_owned() };
+    if let Some(method) = options.study {
+        let proposals = sureness.iter().flat_map(|sureness| &sureness.proposals);
+        let Some(proposal) = proposals.max_by(|a, b| a.worth.total_cmp(&b.worth)) else {
+            bail!("nothing is worth finding out: no factor has a range that could change the top {}", options.top_k);
+        };
+        return study::make(proposal, &format!("top {} by {title}", options.top_k), method, settings).await;
+    }
     let picture = Picture { title, answer, sureness, top_k: options.top_k };
     match options.plot.file() {
         Some(file) => {
