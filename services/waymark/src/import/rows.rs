@@ -9,6 +9,7 @@ mod batch;
 mod declared;
 mod key;
 mod kind;
+mod linking;
 mod mapping;
 mod options;
 mod passes;

@@ -39,6 +39,56 @@ fn epics_and_initiatives_of_jira_become_initiatives() {
 }
 
 #[test]
+fn what_blocks_epics_of_jira_is_waited_for_once_all_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let shop = Importer { server: &server, folder: folder.path(), workspace: "shop" };
+    // PAY-1 waits for what stands below it and for a story, which is no initiative; PAY-3 would close a cycle.
+    let rows = "Summary,Issue key,Issue Type,Inward issue link (Blocks),Inward issue link (Blocks),Outward issue link (Blocks)\n\
+        Sign in,PAY-1,Epic,PAY-2,PAY-8,\n\
+        Pay,PAY-2,Epic,PAY-3,,PAY-1\n\
+        Audit,PAY-3,Epic,PAY-1,,\n";
+    let tried = shop.import("initiatives", "jira.csv", rows, &["--from", "jira", "--dry-run"]).whole();
+    assert_eq!(
+        tried.report["links"]["dependencies"],
+        json!({"added": 3, "unchanged": 0, "leftOut": 1}),
+        "no cycle yet"
+    );
+    let said = shop.import("initiatives", "jira.csv", rows, &["--from", "jira"]).whole();
+    assert_eq!((said.counts("initiatives"), &said.report["refused"]), ([3, 0, 0], &json!(0)));
+    assert_eq!(said.report["links"]["dependencies"], json!({"added": 2, "unchanged": 0, "leftOut": 2}));
+    let left_out = said.report["notLinked"].as_array().unwrap();
+    let told = |at: usize| (left_out[at]["key"].as_str().unwrap(), left_out[at]["reason"].as_str().unwrap());
+    assert_eq!(told(0), ("PAY-1", "workspaces/shop/initiatives/pay-8 does not exist"));
+    assert!(told(1).0 == "PAY-3" && told(1).1.contains("leads back"), "{left_out:?}");
+    assert_eq!(shop.get("initiatives", "pay-1")["dependencies"], json!(["workspaces/shop/initiatives/pay-2"]));
+    let again = shop.import("initiatives", "jira.csv", rows, &["--from", "jira"]).whole();
+    assert_eq!(again.counts("initiatives"), [0, 0, 3], "none is lost, and the row says nothing new");
+    assert_eq!(again.report["links"]["dependencies"], json!({"added": 0, "unchanged": 2, "leftOut": 2}));
+}
+
+#[test]
+fn words_of_a_column_are_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let shop = Importer { server: &server, folder: folder.path(), workspace: "shop" };
+    let rows = "Key,display_name,Impact\nA,Sign in,Massive\nB,Pay,LOW\nC,Audit,Colossal\n";
+    let map = ["--key", "Key", "--field", "display_name=display_name", "--field", "estimate.impact.word=Impact"];
+    let guess = ["--value", "estimate.impact.source.guess=from the sheet"];
+    let said = shop.import("initiatives", "plan.csv", rows, &[&map[..], &guess].concat());
+    assert_eq!((said.counts("estimates"), &said.report["refused"]), ([2, 0, 0], &json!(1)));
+    let refusal = &said.report["refusals"][0];
+    assert_eq!((&refusal["key"], &refusal["column"]), (&json!("C"), &json!("Impact")));
+    assert!(refusal["reason"].as_str().unwrap().contains("use minimal, low, medium, high or massive"), "{refusal}");
+    for (id, value, word) in [("a", 3.0, "massive"), ("b", 0.5, "low")] {
+        let impact = &shop.get("estimates", id)["impact"];
+        assert_eq!((&impact["point"], &impact["word"]), (&json!(value), &json!(word)));
+    }
+    let again = shop.import("initiatives", "plan.csv", rows, &[&map[..], &guess].concat());
+    assert_eq!(again.counts("estimates"), [0, 0, 2], "the same word says nothing new");
+}
+
+#[test]
 fn lists_of_aha_become_initiatives() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());

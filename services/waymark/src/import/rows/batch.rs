@@ -63,7 +63,7 @@ impl Service {
         self.writer(self.kind, true).name(id)
     }
 
-    fn writer<'a>(&self, kind: &'a Kind, validate_only: bool) -> Writer<'a> {
+    pub fn writer<'a>(&self, kind: &'a Kind, validate_only: bool) -> Writer<'a> {
         Writer { kind, channel: self.channel.clone(), parent: self.parent.clone(), validate_only }
     }
 

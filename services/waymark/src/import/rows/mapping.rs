@@ -62,6 +62,8 @@ pub struct Row {
     pub id: String,
     /// The resource, then its parts, as far as the row says something of them.
     pub messages: Vec<Option<DynamicMessage>>,
+    /// Names that a method of their own adds, by field.
+    pub links: Vec<(String, Vec<String>)>,
 }
 
 /// What is wrong with a row.
@@ -231,7 +233,8 @@ impl Mapping {
         }
         if faults.is_empty() {
             self.complete(&key, &id, &mut messages);
-            Ok(Some(Row { line: record.line, key, id, messages }))
+            let links = messages.first_mut().and_then(Option::as_mut).map(|main| self.kind.take_added(main));
+            Ok(Some(Row { line: record.line, key, id, messages, links: links.unwrap_or_default() }))
         } else {
             Err((key, faults))
         }
@@ -286,6 +289,12 @@ impl Mapping {
         let mapped = around.or_else(|| all().find(|mapped| within(&mapped.target.path(self.kind), &field)));
         let column = mapped.and_then(|mapped| mapped.columns.first()).map(|column| column.name.clone());
         Fault { column: column.unwrap_or_default(), field, reason }
+    }
+
+    /// Whether rows may name what a method of its own adds.
+    pub fn has_links(&self) -> bool {
+        let learnt = self.by_name.iter().flat_map(HashMap::values).flatten();
+        self.fields.iter().chain(learnt).any(|mapped| mapped.target.is_added(self.kind))
     }
 
     /// Finds the fields that the members of an object are by their names.

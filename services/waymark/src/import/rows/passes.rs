@@ -80,7 +80,35 @@ impl Import {
         }
         self.settle()?;
         let left = std::mem::take(&mut self.waiting);
-        left.into_iter().try_for_each(|(line, Waiting { key, faults, .. })| self.report.refuse(line, &key, faults))
+        left.into_iter().try_for_each(|(line, Waiting { key, faults, .. })| self.report.refuse(line, &key, faults))?;
+        if self.mapping.has_links() { self.link(open()?).await } else { Ok(()) }
+    }
+
+    /// Adds what rows name once all are there.
+    async fn link(&mut self, rows: Rows) -> Result<()> {
+        let mut batch = Vec::new();
+        for row in rows {
+            let Ok(record) = row? else { continue };
+            let Ok(Some(row)) = self.mapping.row(&record) else { continue };
+            if !row.links.is_empty() && self.lines.get(&hash(&row.id)) == Some(&row.line) {
+                batch.push(row);
+            }
+            if batch.len() >= self.most {
+                self.link_batch(std::mem::take(&mut batch)).await?;
+            }
+        }
+        self.link_batch(batch).await
+    }
+
+    async fn link_batch(&mut self, rows: Vec<Row>) -> Result<()> {
+        let linked = self.service.link(&rows, |name| self.would_be.contains(name)).await?;
+        for (row, linked) in rows.iter().zip(linked) {
+            for (field, became) in linked {
+                let fault = |reason| self.mapping.fault(field.clone(), reason);
+                self.report.link(row.line, &row.key, &field, &became, fault)?;
+            }
+        }
+        Ok(())
     }
 
     /// Lets the rows of a dry run be that refer to what the others would have made.

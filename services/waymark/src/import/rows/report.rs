@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use super::linking::Linked;
 use super::mapping::Fault;
 use super::writing::Outcome;
 use crate::generic::json;
@@ -28,6 +29,14 @@ struct Counts {
     unchanged: u64,
 }
 
+/// Names that a method of their own adds, by what became of them.
+#[derive(Debug, Default)]
+struct Links {
+    added: u64,
+    unchanged: u64,
+    left_out: u64,
+}
+
 /// The outcome of an import.
 #[derive(Debug)]
 pub struct Report {
@@ -36,7 +45,10 @@ pub struct Report {
     pub refused: u64,
     passed_over: u64,
     collections: BTreeMap<&'static str, Counts>,
+    links: BTreeMap<String, Links>,
     first: Vec<(u64, String, Vec<Fault>)>,
+    /// What is left out of rows that are imported.
+    unlinked: Vec<(u64, String, Vec<Fault>)>,
     left_out: Vec<String>,
     file: Option<csv::Writer<BufWriter<File>>>,
 }
@@ -57,7 +69,9 @@ impl Report {
             refused,
             passed_over,
             collections: BTreeMap::new(),
+            links: BTreeMap::new(),
             first: Vec::new(),
+            unlinked: Vec::new(),
             left_out,
             file,
         })
@@ -100,6 +114,31 @@ impl Report {
         Ok(())
     }
 
+    /// A name of a row that was to be added; `fault` tells of one that is left out.
+    pub fn link(
+        &mut self,
+        line: u64,
+        key: &str,
+        field: &str,
+        became: &Linked,
+        fault: impl FnOnce(String) -> Fault,
+    ) -> Result<()> {
+        let counts = self.links.entry(field.to_owned()).or_default();
+        match became {
+            Linked::Added => counts.added += 1,
+            Linked::Unchanged => counts.unchanged += 1,
+            Linked::LeftOut(reason) => {
+                counts.left_out += 1;
+                let fault = fault(reason.clone());
+                self.record([&line.to_string(), key, "left out", &fault.field, &fault.column, &fault.reason])?;
+                if self.unlinked.len() < SHOWN {
+                    self.unlinked.push((line, key.to_owned(), vec![fault]));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn record(&mut self, cells: [&str; 6]) -> Result<()> {
         match &mut self.file {
             Some(file) => Ok(file.write_record(cells.map(|cell| crate::generic::cell::guarded(cell).into_owned()))?),
@@ -120,6 +159,9 @@ impl Report {
                 eprintln!("line {line}{key}: {}", told(fault));
             }
         }
+        for (line, key, faults) in &self.unlinked {
+            faults.iter().for_each(|fault| eprintln!("line {line} [{key}]: left out: {}", told(fault)));
+        }
         if self.refused > self.first.len() as u64 {
             eprintln!("… and {} more; --report FILE writes all of them", self.refused - self.first.len() as u64);
         }
@@ -132,10 +174,15 @@ impl Report {
     }
 
     fn json(&self) -> Value {
-        let refusals = self.first.iter().flat_map(|(line, key, faults)| {
-            faults.iter().map(move |Fault { field, column, reason }| {
-                json!({"line": line, "key": key, "field": field, "column": column, "reason": reason})
-            })
+        let each = |rows: &[(u64, String, Vec<Fault>)]| -> Vec<Value> {
+            let row = |(line, key, faults): &(u64, String, Vec<Fault>)| {
+                let told = |Fault { field, column, reason }: &Fault| json!({"line": line, "key": key, "field": field, "column": column, "reason": reason});
+                faults.iter().map(told).collect::<Vec<_>>()
+            };
+            rows.iter().flat_map(row).collect()
+        };
+        let links = self.links.iter().map(|(field, Links { added, unchanged, left_out })| {
+            (field.clone(), json!({"added": added, "unchanged": unchanged, "leftOut": left_out}))
         });
         let collections = self.collections.iter().map(|(collection, Counts { made, updated, unchanged })| {
             ((*collection).to_owned(), json!({"made": made, "updated": updated, "unchanged": unchanged}))
@@ -143,7 +190,8 @@ impl Report {
         json!({
             "rows": self.rows, "refused": self.refused, "passedOver": self.passed_over, "dryRun": self.dry_run,
             "collections": collections.collect::<serde_json::Map<_, _>>(),
-            "leftOut": self.left_out, "refusals": refusals.collect::<Vec<_>>(),
+            "links": links.collect::<serde_json::Map<_, _>>(),
+            "leftOut": self.left_out, "refusals": each(&self.first), "notLinked": each(&self.unlinked),
         })
     }
 
@@ -157,6 +205,9 @@ impl Report {
         let mut lines = vec![format!("{fit} of {} rows {verb}, {} refused{passed_over}", self.rows, self.refused)];
         for (collection, Counts { made, updated, unchanged }) in &self.collections {
             lines.push(format!("{collection}: {made} made, {updated} updated, {unchanged} unchanged"));
+        }
+        for (field, Links { added, unchanged, left_out }) in &self.links {
+            lines.push(format!("{field}: {added} added, {unchanged} unchanged, {left_out} left out"));
         }
         if !self.left_out.is_empty() {
             let more = match self.left_out.len().saturating_sub(NAMED) {

@@ -47,8 +47,16 @@ impl Target {
         self.field.is_map() && self.steps.len() > self.depth + 1
     }
 
+    /// Whether it is a field whose entries a method of its own adds.
+    pub fn is_added(&self, kind: &Kind) -> bool {
+        self.of == 0 && matches!(self.steps.as_slice(), [field] if kind.adders.contains_key(field))
+    }
+
     /// Whether the service alone sets what stands there.
     pub fn is_output_only(&self, kind: &Kind) -> bool {
+        if self.is_added(kind) {
+            return false;
+        }
         let resource =
             self.of.checked_sub(1).and_then(|of| kind.parts.get(of)).map_or(kind.resource, |(part, _)| part.resource);
         let mut message = Some(resource.message.clone());
@@ -112,6 +120,6 @@ mod tests {
         assert_eq!(steps("owner.name").unwrap_err(), "owner.name: there are no fields within owner");
         let output = |path: &str| Target::new(kind, path).unwrap().is_output_only(kind);
         assert!(output("state") && output("priority.score.low") && output("estimate.score"));
-        assert!(!output("target.start") && !output("estimate.reach.point"));
+        assert!(!output("dependencies") && !output("target.start") && !output("estimate.reach.point"));
     }
 }

@@ -206,7 +206,7 @@ impl Writer<'_> {
     }
 
     /// The resources of names.
-    async fn current(&self, names: &[String]) -> Result<Vec<DynamicMessage>> {
+    pub async fn current(&self, names: &[String]) -> Result<Vec<DynamicMessage>> {
         let mut found = Vec::with_capacity(names.len());
         let mut waiting = vec![names];
         while let Some(names) = waiting.pop() {
@@ -258,7 +258,7 @@ impl Writer<'_> {
         Ok(answers)
     }
 
-    fn refusal(&self, failure: RowFailure) -> Refusal {
+    pub fn refusal(&self, failure: RowFailure) -> Refusal {
         let RowFailure { reason, message, violations, metadata, .. } = failure;
         let missing = (reason == "REFERENCE_NOT_FOUND").then(|| metadata.get("resource").cloned()).flatten();
         if let (Some(field), Some(missing)) = (metadata.get("field"), &missing) {
@@ -282,11 +282,11 @@ impl Writer<'_> {
     }
 }
 
-fn new(of: &MessageDescriptor) -> DynamicMessage {
+pub fn new(of: &MessageDescriptor) -> DynamicMessage {
     DynamicMessage::new(of.clone())
 }
 
-fn set(message: &mut DynamicMessage, field: &str, value: Value) -> Result<()> {
+pub fn set(message: &mut DynamicMessage, field: &str, value: Value) -> Result<()> {
     let of = message.descriptor();
     let field = of.get_field_by_name(field).with_context(|| format!("{} has no field {field}", of.full_name()))?;
     Ok(message.try_set_field(&field, value)?)
@@ -330,7 +330,7 @@ fn halve<'a, T>(waiting: &mut Vec<&'a [T]>, rows: &'a [T]) {
 
 /// Whether a failure is about what was asked, so that another row may fare better. An overload asks to wait; a message
 /// that is too large does not.
-fn is_of_the_row(error: &Error) -> bool {
+pub fn is_of_the_row(error: &Error) -> bool {
     match error.code() {
         Code::InvalidArgument
         | Code::NotFound
@@ -353,7 +353,7 @@ fn is_of_the_row(error: &Error) -> bool {
 }
 
 /// The failure of a request by itself, as a batch would tell it.
-fn failure(error: &Error) -> RowFailure {
+pub fn failure(error: &Error) -> RowFailure {
     let violations = error.violations().iter().map(|it| waymark_proto::common::v1::FieldViolation {
         field: it.field.clone(),
         description: it.description.clone(),
