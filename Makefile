@@ -71,8 +71,8 @@ bench: tools ## Measure speed and memory against bare peers (optimised build; AR
 	@if [ -z "$(ARGS)" ]; then cargo bench --package waymark-stats --bench order; cargo bench --package waymark-planner --bench plan; fi
 
 .PHONY: bench-scale
-bench-scale: tools ## Measure what calls cost in a workspace of SIZE initiatives beside a tenth of it (optimised build, minutes)
-	cargo bench --package waymark-e2e --no-default-features --bench speed -- scale $(or $(SIZE),100000)
+bench-scale: tools ## Measure what calls cost in a workspace of SIZE initiatives beside a tenth of it, and beside plain SQL (optimised build, minutes; ARGS="targets goals" for some of it)
+	cargo bench --package waymark-e2e --no-default-features --bench speed -- scale $(or $(SIZE),100000) $(ARGS)
 
 .PHONY: soak
 soak: tools ## Run the long fault and load tests

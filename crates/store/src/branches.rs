@@ -2,14 +2,15 @@
 //! refers to nodes from beside. Each level is one look into an index, so a branch costs what it holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use waymark_domain::{Resource, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
 
 use crate::list::PAGE_BYTES;
-use crate::statement::keyed;
-use crate::view::{Part, VALUES, states};
+use crate::statement::apart;
+use crate::view::{Part, VALUES, is_live};
 use crate::{Error, Read, Table, View, history, links, resource, walk};
 
 /// All that stands below some nodes, at any depth, by a text column that holds the name of the node above; `limit` at most,
@@ -39,53 +40,76 @@ pub async fn below<T: Table>(
 
 impl View {
     /// Live resources whose [traced](crate::Column::traced) column says nothing, as that of a root does: those behind the
-    /// id `after`, in order of id, `limit` at most.
+    /// id `after`, in order of id, `limit` at most. Of the past there may be fewer, and yet a next part.
     pub async fn unset<T: Table>(
         &self,
         column: &'static str,
         after: &str,
         limit: usize,
     ) -> Result<Part<T::Message, String>, Error> {
-        let (select, id) = match self.past_of::<T>() {
-            Some(revision) => {
-                let past = history::unset::<T>(self.backend(), self.workspace(), revision, column, after, limit);
-                (past, "resource_id")
-            }
-            None => (unset::<T>(self.workspace(), column, after, limit), "id"),
-        };
-        let by_id = [(id.to_owned(), Order::Asc, None)];
-        let (rows, more) = self.page(select, limit, ("state", PAGE_BYTES), &by_id).await?;
+        if self.past_of::<T>().is_some() {
+            return self.stood_unset::<T>(column, after, limit).await;
+        }
+        let select = unset::<T>(self.workspace(), column, after, limit);
+        let by_id = [("id".to_owned(), Order::Asc, None)];
+        let (rows, more) = self.page(select, limit, ("body", PAGE_BYTES), &by_id).await?;
         let last = rows.last().filter(|_| more).map(|row| row.try_get_by_index(0));
         Ok(Part { items: self.live::<T>(&rows)?, next: last.transpose()? })
     }
 
-    /// Those of these ids that are live, by id.
-    pub async fn named<T: Table>(
+    async fn stood_unset<T: Table>(
         &self,
-        ids: impl IntoIterator<Item = &str>,
-    ) -> Result<BTreeMap<String, T::Message>, Error> {
-        let mut named = self.known::<T>(ids).await?;
-        named.retain(|_, message| message.standard().delete_time.is_none());
-        Ok(named)
+        column: &'static str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Part<T::Message, String>, Error> {
+        let once = history::once_unset::<T>(self.backend(), self.workspace(), column, after, limit);
+        let mut ids = self.ids_of(once).await?;
+        let next = if ids.len() > limit { ids.pop_last().and_then(|_| ids.last().cloned()) } else { None };
+        let is_wanted = |value: Option<&str>| value.is_none();
+        let found = self.standing::<T>(column, ids.iter().map(String::as_str), is_wanted).await?;
+        Ok(Part { items: found.into_values().collect(), next })
     }
 
-    /// Those of these ids that there are, deleted or not, by id.
-    pub async fn known<T: Table>(
+    /// Live resources whose traced column had one of these values at the position, which is past: `limit` at most.
+    pub(crate) async fn stood<T: Table>(
         &self,
-        ids: impl IntoIterator<Item = &str>,
-    ) -> Result<BTreeMap<String, T::Message>, Error> {
-        let ids: Vec<&str> = ids.into_iter().collect();
-        let mut known = BTreeMap::new();
-        for ids in ids.chunks(VALUES) {
-            let mut select = states::<T>(self.workspace(), self.past_of::<T>());
-            select.and_where(keyed(self.backend(), self.workspace().id(), ids.iter().copied()));
-            for row in self.rows(&select).await? {
-                let id: String = row.try_get_by_index(0)?;
-                let message = self.decode::<T>(&id, &row.try_get_by_index::<String>(1)?)?;
-                known.extend(message.map(|message| (id, message)));
-            }
+        column: &'static str,
+        values: &[String],
+        limit: usize,
+    ) -> Result<Vec<T::Message>, Error> {
+        let mut ids = BTreeSet::new();
+        for values in values.chunks(VALUES) {
+            ids.extend(self.ids_of(history::once::<T>(self.backend(), self.workspace(), column, values)?).await?);
         }
-        Ok(known)
+        let values: Arc<BTreeSet<String>> = Arc::new(values.iter().cloned().collect());
+        let is_wanted = move |value: Option<&str>| value.is_some_and(|value| values.contains(value));
+        let found = self.standing::<T>(column, ids.iter().map(String::as_str), is_wanted).await?;
+        Ok(found.into_values().take(limit).collect())
+    }
+
+    /// Those of these ids that were live, and whose text field was as wanted, at the position, which is past.
+    async fn standing<T: Table>(
+        &self,
+        field: &'static str,
+        ids: impl IntoIterator<Item = &str>,
+        is_wanted: impl Fn(Option<&str>) -> bool + Clone + Send + 'static,
+    ) -> Result<BTreeMap<String, T::Message>, Error> {
+        let read = move |workspace: &str, id: &str, event: &str| {
+            let value = resource::text_carried::<T>(workspace, id, event, field)?;
+            let message = if is_wanted(value.as_deref()) {
+                resource::carried::<T, T::Message>(workspace, id, event)?
+            } else {
+                None
+            };
+            Ok(message.filter(is_live))
+        };
+        self.each::<T, T::Message>(ids, read).await
+    }
+
+    /// The ids of all rows.
+    pub(crate) async fn ids_of(&self, rows: SelectStatement) -> Result<BTreeSet<String>, Error> {
+        Ok(apart(&self.one(rows, &["id"]).await?).map(|(id, _)| id.to_owned()).collect())
     }
 
     /// Which of `T` refer by a field to which `R` of these ids, as ids of both: now, whatever position is shown. In order
@@ -102,12 +126,13 @@ impl View {
             let targets: Vec<String> = ids.iter().map(|id| format!("{of_target}{id}")).collect();
             let wanted = limit - found.len();
             let select = walk::referring(self.backend(), self.workspace(), &targets, field, None, wanted);
-            for row in self.rows(&select).await? {
-                let (target, referrer): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+            for (target, referrer) in apart(&self.one(select, &["target", "referrer"]).await?) {
                 let pair = target.strip_prefix(&of_target).zip(referrer.strip_prefix(&of_referrer));
                 found.extend(pair.map(|(target, referrer)| (target.to_owned(), referrer.to_owned())));
             }
         }
+        // One text of many rows promises no order.
+        found.sort_unstable();
         Ok(found)
     }
 
@@ -134,7 +159,7 @@ pub(crate) fn unset<T: Table>(
     after: &str,
     limit: usize,
 ) -> SelectStatement {
-    let mut select = states::<T>(workspace, None);
+    let mut select = resource::bodies::<T>(workspace.id());
     select.and_where(Expr::col(column).is_null()).and_where(Expr::col("id").gt(after));
     select.and_where(Expr::col("delete_time").is_null());
     select.order_by("id", Order::Asc).limit(limit as u64 + 1).take()

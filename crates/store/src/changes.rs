@@ -8,12 +8,13 @@ use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use waymark_domain::{Resource, WorkspaceId};
 
-use crate::history::{carried, state};
+use crate::history::state;
 use crate::list::PAGE_BYTES;
-use crate::log::{ORDER, later};
-use crate::statement::{columns, lists, order_by};
-use crate::view::VALUES;
-use crate::{Error, Table, View};
+use crate::log::ORDER;
+use crate::statement::{columns, json_text, lists, order_by, unseen};
+use crate::trail::{is_last, trail};
+use crate::view::{VALUES, is_live};
+use crate::{Error, Table, View, resource};
 
 /// Events that are looked at for changes at once, at most: of many, few may be of the collection asked for.
 const LOOKED_AT: u64 = 5_000;
@@ -63,11 +64,11 @@ impl View {
         self.check(revision).await?;
         let (from, to) = (min(revision, self.revision()), max(revision, self.revision()));
         let after = after.unwrap_or((from, i32::MAX));
-        let end = match self.rows(&end(self.workspace(), after, to)).await?.pop() {
+        let end = match self.rows(&end(self.backend(), self.workspace(), after, to)).await?.pop() {
             Some(row) => Some((row.try_get_by_index(0)?, row.try_get_by_index(1)?)),
             None => None,
         };
-        let select = changed::<T>(self.workspace(), from, to, after, end, limit);
+        let select = changed::<T>(self.backend(), self.workspace(), from, to, after, end, limit);
         let by_place = ORDER.map(|column| (column.to_owned(), Order::Asc, None));
         // Half for what they were, half for what they are.
         let (rows, more) = self.page(select, limit as usize, ("after", PAGE_BYTES / 2), &by_place).await?;
@@ -80,7 +81,10 @@ impl View {
         let mut items = Vec::with_capacity(rows.len());
         for row in &rows {
             let id: String = row.try_get_by_index(2)?;
-            let state = |index| -> Result<_, Error> { self.read::<T>(&id, &row.try_get_by_index::<String>(index)?) };
+            let state = |index| -> Result<_, Error> {
+                let event: String = row.try_get_by_index(index)?;
+                Ok(resource::carried::<T, T::Message>(self.workspace().id(), &id, &event)?.filter(is_live))
+            };
             let (before, after) = (state(3)?, state(4)?);
             items.push(if revision > self.revision() { (after, before) } else { (before, after) });
         }
@@ -124,14 +128,15 @@ fn reason(told: Told) -> Result<Reason, Error> {
 }
 
 /// The place of the last event that is looked at in one go; none when that gets to the last one before `to`.
-pub(crate) fn end(workspace: &WorkspaceId, after: (i64, i32), to: i64) -> SelectStatement {
-    let mut select = between(workspace, after, to);
+pub(crate) fn end(backend: DbBackend, workspace: &WorkspaceId, after: (i64, i32), to: i64) -> SelectStatement {
+    let mut select = between(backend, workspace, after, to);
     select.columns(ORDER).offset(LOOKED_AT - 1).limit(1).take()
 }
 
 /// The last events up to `to` of the resources that have one behind `after` and up to `end`: place, resource, and the
 /// states after `from` and `to`.
 pub(crate) fn changed<T: Table>(
+    backend: DbBackend,
     workspace: &WorkspaceId,
     from: i64,
     to: i64,
@@ -139,14 +144,18 @@ pub(crate) fn changed<T: Table>(
     end: Option<(i64, i32)>,
     limit: u64,
 ) -> SelectStatement {
-    let mut select = between(workspace, after, to);
+    let mut select = between(backend, workspace, after, to);
     select.columns(ORDER).column("resource_id");
-    select.expr_as(state::<T>(workspace, from, ("log", "resource_id")), "before");
-    select.expr_as(carried::<T>("data"), "after");
+    select.expr_as(state::<T>(backend, workspace, from, ("log", "resource_id")), "before");
+    select.expr_as(json_text("data"), "after");
     if let Some((revision, ordinal)) = end {
         select.and_where(columns(ORDER).lte(Expr::tuple([revision.into(), ordinal.into()])));
     }
-    select.and_where(Expr::col("collection").eq(T::Resource::COLLECTION)).and_where(Expr::not_exists(later(to)));
+    select.and_where(Expr::col("collection").eq(T::Resource::COLLECTION)).and_where(is_last(
+        backend,
+        workspace.id(),
+        to,
+    ));
     select.limit(limit).take()
 }
 
@@ -159,13 +168,9 @@ pub(crate) fn reasons<T: Table>(
     most: usize,
 ) -> SelectStatement {
     const COLUMNS: [&str; 7] = ["revision", "ordinal", "event_id", "type", "time", "actor", "causation_id"];
-    let mut events = Query::select();
+    let resource = [Expr::val(T::Resource::COLLECTION), Expr::col(("of", "column1"))];
+    let mut events = trail(backend, workspace.id(), resource, (from, to));
     events.columns(COLUMNS).expr_as(Expr::cust("(data -> 'change' -> 'changedFields')").cast_as("text"), "changed");
-    events.from("log").and_where(Expr::col("workspace").eq(workspace.id()));
-    events.and_where(Expr::col("collection").eq(T::Resource::COLLECTION));
-    events.and_where(Expr::col("resource_id").equals(("of", "column1")));
-    events.and_where(Expr::col("revision").gt(from)).and_where(Expr::col("revision").lte(to));
-    order_by(&mut events, ORDER.map(|column| (column.to_owned(), Order::Desc, None)));
     let [revision, ordinal, event_id, kind, time, actor, causation_id] = COLUMNS;
     let told = lists(backend, [revision, ordinal, event_id, kind, time, actor, causation_id, "changed"]);
     let told = Query::select().expr(told).from_subquery(events.limit(most as u64 + 1).take(), "events").take();
@@ -175,9 +180,9 @@ pub(crate) fn reasons<T: Table>(
 }
 
 /// Events behind `after` up to the end of `to`, in order.
-fn between(workspace: &WorkspaceId, (revision, ordinal): (i64, i32), to: i64) -> SelectStatement {
+fn between(backend: DbBackend, workspace: &WorkspaceId, (revision, ordinal): (i64, i32), to: i64) -> SelectStatement {
     let mut select = Query::select();
-    select.from("log").and_where(Expr::col("workspace").eq(workspace.id()));
+    select.from("log").and_where(Expr::col("workspace").eq(unseen(backend, workspace.id())));
     select.and_where(columns(ORDER).gt(Expr::tuple([revision.into(), ordinal.into()])));
     select.and_where(Expr::col("revision").lte(to));
     order_by(&mut select, ORDER.map(|column| (column.to_owned(), Order::Asc, None)));

@@ -144,9 +144,10 @@ impl Store {
                 .min_connections(1)
                 .statement_timeout(options.statement_timeout)
                 .test_before_acquire_if_idle_for(Duration::from_secs(1));
-            // A stopped replica must not keep a workspace locked, nor a locked workspace all connections of the others.
+            // A stopped replica must not keep a workspace locked, nor a locked workspace all connections of the others. A
+            // statement that looks costly, as recursions do, is not worth the second that compiling it takes.
             connect.map_sqlx_postgres_opts(|o| {
-                o.options([("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s")])
+                o.options([("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s"), ("jit", "off")])
             });
             // Reads have connections of their own, so that writers that wait for one workspace do not stop them.
             let (mut writes, mut reads) = (connect.clone(), connect);

@@ -23,6 +23,7 @@ use waymark_request::Call;
 
 pub(crate) use row::{Action, Cell, Row};
 
+use crate::carried::json_name;
 use crate::links::{self, Integrity};
 use crate::table::Collection;
 use crate::{Error, Own, Store, Table, resource};
@@ -332,23 +333,6 @@ impl Draft {
         let (workspace, id) = (self.workspace.id().to_owned(), self.events.to_string());
         Ok(Row { workspace, table: "log", collection: "events", id, action: Action::Insert, cells })
     }
-}
-
-/// The name of a field in canonical JSON: lower camel case.
-pub(crate) fn json_name(field: &str) -> String {
-    let mut name = String::with_capacity(field.len());
-    let mut upper = false;
-    for c in field.chars() {
-        match c {
-            '_' => upper = true,
-            c if upper => {
-                name.extend(c.to_uppercase());
-                upper = false;
-            }
-            c => name.push(c),
-        }
-    }
-    name
 }
 
 /// Top-level fields that differ, in the contract's spelling; those that differ always are left out.

@@ -1,15 +1,17 @@
 //! The past, from the log: the states of resources as they were after a revision.
 
 use sea_orm::DbBackend;
-use sea_orm::sea_query::extension::postgres::PgFunc;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Order, Query, SelectStatement};
+use sea_orm::sea_query::{
+    CommonTableExpression, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, UnionType, WithClause,
+};
 use waymark_domain::{Name, Resource, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
-use crate::draft::json_name;
+use crate::carried::json_name;
 use crate::list::PAGE_BYTES;
-use crate::log::{ORDER, decode_all, events, later};
-use crate::statement::{columns, order_by};
+use crate::log::{ORDER, decode_all, events, of_events};
+use crate::statement::{columns, json_text, order_by, unseen};
+use crate::trail::{is_last, trail};
 use crate::{Error, LogRow, Store, Table};
 
 /// Resources of a snapshot read at once, at most.
@@ -22,7 +24,7 @@ impl Store {
         const KEY: [&str; 2] = ["collection", "resource_id"];
         let mut select = events();
         select.from("log").and_where(Expr::col("workspace").eq(workspace));
-        select.and_where(Expr::col("revision").lte(revision)).and_where(Expr::not_exists(later(revision)));
+        select.and_where(Expr::col("revision").lte(revision)).and_where(is_last(self.backend(), workspace, revision));
         if let Some(LogRow { collection, resource_id, .. }) = after {
             let last = Expr::tuple([collection.as_str().into(), resource_id.as_str().into()]);
             select.and_where(columns(KEY).gt(last));
@@ -43,7 +45,7 @@ impl Store {
         before: Option<(i64, i32)>,
         limit: usize,
     ) -> Result<(Vec<LogRow>, bool), Error> {
-        let select = events_of::<T>(name, before, limit);
+        let select = events_of::<T>(self.backend(), name, before, limit);
         let order = ORDER.map(|column| (column.to_owned(), Order::Desc, None));
         let (rows, more) = self.page(select, limit, ("data", PAGE_BYTES), &order).await?;
         Ok((decode_all(&rows)?, more))
@@ -51,95 +53,119 @@ impl Store {
 }
 
 pub(crate) fn events_of<T: Table>(
+    backend: DbBackend,
     name: &Name<T::Resource>,
     before: Option<(i64, i32)>,
     limit: usize,
 ) -> SelectStatement {
-    let mut select = events();
-    select.from("log").and_where(Expr::col("workspace").eq(name.workspace().id()));
-    select.and_where(Expr::col("collection").eq(T::Resource::COLLECTION));
-    select.and_where(Expr::col("resource_id").eq(name.id().as_str()));
+    let resource = [Expr::val(T::Resource::COLLECTION), Expr::val(name.id().as_str())];
+    let last = before.map_or(i64::MAX, |(revision, _)| revision);
+    let mut select = of_events(trail(backend, name.workspace().id(), resource, (0, last)));
     if let Some((revision, ordinal)) = before {
         select.and_where(columns(ORDER).lt(Expr::tuple([Expr::val(revision), Expr::val(ordinal)])));
     }
-    order_by(&mut select, ORDER.map(|column| (column.to_owned(), Order::Desc, None)));
     select.limit(limit as u64 + 1).take()
 }
 
-/// The state after `revision` of the resource whose id is in `id`, a column of the statement around it: JSON, or empty
+/// The last event up to `revision` of the resource whose id is in `id`, a column of the statement around it: JSON, or empty
 /// when there was none.
-pub(crate) fn state<T: Table>(workspace: &WorkspaceId, revision: i64, id: (&'static str, &'static str)) -> Expr {
-    let mut last = Query::select();
-    last.expr(carried::<T>("past.data")).from_as("log", "past");
-    last.and_where(Expr::col(("past", "workspace")).eq(workspace.id()));
-    last.and_where(Expr::col(("past", "collection")).eq(T::Resource::COLLECTION));
-    last.and_where(Expr::col(("past", "resource_id")).equals(id));
-    last.and_where(Expr::col(("past", "revision")).lte(revision));
-    for column in ORDER {
-        last.order_by(("past", column), Order::Desc);
-    }
-    Func::coalesce([Expr::SubQuery(None, Box::new(last.limit(1).take().into())), Expr::val("")]).into()
-}
-
-/// Ids and states of the live resources whose traced column was one of `values` after `revision`.
-pub(crate) fn those<T: Table>(
+pub(crate) fn state<T: Table>(
     backend: DbBackend,
     workspace: &WorkspaceId,
     revision: i64,
-    column: &'static str,
+    id: (&'static str, &'static str),
+) -> Expr {
+    let resource = [Expr::val(T::Resource::COLLECTION), Expr::col(id)];
+    let mut last = trail(backend, workspace.id(), resource, (0, revision));
+    last.expr(json_text(("past", "data"))).limit(1);
+    Func::coalesce([Expr::SubQuery(None, Box::new(last.into())), Expr::val("")]).into()
+}
+
+/// Ids of the resources whose traced column was one of `values` once, some of them twice: at the cost of a look into the index
+/// of the log for each, however often it changed.
+pub(crate) fn once<T: Table>(
+    backend: DbBackend,
+    workspace: &WorkspaceId,
+    column: &str,
     values: &[String],
 ) -> Result<SelectStatement, Error> {
     if !T::COLUMNS.iter().any(|c| c.name == column && c.traced) {
         return Err(Error::bug(format!("{} are not traced by {column:?}", T::TABLE)));
     }
-    Ok(matching::<T>(backend, workspace, revision, column, values))
-}
-
-pub(crate) fn matching<T: Table>(
-    backend: DbBackend,
-    workspace: &WorkspaceId,
-    revision: i64,
-    column: &str,
-    values: &[String],
-) -> SelectStatement {
-    let mut select = Query::select();
-    select.column("resource_id").expr(carried::<T>("data"));
-    let traced_column = Expr::cust(traced::<T>(column));
+    let traced = Expr::cust(traced::<T>(column));
+    let mut next = Query::select();
+    next.column("resource_id").from("log").and_where(Expr::cust(collection::<T>()));
+    let (value, id) = (Expr::col(("once", "value")), Expr::col(("once", "id")));
     if backend == DbBackend::Postgres {
-        select.from("log").and_where(traced_column.eq(PgFunc::any(values.to_vec())));
+        // As in the trail of a resource.
+        let own = || unseen(backend, workspace.id());
+        let key = Expr::tuple([Expr::col("workspace"), traced.clone(), Expr::col("resource_id")]);
+        next.and_where(key.gt(Expr::tuple([own(), value.clone(), id])));
+        next.and_where(Expr::tuple([Expr::col("workspace"), traced.clone()]).lte(Expr::tuple([own(), value])));
+        next.order_by("workspace", Order::Asc).order_by_expr(traced, Order::Asc);
     } else {
-        // One by one: many values at once look so costly to SQLite, which has no statistics, that it would rather read
-        // all of the collection.
-        let array = Func::cust("json_each").arg(serde_json::Value::from(values).to_string());
-        select.from_function(array, "one").cross_join("log").and_where(traced_column.eq(Expr::col(("one", "value"))));
+        next.and_where(Expr::col("workspace").eq(workspace.id())).and_where(traced.eq(value));
+        next.and_where(Expr::col("resource_id").gt(id));
     }
-    select.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::cust(collection::<T>()));
-    // A sum, as SQLite would rather read all the log up to the revision than what is traced.
-    select.and_where(Expr::col("revision").add(0_i64).lte(revision)).and_where(Expr::not_exists(later(revision)));
-    select.and_where(Expr::cust(traced::<T>("delete_time")).is_null()).take()
+    next.order_by("resource_id", Order::Asc);
+    let all = match backend {
+        DbBackend::Postgres => Func::cust("unnest").arg(Expr::val(values.to_vec()).cast_as("text[]")),
+        _ => Func::cust("json_each").arg(serde_json::Value::from(values).to_string()),
+    };
+    let mut begin = Query::select();
+    begin.column(("value", "value")).expr(by_bytes(backend, "")).from_function(all, "value");
+    let mut further = Query::select();
+    further.column(("once", "value")).expr(Expr::SubQuery(None, Box::new(next.limit(1).take().into())));
+    further.from("once").and_where(Expr::col(("once", "id")).is_not_null());
+    begin.union(UnionType::All, further);
+    Ok(led_to("", begin, ["value", "id"]))
 }
 
-/// Ids and states of the live resources whose traced column was not set after `revision`, behind the id `after` and in order
-/// of id: one more than `limit`.
-pub(crate) fn unset<T: Table>(
+/// Ids of the resources whose traced column was not set once, in order, behind the id `after`: one more than `limit`.
+pub(crate) fn once_unset<T: Table>(
     backend: DbBackend,
     workspace: &WorkspaceId,
-    revision: i64,
     column: &str,
     after: &str,
     limit: usize,
 ) -> SelectStatement {
-    let mut select = Query::select();
-    select.column("resource_id").expr_as(carried::<T>("data"), "state").from("log");
-    select.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::cust(collection::<T>()));
-    select.and_where(Expr::cust(traced::<T>(column)).is_null());
-    let behind = Expr::col("resource_id").gt(after);
-    // SQLite would rather read all of the collection behind the id than what is traced, unless it thinks that few are.
-    let few = Func::cust("unlikely").arg(behind.clone());
-    select.and_where(if backend == DbBackend::Postgres { behind } else { few.into() });
-    select.and_where(Expr::col("revision").lte(revision)).and_where(Expr::not_exists(later(revision)));
-    select.and_where(Expr::cust(traced::<T>("delete_time")).is_null());
-    select.order_by("resource_id", Order::Asc).limit(limit as u64 + 1).take()
+    let traced = Expr::cust(traced::<T>(column));
+    let mut next = Query::select();
+    next.column("resource_id").from("log").and_where(Expr::cust(collection::<T>()));
+    next.and_where(Expr::col("workspace").eq(unseen(backend, workspace.id()))).and_where(traced.clone().is_null());
+    let behind = Expr::col("resource_id").gt(Expr::col(("once", "id")));
+    if backend == DbBackend::Postgres {
+        // By both, as it does not take those without a value for the same.
+        next.and_where(behind).order_by_expr(traced, Order::Asc);
+    } else {
+        // It would rather read all of the collection behind the id than what is traced, unless it thinks that few are.
+        next.and_where(Func::cust("unlikely").arg(behind).into());
+    }
+    next.order_by("resource_id", Order::Asc).limit(1);
+    let mut begin = Query::select();
+    begin.expr(Expr::val(0)).expr(by_bytes(backend, after));
+    let mut further = Query::select();
+    further.expr(Expr::col(("once", "number")).add(1)).expr(Expr::SubQuery(None, Box::new(next.take().into())));
+    further.from("once").and_where(Expr::col(("once", "id")).is_not_null());
+    further.and_where(Expr::col(("once", "number")).lte(limit as i64));
+    begin.union(UnionType::All, further);
+    led_to(after, begin, ["number", "id"])
+}
+
+/// What a recursion finds behind an id. It leads from one id to the next, and ends with none.
+fn led_to(after: &str, begin: SelectStatement, columns: [&'static str; 2]) -> SelectStatement {
+    let once = CommonTableExpression::new().table_name("once").columns(columns).query(begin).to_owned();
+    let mut found = Query::select();
+    found.column("id").from("once").and_where(Expr::col("id").gt(after));
+    found.with_cte(WithClause::new().recursive(true).cte(once).to_owned()).take()
+}
+
+/// A text that compares as columns do.
+fn by_bytes(backend: DbBackend, text: &str) -> Expr {
+    match backend {
+        DbBackend::Postgres => Expr::cust_with_values("$1 COLLATE \"C\"", [text]),
+        _ => Expr::val(text),
+    }
 }
 
 /// The statement that makes the index of the log by which [`those`] finds them, after its name.
@@ -160,9 +186,4 @@ fn collection<T: Table>() -> String {
 /// A field of the resource that an event carries.
 fn traced<T: Table>(field: &str) -> String {
     format!("data -> '{}' ->> '{}'", json_name(T::Message::SINGULAR), json_name(field))
-}
-
-/// The resource that an event carries, as text.
-pub(crate) fn carried<T: Table>(data: &str) -> Expr {
-    Expr::cust(format!("({data} -> '{}')", json_name(T::Message::SINGULAR))).cast_as("text")
 }

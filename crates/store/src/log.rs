@@ -230,23 +230,16 @@ pub(crate) fn last_until(workspace: &WorkspaceId, revision: i64) -> SelectStatem
 
 /// SELECT of a [`LogRow`]'s columns.
 pub(crate) fn events() -> SelectStatement {
-    Query::select()
-        .columns(["workspace", "revision", "ordinal", "event_id", "type", "collection", "resource_id", "time", "actor"])
-        .columns(["request_id", "causation_id", "traceparent"])
-        .expr_as(json_text("data"), "data")
-        .take()
+    of_events(Query::select())
 }
 
-/// The events of the same resource as the row of `log` at hand that came after it, up to `revision`.
-pub(crate) fn later(revision: i64) -> SelectStatement {
-    let mut later = Query::select();
-    later.column(("later", "revision")).from_as("log", "later");
-    for column in ["workspace", "collection", "resource_id"] {
-        later.and_where(Expr::col(("later", column)).equals(("log", column)));
-    }
-    let order = |table: &'static str| columns(ORDER.map(|column| (table, column)));
-    later.and_where(order("later").gt(order("log"))).and_where(Expr::col(("later", "revision")).lte(revision));
-    later
+/// A statement with a [`LogRow`]'s columns.
+pub(crate) fn of_events(mut select: SelectStatement) -> SelectStatement {
+    select
+        .columns(["workspace", "revision", "ordinal", "event_id", "type", "collection", "resource_id", "time", "actor"])
+        .columns(["request_id", "causation_id", "traceparent"])
+        .expr_as(json_text("data"), "data");
+    select
 }
 
 fn ascending(column: &str) -> Ordering {

@@ -5,12 +5,13 @@
 use std::cmp::min;
 use std::collections::BTreeSet;
 
+use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use waymark_domain::{Resource as _, WorkspaceId};
 
-use crate::statement::keyed;
-use crate::view::{Part, states};
-use crate::{Error, Table, View, labels, links, resource, walk};
+use crate::statement::{apart, as_one, keyed};
+use crate::view::{VALUES, states};
+use crate::{Coming, Error, Table, View, labels, links, resource};
 
 /// Resources that are looked at for a page, at most.
 const LOOKED_AT: usize = 1_000;
@@ -45,38 +46,47 @@ pub struct Members<'a> {
 
 impl View {
     /// Live resources that have something in common, in order of ids, as it stands. There may be fewer than there is room
-    /// for, and yet a next part: where many of those that are looked at are not wanted.
-    pub async fn members<T: Table>(&self, members: Members<'_>) -> Result<Part<T::Message, String>, Error> {
+    /// for, and yet a next part: where many of those that are looked at are not wanted. Gives what the next part begins behind,
+    /// too; none when this is the last.
+    pub async fn members<T: Table>(&self, members: Members<'_>) -> Result<(Coming<T::Message>, Option<String>), Error> {
+        let (bodies, next) = self.bodies::<T>(members).await?;
+        Ok((self.coming::<T>(bodies), next))
+    }
+
+    /// Ids and bodies of what [`View::members`] gives.
+    async fn bodies<T: Table>(&self, members: Members<'_>) -> Result<(Vec<(String, String)>, Option<String>), Error> {
         if self.past_of::<T>().is_some() {
             return Err(Error::bug("what had something in common in the past is in no index"));
         }
         let Members { size, mut bytes, .. } = members;
         let by_id = [("id".to_owned(), Order::Asc, None)];
-        let (mut items, mut after, mut looked_at) = (Vec::new(), members.after.to_owned(), 0);
+        let (mut bodies, mut after, mut looked_at) = (Vec::new(), members.after.to_owned(), 0);
         // One more than there is room for, to tell whether there are more.
         let mut wanted = size + 1;
         loop {
             wanted = min(wanted, LOOKED_AT - looked_at);
             let ids = self.ids::<T>(members.common, &after, wanted).await?;
-            let Some(last) = ids.last() else { return Ok(Part { items, next: None }) };
+            let Some(last) = ids.last() else { return Ok((bodies, None)) };
             let select = chosen::<T>(self, members, &ids);
-            let (rows, more) = self.page(select, size - items.len(), ("state", bytes), &by_id).await?;
-            items.extend(self.live::<T>(&rows)?);
+            let (rows, more) = self.page(select, size - bodies.len(), ("state", bytes), &by_id).await?;
+            let found = bodies.len();
+            for row in &rows {
+                let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+                bytes -= body.len() as i64;
+                bodies.push((id, body));
+            }
             if more {
-                let last = rows.last().map(|row| row.try_get_by_index(0)).transpose()?;
                 // Where there was no room the part ends before the first of them.
-                return Ok(Part { items, next: Some(last.unwrap_or(after)) });
+                let last = bodies[found..].last().map(|(id, _)| id.clone());
+                return Ok((bodies, Some(last.unwrap_or(after))));
             }
             if ids.len() < wanted {
-                return Ok(Part { items, next: None });
-            }
-            for row in &rows {
-                bytes -= row.try_get_by_index::<String>(1)?.len() as i64;
+                return Ok((bodies, None));
             }
             after.clone_from(last);
             looked_at += ids.len();
-            if items.len() == size || bytes <= 0 || looked_at >= LOOKED_AT {
-                return Ok(Part { items, next: Some(after) });
+            if bodies.len() == size || bytes <= 0 || looked_at >= LOOKED_AT {
+                return Ok((bodies, Some(after)));
             }
             // Where few are wanted, more at once.
             wanted *= 4;
@@ -105,38 +115,60 @@ impl View {
     /// Ids, in order, of resources that may have something in common: all of them as far as the last of these, or as many as
     /// are wanted.
     async fn ids<T: Table>(&self, common: Common<'_>, after: &str, wanted: usize) -> Result<Vec<String>, Error> {
-        let read = async |select: &SelectStatement, column: usize| {
+        let read = async |select: &SelectStatement| {
             let rows = self.rows(select).await?;
-            Ok::<_, Error>(rows.iter().map(|row| row.try_get_by_index(column)).collect::<Result<Vec<String>, _>>()?)
+            Ok::<_, Error>(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<String>, _>>()?)
         };
-        let targets = match common {
+        let (field, targets) = match common {
             Common::Value(column, value) => {
                 let column = resource::declared::<T>(column)?;
-                return read(&valued::<T>(self.workspace(), column, value, after, wanted), 0).await;
+                return read(&valued::<T>(self.workspace(), column, value, after, wanted)).await;
             }
             Common::Label(key, value) => {
-                return read(&labelled::<T>(self.workspace(), (key, value), after, wanted), 0).await;
+                return read(&labelled::<T>(self.workspace(), (key, value), after, wanted)).await;
             }
-            Common::Reference(field, targets) => targets.iter().map(move |target| (field, target)),
+            Common::Reference(field, targets) => (field, targets),
         };
         let prefix = links::prefix::<T>();
         let behind = format!("{prefix}{after}");
         let mut ids = BTreeSet::new();
-        for (field, target) in targets {
-            let target = std::slice::from_ref(target);
-            let place = Some((field, behind.as_str()));
-            let referring = walk::referring(self.backend(), self.workspace(), target, field, place, wanted);
-            let referrers = read(&referring, 2).await?;
-            ids.extend(referrers.iter().filter_map(|referrer| Some(referrer.strip_prefix(&prefix)?.to_owned())));
+        for targets in targets.chunks(VALUES) {
+            let select = referrers(self.backend(), self.workspace(), field, targets, &behind, wanted);
+            for row in self.rows(&select).await? {
+                let found: Option<String> = row.try_get_by_index(0)?;
+                let found = found.unwrap_or_default();
+                ids.extend(apart(&found).filter_map(|(referrer, _)| Some(referrer.strip_prefix(&prefix)?.to_owned())));
+            }
         }
         // The first of all targets are among the first of each.
         Ok(ids.into_iter().take(wanted).collect())
     }
 }
 
+/// Of each of these targets, which are of one kind, the first that refer to it by a field behind one of them, as one text.
+pub(crate) fn referrers(
+    backend: DbBackend,
+    workspace: &WorkspaceId,
+    field: &str,
+    targets: &[String],
+    behind: &str,
+    wanted: usize,
+) -> SelectStatement {
+    let mut first = Query::select();
+    first.column("referrer").from("links").and_where(Expr::col("workspace").eq(workspace.id()));
+    first.and_where(Expr::col("target").equals(("of", "column1"))).and_where(Expr::col("field").eq(field));
+    first.and_where(Expr::col("referrer").gt(behind));
+    for column in ["target", "field", "referrer"] {
+        first.order_by(column, Order::Asc);
+    }
+    let first = as_one(backend, first.limit(wanted as u64).take(), &["referrer"]);
+    let mut select = Query::select();
+    select.expr(Expr::SubQuery(None, Box::new(first.into()))).from_values(targets.iter().cloned(), "of").take()
+}
+
 /// Ids and states of those of these resources that are wanted.
 fn chosen<T: Table>(view: &View, Members { only, unless, .. }: Members<'_>, ids: &[String]) -> SelectStatement {
-    let mut select = states::<T>(view.workspace(), None);
+    let mut select = states::<T>(view.backend(), view.workspace(), None);
     select.and_where(keyed(view.backend(), view.workspace().id(), ids.iter().map(String::as_str)));
     select.and_where(Expr::col("delete_time").is_null()).and_where(Expr::col(unless.0).ne(unless.1));
     select.and_where_option(only.map(|(column, value)| Expr::col(column).eq(value)));

@@ -20,7 +20,8 @@ use tokio::time::timeout;
 use waymark_domain::{Resource, Violations};
 use waymark_proto::ResourceMessage;
 
-use crate::draft::{Action, Row, json_name, sql};
+use crate::carried::json_name;
+use crate::draft::{Action, Row, sql};
 use crate::links::{self, Links};
 use crate::schema::Declaration;
 use crate::statement::{columns, json_text, keyed};

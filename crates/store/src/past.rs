@@ -7,6 +7,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use waymark_domain::{Resource, WorkspaceId};
 
 use crate::statement::keyed;
+use crate::trail::trail;
 use crate::view::{VALUES, states};
 use crate::{Error, Table, Write, resource};
 
@@ -22,14 +23,12 @@ impl Write {
         let ids: Vec<&str> = ids.into_iter().collect();
         let mut found = BTreeMap::new();
         for ids in ids.chunks(VALUES) {
-            let mut select = states::<T>(self.workspace(), Some(revision));
+            let mut select = states::<T>(self.backend(), self.workspace(), Some(revision));
             select.and_where(keyed(self.backend(), self.workspace().id(), ids.iter().copied()));
             for row in self.rows(&select).await? {
                 let (id, state): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-                if !state.is_empty() {
-                    let message = resource::decode::<T>(self.workspace().id(), &id, &state)?;
-                    found.insert(id, message);
-                }
+                let message = resource::carried::<T, T::Message>(self.workspace().id(), &id, &state)?;
+                found.extend(message.map(|message| (id, message)));
             }
         }
         Ok(found)
@@ -60,12 +59,10 @@ pub(crate) fn since<T: Table>(
     revision: i64,
     ids: &[&str],
 ) -> SelectStatement {
-    let mut later = Query::select();
-    later.expr(Expr::val(1)).from("log").and_where(Expr::col(("log", "workspace")).eq(workspace.id()));
-    later.and_where(Expr::col(("log", "collection")).eq(T::Resource::COLLECTION));
-    later.and_where(Expr::col(("log", "resource_id")).equals((T::TABLE, "id")));
-    later.and_where(Expr::col(("log", "revision")).gt(revision));
+    let resource = [Expr::val(T::Resource::COLLECTION), Expr::col((T::TABLE, "id"))];
+    let mut last = trail(backend, workspace.id(), resource, (revision, i64::MAX));
+    last.column("revision").limit(1);
     let mut select = Query::select();
     select.column("id").from(T::TABLE).and_where(keyed(backend, workspace.id(), ids.iter().copied()));
-    select.and_where(Expr::exists(later)).take()
+    select.and_where(Expr::SubQuery(None, Box::new(last.into())).is_not_null()).take()
 }

@@ -2,11 +2,12 @@
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
+use serde::de::DeserializeOwned;
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
 use crate::statement::{json_text, keyed, one_of};
-use crate::{Error, Table};
+use crate::{Error, Table, carried};
 
 /// The domain's value of a message that the store gave out.
 pub fn resource<T: Table>(message: T::Message) -> Result<T::Resource, Error> {
@@ -25,6 +26,37 @@ pub(crate) fn parse<T: Table>(workspace: &str, message: T::Message) -> Result<T:
     waymark_proto::parse(message).map_err(|violations: Violations| {
         damaged::<T>(workspace, name.rsplit('/').next().unwrap_or_default(), violations.to_string())
     })
+}
+
+/// As much of it as is asked for.
+pub(crate) fn kept<T: Table, V: DeserializeOwned>(workspace: &str, id: &str, body: &str) -> Result<Option<V>, Error> {
+    serde_json::from_str(body).map(Some).map_err(|e| damaged::<T>(workspace, id, e.to_string()))
+}
+
+/// The same of what an event carries; none of an empty text, which stands for no event.
+pub(crate) fn carried<T: Table, V: DeserializeOwned>(
+    workspace: &str,
+    id: &str,
+    event: &str,
+) -> Result<Option<V>, Error> {
+    if event.is_empty() {
+        return Ok(None);
+    }
+    let found = carried::resource::<T::Message, V>(event).map_err(|error| in_log(workspace, id, error.to_string()))?;
+    found.map(Some).ok_or_else(|| in_log(workspace, id, format!("has no {}", T::Message::SINGULAR)))
+}
+
+/// A text field of the resource that an event carries, if it is set.
+pub(crate) fn text_carried<T: Table>(
+    workspace: &str,
+    id: &str,
+    event: &str,
+    field: &str,
+) -> Result<Option<String>, Error> {
+    if event.is_empty() {
+        return Ok(None);
+    }
+    carried::text::<T::Message>(event, field).map_err(|error| in_log(workspace, id, error.to_string()))
 }
 
 /// All resources of a workspace, as ids and bodies.
@@ -82,4 +114,9 @@ pub(crate) fn declared<T: Table>(column: &'static str) -> Result<&'static str, E
 
 fn damaged<T: Table>(workspace: &str, id: &str, problem: String) -> Error {
     Error::Damaged { table: T::TABLE, column: "body", workspace: workspace.to_owned(), id: id.to_owned(), problem }
+}
+
+/// What is wrong with the resource of an event.
+pub(crate) fn in_log(workspace: &str, id: &str, problem: String) -> Error {
+    Error::Damaged { table: "log", column: "data", workspace: workspace.to_owned(), id: id.to_owned(), problem }
 }

@@ -41,6 +41,17 @@ pub(crate) fn one_of<'a>(
     }
 }
 
+/// A text that PostgreSQL plans a statement without. What it knows of a table may be from before a workspace was filled: to a
+/// value that it sees, and that its statistics lack, it gives a single row.
+pub(crate) fn unseen(backend: DbBackend, text: &str) -> Expr {
+    let text = Expr::val(text);
+    if backend == DbBackend::Postgres {
+        Expr::SubQuery(None, Box::new(Query::select().expr(text.cast_as("text")).take().into()))
+    } else {
+        text
+    }
+}
+
 /// Whether a row is one of those with these ids. SQLite, which takes a workspace for ten rows, would rather read an index
 /// of all its rows that has the columns that are asked for than look up a few by their keys, unless they are told whole.
 pub(crate) fn keyed<'a>(backend: DbBackend, workspace: &str, ids: impl IntoIterator<Item = &'a str>) -> Expr {
@@ -72,6 +83,28 @@ pub(crate) fn lists<const N: usize>(backend: DbBackend, columns: [&'static str; 
         _ => ("json_group_array", "json_array"),
     };
     Func::cust(all).arg(Func::cust(one).args(columns.map(Expr::col))).cast_as("text")
+}
+
+/// What stands between texts of a row and between rows that are sent as one text: no id has it, nor has JSON, which escapes
+/// it (RFC 7464).
+const BETWEEN: [&str; 2] = ["\u{1f}", "\u{1e}"];
+
+/// Texts of all rows as one, in no order, which [`apart`] takes apart; nothing where there is no row. What is not set is empty.
+/// sea-query has no word for it.
+pub(crate) fn as_one(backend: DbBackend, rows: SelectStatement, columns: &[&'static str]) -> SelectStatement {
+    let name = if backend == DbBackend::Postgres { "string_agg" } else { "group_concat" };
+    let [texts, all] = BETWEEN;
+    let mut columns = columns.iter().map(|column| Func::coalesce([Expr::col(*column), Expr::val("")]).into());
+    let first = columns.next().unwrap_or_else(|| Expr::val(""));
+    let row = joined(first, columns.flat_map(|column| [Expr::val(texts), column]));
+    Query::select().expr(Func::cust(name).arg(row).arg(Expr::val(all))).from_subquery(rows, "rows").take()
+}
+
+/// The rows of [`as_one`]: of each the first text, and what comes behind it.
+pub(crate) fn apart(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let [texts, all] = BETWEEN;
+    let rows = text.split(all).filter(|row| !row.is_empty());
+    rows.map(move |row| row.split_once(texts).unwrap_or((row, "")))
 }
 
 /// About how many bytes a JSON column takes, without reading it where it is kept apart from its row; sea-query has no

@@ -9,7 +9,7 @@ use crate::access::Access;
 use crate::filter::Fields;
 use crate::list::{by_index, rows_of};
 use crate::resource::declared;
-use crate::statement::{columns, lists, order_by};
+use crate::statement::{apart, as_one, columns, order_by};
 use crate::{Error, Store, Table};
 
 /// Rows of an index that are read at once.
@@ -52,7 +52,10 @@ impl Store {
             let after = found.last().map_or((low, ""), |(id, value)| (value.as_str(), id.as_str()));
             let part = self.all_pairs(between::<T>(workspace, column, after, high), column).await?;
             let last = part.len() < PART;
+            let begin = found.len();
             found.extend(part.into_iter().filter_map(|(id, value)| Some((id, value?))));
+            // They are in order already, but one text of many rows promises none.
+            found[begin..].sort_by(|(id, value), (other, of)| (value, id).cmp(&(of, other)));
             if found.len() > most {
                 return Ok(None);
             }
@@ -68,9 +71,10 @@ impl Store {
         rows: SelectStatement,
         column: &'static str,
     ) -> Result<Vec<(String, Option<String>)>, Error> {
-        let rows = Query::select().expr(lists(self.backend(), ["id", column])).from_subquery(rows, "selected").take();
-        let text = self.query_one(&rows).await?.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?;
-        text.flatten().map_or(Ok(Vec::new()), |text| serde_json::from_str(&text).map_err(Error::bug))
+        let row = self.query_one(&as_one(self.backend(), rows, &["id", column])).await?;
+        let text = row.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?.flatten().unwrap_or_default();
+        let pair = |(id, value): (&str, &str)| (id.to_owned(), (!value.is_empty()).then(|| value.to_owned()));
+        Ok(apart(&text).map(pair).collect())
     }
 }
 

@@ -6,6 +6,8 @@
 //! the past costs one look into an index of the log for each resource that is looked at, however often it changed, and
 //! writes pay nothing for it.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use sea_orm::{
@@ -194,7 +196,7 @@ impl View {
 
     /// Resources behind the one with id `after`, in order of id, as far as the next `limit` ids lead.
     pub async fn part<T: Table>(&self, after: &str, limit: u64) -> Result<Part<T::Message, String>, Error> {
-        let mut select = states::<T>(&self.workspace, self.past_of::<T>());
+        let mut select = states::<T>(self.backend(), &self.workspace, self.past_of::<T>());
         select.and_where(Expr::col("id").gt(after)).order_by("id", Order::Asc).limit(limit);
         let by_id = [("id".to_owned(), Order::Asc, None)];
         let (rows, more) = self.page(select, limit as usize, ("state", PAGE_BYTES), &by_id).await?;
@@ -253,30 +255,25 @@ impl View {
     /// The resources among rows of ids and states that are live.
     pub(crate) fn live<T: Table>(&self, rows: &[QueryResult]) -> Result<Vec<T::Message>, Error> {
         let read = |row: &QueryResult| -> Result<Option<T::Message>, Error> {
-            self.read::<T>(&row.try_get_by_index::<String>(0)?, &row.try_get_by_index::<String>(1)?)
+            let message = self.decode::<T>(&row.try_get_by_index::<String>(0)?, &row.try_get_by_index::<String>(1)?)?;
+            Ok(message.filter(is_live))
         };
         rows.iter().filter_map(|row| read(row).transpose()).collect()
     }
 
-    /// The resource of a state, if there is one and it is live.
-    pub(crate) fn read<T: Table>(&self, id: &str, state: &str) -> Result<Option<T::Message>, Error> {
-        let message = self.decode::<T>(id, state)?;
-        Ok(message.filter(|message| message.standard().delete_time.is_none()))
-    }
-
     /// The resource of a state, if there is one, deleted or not.
     pub(crate) fn decode<T: Table>(&self, id: &str, state: &str) -> Result<Option<T::Message>, Error> {
-        if state.is_empty() {
-            return Ok(None);
+        if self.past_of::<T>().is_some() {
+            resource::carried::<T, T::Message>(self.workspace.id(), id, state)
+        } else {
+            resource::decode::<T>(self.workspace.id(), id, state).map(Some)
         }
-        let message = resource::decode::<T>(self.workspace.id(), id, state).map_err(|error| match error {
-            Error::Damaged { workspace, id, problem, .. } if self.past().is_some() => {
-                Error::Damaged { table: "log", column: "data", workspace, id, problem }
-            }
-            other => other,
-        })?;
-        Ok(Some(message))
     }
+}
+
+/// Whether a resource is not deleted.
+pub(crate) fn is_live(message: &impl ResourceMessage) -> bool {
+    message.standard().delete_time.is_none()
 }
 
 impl Write {
@@ -299,7 +296,10 @@ impl Read for View {
             return Ok(None);
         }
         let rows = self
-            .rows(states::<T>(&self.workspace, self.past_of::<T>()).and_where(Expr::col("id").eq(name.id().as_str())))
+            .rows(
+                states::<T>(self.backend(), &self.workspace, self.past_of::<T>())
+                    .and_where(Expr::col("id").eq(name.id().as_str())),
+            )
             .await?;
         self.live::<T>(&rows)?.pop().map(resource::resource::<T>).transpose()
     }
@@ -310,16 +310,17 @@ impl Read for View {
         values: &[String],
         limit: u32,
     ) -> Result<Vec<T::Message>, Error> {
-        let mut rows = Vec::new();
-        let backend = self.backend();
-        for values in values.chunks(VALUES) {
-            let mut select = match self.past_of::<T>() {
-                Some(revision) => history::those::<T>(backend, &self.workspace, revision, column, values)?,
-                None => resource::those::<T>(backend, &self.workspace, column, values)?,
-            };
-            rows.extend(self.rows(select.limit(u64::from(limit) - rows.len() as u64)).await?);
+        if self.past_of::<T>().is_some() {
+            return self.stood::<T>(column, values, limit as usize).await;
         }
-        self.live::<T>(&rows)
+        let mut ids = BTreeSet::new();
+        for values in values.chunks(VALUES) {
+            let wanted = u64::from(limit) - ids.len() as u64;
+            let mut select = resource::those::<T>(self.backend(), &self.workspace, column, values)?;
+            ids.extend(self.ids_of(select.clear_selects().column("id").limit(wanted).take()).await?);
+        }
+        // They are live: all is of one position.
+        Ok(self.known::<T>(ids.iter().map(String::as_str)).await?.into_values().collect())
     }
 }
 
@@ -344,10 +345,11 @@ impl Read for Write {
     }
 }
 
-/// All rows of a table as ids and states, as they are or were after a revision: JSON, or empty of what was not there yet.
-pub(crate) fn states<T: Table>(workspace: &WorkspaceId, past: Option<i64>) -> SelectStatement {
+/// All rows of a table as ids and states: bodies, or of the past the last events up to a revision, empty of what was not
+/// there yet.
+pub(crate) fn states<T: Table>(backend: DbBackend, workspace: &WorkspaceId, past: Option<i64>) -> SelectStatement {
     let state = match past {
-        Some(revision) => history::state::<T>(workspace, revision, (T::TABLE, "id")),
+        Some(revision) => history::state::<T>(backend, workspace, revision, (T::TABLE, "id")),
         None => json_text("body"),
     };
     let mut select = Query::select();

@@ -196,3 +196,26 @@ async fn changes_are_found_behind_many_events_of_others() {
         assert_eq!(parts, [0, 0, 1], "{engine:?}: no part looks at all of them");
     }
 }
+
+#[tokio::test]
+async fn many_are_read_whatever_they_say() {
+    for engine in Engine::each() {
+        let (host, _) = host(7);
+        let (s, _database) = store(engine, &host).await.unwrap();
+        // With what stands between the rows of one text, and longer together than what is read where it comes.
+        let vision = |number: usize| format!("\u{1e}{number}\u{1f}\"\\{}\n", "ä".repeat(1_000));
+        for number in 0..40 {
+            create(&s, &format!("p{number}"), &vision(number)).await;
+        }
+        let then = s.view(&workspace(), None).await.unwrap().revision();
+        update(&s, "p0", "else").await;
+        let ids: Vec<String> = (0..40).map(|number| format!("p{number}")).chain(["none".to_owned()]).collect();
+        for (position, first) in [(None, "else".to_owned()), (Some(Position::Revision(then)), vision(0))] {
+            let view = s.view(&workspace(), position).await.unwrap();
+            let named = view.named::<Products>(ids.iter().map(String::as_str)).await.unwrap();
+            assert_eq!(named.len(), 40, "{engine:?}");
+            assert_eq!(named["p0"].vision, first, "{engine:?}");
+            assert_eq!(named["p7"].vision, vision(7), "{engine:?}");
+        }
+    }
+}

@@ -25,7 +25,7 @@ pub use decisions::{
 };
 pub use estimates::Estimates;
 pub use factor_scales::{FactorScales, scales};
-pub use goals::Goals;
+pub use goals::{Goals, Serving};
 pub use initiatives::{
     DECLINED, FACTORS, Initiatives, OWNER, PLACE, PRODUCT, RANK, START, STATE, UNDATED, on_the_way, rank_column,
 };

@@ -1,7 +1,7 @@
 //! Objectives as trees, two thousand of them with key results that were checked in and initiatives behind them: now, as
 //! they stood, and what the same rows cost without anything around.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use anyhow::Result;
 use tonic::Status;
@@ -10,9 +10,9 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 
-use crate::load::Load;
 use crate::report::Report;
 use crate::service::Roadmap;
+use crate::targets::beside;
 
 const PARENT: &str = "workspaces/goals";
 const OBJECTIVES: usize = 2_000;
@@ -21,6 +21,8 @@ const TREE: usize = 200;
 const CHILDREN: usize = 5;
 const BATCH: usize = 500;
 const OFTEN: usize = 30;
+/// What all objectives may take.
+const LIMIT: Duration = Duration::from_millis(100);
 
 /// Plants the trees and reads them.
 pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
@@ -28,29 +30,51 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
     let revision = read(roadmap, None).await?;
     // Each key result says something else since.
     check_in(roadmap, 2).await?;
-    for (what, revision) in
-        [("GetObjectiveTree, 2,000 objectives", None), ("GetObjectiveTree, as they stood", Some(revision))]
-    {
-        let (mut times, began) = (Vec::new(), Instant::now());
-        for _ in 0..OFTEN {
-            let start = Instant::now();
-            read(roadmap, revision).await?;
-            times.push(start.elapsed());
-        }
-        report.latency(what, &Load::of(times, began.elapsed()));
-    }
-    let (mut times, began) = (Vec::new(), Instant::now());
-    for _ in 0..OFTEN {
-        let start = Instant::now();
+    let now = async || {
         for table in ["objectives", "key_results", "initiatives"] {
-            let statement =
-                format!("SELECT id, CAST(body AS text) FROM {table} WHERE workspace = 'goals' AND delete_time IS NULL");
-            roadmap.bare.rows(statement).await?;
+            let of = format!("FROM {table} WHERE workspace = 'goals' AND delete_time IS NULL");
+            roadmap.bare.rows(format!("SELECT id, CAST(body AS text) {of}")).await?;
         }
-        times.push(start.elapsed());
-    }
-    report.latency("bare statements for all of their rows", &Load::of(times, began.elapsed()));
-    Ok(())
+        Ok(())
+    };
+    let then = async || {
+        for (table, collection) in
+            [("objectives", "objectives"), ("key_results", "keyResults"), ("initiatives", "initiatives")]
+        {
+            let last = format!(
+                "SELECT CAST(data AS text) FROM log WHERE workspace = 'goals' AND collection = '{collection}'
+                 AND resource_id = {table}.id AND revision <= {revision} ORDER BY revision DESC, ordinal DESC LIMIT 1"
+            );
+            roadmap.bare.rows(format!("SELECT id, ({last}) FROM {table} WHERE workspace = 'goals'")).await?;
+        }
+        Ok(())
+    };
+    let tree = async |revision| read(roadmap, revision).await.map(drop);
+    beside("GetObjectiveTree, 2,000 objectives", (LIMIT, OFTEN), async || tree(None).await, now, report).await?;
+    let what = "GetObjectiveTree, as they stood";
+    beside(what, (LIMIT, OFTEN), async || tree(Some(revision)).await, then, report).await?;
+    let request = pb::GetRoadmapRequest {
+        parent: PARENT.to_owned(),
+        group_by: pb::RoadmapGrouping::Objective.into(),
+        ..Default::default()
+    };
+    let lanes = async || {
+        let client = RoadmapServiceClient::new(roadmap.channel(1)).max_decoding_message_size(usize::MAX);
+        { client }.get_roadmap(request.clone()).await.map(drop)
+    };
+    let count = { RoadmapServiceClient::new(roadmap.channel(1)).max_decoding_message_size(usize::MAX) }
+        .get_roadmap(request.clone())
+        .await?
+        .into_inner()
+        .lanes
+        .iter()
+        .map(|lane| lane.initiatives.len())
+        .sum::<usize>();
+    let rows = async || {
+        let of = format!("FROM initiatives WHERE workspace = 'goals' ORDER BY id LIMIT {count}");
+        roadmap.bare.rows(format!("SELECT id, CAST(body AS text) {of}")).await.map(drop)
+    };
+    beside("GetRoadmap by objective, with key results", (Duration::from_millis(50), OFTEN), lanes, rows, report).await
 }
 
 /// Reads all pages; tells the revision.

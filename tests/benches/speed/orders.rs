@@ -9,9 +9,9 @@ use crate::report::Report;
 use crate::scale::{WORKSPACES, time};
 use crate::service::Roadmap;
 
-/// Times what is asked, in both workspaces.
-pub async fn run(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Result<()> {
-    let client = || PrioritizationServiceClient::new(roadmap.channel(3)).max_decoding_message_size(usize::MAX);
+/// Makes a model that looks at an initiative alone, and one that compares them, in both workspaces.
+pub async fn models(roadmap: &Roadmap) -> Result<()> {
+    let mut client = PrioritizationServiceClient::new(roadmap.channel(3));
     for workspace in WORKSPACES {
         for (id, normalisation) in
             [("plain", pb::ScoringNormalisation::None), ("compared", pb::ScoringNormalisation::MinMax)]
@@ -30,9 +30,15 @@ pub async fn run(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> R
                 scoring_model: Some(model),
                 ..Default::default()
             };
-            client().create_scoring_model(request).await?;
+            client.create_scoring_model(request).await?;
         }
     }
+    Ok(())
+}
+
+/// Times what is asked, in both workspaces.
+pub async fn run(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Result<()> {
+    let client = || PrioritizationServiceClient::new(roadmap.channel(3)).max_decoding_message_size(usize::MAX);
     let by_framework = async |workspace: &str, _, _| {
         let parent = format!("workspaces/{workspace}");
         let framework = pb::ScoringFramework::ValueEffort.into();

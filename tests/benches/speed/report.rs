@@ -116,6 +116,19 @@ impl Report {
         self.add(what, value, most.map(|most| (format!("at most {most:.1}"), quotient <= most)));
     }
 
+    /// What a call takes, beside what it is made of and nothing around it, taken by turns; its median is to be below `most`.
+    pub fn beside(&mut self, what: &'static str, [call, bare]: [Vec<Duration>; 2], most: Option<Duration>) {
+        let [(call, slow), (bare, _)] = [call, bare].map(|mut times| {
+            times.sort_unstable();
+            let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+            (at(0.5), at(0.99))
+        });
+        let [p50, p99] = [ms(call), ms(slow)];
+        let ratio = call.as_secs_f64() / bare.as_secs_f64();
+        let value = format!("p50 {p50:.2} ms, p99 {p99:.2} ms, {ratio:.1} of the {:.2} ms of bare", ms(bare));
+        self.add(what, value, most.map(|most| (format!("less than {:.0} ms", ms(most)), call < most)));
+    }
+
     /// A call that was refused, which misses every target.
     pub fn refused(&mut self, what: &'static str, why: String) {
         self.add(what, why, Some(("answered".to_owned(), false)));

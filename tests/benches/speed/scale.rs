@@ -18,7 +18,7 @@ use crate::bare::Pool;
 use crate::load::Load;
 use crate::report::{Report, resident};
 use crate::service::{Roadmap, create};
-use crate::{goals, lanes, orders, trees};
+use crate::{goals, lanes, orders, targets, trees};
 
 /// Rows of a batch.
 const BATCH: usize = 500;
@@ -41,8 +41,9 @@ pub const WORKSPACES: [&str; 2] = ["tenth", "whole"];
 pub trait Call: AsyncFn(&'static str, usize, usize) -> Result<(), Status> {}
 impl<F: AsyncFn(&'static str, usize, usize) -> Result<(), Status>> Call for F {}
 
-/// Fills workspaces of `size` and a tenth of it on `engine`, and times calls in both.
-pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()> {
+/// Fills workspaces of `size` and a tenth of it on `engine`, and times calls in both: all, or those parts alone that `runs`
+/// says so of.
+pub async fn run(engine: Engine, size: usize, runs: impl Fn(&str) -> bool, report: &mut Report) -> Result<()> {
     let roadmap = Roadmap::open(engine).await?;
     report.engine(engine, &roadmap.version().await?);
     let sizes = [size / 10, size];
@@ -69,12 +70,28 @@ pub async fn run(engine: Engine, size: usize, report: &mut Report) -> Result<()>
     }
     let rows = roadmap.bare.count("SELECT count(*) FROM log").await?;
     println!("{rows} events, {} links", roadmap.bare.count("SELECT count(*) FROM links").await?);
-    calls(&roadmap, sizes, report).await?;
-    orders::run(&roadmap, sizes, report).await?;
-    statements(&roadmap.bare, size, report).await?;
-    goals::run(&roadmap, report).await?;
+    if runs("calls") {
+        calls(&roadmap, sizes, report).await?;
+    }
+    if runs("orders") || runs("targets") {
+        orders::models(&roadmap).await?;
+    }
+    if runs("orders") {
+        orders::run(&roadmap, sizes, report).await?;
+    }
+    if runs("calls") {
+        statements(&roadmap.bare, size, report).await?;
+    }
+    if runs("targets") {
+        targets::run(&roadmap, size, filled(size), report).await?;
+    }
+    if runs("goals") {
+        goals::run(&roadmap, report).await?;
+    }
     roadmap.stop().await;
-    trees::run(engine, size / 10, report).await?;
+    if runs("trees") {
+        trees::run(engine, size / 10, report).await?;
+    }
     report.memory("memory of clients and services", resident()?, Some(250.0));
     Ok(())
 }
@@ -237,6 +254,11 @@ fn estimate(workspace: &str, of: usize, number: usize) -> pb::Estimate {
     }
 }
 
+/// The revision when a workspace was filled: each product was one, and each batch.
+fn filled(size: usize) -> i64 {
+    (PRODUCTS + size / BATCH) as i64
+}
+
 async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Result<()> {
     let client = || RoadmapServiceClient::new(roadmap.channel(1)).max_decoding_message_size(usize::MAX);
     let ranks = || PrioritizationServiceClient::new(roadmap.channel(2)).max_decoding_message_size(usize::MAX);
@@ -364,8 +386,6 @@ async fn calls(roadmap: &Roadmap, sizes: [usize; 2], report: &mut Report) -> Res
     };
     time("GetRoadmap", sizes, at_most, plan, report).await?;
     lanes::run(roadmap, sizes, report).await?;
-    // Each product was a revision, and each batch.
-    let filled = |size: usize| (PRODUCTS + size / BATCH) as i64;
     let at = |revision| Some(AsOf { position: Some(as_of::Position::Revision(revision)) });
     let then = async |workspace: &str, size, _| {
         let (parent, as_of) = (format!("workspaces/{workspace}"), at((PRODUCTS + size / BATCH / 2) as i64));

@@ -12,7 +12,7 @@ use waymark_rpc::parse;
 use waymark_store::{Error, View, resource};
 
 use super::Api;
-use crate::store::{Goals, KeyResults, Objectives, period};
+use crate::store::{Goals, KeyResults, Objectives, Serving, period};
 
 impl Api {
     pub(super) async fn lint(&self, request: pb::LintObjectivesRequest) -> Result<pb::LintObjectivesResponse, Error> {
@@ -83,7 +83,7 @@ impl Around {
         objective: &'a Objective,
         key_results: &'a [KeyResult],
     ) -> Surroundings<'a> {
-        let is_behind = |initiative: &pb::Initiative| initiative.state() != pb::InitiativeState::Declined;
+        let is_behind = |initiative: &Serving| initiative.state != pb::InitiativeState::Declined;
         let mut names = key_results.iter().map(|key_result| key_result.meta.name.to_string());
         Surroundings {
             objective,

@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Common, Error, Part, Range, View};
+use waymark_store::{Coming, Common, Error, Part, Range, View};
 
 use super::grouping::{Lane, Members, start};
 use crate::store::{DECLINED, Initiatives, OWNER, PLACE, PRODUCT, START, STATE, UNDATED};
@@ -18,6 +18,12 @@ const BYTES: usize = 2 << 20;
 /// an id.
 pub(super) type Key = (String, String);
 pub(super) type Page = Part<pb::Initiative, Key>;
+
+/// What was found of a lane: its page, or what is made into one while the next lane is read.
+enum Found {
+    Page(Page),
+    Coming(Coming<pb::Initiative>, Option<String>),
+}
 
 /// What of lanes to read.
 pub(super) struct Reading<'a> {
@@ -39,15 +45,22 @@ impl<'a> Reading<'a> {
 
     /// Pages of lanes as they stand.
     pub(super) async fn now(&self, view: &View, lanes: &[&Lane]) -> Result<Vec<Page>, Error> {
-        let mut pages = Vec::with_capacity(lanes.len());
+        let mut coming = Vec::with_capacity(lanes.len());
         for lane in lanes {
-            pages.push(self.of_lane(view, lane).await?);
+            coming.push(self.of_lane(view, lane).await?);
+        }
+        let mut pages = Vec::with_capacity(lanes.len());
+        for lane in coming {
+            pages.push(match lane {
+                Found::Page(page) => page,
+                Found::Coming(items, next) => page(items.all().await?, next),
+            });
         }
         Ok(pages)
     }
 
-    async fn of_lane(&self, view: &View, lane: &Lane) -> Result<Page, Error> {
-        match &lane.members {
+    async fn of_lane(&self, view: &View, lane: &Lane) -> Result<Found, Error> {
+        let page = match &lane.members {
             Members::Declined => self.range(view, PLACE, format!("{DECLINED} "), format!("{DECLINED}!")).await,
             Members::Horizon(horizon) => {
                 let horizon = horizon.as_str_name().trim_start_matches("HORIZON_");
@@ -59,15 +72,16 @@ impl<'a> Reading<'a> {
             Members::Product(product) if !self.product.is_empty() && product != self.product => {
                 Ok(Part { items: Vec::new(), next: None })
             }
-            Members::Product(product) => self.common(view, Common::Value(PRODUCT, set(product))).await,
-            Members::Owner(owner) => self.common(view, Common::Value(OWNER, set(owner))).await,
-            Members::Labelled(key, value) => self.common(view, Common::Label(key, value)).await,
+            Members::Product(product) => return self.common(view, Common::Value(PRODUCT, set(product))).await,
+            Members::Owner(owner) => return self.common(view, Common::Value(OWNER, set(owner))).await,
+            Members::Labelled(key, value) => return self.common(view, Common::Label(key, value)).await,
             Members::Serving(key_results) => {
                 let targets: Vec<String> = key_results.iter().map(|name| local(name)).collect();
-                self.common(view, Common::Reference("key_results", &targets)).await
+                return self.common(view, Common::Reference("key_results", &targets)).await;
             }
             Members::Unlabelled(_) | Members::Unaligned => self.missing(view, lane).await,
-        }
+        };
+        page.map(Found::Page)
     }
 
     /// Pages of lanes as they stood, which follow one another in order of ids.
@@ -112,7 +126,7 @@ impl<'a> Reading<'a> {
         view.range::<Initiatives>(range).await
     }
 
-    async fn common(&self, view: &View, common: Common<'_>) -> Result<Page, Error> {
+    async fn common(&self, view: &View, common: Common<'_>) -> Result<Found, Error> {
         let members = waymark_store::Members {
             common,
             only: set(self.product).map(|product| (PRODUCT, product)),
@@ -121,8 +135,8 @@ impl<'a> Reading<'a> {
             size: self.size,
             bytes: self.bytes as i64,
         };
-        let Part { items, next } = view.members::<Initiatives>(members).await?;
-        Ok(page(items, next))
+        let (items, next) = view.members::<Initiatives>(members).await?;
+        Ok(Found::Coming(items, next))
     }
 
     /// The id that a page begins behind.

@@ -13,7 +13,7 @@ use waymark_rpc::parse;
 use waymark_store::{Error, Part, Position, View};
 
 use super::Api;
-use crate::store::{Goals, Objectives};
+use crate::store::{Goals, Objectives, Serving};
 
 /// Bytes of the nodes of an answer, about: clients of gRPC take 4 MiB unless told otherwise.
 const BYTES: usize = 3 << 20;
@@ -197,10 +197,10 @@ fn node(
     let standing = |name: &str| standings.get(name).copied().unwrap_or_default();
     let of_key_result = |key_result: &pb::KeyResult| {
         let (initiatives, more_initiatives) = goals.initiatives(&key_result.name);
-        let serving = |initiative: &pb::Initiative| pb::ServingInitiative {
+        let serving = |initiative: &Serving| pb::ServingInitiative {
             initiative: initiative.name.clone(),
             display_name: initiative.display_name.clone(),
-            state: initiative.state,
+            state: initiative.state.into(),
         };
         pb::KeyResultNode {
             key_result: Some(key_result.clone()),

@@ -3,11 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
 use waymark_domain::roadmap::{KeyResult, Objective, Score, Standing};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Error, Read as _, View, below};
 
 use super::{Initiatives, KeyResults, Objectives};
+
+/// As much of an initiative as is said of it beside a key result.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Serving {
+    /// Its name.
+    pub name: String,
+    /// What it is called.
+    pub display_name: String,
+    /// Where it is in its life.
+    pub state: pb::InitiativeState,
+    key_results: Vec<String>,
+    delete_time: Option<String>,
+}
 
 /// Objectives and what belongs to them, by name.
 #[derive(Default)]
@@ -17,7 +32,7 @@ pub struct Goals {
     /// The names of those directly below each.
     pub below: BTreeMap<String, Vec<String>>,
     key_results: BTreeMap<String, Vec<pb::KeyResult>>,
-    initiatives: BTreeMap<String, Vec<pb::Initiative>>,
+    initiatives: BTreeMap<String, Vec<Serving>>,
     /// The key results that more initiatives name than were read.
     more: BTreeSet<String>,
 }
@@ -74,15 +89,17 @@ impl Goals {
             naming.entry(key_result).or_default().push(initiative);
         }
         let shown = naming.values().flat_map(|of| of.iter().take(most).copied());
-        let initiatives = view.named::<Initiatives>(shown.collect::<BTreeSet<_>>()).await?;
+        let initiatives = view.outlined::<Initiatives, Serving>(shown.collect::<BTreeSet<_>>()).await?;
         for key_result in key_results {
             let Some(naming) = naming.get(id(&key_result.name)) else { continue };
             if naming.len() > most {
                 self.more.insert(key_result.name.clone());
             }
             let known = naming.iter().take(most).filter_map(|id| initiatives.get(*id));
-            // As it stood it may have named others.
-            let known = known.filter(|initiative| initiative.key_results.contains(&key_result.name));
+            // As it stood it may have been deleted, or named others.
+            let known = known.filter(|initiative| {
+                initiative.delete_time.is_none() && initiative.key_results.contains(&key_result.name)
+            });
             self.initiatives.insert(key_result.name.clone(), known.cloned().collect());
         }
         Ok(true)
@@ -94,7 +111,7 @@ impl Goals {
     }
 
     /// The initiatives that name a key result, by name, as far as they were read, and whether there are more.
-    pub fn initiatives(&self, key_result: &str) -> (&[pb::Initiative], bool) {
+    pub fn initiatives(&self, key_result: &str) -> (&[Serving], bool) {
         (self.initiatives.get(key_result).map_or(&[], Vec::as_slice), self.more.contains(key_result))
     }
 

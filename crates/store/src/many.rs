@@ -1,0 +1,104 @@
+//! Many resources at once. Thousands of rows one by one cost the driver more than the database, and to read what is in them
+//! takes longer than both: so they are sent as a few texts, each read while the next one comes, off the threads that serve.
+
+use std::collections::BTreeMap;
+
+use sea_orm::QueryResult;
+use sea_orm::sea_query::SelectStatement;
+use serde::de::DeserializeOwned;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::statement::{apart, as_one, keyed};
+use crate::view::{VALUES, states};
+use crate::{Error, Table, View, resource};
+
+/// Bytes of JSON that are read where they come.
+const FEW: usize = 1 << 16;
+
+impl View {
+    /// Those of these ids that are live, by id.
+    pub async fn named<T: Table>(
+        &self,
+        ids: impl IntoIterator<Item = &str>,
+    ) -> Result<BTreeMap<String, T::Message>, Error> {
+        let mut named = self.known::<T>(ids).await?;
+        named.retain(|_, message| crate::view::is_live(message));
+        Ok(named)
+    }
+
+    /// Those of these ids that there are, deleted or not, by id.
+    pub async fn known<T: Table>(
+        &self,
+        ids: impl IntoIterator<Item = &str>,
+    ) -> Result<BTreeMap<String, T::Message>, Error> {
+        self.outlined::<T, T::Message>(ids).await
+    }
+
+    /// What some fields say of those of these ids that there are, deleted or not, by id. `V` has the fields by their JSON
+    /// names; what else there is of a resource is passed over, which takes a small part of the time that it takes to read it.
+    pub async fn outlined<T: Table, V: DeserializeOwned + Send + 'static>(
+        &self,
+        ids: impl IntoIterator<Item = &str>,
+    ) -> Result<BTreeMap<String, V>, Error> {
+        let read = if self.past_of::<T>().is_some() { resource::carried::<T, V> } else { resource::kept::<T, V> };
+        self.each::<T, V>(ids, read).await
+    }
+
+    /// What is made of the states of those of these ids that there are, by id. `read` gets the workspace, the id and the state:
+    /// the JSON of a resource or, of the past, of the event that carries it, empty where it was not there.
+    pub(crate) async fn each<T: Table, V: Send + 'static>(
+        &self,
+        ids: impl IntoIterator<Item = &str>,
+        read: impl Fn(&str, &str, &str) -> Result<Option<V>, Error> + Clone + Send + 'static,
+    ) -> Result<BTreeMap<String, V>, Error> {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let mut parts = Vec::with_capacity(ids.len().div_ceil(VALUES));
+        for ids in ids.chunks(VALUES) {
+            let mut select = states::<T>(self.backend(), self.workspace(), self.past_of::<T>());
+            select.and_where(keyed(self.backend(), self.workspace().id(), ids.iter().copied()));
+            let text = self.one(select, &["id", "state"]).await?;
+            let (few, workspace, read) = (text.len() < FEW, self.workspace().id().to_owned(), read.clone());
+            parts.push(Coming::of(few, move || {
+                let one =
+                    |(id, state): (&str, &str)| Ok(read(&workspace, id, state)?.map(|value| (id.to_owned(), value)));
+                apart(&text).filter_map(|row| one(row).transpose()).collect()
+            }));
+        }
+        let mut found = BTreeMap::new();
+        for part in parts {
+            found.extend(part.all().await?);
+        }
+        Ok(found)
+    }
+
+    /// The resources of these ids and bodies.
+    pub(crate) fn coming<T: Table>(&self, bodies: Vec<(String, String)>) -> Coming<T::Message> {
+        let few = bodies.iter().map(|(_, body)| body.len()).sum::<usize>() < FEW;
+        let workspace = self.workspace().id().to_owned();
+        Coming::of(few, move || bodies.iter().map(|(id, body)| resource::decode::<T>(&workspace, id, body)).collect())
+    }
+
+    /// Columns of all rows as one text; empty where there are none.
+    pub(crate) async fn one(&self, rows: SelectStatement, columns: &[&'static str]) -> Result<String, Error> {
+        let row = self.rows(&as_one(self.backend(), rows, columns)).await?.pop();
+        let text = row.as_ref().map(|row: &QueryResult| row.try_get_by_index::<Option<String>>(0)).transpose()?;
+        Ok(text.flatten().unwrap_or_default())
+    }
+}
+
+/// What is read meanwhile.
+pub struct Coming<V>(Result<Result<Vec<V>, Error>, JoinHandle<Result<Vec<V>, Error>>>);
+
+impl<V: Send + 'static> Coming<V> {
+    fn of(few: bool, work: impl FnOnce() -> Result<Vec<V>, Error> + Send + 'static) -> Self {
+        Self(if few { Ok(work()) } else { Err(spawn_blocking(work)) })
+    }
+
+    /// All of it, once it is read.
+    pub async fn all(self) -> Result<Vec<V>, Error> {
+        match self.0 {
+            Ok(read) => read,
+            Err(reading) => reading.await.map_err(Error::bug)?,
+        }
+    }
+}

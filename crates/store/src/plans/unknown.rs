@@ -1,0 +1,83 @@
+//! What PostgreSQL reads of the past of a workspace that its statistics do not know, as they were gathered before there was
+//! anything in it.
+
+use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder as _};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement, StatementBuilder};
+use waymark_domain::WorkspaceId;
+use waymark_testkit::{Engine, host, sample};
+
+use super::{Products, ROWS};
+use crate::statement::keyed;
+use crate::{changes, history, past, view};
+
+/// Two workspaces, of which one comes before all that are known and one behind them. Of each 3,000 products, of which a
+/// hundred never had a vision; the others had one of five hundred, four times over.
+const SINCE: &str = r#"
+    INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data)
+    SELECT w, i, 0, 'e' || i, 't', 'products', 'r' || (i % 3000), i, 'a',
+        CASE WHEN i % 3000 < 100 THEN json '{"product":{}}'
+        ELSE json_build_object('product', json_build_object('vision', 'v' || (i % 500))) END
+    FROM generate_series(1, 12000) AS n(i), (VALUES ('a'), ('x')) AS new(w);
+    INSERT INTO products (workspace, id, uid, version, display_name, create_time, update_time, body, vision)
+    SELECT w, 'r' || i, 'u', 1, 'p', 1, 1, '{}', 'v' || (i % 500)
+    FROM generate_series(0, 2999) AS n(i), (VALUES ('a'), ('x')) AS new(w);"#;
+
+/// How many rows a statement finds, and how many pages are looked at for that.
+async fn cost(connection: &DatabaseConnection, mode: &str, statement: &impl StatementBuilder) -> (usize, u64) {
+    let Statement { sql, values, .. } = DbBackend::Postgres.build(statement);
+    let values = values.map_or_else(Vec::new, |values| values.0);
+    let values: Vec<_> = values.iter().map(|value| PostgresQueryBuilder.value_to_string(value)).collect();
+    connection.execute_unprepared(&format!("SET plan_cache_mode = {mode}")).await.unwrap();
+    connection.execute_unprepared(&format!("PREPARE one AS {sql}")).await.unwrap();
+    let execute = format!("EXECUTE one ({})", values.join(", "));
+    let query = async |sql| connection.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap();
+    let found = query(execute.clone()).await.len();
+    let explained = query(format!("EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) {execute}")).await;
+    connection.execute_unprepared("DEALLOCATE one").await.unwrap();
+    let plan = &explained[0].try_get_by_index::<serde_json::Value>(0).unwrap()[0]["Plan"];
+    let pages = ["Shared Hit Blocks", "Shared Read Blocks"].map(|kind| plan[kind].as_u64().unwrap());
+    (found, pages.into_iter().sum())
+}
+
+#[tokio::test]
+async fn the_past_is_found_by_its_indexes_though_nothing_is_known_of_a_workspace() {
+    let (host, _) = host(7);
+    let (_, database) = sample::store(Engine::Postgres, &host).await.unwrap();
+    let connection = database.connect().await.unwrap();
+    connection.execute_unprepared("ALTER TABLE log SET (autovacuum_enabled = off)").await.unwrap();
+    connection.execute_unprepared("ALTER TABLE products SET (autovacuum_enabled = off)").await.unwrap();
+    connection.execute_unprepared(&ROWS.replace("JSON_TYPE", "json")).await.unwrap();
+    connection.execute_unprepared(&history::index::<Products>("vision").1).await.unwrap();
+    connection.execute_unprepared("ANALYZE").await.unwrap();
+    connection.execute_unprepared(SINCE).await.unwrap();
+    let backend = DbBackend::Postgres;
+    for workspace in ["a", "x"].map(|id| WorkspaceId::from_id(id).unwrap()) {
+        let ids: Vec<String> = (100..120).map(|i| format!("r{i}")).collect();
+        let texts: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let visions: Vec<String> = (100..120).map(|i| format!("v{i}")).collect();
+        let product = format!("workspaces/{}/products/r100", workspace.id()).parse().unwrap();
+        let mut states = view::states::<Products>(backend, &workspace, Some(9_000));
+        states.and_where(keyed(backend, workspace.id(), texts.iter().copied()));
+        let once = history::once::<Products>(backend, &workspace, "vision", &visions).unwrap();
+        let once_unset = history::once_unset::<Products>(backend, &workspace, "vision", "", 20);
+        let events = history::events_of::<Products>(backend, &product, None, 50);
+        let changed = changes::changed::<Products>(backend, &workspace, 8_960, 9_000, (8_960, 0), None, 50);
+        let reasons = changes::reasons::<Products>(backend, &workspace, (0, 9_000), &ids, 10);
+        let since = past::since::<Products>(backend, &workspace, 9_000, &texts);
+        for mode in ["force_custom_plan", "force_generic_plan"] {
+            // Each look into an index takes two or three pages, and one for its row.
+            for (what, (found, pages), expected, most) in [
+                ("once", cost(&connection, mode, &once).await, 120, 160 * 4),
+                ("once unset", cost(&connection, mode, &once_unset).await, 21, 21 * 4),
+                ("states", cost(&connection, mode, &states).await, 20, 20 * 8),
+                ("events", cost(&connection, mode, &events).await, 4, 8),
+                ("changed", cost(&connection, mode, &changed).await, 40, 40 * 10),
+                ("reasons", cost(&connection, mode, &reasons).await, 20, 20 * 8),
+                ("since", cost(&connection, mode, &since).await, 20, 20 * 8),
+            ] {
+                assert_eq!(found, expected, "{what}");
+                assert!(pages <= most, "{pages} pages and not {most} for {what} in {workspace} with {mode}");
+            }
+        }
+    }
+}
