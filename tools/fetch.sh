@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the tools that make's targets need and the machine lacks into .tools/, and says plainly what could not be got.
 #
-#   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, DuckDB and pandas, two public data sets
+#   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, DuckDB and pandas, sslyze, two public data sets
 #   fetch.sh lint   also cargo-deny and cargo-machete, which are compiled once (minutes)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

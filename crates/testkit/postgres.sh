@@ -2,6 +2,9 @@
 # A private PostgreSQL server for tests: its own data folder, reached by a unix socket only, gone without a trace when it is no longer needed.
 #
 #   postgres.sh serve [durable]   prints "URL PID" when it answers; ends when its standard input does, however its parent died
+#   postgres.sh serve encrypted FOLDER PORT
+#                                 listens on 127.0.0.1:PORT over TLS as well, with tls.crt, tls.key and ca.crt of the folder: the user
+#                                 waymark by a certificate of that authority, others by a password
 #   postgres.sh nextest           nextest setup script: exports WAYMARK_TEST_POSTGRES; the server ends with the nextest run
 #
 # "durable" keeps fsync and full page writes on, for measuring; without it a crash of the machine may lose data, which no test minds.
@@ -24,13 +27,13 @@ find_binaries() {
 }
 
 serve() {
-    local bin durable=() owner=()
+    local bin user durable=() owner=()
     bin=$(find_binaries)
     dir=$(mktemp -d /tmp/waymark-postgres.XXXXXX)
     chmod 755 "$dir"
     # PostgreSQL refuses to run as root, as CI and containers do.
     if [ "$(id -u)" = 0 ]; then
-        local user=nobody
+        user=nobody
         if id postgres >/dev/null 2>&1; then user=postgres; fi
         chown "$user" "$dir"
         owner=(setpriv "--reuid=$(id -u "$user")" "--regid=$(id -g "$user")" --clear-groups --)
@@ -38,6 +41,7 @@ serve() {
     if [ "${1:-}" != durable ]; then
         durable=(-c fsync=off -c full_page_writes=off -c synchronous_commit=off)
     fi
+    local listen=(-c listen_addresses=)
     trap 'kill -QUIT "${server:-}" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
     trap 'exit 143' TERM INT HUP
     cd "$dir"
@@ -48,12 +52,20 @@ serve() {
         cat "$dir/log" >&2
         exit 1
     fi
-    "${owner[@]}" "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c max_connections=400 -c shared_buffers=128MB \
+    if [ "${1:-}" = encrypted ]; then
+        cp "$2/tls.crt" "$2/tls.key" "$2/ca.crt" "$dir/data/"
+        chmod 600 "$dir/data/tls.key"
+        if [ "$(id -u)" = 0 ]; then chown "$user" "$dir"/data/tls.* "$dir/data/ca.crt"; fi
+        printf '%s\n' 'local all all trust' 'hostssl all waymark 127.0.0.1/32 cert' 'hostssl all all 127.0.0.1/32 scram-sha-256' \
+            >"$dir/data/pg_hba.conf"
+        listen=(-c listen_addresses=127.0.0.1 -c "port=$3" -c ssl=on -c ssl_cert_file=tls.crt -c ssl_key_file=tls.key -c ssl_ca_file=ca.crt)
+    fi
+    "${owner[@]}" "$bin/postgres" -D "$dir/data" -k "$dir" "${listen[@]}" -c max_connections=400 -c shared_buffers=128MB \
         -c max_wal_size=4GB -c timezone=UTC -c log_timezone=UTC "${durable[@]}" >>"$dir/log" 2>&1 </dev/null &
     server=$!
     for _ in $(seq 300); do
         if grep -q "ready to accept connections" "$dir/log"; then
-            echo "postgres://waymark@localhost/postgres?host=$dir $server"
+            echo "postgres://waymark@localhost:${3:-5432}/postgres?host=$dir $server"
             return
         fi
         kill -0 "$server" 2>/dev/null || break
@@ -65,7 +77,7 @@ serve() {
 
 case "${1:-}" in
 serve)
-    serve "${2:-}"
+    serve "${@:2}"
     cat >/dev/null
     ;;
 # Internal: serves until the process $2 ends.
@@ -88,7 +100,7 @@ nextest)
     echo "WAYMARK_TEST_POSTGRES=${url% *}" >>"$NEXTEST_ENV"
     ;;
 *)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

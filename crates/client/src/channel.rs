@@ -19,6 +19,7 @@ use tonic::body::Body;
 use tonic::transport::Endpoint;
 use tonic::{Code, Status, TimeoutExpired};
 use tower::{Service, ServiceExt as _};
+use waymark_tls::{ClientFiles, Connector};
 
 use crate::plan::{self, Plan};
 use crate::retry::{self, Budget};
@@ -31,6 +32,9 @@ pub struct Options {
     pub actor: Option<String>,
     /// Role sent as `waymark-role`, such as `manager`; believed by development servers only.
     pub role: Option<String>,
+    /// The authorities that a server at an `https://` address must have its certificate from, those the machine trusts
+    /// when none is given, and what is shown to it. Read for each connection.
+    pub tls: ClientFiles,
     /// Time a unary call may take with all its attempts, when the call itself sets none (`Request::set_timeout`).
     pub deadline: Duration,
     /// Time to open a connection.
@@ -44,6 +48,7 @@ impl Default for Options {
         Self {
             actor: None,
             role: None,
+            tls: ClientFiles::default(),
             deadline: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(3),
             attempts: 5,
@@ -55,16 +60,22 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
     /// Not a host and port.
-    #[error("{address:?} is not an address; write HOST:PORT or http://HOST:PORT")]
+    #[error("{address:?} is not an address; write HOST:PORT, http://HOST:PORT or https://HOST:PORT")]
     Address {
         /// The address as given.
         address: String,
         /// What the parser said.
         source: tonic::transport::Error,
     },
-    /// Another way to speak than HTTP/2 without TLS, which would be spoken all the same.
-    #[error("{0:?} asks for what this client does not speak; write HOST:PORT or http://HOST:PORT")]
+    /// Another way to speak than HTTP/2, which would be spoken all the same.
+    #[error("{0:?} asks for what this client does not speak; write HOST:PORT, http://HOST:PORT or https://HOST:PORT")]
     Scheme(String),
+    /// Certificates are given for an address that is spoken to without TLS.
+    #[error("certificates are given, but {0:?} is spoken to without TLS; write https://HOST:PORT")]
+    Plaintext(String),
+    /// The files of certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] waymark_tls::Error),
     /// The actor or role holds characters that metadata cannot carry.
     #[error("{0:?} cannot be sent as metadata; use printable ASCII")]
     Metadata(String),
@@ -87,15 +98,18 @@ struct Shared {
 }
 
 impl Channel {
-    /// A channel to `address` (`host:port`, or `http://host:port`). Nothing is connected until the first call. Must be called within
-    /// a tokio runtime.
+    /// A channel to `address` (`host:port` or `http://host:port`, or, over TLS, `https://host:port`). Nothing is
+    /// connected until the first call. Must be called within a tokio runtime.
     pub fn new(address: &str, options: Options) -> Result<Self, AddressError> {
         let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
         let endpoint = Endpoint::from_shared(url)
             .map_err(|source| AddressError::Address { address: address.to_owned(), source })?;
-        if endpoint.uri().scheme_str() != Some("http") {
-            return Err(AddressError::Scheme(address.to_owned()));
-        }
+        let connector = match endpoint.uri().scheme_str() {
+            Some("http") if options.tls.is_empty() => None,
+            Some("http") => return Err(AddressError::Plaintext(address.to_owned())),
+            Some("https") => Some(Connector::new(options.tls)?),
+            _ => return Err(AddressError::Scheme(address.to_owned())),
+        };
         let endpoint = endpoint
             .connect_timeout(options.connect_timeout)
             .tcp_nodelay(true)
@@ -116,7 +130,11 @@ impl Channel {
             fixed,
             budget: Budget::new(),
         };
-        Ok(Self { inner: endpoint.connect_lazy(), shared: Arc::new(shared) })
+        let inner = match connector {
+            Some(connector) => endpoint.connect_with_connector_lazy(connector),
+            None => endpoint.connect_lazy(),
+        };
+        Ok(Self { inner, shared: Arc::new(shared) })
     }
 
     async fn exchange(self, request: Request<Body>) -> Result<Response<Body>, Status> {
@@ -220,6 +238,9 @@ impl Channel {
         let mut reason = status.message().to_owned();
         let mut source = std::error::Error::source(status);
         while let Some(error) = source {
+            if let Some(error @ waymark_tls::Error::Handshake { .. }) = error.downcast_ref() {
+                return Status::unavailable(format!("{} is not called: {error}", self.shared.address));
+            }
             reason = error.to_string();
             source = error.source();
         }

@@ -30,3 +30,4 @@ mod watch;
 pub use channel::{AddressError, Channel, Options};
 pub use error::{Error, Violation};
 pub use watch::{Start, Update, Watch};
+pub use waymark_tls::ClientFiles;

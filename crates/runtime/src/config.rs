@@ -4,17 +4,22 @@
 //! Values only; nothing here opens or connects anything. Every option has a default with which the process runs on a
 //! laptop.
 
-use std::collections::BTreeMap;
+mod database;
+mod events;
+mod tls;
+
+pub use database::{DatabaseArgs, KeepLog};
+pub use events::{EventArgs, EventFormat};
+pub use tls::{Asked, TlsArgs};
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Our own lines at info; of libraries only what somebody should look into.
 const QUIET: &str = "info,async_nats=error,buoyant_kernel=warn,object_store=warn,opentelemetry_sdk=warn,sqlx=warn";
 
-use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser};
-use waymark_domain::WorkspaceId;
+use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 
 /// Options of a process, whichever services run in it.
 #[derive(Debug, Clone, clap::Args)]
@@ -56,10 +61,18 @@ pub struct TelemetryArgs {
     /// whole default
     #[arg(long, env = "WAYMARK_LOG", value_name = "FILTER", default_value = QUIET, value_parser = log_filter)]
     pub log: String,
-    /// OpenTelemetry collector (OTLP over gRPC without TLS) that traces and metrics are sent to, such as
-    /// http://localhost:4317. Off when not given; /metrics works either way
+    /// OpenTelemetry collector (OTLP over gRPC) that traces and metrics are sent to, such as http://localhost:4317 or,
+    /// over TLS, https://otlp.example.com:4317. Off when not given; /metrics works either way
     #[arg(long, env = "WAYMARK_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
+    /// Authorities, in PEM, that the collector's certificate must come from; those this machine trusts when not given.
+    /// Read for each connection
+    #[arg(long, env = "WAYMARK_OTLP_CA", value_name = "FILE", requires = "otlp_endpoint")]
+    pub otlp_ca: Option<PathBuf>,
+    /// File of headers to send to the collector, such as `authorization: Bearer …`, one a line. Read whenever telemetry
+    /// is sent
+    #[arg(long, env = "WAYMARK_OTLP_HEADERS", value_name = "FILE", requires = "otlp_endpoint")]
+    pub otlp_headers: Option<PathBuf>,
     /// Share of traces that are kept, 0 to 1, when the caller has not decided already
     #[arg(long, env = "WAYMARK_TRACE_RATIO", value_name = "SHARE", default_value_t = 1.0)]
     pub trace_ratio: f64,
@@ -67,7 +80,14 @@ pub struct TelemetryArgs {
 
 impl Default for TelemetryArgs {
     fn default() -> Self {
-        Self { log_format: LogFormat::Text, log: QUIET.to_owned(), otlp_endpoint: None, trace_ratio: 1.0 }
+        Self {
+            log_format: LogFormat::Text,
+            log: QUIET.to_owned(),
+            otlp_endpoint: None,
+            otlp_ca: None,
+            otlp_headers: None,
+            trace_ratio: 1.0,
+        }
     }
 }
 
@@ -95,6 +115,9 @@ pub struct ServerArgs {
     /// `*` for any. Without it gRPC-Web is off
     #[arg(long = "web-origin", env = "WAYMARK_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     pub web_origins: Vec<String>,
+    /// What is shown to clients and asked of them.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// What one server takes on at once.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -115,6 +138,11 @@ pub struct LimitArgs {
     /// started, is only bound by the caller's own deadline
     #[arg(long, env = "WAYMARK_MAX_DEADLINE", value_name = "DURATION", default_value = "30s", value_parser = positive_duration)]
     pub max_deadline: Duration,
+    /// Longest time a connection over TLS is used, such as 1h. Then its client is asked to connect anew, which checks
+    /// certificates again; what is open on it may take a minute to end. Some connections end a little earlier, so that
+    /// not all come back at once, and all when the client's certificate expires
+    #[arg(long, env = "WAYMARK_MAX_CONNECTION_AGE", value_name = "DURATION", default_value = "1h", value_parser = positive_duration)]
+    pub max_connection_age: Duration,
     /// Calls a second one principal may make on average; 0 for no limit
     #[arg(long, env = "WAYMARK_RATE_LIMIT", value_name = "CALLS", default_value_t = 0)]
     pub rate_limit: u32,
@@ -129,125 +157,11 @@ impl Default for LimitArgs {
             max_concurrency: 512,
             max_streams: 128,
             max_deadline: Duration::from_secs(30),
+            max_connection_age: Duration::from_hours(1),
             rate_limit: 0,
             rate_burst: 100,
         }
     }
-}
-
-/// Where a service keeps its data.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Data")]
-pub struct DatabaseArgs {
-    /// Database of the service: postgres://user:password@host/name, or sqlite://path?mode=rwc. The default is an SQLite
-    /// file named after the service in the data folder. Give a password by the variable: flags show in process lists
-    #[arg(long, env = "WAYMARK_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
-    pub database_url: Option<String>,
-    /// Connections to PostgreSQL at most, half for writes, half for reads; or readers of an SQLite file
-    #[arg(long, env = "WAYMARK_DATABASE_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..))]
-    pub database_connections: u32,
-    /// Folder for SQLite files and product events; made when it is absent
-    #[arg(long, env = "WAYMARK_DATA_DIR", value_name = "FOLDER", default_value = "./.waymark")]
-    pub data_dir: PathBuf,
-    /// How long history is kept, such as 365d: of what is older, the state of then stays, and who asks for more is told
-    /// that it is gone. What has yet to be published or read by another service is kept in any case. Workspaces may
-    /// differ: 365d,acme=forever
-    #[arg(long, env = "WAYMARK_KEEP_LOG", value_name = "DURATION[,WORKSPACE=DURATION]", default_value = "forever")]
-    pub keep_log: KeepLog,
-}
-
-impl DatabaseArgs {
-    /// The address of the database of `service`.
-    pub fn url(&self, service: &str) -> String {
-        self.database_url
-            .clone()
-            .filter(|url| !url.is_empty())
-            .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.data_dir.join(format!("{service}.db")).display()))
-    }
-}
-
-impl Default for DatabaseArgs {
-    fn default() -> Self {
-        Self {
-            database_url: None,
-            database_connections: 16,
-            data_dir: PathBuf::from("./.waymark"),
-            keep_log: KeepLog::default(),
-        }
-    }
-}
-
-/// How long a service keeps the history of its workspaces. By default for ever.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeepLog {
-    /// That of all workspaces but those that differ; `None` for ever.
-    pub all: Option<Duration>,
-    /// Workspaces that differ.
-    pub of: BTreeMap<WorkspaceId, Option<Duration>>,
-}
-
-impl KeepLog {
-    /// How long it is kept of one workspace; `None` for ever.
-    pub fn of(&self, workspace: &WorkspaceId) -> Option<Duration> {
-        *self.of.get(workspace).unwrap_or(&self.all)
-    }
-}
-
-impl FromStr for KeepLog {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let time = |text: &str| if text == "forever" { Ok(None) } else { positive_duration(text).map(Some) };
-        let mut parts = text.split(',');
-        let all = parts.next().unwrap_or_default();
-        let mut keep =
-            Self { all: time(all).map_err(|wrong| format!("{wrong}; or write forever"))?, ..Self::default() };
-        for part in parts {
-            let (id, kept) = part
-                .split_once('=')
-                .ok_or_else(|| format!("{part:?} says of no workspace how long; write it as acme=365d"))?;
-            let workspace = WorkspaceId::from_id(id).map_err(|wrong| wrong.to_string())?;
-            if keep.of.insert(workspace, time(kept)?).is_some() {
-                return Err(format!("the workspace {id} is named twice"));
-            }
-        }
-        Ok(keep)
-    }
-}
-
-/// How events leave a service.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Events")]
-pub struct EventArgs {
-    /// NATS server with JetStream, such as nats://localhost:4222 or, over TLS, tls://nats.example.com. Without it
-    /// events stay in the database: Watch works, other teams' streams do not
-    #[arg(long, env = "WAYMARK_NATS_URL", value_name = "URL", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
-    pub nats_url: Option<String>,
-    /// Credentials file (user JWT and seed, as `nsc` writes it) for that server. A user and password may also stand in
-    /// its address
-    #[arg(long, env = "WAYMARK_NATS_CREDENTIALS", value_name = "FILE", requires = "nats_url")]
-    pub nats_credentials: Option<PathBuf>,
-    /// Copies JetStream keeps of each event: 1 on a single server, 3 on a cluster, at most 5
-    #[arg(long, env = "WAYMARK_NATS_REPLICAS", value_name = "COPIES", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=5))]
-    pub nats_replicas: usize,
-    /// Encoding of event payloads on NATS
-    #[arg(long, env = "WAYMARK_EVENT_FORMAT", value_enum, default_value_t = EventFormat::Protobuf)]
-    pub event_format: EventFormat,
-}
-
-impl Default for EventArgs {
-    fn default() -> Self {
-        Self { nats_url: None, nats_credentials: None, nats_replicas: 1, event_format: EventFormat::Protobuf }
-    }
-}
-
-/// Encoding of event payloads on NATS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum EventFormat {
-    /// application/protobuf, the event message.
-    Protobuf,
-    /// application/json, its ProtoJSON.
-    Json,
 }
 
 /// Reads a duration such as `250ms`, `30s`, `5m`, `1h` or `90d`.
@@ -371,20 +285,6 @@ mod tests {
         assert_eq!(duration("3d"), Ok(Duration::from_hours(72)));
         for wrong in ["", "5", "s", "1.5s", "-1s", "5 s", "99999999999999999999s", "18446744073709551615h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn history_is_kept_as_long_as_is_said_of_a_workspace() {
-        let kept = |text: &str, id: &str| {
-            text.parse::<KeepLog>().map(|keep| keep.of(&WorkspaceId::from_id(id).unwrap_or_else(|e| panic!("{e}"))))
-        };
-        let days = |days: u64| Ok(Some(Duration::from_hours(24 * days)));
-        assert_eq!((kept("forever", "acme"), kept("90d", "acme")), (Ok(None), days(90)));
-        assert_eq!((kept("90d,acme=365d", "acme"), kept("90d,acme=365d", "shop")), (days(365), days(90)));
-        assert_eq!((kept("90d,acme=forever", "acme"), kept("forever,acme=1d", "shop")), (Ok(None), Ok(None)));
-        for wrong in ["", "90", "0s", "90d,", "90d,30d", "90d,acme=", "90d,acme=0d", "90d,Acme=1d", "1d,a=1d,a=2d"] {
-            assert!(wrong.parse::<KeepLog>().is_err(), "{wrong}");
         }
     }
 }

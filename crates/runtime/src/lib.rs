@@ -22,7 +22,7 @@ mod telemetry;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub use config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TelemetryArgs};
+pub use config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TelemetryArgs, TlsArgs};
 pub use host::Host;
 pub use process::run;
 pub use readiness::{Latch, Readiness};
@@ -31,3 +31,4 @@ pub use serve::Server;
 pub use shutdown::Shutdown;
 pub use tasks::Tasks;
 pub use telemetry::Telemetry;
+pub use waymark_tls::PeerCertificate;

@@ -55,6 +55,7 @@ where
     S: FnOnce(Host) -> F,
     F: Future<Output = anyhow::Result<Vec<Running>>>,
 {
+    waymark_tls::install();
     let ids = Ids::system();
     let telemetry = Telemetry::init(&args.telemetry, name, ids.opaque().to_string())?;
     let host = Host::new(name, Clock::system(), ids, telemetry, args.drain_timeout);

@@ -4,6 +4,8 @@
 //! services' affair.
 
 mod connection;
+mod greeted;
+mod tls;
 mod unary;
 
 use std::convert::Infallible;
@@ -19,11 +21,14 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::{Layer as _, Service};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use waymark_tls::ServerTls;
 
 use crate::config::ServerArgs;
 use crate::edge::{Authenticator, Edge, Exposed, Route};
 use crate::host::Host;
 use crate::running::Running;
+
+use connection::Accepting;
 
 pub use unary::Answer;
 
@@ -43,6 +48,14 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// Nothing would be encrypted on its way from other hosts.
+    #[error(
+        "{0} can be reached from other hosts and the API has no TLS: give --tls-certificate and --tls-key, or pass --plaintext where a mesh encrypts"
+    )]
+    Plaintext(SocketAddr),
+    /// The certificate cannot be served.
+    #[error("the API cannot serve TLS: {0}; see --tls-certificate, --tls-key and --client-ca")]
+    Tls(#[from] waymark_tls::Error),
     /// The contract's descriptors cannot be served by reflection: a broken build.
     #[error("reflection cannot serve the contract: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -136,10 +149,19 @@ impl Server {
     /// serve.
     ///
     /// # Errors
-    /// [`Error::Exposed`] and [`Error::Origin`].
+    /// [`Error::Exposed`], [`Error::Plaintext`], [`Error::Tls`] and [`Error::Origin`].
     pub fn check(&self) -> Result<(), Error> {
         self.authenticator.check_exposure(self.address, self.args.insecure)?;
-        origins(&self.args.web_origins).map(|_| ())
+        origins(&self.args.web_origins)?;
+        self.tls().map(|_| ())
+    }
+
+    fn tls(&self) -> Result<Option<ServerTls>, Error> {
+        match self.args.tls.files() {
+            Some(files) => Ok(Some(tls::open(&files, !self.args.web_origins.is_empty(), &self.host)?)),
+            None if self.address.ip().is_loopback() || self.args.tls.plaintext => Ok(None),
+            None => Err(Error::Plaintext(self.address)),
+        }
     }
 
     /// Listens and serves until the host shuts down.
@@ -148,7 +170,7 @@ impl Server {
     /// [`Error`], before anything is served.
     pub async fn start(mut self) -> Result<Running, Error> {
         self.check()?;
-        let origins = origins(&self.args.web_origins)?;
+        let (origins, tls) = (origins(&self.args.web_origins)?, self.tls()?);
         let listener =
             TcpListener::bind(self.address).await.map_err(|source| Error::Listen { address: self.address, source })?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address: self.address, source })?;
@@ -171,20 +193,27 @@ impl Server {
         );
         let guarded = edge.layer(self.routes.prepare());
         let (running, ended) = Running::at(address);
-        let (host, max_streams) = (self.host.clone(), self.args.limits.max_streams);
+        let encrypted = tls.is_some();
+        let accepting = Accepting {
+            listener,
+            builder: connection::builder(self.args.limits.max_streams, origins.is_some()),
+            tls: tls.map(|tls| tls::keep(tls, address, &self.host)),
+            max_age: self.args.limits.max_connection_age,
+        };
+        let host = self.host.clone();
         let serving = async move {
             match origins {
                 Some(origins) => {
                     let browsers = cors(origins).layer(tonic_web::GrpcWebLayer::new().layer(guarded));
-                    connection::accept(listener, browsers, connection::builder(max_streams, true), &host).await;
+                    connection::accept(accepting, browsers, &host).await;
                 }
-                None => connection::accept(listener, guarded, connection::builder(max_streams, false), &host).await,
+                None => connection::accept(accepting, guarded, &host).await,
             }
             // Nobody waits for the end of a server whose handle was dropped.
             let _ = ended.send(());
         };
         self.host.tasks.spawn(format!("server {address}"), serving);
-        tracing::info!(%address, services = ?self.names, "serving");
+        tracing::info!(%address, tls = encrypted, services = ?self.names, "serving");
         Ok(running)
     }
 }

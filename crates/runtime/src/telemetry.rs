@@ -4,12 +4,14 @@
 //! A process makes one [`Telemetry`] by [`Telemetry::init`], which installs the subscriber; tests make as many as they
 //! like by [`Telemetry::local`], which touches nothing global.
 
+mod collector;
+
 use std::io::IsTerminal as _;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Meter, MeterProvider as _};
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
+use opentelemetry_otlp::{MetricExporter, SpanExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
@@ -20,6 +22,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{LogFormat, TelemetryArgs};
 use crate::panic;
+use collector::Collector;
 
 /// The version of this build, as logs, traces and `/version` give it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -51,19 +54,10 @@ impl Telemetry {
             "--trace-ratio is {}, but must be from 0 to 1",
             args.trace_ratio
         );
-        if let Some(endpoint) = &args.otlp_endpoint {
-            let uri = endpoint.parse::<http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-            anyhow::ensure!(
-                uri.is_some(),
-                "--otlp-endpoint {endpoint:?} is not a collector's address; write it like http://localhost:4317"
-            );
-        }
-        let traces = args
-            .otlp_endpoint
-            .as_ref()
-            .map(|endpoint| traces(endpoint, args.trace_ratio, resource.clone()))
-            .transpose()?;
-        let telemetry = Self::with(resource, args.otlp_endpoint.as_deref(), traces)?;
+        let collector = Collector::configured(args)?;
+        let traces =
+            collector.as_ref().map(|collector| traces(collector, args.trace_ratio, resource.clone())).transpose()?;
+        let telemetry = Self::with(resource, collector.as_ref(), traces)?;
 
         let filter = EnvFilter::try_new(&args.log)
             .map_err(|error| anyhow::anyhow!("--log {:?} is not a log filter: {error}", args.log))?;
@@ -95,14 +89,18 @@ impl Telemetry {
         Self::with(Resource::builder_empty().build(), None, None)
     }
 
-    fn with(resource: Resource, endpoint: Option<&str>, traces: Option<SdkTracerProvider>) -> anyhow::Result<Self> {
+    fn with(
+        resource: Resource,
+        collector: Option<&Collector>,
+        traces: Option<SdkTracerProvider>,
+    ) -> anyhow::Result<Self> {
         let registry = prometheus::Registry::new();
         let exporter =
             opentelemetry_prometheus::exporter().with_registry(registry.clone()).without_target_info().build()?;
         let mut meters = SdkMeterProvider::builder().with_resource(resource).with_reader(exporter);
-        if let Some(endpoint) = endpoint {
+        if let Some(collector) = collector {
             meters =
-                meters.with_periodic_exporter(MetricExporter::builder().with_tonic().with_endpoint(endpoint).build()?);
+                meters.with_periodic_exporter(collector.reached_by(MetricExporter::builder().with_tonic()).build()?);
         }
         Ok(Self { registry, meters: meters.build(), traces })
     }
@@ -130,8 +128,8 @@ impl Telemetry {
     }
 }
 
-fn traces(endpoint: &str, ratio: f64, resource: Resource) -> anyhow::Result<SdkTracerProvider> {
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+fn traces(collector: &Collector, ratio: f64, resource: Resource) -> anyhow::Result<SdkTracerProvider> {
+    let exporter = collector.reached_by(SpanExporter::builder().with_tonic()).build()?;
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_sampler(sampler).with_resource(resource).build())
 }
@@ -147,18 +145,6 @@ fn log_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_collector_s_address_that_cannot_be_one_is_refused_with_the_flag() {
-        for wrong in ["localhost:4317", "https://collector:4317", "", "http://"] {
-            let args = TelemetryArgs { otlp_endpoint: Some(wrong.to_owned()), ..TelemetryArgs::default() };
-            let refused = Telemetry::init(&args, "waymark-test", String::new()).unwrap_err().to_string();
-            assert!(
-                refused.contains("--otlp-endpoint") && refused.contains("http://localhost:4317"),
-                "{wrong}: {refused}"
-            );
-        }
-    }
 
     #[test]
     fn instruments_appear_in_the_prometheus_text() {

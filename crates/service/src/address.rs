@@ -1,9 +1,14 @@
 //! Addresses of databases and brokers as they may be shown.
 
 /// An address without what may hold a password: the user before it, the parameters behind it.
-pub fn without_password(url: &str) -> &str {
+pub(crate) fn without_password(url: &str) -> &str {
     let address = url.rsplit_once('@').map_or(url, |(_, address)| address);
     address.split_once('?').map_or(address, |(address, _)| address)
+}
+
+/// Addresses separated by commas, each as it may be shown.
+pub fn without_passwords(urls: &str) -> String {
+    urls.split(',').map(|url| without_password(url.trim())).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -21,5 +26,6 @@ mod tests {
         for (url, expected) in shown {
             assert_eq!(without_password(url), expected);
         }
+        assert_eq!(without_passwords("nats://a:s3cret@one:4222, nats://two"), "one:4222, nats://two");
     }
 }

@@ -1,12 +1,18 @@
 //! Opens a service's database and brings its schema up to date, waiting for a database that is not there yet.
 
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use waymark_runtime::{DatabaseArgs, Host};
-use waymark_store::{Error, Schema, Store, StoreOptions};
+use waymark_store::{Error, PostgresFiles, Schema, Store, StoreOptions};
+use waymark_tls::ClientFiles;
 
 use crate::address::without_password;
+
+/// A pause before looking again whether the password changed.
+const LOOK_EVERY: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(4) };
 
 /// Opens the database of `service`; its readiness and its metrics are the host's.
 pub(crate) async fn open(
@@ -25,11 +31,31 @@ pub(crate) async fn open(
         std::fs::create_dir_all(&args.data_dir)
             .with_context(|| format!("the data folder {} cannot be made", args.data_dir.display()))?;
     }
-    let options = StoreOptions { max_connections: args.database_connections, ..StoreOptions::new(url) };
+    let files = files(args)?;
+    let password = args.database_password_file.as_deref().map(Password::read).transpose()?;
+    let options = StoreOptions {
+        max_connections: args.database_connections,
+        files,
+        password: password.as_ref().map(|password| password.held.clone()),
+        ..StoreOptions::new(url)
+    };
     let mut pause = Duration::from_millis(200);
     loop {
         match attempt(host, schema, &options).await {
-            Ok(store) => return Ok(store.measured(&host.telemetry.meter(), service)),
+            Ok(store) => {
+                if let Some(password) = password {
+                    host.tasks.spawn(format!("{service}: password"), password.kept(host.clone(), store.clone()));
+                }
+                return Ok(store.measured(&host.telemetry.meter(), service));
+            }
+            Err(error) if error.is_of_tls() => {
+                return Err(error).with_context(|| {
+                    format!(
+                        "the database of {service} cannot be reached over TLS: name the authority of its certificate by \
+                         --database-ca, or write sslmode=disable into its address where plaintext is meant"
+                    )
+                });
+            }
             // A file that cannot be opened now cannot be opened later either.
             Err(error) if error.is_transient() && !options.url.starts_with("sqlite:") => {
                 // A refused connection, too, comes as the pool's timeout.
@@ -64,6 +90,62 @@ fn check(service: &str, url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The files that connections are made by, if they can be used: a connection that cannot be made says less.
+fn files(args: &DatabaseArgs) -> anyhow::Result<PostgresFiles> {
+    let (ca, certificate, key) =
+        (args.database_ca.clone(), args.database_certificate.clone(), args.database_key.clone());
+    let files = ClientFiles { ca: ca.clone(), certificate: certificate.clone(), key: key.clone() };
+    files.check().context("--database-ca, --database-certificate or --database-key cannot be used")?;
+    Ok(PostgresFiles { ca, certificate, key })
+}
+
+/// A password in a file.
+struct Password {
+    file: PathBuf,
+    held: String,
+}
+
+impl Password {
+    fn read(file: &Path) -> anyhow::Result<Self> {
+        let read = || {
+            let text = std::fs::read_to_string(file)?;
+            // Editors and `echo` end a line that is none of the password's.
+            let held = text.trim_end_matches(['\r', '\n']).to_owned();
+            anyhow::ensure!(!held.is_empty(), "it is empty");
+            Ok(held)
+        };
+        let held = read().with_context(|| format!("--database-password-file {} cannot be used", file.display()))?;
+        Ok(Self { file: file.to_owned(), held })
+    }
+
+    /// Hands a password that changed to the store until no call is left; what cannot be read changes nothing.
+    async fn kept(mut self, host: Host, store: Store) {
+        let mut told = false;
+        let mut drained = pin!(host.shutdown.drained());
+        loop {
+            tokio::select! { () = tokio::time::sleep(LOOK_EVERY) => {} () = &mut drained => return }
+            let file = self.file.clone();
+            match tokio::task::spawn_blocking(move || Self::read(&file)).await {
+                Ok(Ok(read)) => {
+                    if read.held != self.held {
+                        store.give_password(&read.held);
+                        tracing::info!(file = %self.file.display(), "the database's password was read again");
+                        self = read;
+                    }
+                    told = false;
+                }
+                Ok(Err(error)) if !told => {
+                    tracing::error!(error = %format_args!("{error:#}"), "the one read before is used on");
+                    told = true;
+                }
+                Ok(Err(_)) => {}
+                // The runtime ends.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
 async fn attempt(host: &Host, schema: &'static Schema, options: &StoreOptions) -> Result<Store, Error> {
     let store = Store::connect(options, &host.clock, &host.ids).await?.keeping(schema);
     store.migrate(schema).await?;
@@ -77,3 +159,6 @@ fn arm_fail_points() {
     static ARMED: std::sync::Once = std::sync::Once::new();
     ARMED.call_once(|| std::mem::forget(fail::FailScenario::setup()));
 }
+
+#[cfg(test)]
+mod tests;

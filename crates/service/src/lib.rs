@@ -15,7 +15,7 @@ mod standard;
 mod transport;
 mod trimming;
 
-pub use address::without_password;
+pub use address::without_passwords;
 pub use declaration::{Handle, Open, Service};
 pub use nats::connect;
 pub use process::run;

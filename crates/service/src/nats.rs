@@ -1,38 +1,98 @@
 //! The connection to NATS: made in the background, told of when it goes and comes, shown as a metric.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_nats::connection::State;
+use async_nats::{Auth, ServerAddr};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::AsyncInstrument;
 use waymark_runtime::{EventArgs, Host};
+use waymark_tls::ClientFiles;
 
-use crate::address::without_password;
+use crate::address::without_passwords;
 
-/// Connects to NATS in the background: a broker that is away delays events, never the start.
+/// Connects to NATS in the background: a broker that is away delays events, never the start. `url` may be several
+/// addresses of one cluster, separated by commas.
+///
+/// # Errors
+/// When the addresses or the files cannot be used.
 pub async fn connect(url: &str, args: &EventArgs, name: &str) -> anyhow::Result<async_nats::Client> {
-    let options = match &args.nats_credentials {
-        Some(file) => async_nats::ConnectOptions::with_credentials_file(file)
-            .await
-            .with_context(|| format!("the credentials file {} cannot be used", file.display()))?,
+    // The library asks the process for its cryptography.
+    waymark_tls::install();
+    let mut options = match args.nats_credentials.clone() {
+        Some(file) => {
+            let unusable = || format!("the credentials file {} cannot be used", file.display());
+            signed(&file, &[]).await.map_err(anyhow::Error::msg).with_context(unusable)?;
+            async_nats::ConnectOptions::with_auth_callback(move |nonce| {
+                let file = file.clone();
+                async move { signed(&file, &nonce).await.map_err(async_nats::AuthError::new) }
+            })
+        }
         None => async_nats::ConnectOptions::new(),
     };
-    let (told, address) = (Arc::new(AtomicBool::new(false)), without_password(url).to_owned());
+    let files = ClientFiles {
+        ca: args.nats_ca.clone(),
+        certificate: args.nats_certificate.clone(),
+        key: args.nats_key.clone(),
+    };
+    files.check().context("--nats-ca, --nats-certificate or --nats-key cannot be used")?;
+    if let Some(ca) = files.ca {
+        options = options.add_root_certificates(ca).require_tls(true);
+    }
+    if let Some((certificate, key)) = files.certificate.zip(files.key) {
+        options = options.add_client_certificate(certificate, key).require_tls(true);
+    }
+    let addresses = addresses(url)?;
+    let (told, shown) = (Arc::new(AtomicBool::new(false)), without_passwords(url));
     options
         .name(name)
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(|attempts| Duration::from_millis((50 * attempts as u64).min(2_000)))
         .event_callback(move |event| {
-            let (told, address) = (Arc::clone(&told), address.clone());
-            async move { report(&event, &told, &address) }
+            let (told, shown) = (Arc::clone(&told), shown.clone());
+            async move { report(&event, &told, &shown) }
         })
-        .connect(url)
+        .connect(addresses)
         .await
-        .with_context(|| format!("{} is not an address of a NATS server", without_password(url)))
+        .with_context(|| format!("{} cannot be connected to", without_passwords(url)))
+}
+
+/// The addresses of a cluster's servers. What is wrong with one is told by its place: it may hold a password.
+fn addresses(url: &str) -> anyhow::Result<Vec<ServerAddr>> {
+    let wrong = |at: usize| {
+        format!(
+            "address {} of --nats-url is not one of a NATS server; a comma in a password must be percent-encoded",
+            at + 1
+        )
+    };
+    let parse = |(at, address): (usize, &str)| {
+        // The library takes nothing at all for the machine at hand.
+        let named = Some(address.trim()).filter(|address| !address.is_empty());
+        named.and_then(|named| named.parse().ok()).ok_or_else(|| anyhow::anyhow!(wrong(at)))
+    };
+    url.split(',').enumerate().map(parse).collect()
+}
+
+/// What a credentials file answers a server's challenge with. It is read for each connection, as what issues such files
+/// renews them.
+async fn signed(file: &Path, nonce: &[u8]) -> Result<Auth, String> {
+    let text = tokio::fs::read_to_string(file).await.map_err(|error| error.to_string())?;
+    let held = |what: &str| {
+        // The line below the one that says what it is.
+        let line = text.lines().skip_while(|line| !line.contains(&format!("BEGIN {what}"))).nth(1);
+        line.map(str::trim).filter(|line| !line.is_empty()).ok_or_else(|| format!("it holds no {what}"))
+    };
+    let (jwt, seed) = (held("NATS USER JWT")?, held("USER NKEY SEED")?);
+    let key = nkeys::KeyPair::from_seed(seed).map_err(|error| format!("its seed cannot be used: {error}"))?;
+    let mut auth = Auth::new();
+    auth.signature = Some(key.sign(nonce).map_err(|error| error.to_string())?);
+    auth.jwt = Some(jwt.to_owned());
+    Ok(auth)
 }
 
 /// Logs what happens to the connection: an outage once, with its cause, however many attempts fail in it; `told` says
@@ -68,3 +128,6 @@ pub(crate) fn observe(host: &Host, service: &'static str, client: async_nats::Cl
         .with_callback(observe)
         .build();
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use waymark_events::{Relay, Subscription, Topic, bus, consumer, snapshots};
 use waymark_runtime::{EventArgs, Host};
 use waymark_store::{LogReaders, Store};
 
-use crate::address::without_password;
+use crate::address::without_passwords;
 use crate::nats;
 
 /// How events get from service to service.
@@ -35,8 +35,9 @@ impl Transport {
             );
             return Ok(Self::None);
         };
-        tracing::info!(nats = without_password(url), "events go to other services");
-        Ok(Self::Nats(nats::connect(url, args, host.name).await?))
+        let client = nats::connect(url, args, host.name).await?;
+        tracing::info!(nats = without_passwords(url), "events go to other services");
+        Ok(Self::Nats(client))
     }
 
     /// Who reads the log of `service`.

@@ -17,6 +17,7 @@ use waymark_clock::{Clock, Ids};
 
 use crate::holding::Holding;
 use crate::place::Looks;
+use crate::postgres::{PostgresFiles, give_password, secured};
 use crate::statement::{Ordering, page};
 use crate::table::Collection;
 use crate::turn::Turns;
@@ -40,6 +41,10 @@ const SPARE: Duration = Duration::from_secs(5);
 pub struct StoreOptions {
     /// `sqlite://path/to/file.db` or `postgres://user:password@host:port/database`.
     pub url: String,
+    /// Files that connections to PostgreSQL are made by.
+    pub files: PostgresFiles,
+    /// The password for PostgreSQL, instead of one in the address.
+    pub password: Option<String>,
     /// Connections at most: half for writes, half for reads; on SQLite the readers beside the one writer.
     pub max_connections: u32,
     /// How long a request waits for a free connection.
@@ -53,6 +58,8 @@ impl StoreOptions {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            files: PostgresFiles::default(),
+            password: None,
             max_connections: 16,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
@@ -146,8 +153,11 @@ impl Store {
                 .test_before_acquire_if_idle_for(Duration::from_secs(1));
             // A stopped replica must not keep a workspace locked, nor a locked workspace all connections of the others. A
             // statement that looks costly, as recursions do, is not worth the second that compiling it takes.
-            connect.map_sqlx_postgres_opts(|o| {
-                o.options([("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s"), ("jit", "off")])
+            let (files, password) = (options.files.clone(), options.password.clone());
+            connect.map_sqlx_postgres_opts(move |o| {
+                let settings = [("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s"), ("jit", "off")];
+                let o = secured(o.options(settings), &files);
+                if let Some(password) = &password { o.password(password) } else { o }
             });
             // Reads have connections of their own, so that writers that wait for one workspace do not stop them.
             let (mut writes, mut reads) = (connect.clone(), connect);
@@ -223,6 +233,15 @@ impl Store {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         self.query_one(Query::select().expr(Expr::val(1))).await.map(|_| ())
+    }
+
+    /// Makes connections to PostgreSQL from now on with another password; those there are stay.
+    pub fn give_password(&self, password: &str) {
+        if self.backend() == DbBackend::Postgres {
+            for pool in [&self.writer, &self.reader] {
+                give_password(pool, password);
+            }
+        }
     }
 
     /// Closes the connections; later calls fail.

@@ -43,6 +43,7 @@ mod past;
 mod place;
 #[cfg(test)]
 mod plans;
+mod postgres;
 mod publishing;
 mod reaction;
 mod resource;
@@ -83,6 +84,7 @@ pub use many::Coming;
 pub use members::{Common, Members};
 pub use methods::{Asked, StandardMethod};
 pub use mirror::{Filling, Mirror};
+pub use postgres::PostgresFiles;
 pub use publishing::{Cursor, Published};
 pub use reaction::{Reaction, Received};
 pub use resource::resource;

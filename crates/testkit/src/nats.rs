@@ -39,6 +39,31 @@ impl NatsServer {
         Ok(server)
     }
 
+    /// Starts one that is configured as `configuration` says, beside address and port. Whether it answers is not waited
+    /// for: who may connect to it is its configuration's affair.
+    ///
+    /// # Errors
+    /// When no nats-server is found, with what to do about it.
+    pub fn start_configured(configuration: &str) -> Result<Self> {
+        let (port, store) = (free_address().port(), tempfile::tempdir()?);
+        let mut server = Self { binary: binary()?, port, store, process: None };
+        server.configure(configuration)?;
+        Ok(server)
+    }
+
+    /// Kills it if it runs and starts it again, configured otherwise.
+    ///
+    /// # Errors
+    /// When there is no shell.
+    pub fn configure(&mut self, configuration: &str) -> Result<()> {
+        self.kill();
+        let (file, port) = (self.store.path().join("nats.conf"), self.port.to_string());
+        std::fs::write(&file, configuration)?;
+        let file = file.display().to_string();
+        self.process = Some(Process::start(&self.binary, &["-a", "127.0.0.1", "-p", &port, "-c", &file])?);
+        Ok(())
+    }
+
     /// The address for clients.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use anyhow::{Context as _, Result};
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use uuid::Uuid;
+use waymark_tls::testing::Authority;
 
 use crate::connection::connect;
 use crate::process::Process;
@@ -38,6 +39,19 @@ impl Postgres {
     /// Those of [`Postgres::start`].
     pub fn start_durable() -> Result<Self> {
         Self::script(&["serve", "durable"])
+    }
+
+    /// The same, listening on 127.0.0.1 over TLS as well, at the port that is answered. It shows a certificate of
+    /// `authority`, and asks the user `waymark` for one; others have passwords.
+    ///
+    /// # Errors
+    /// Those of [`Postgres::start`].
+    pub fn start_encrypted(authority: &Authority) -> Result<(Self, u16)> {
+        let (folder, port) = (tempfile::tempdir()?, crate::free_address().port());
+        authority.issue(&["localhost", "127.0.0.1"]).put(folder.path(), "tls");
+        std::fs::write(folder.path().join("ca.crt"), authority.pem())?;
+        let path = folder.path().display().to_string();
+        Ok((Self::script(&["serve", "encrypted", &path, &port.to_string()])?, port))
     }
 
     /// The server of this run: the one the environment names, or one that this process starts once.
@@ -123,7 +137,11 @@ impl Postgres {
         Ok(self.url_of(&name))
     }
 
-    async fn run(&self, statement: &str) -> Result<()> {
+    /// Runs a statement as the server's owner.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub async fn run(&self, statement: &str) -> Result<()> {
         let admin = connect(&self.url).await?;
         admin.execute_unprepared(statement).await.with_context(|| statement.to_owned())?;
         Ok(admin.close().await?)

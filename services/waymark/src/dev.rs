@@ -18,9 +18,9 @@ use clap::builder::BoolishValueParser;
 use waymark_discovery::SERVICE as DISCOVERY;
 use waymark_metrics::{MetricsArgs, SERVICE as METRICS};
 use waymark_roadmap::SERVICE as ROADMAP;
-use waymark_runtime::config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs};
+use waymark_runtime::config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TlsArgs};
 use waymark_runtime::{Host, Running};
-use waymark_service::{Transport, connect, without_password};
+use waymark_service::{Transport, connect, without_passwords};
 
 use broker::Broker;
 
@@ -55,6 +55,8 @@ pub struct Dev {
     /// Carry events within the process, even when a nats-server is found on the PATH
     #[arg(long, env = "WAYMARK_BUS", value_parser = BoolishValueParser::new(), conflicts_with = "nats_url")]
     bus: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -116,6 +118,7 @@ async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Runn
         listen: Some(listen),
         insecure: args.insecure,
         web_origins: args.web_origins.clone(),
+        tls: args.tls.clone(),
         limits: args.limits.clone(),
     };
     // What is wrong with the options is said before a schema is migrated; the lake's location with metrics, which
@@ -158,9 +161,11 @@ fn welcome(args: &Dev, servers: &[Running], broker: Option<&str>) -> String {
     let data = std::path::absolute(&args.data_dir).unwrap_or_else(|_| args.data_dir.clone());
     let program = std::env::args().next().unwrap_or_else(|| "waymark".to_owned());
     let flags = ["discovery", "roadmap", "metrics"].iter().zip([7401, 7402, 7403]).zip(&addresses);
+    let encrypted = args.tls.tls_certificate.is_some();
+    let scheme = if encrypted { "https://" } else { "" };
     let flags: String = flags
-        .filter(|((_, port), address)| **address != local(*port).to_string())
-        .map(|((name, _), address)| format!(" --{name}-address {address}"))
+        .filter(|((_, port), address)| encrypted || **address != local(*port).to_string())
+        .map(|((name, _), address)| format!(" --{name}-address {scheme}{address}"))
         .fold(String::new(), |all, flag| all + &flag);
     format!(
         "
@@ -184,7 +189,10 @@ The whole loop as a story: {program} demo{flags}
         addresses[2],
         args.process.admin_listen,
         data.display(),
-        broker.map_or("within this process (no nats-server is configured or on the PATH)", without_password),
+        broker.map_or_else(
+            || "within this process (no nats-server is configured or on the PATH)".to_owned(),
+            without_passwords
+        ),
     )
 }
 

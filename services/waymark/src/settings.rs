@@ -1,11 +1,12 @@
 //! What every command takes: workspace, addresses, who calls and how output looks.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use chrono_tz::Tz;
 use clap::Args;
-use waymark_client::{Channel, Options};
+use waymark_client::{Channel, ClientFiles, Options};
 
 use crate::generic::contract::Area;
 use crate::generic::output::{Format, Output, Style};
@@ -35,7 +36,17 @@ pub struct Settings {
     /// Seconds a call may take, with its retries
     #[arg(long, global = true, env = "WAYMARK_TIMEOUT", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
-    /// Address of the discovery service
+    /// Authorities, in PEM, that a server at an https:// address must have its certificate from; those this machine
+    /// trusts when not given
+    #[arg(long, global = true, env = "WAYMARK_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Certificate to show to servers that ask for one, in PEM
+    #[arg(long, global = true, env = "WAYMARK_CERTIFICATE", value_name = "FILE", requires = "certificate_key")]
+    pub certificate: Option<PathBuf>,
+    /// Key of that certificate, in PEM, not encrypted
+    #[arg(long, global = true, env = "WAYMARK_CERTIFICATE_KEY", value_name = "FILE", requires = "certificate")]
+    pub certificate_key: Option<PathBuf>,
+    /// Address of the discovery service, https://HOST:PORT over TLS
     #[arg(
         long,
         global = true,
@@ -44,7 +55,7 @@ pub struct Settings {
         default_value = "127.0.0.1:7401"
     )]
     pub discovery_address: String,
-    /// Address of the roadmap service
+    /// Address of the roadmap service, https://HOST:PORT over TLS
     #[arg(
         long,
         global = true,
@@ -53,7 +64,7 @@ pub struct Settings {
         default_value = "127.0.0.1:7402"
     )]
     pub roadmap_address: String,
-    /// Address of the metrics service
+    /// Address of the metrics service, https://HOST:PORT over TLS
     #[arg(
         long,
         global = true,
@@ -105,10 +116,13 @@ impl Settings {
             Area::Roadmap => &self.roadmap_address,
             Area::Metrics => &self.metrics_address,
         };
+        let tls = ClientFiles {
+            ca: self.ca.clone(),
+            certificate: self.certificate.clone(),
+            key: self.certificate_key.clone(),
+        };
         let deadline = Duration::from_secs(self.timeout);
-        Ok(Channel::new(
-            address,
-            Options { actor: self.actor.clone(), role: self.role.clone(), deadline, ..Options::default() },
-        )?)
+        let (actor, role) = (self.actor.clone(), self.role.clone());
+        Ok(Channel::new(address, Options { actor, role, tls, deadline, ..Options::default() })?)
     }
 }

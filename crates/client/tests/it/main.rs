@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use server::{Answer, Server};
 use tonic::{Code, Request};
-use waymark_client::{Channel, Error, Options, Start, Update, Watch};
+use waymark_client::{Channel, ClientFiles, Error, Options, Start, Update, Watch};
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_proto::roadmap::v1::{CreateProductRequest, GetProductRequest, ListProductsRequest};
 
@@ -94,10 +94,26 @@ async fn nobody_listening_is_unavailable_and_names_the_address() {
 
 #[tokio::test]
 async fn an_address_that_asks_for_tls_is_refused_rather_than_spoken_to_in_the_clear() {
-    for wrong in ["https://roadmap.example.com", "grpc://127.0.0.1:7402"] {
+    for wrong in ["ftp://roadmap.example.com", "grpc://127.0.0.1:7402"] {
         let refused = Channel::new(wrong, Options::default()).unwrap_err();
-        assert!(refused.to_string().contains("http://HOST:PORT"), "{wrong}: {refused}");
+        assert!(refused.to_string().contains("https://HOST:PORT"), "{wrong}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn certificates_are_not_left_unused_nor_halves_or_missing_ones_taken() {
+    let refused = |address: &str, tls: ClientFiles| {
+        Channel::new(address, Options { tls, ..Options::default() }).err().map_or_else(String::new, |e| e.to_string())
+    };
+    let none = ClientFiles::default;
+    let missing = || Some("/nowhere/ca.crt".into());
+    assert_eq!(refused("https://roadmap.example.com", none()), "");
+    let plain = refused("roadmap.example.com:7402", ClientFiles { ca: missing(), ..none() });
+    assert!(plain.contains("without TLS; write https://HOST:PORT"), "{plain}");
+    let absent = refused("https://roadmap.example.com", ClientFiles { ca: missing(), ..none() });
+    assert!(absent.starts_with("/nowhere/ca.crt cannot be read"), "{absent}");
+    let half = refused("https://roadmap.example.com", ClientFiles { certificate: missing(), ..none() });
+    assert!(half.contains("given together"), "{half}");
 }
 
 #[tokio::test]

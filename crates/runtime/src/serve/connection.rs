@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -13,23 +14,22 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
+use waymark_tls::{Acceptor, PeerCertificate, TlsStream};
 
+use super::greeted::Greeted;
 use crate::host::Host;
-use crate::shutdown::Shutdown;
 
-/// How long a new connection may take to say how it speaks. After that HTTP's own limits hold: pings, and a time for
-/// headers.
+/// How long a new connection may take to agree on keys, where it must, and to say how it speaks. After that HTTP's own
+/// limits hold: pings, and a time for headers.
 const GREETING: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
-/// Bytes that tell: the preface of an HTTP/2 connection (RFC 9113, section 3.4); no request of HTTP/1.1 that we answer
-/// is shorter.
-const PREFACE: usize = 24;
-/// A pause before looking again whether the rest of a greeting has come.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long what is open on a connection that has come of age may take to finish.
+const LAST_CALL: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 /// How often a silent HTTP/2 connection is asked whether it is alive, and how long it may take to answer.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_ANSWER: Duration = Duration::from_secs(10);
@@ -59,12 +59,23 @@ pub(super) fn builder(max_streams: u32, browsers: bool) -> Builder<TokioExecutor
     builder
 }
 
+/// How a server takes connections.
+pub(super) struct Accepting {
+    pub(super) listener: TcpListener,
+    pub(super) builder: Builder<TokioExecutor>,
+    /// None without TLS.
+    pub(super) tls: Option<Acceptor>,
+    /// How long a client over TLS may stay connected.
+    pub(super) max_age: Duration,
+}
+
 /// Accepts connections until shutdown begins, then lets those there are finish, at most for the host's drain time.
-pub(super) async fn accept<S>(listener: TcpListener, service: S, builder: Builder<TokioExecutor>, host: &Host)
+pub(super) async fn accept<S>(accepting: Accepting, service: S, host: &Host)
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
+    let Accepting { listener, builder, tls, max_age } = accepting;
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     let mut begun = pin!(host.shutdown.begun());
@@ -72,13 +83,8 @@ where
         let accepted = tokio::select! { () = &mut begun => break, accepted = listener.accept() => accepted };
         match accepted {
             Ok((stream, _)) => {
-                connections.spawn(converse(
-                    stream,
-                    service.clone(),
-                    builder.clone(),
-                    host.shutdown.clone(),
-                    cut.clone(),
-                ));
+                let conversation = Conversation { host: host.clone(), tls: tls.clone(), max_age, cut: cut.clone() };
+                connections.spawn(conversation.held(stream, service.clone(), builder.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -99,56 +105,83 @@ where
     connections.wait().await;
 }
 
-/// Serves one connection to its end.
-async fn converse<S>(
-    stream: TcpStream,
-    service: S,
-    builder: Builder<TokioExecutor>,
-    shutdown: Shutdown,
+/// What one connection is served by.
+struct Conversation {
+    host: Host,
+    tls: Option<Acceptor>,
+    max_age: Duration,
+    /// What is still open is cut.
     cut: CancellationToken,
-) where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-{
-    // Small answers must not wait for more; failing to say so costs time only.
-    let _ = stream.set_nodelay(true);
-    let greeted = tokio::select! {
-        greeted = tokio::time::timeout(GREETING, greeting(&stream)) => greeted.unwrap_or(false),
-        () = shutdown.begun() => false,
-    };
-    if !greeted {
-        return;
-    }
-    let peer = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: stream.peer_addr().ok() };
-    let service = service.map_request(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer.clone());
-        request
-    });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = shutdown.begun() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! { ended = &mut connection => ended, () = cut.cancelled() => Ok(()) }
+}
+
+/// A connection that is spoken on, and who the peer has proven to be.
+type Opened = (Greeted<Either<TcpStream, TlsStream<TcpStream>>>, Option<Arc<PeerCertificate>>);
+
+impl Conversation {
+    /// Serves a connection to its end.
+    async fn held<S>(self, stream: TcpStream, service: S, builder: Builder<TokioExecutor>)
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+    {
+        // Small answers must not wait for more; failing to say so costs time only.
+        let _ = stream.set_nodelay(true);
+        let peer = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: stream.peer_addr().ok() };
+        let opened = tokio::select! {
+            // One that gets stuck must not stay, as nothing else would end it.
+            opened = tokio::time::timeout(GREETING, open(stream, self.tls.as_ref())) => opened,
+            () = self.host.shutdown.begun() => return,
+        };
+        let (stream, certificate) = match opened {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(error)) => return tracing::debug!(%error, peer = ?peer.remote_addr, "a connection was not opened"),
+            Err(_) => return tracing::debug!(peer = ?peer.remote_addr, "a connection took too long to open"),
+        };
+        let age = self.age(&peer, certificate.as_deref());
+        let service = service.map_request(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer.clone());
+            if let Some(certificate) = &certificate {
+                request.extensions_mut().insert(Arc::clone(certificate));
+            }
+            request
+        });
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
+        let (aged, cut) = (tokio::time::sleep(age), self.cut.cancelled());
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = self.host.shutdown.begun() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! { ended = &mut connection => ended, () = cut => Ok(()) }
+            }
+            () = aged => {
+                connection.as_mut().graceful_shutdown();
+                let last = tokio::time::sleep(LAST_CALL);
+                tokio::select! { ended = &mut connection => ended, () = last => Ok(()), () = cut => Ok(()) }
+            }
+        };
+        if let Err(error) = ended {
+            // Peers break connections all the time; it is theirs to report.
+            tracing::debug!(error, "a connection broke");
         }
-    };
-    if let Err(error) = ended {
-        // Peers break connections all the time; it is theirs to report.
-        tracing::debug!(error, "a connection broke");
+    }
+
+    /// How long it may last: what was proven once is asked again, at the latest when the peer's certificate expires.
+    fn age(&self, peer: &TcpConnectInfo, certificate: Option<&PeerCertificate>) -> Duration {
+        if self.tls.is_none() {
+            return Duration::MAX;
+        }
+        // Up to a fifth less, so that clients that came together do not come back together.
+        let share = 100 - u32::from(peer.remote_addr.map_or(0, |address| address.port()) % 20);
+        let age = self.max_age / 100 * share;
+        let valid = certificate.map(|certificate| certificate.until - self.host.clock.now());
+        valid.map_or(age, |valid| age.min(valid.to_std().unwrap_or_default()))
     }
 }
 
-/// Waits until the greeting is there, unread; false when the peer went before. A connection that gets stuck in it must
-/// not stay, as nothing else would end it.
-async fn greeting(stream: &TcpStream) -> bool {
-    let mut greeting = [0; PREFACE];
-    loop {
-        match stream.peek(&mut greeting).await {
-            Ok(PREFACE) => return true,
-            Ok(0) | Err(_) => return false,
-            // What has come so far is told again at once.
-            Ok(_) => tokio::time::sleep(LOOK_AGAIN).await,
-        }
-    }
+async fn open(stream: TcpStream, tls: Option<&Acceptor>) -> std::io::Result<Opened> {
+    let Some(tls) = tls else { return Ok((Greeted::by(Either::Left(stream)).await?, None)) };
+    let stream = tls.accept(stream).await?;
+    let certificate = stream.get_ref().1.peer_certificates().and_then(PeerCertificate::of).map(Arc::new);
+    Ok((Greeted::by(Either::Right(stream)).await?, certificate))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,10 +19,11 @@ use tonic_types::StatusExt as _;
 use waymark_proto::{Access, RpcMethod};
 
 use super::*;
-use crate::config::LimitArgs;
+use crate::config::{LimitArgs, TlsArgs};
 use crate::edge::MESSAGE_BYTES;
-use waymark_clock::Clock;
-use waymark_clock::Ids;
+use waymark_clock::{Clock, Ids};
+
+mod tls;
 
 /// Methods: Echo, Panic, Sleep, Stream (endless), StreamPanic; all take and give a string.
 #[derive(Debug, Clone)]
@@ -47,6 +48,10 @@ impl UnaryService<String> for Method {
             match method.as_str() {
                 "Panic" => panic!("a secret"),
                 "Sleep" => tokio::time::sleep(Duration::from_mins(1)).await,
+                "Who" => {
+                    let names = request.extensions().get::<Arc<waymark_tls::PeerCertificate>>();
+                    return Ok(tonic::Response::new(names.map_or_else(String::new, |shown| shown.uris.join(" "))));
+                }
                 "Broken" => return Err(Status::out_of_range("no details")),
                 _ => {}
             }
@@ -95,7 +100,7 @@ impl Service<Request<Body>> for Misbehave {
 /// All methods but `Secret` are granted; that one is declared without access.
 fn route(path: &str) -> Route {
     static METHODS: LazyLock<HashMap<String, RpcMethod>> = LazyLock::new(|| {
-        let methods = ["Echo", "Panic", "Sleep", "Broken", "Single", "Stream", "StreamPanic"].map(|method| {
+        let methods = ["Echo", "Who", "Panic", "Sleep", "Broken", "Single", "Stream", "StreamPanic"].map(|method| {
             let rpc =
                 RpcMethod { service: Misbehave::NAME.to_owned(), method: method.to_owned(), access: Access::Write };
             (format!("/{}/{method}", Misbehave::NAME), rpc)
@@ -127,8 +132,14 @@ async fn serve_with(args: ServerArgs) -> Fixture {
         let answer = request.into_inner().to_ascii_uppercase();
         Box::pin(async move { Ok(tonic::Response::new(answer)) })
     });
+    // One that clients know they may repeat.
+    let product = "/waymark.roadmap.v1.StrategyService/GetProduct";
+    let server = server.unary("waymark.roadmap.v1.StrategyService", product, MESSAGE_BYTES, |_| {
+        Box::pin(async { Ok(tonic::Response::new(Vec::new())) })
+    });
     let running = server.start().await.unwrap();
-    let channel = Endpoint::from_shared(format!("http://{}", running.address())).unwrap().connect().await.unwrap();
+    // Connected when first used; one that speaks TLS is met by other means.
+    let channel = Endpoint::from_shared(format!("http://{}", running.address())).unwrap().connect_lazy();
     Fixture { host, running, channel }
 }
 
@@ -303,7 +314,8 @@ async fn denied_by_default_and_by_role() {
 async fn the_development_authenticator_is_refused_off_loopback() {
     let host = Host::local(Clock::system(), Ids::system()).unwrap();
     let start = async |insecure| {
-        let args = ServerArgs { listen: Some("0.0.0.0:0".parse().unwrap()), insecure, ..ServerArgs::default() };
+        let tls = TlsArgs { plaintext: true, ..TlsArgs::default() };
+        let args = ServerArgs { listen: Some("0.0.0.0:0".parse().unwrap()), insecure, tls, ..ServerArgs::default() };
         let server = Server::new(&host, &args, "127.0.0.1:0".parse().unwrap()).service(Misbehave);
         assert_eq!(server.check().is_ok(), insecure);
         server.start().await
