@@ -1,0 +1,25 @@
+//! Reads an authentication file, and tells where it is wrong.
+
+use std::path::Path;
+
+use super::{Settings, SettingsError, check, fields};
+
+impl Settings {
+    /// Reads what stands in the file at `path`; paths within are beside it.
+    pub(crate) fn parse(path: &Path, content: &[u8]) -> Result<Self, SettingsError> {
+        let wrong = |line: u64, what: String| SettingsError::Wrong { path: path.to_owned(), line, what };
+        let text = std::str::from_utf8(content).map_err(|error| {
+            let before = &content[..error.valid_up_to()];
+            wrong(before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1, "it must be UTF-8".to_owned())
+        })?;
+        let file: fields::File = serde_saphyr::from_str(text).map_err(|error| {
+            let line = error.location().map_or(1, |location| location.line());
+            // The place is told once, by us.
+            let said = error.without_snippet().to_string();
+            let said = said.split_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+            wrong(line, said.to_owned())
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        check::file(file, folder).map_err(|wrongs| wrong(wrongs.line, wrongs.what))
+    }
+}
