@@ -29,23 +29,23 @@ pub(crate) enum FetchError {
     #[error("a client could not be made: {0}")]
     Client(String),
     #[error("{url}: {why}")]
-    Unreachable { url: Url, why: String },
+    Unreachable { url: String, why: String },
     #[error("{url}: no answer within {seconds} s")]
-    Late { url: Url, seconds: u64 },
+    Late { url: String, seconds: u64 },
     #[error("{url}: answered {status}{}", if status.is_redirection() { ", and redirects are not followed: name where it leads to" } else { "" })]
-    Status { url: Url, status: StatusCode },
+    Status { url: String, status: StatusCode },
     #[error("{url}: its answer is longer than {MOST_BYTES} bytes")]
-    TooLong { url: Url },
+    TooLong { url: String },
     #[error(
         "{url}: its answer is no discovery document of OpenID Connect: an object with `issuer` and `jwks_uri` is wanted"
     )]
-    NoDiscovery { url: Url },
+    NoDiscovery { url: String },
     #[error(
         "{url}: it is the document of the issuer {other:?}, not of {issuer:?}: the `url` of an issuer is written as its document writes it"
     )]
-    OtherIssuer { url: Url, issuer: String, other: String },
+    OtherIssuer { url: String, issuer: String, other: String },
     #[error("{url}: it names keys at {keys:?}, which is no address that begins with https://")]
-    Unsafe { url: Url, keys: String },
+    Unsafe { url: String, keys: String },
     #[error("{place}: {error}")]
     Keys { place: String, error: KeySetError },
 }
@@ -69,7 +69,7 @@ impl Fetcher {
             Place::Keys(url) => url,
         };
         let within = tokio::time::timeout(source.limit, self.over_network(source));
-        let late = |_| FetchError::Late { url: first.clone(), seconds: source.limit.as_secs() };
+        let late = |_| FetchError::Late { url: first.to_string(), seconds: source.limit.as_secs() };
         within.await.map_err(late)?
     }
 
@@ -142,19 +142,19 @@ async fn token(source: &Source) -> Result<Option<header::HeaderValue>, FetchErro
 
 async fn get(client: &Client, url: &Url, token: Option<&header::HeaderValue>) -> Result<Vec<u8>, FetchError> {
     let unreachable =
-        |error: reqwest::Error| FetchError::Unreachable { url: url.clone(), why: chain(&error.without_url()) };
+        |error: reqwest::Error| FetchError::Unreachable { url: url.to_string(), why: chain(&error.without_url()) };
     let mut request = client.get(url.clone()).header(header::ACCEPT, "application/json");
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, token.clone());
     }
     let mut answer = request.send().await.map_err(unreachable)?;
     if answer.status() != StatusCode::OK {
-        return Err(FetchError::Status { url: url.clone(), status: answer.status() });
+        return Err(FetchError::Status { url: url.to_string(), status: answer.status() });
     }
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
         if body.len() + chunk.len() > MOST_BYTES {
-            return Err(FetchError::TooLong { url: url.clone() });
+            return Err(FetchError::TooLong { url: url.to_string() });
         }
         body.extend_from_slice(&chunk);
     }
@@ -169,10 +169,10 @@ fn discovered(document: &Url, issuer: &str, answer: &[u8]) -> Result<Url, FetchE
         jwks_uri: String,
     }
     let said: Document =
-        serde_json::from_slice(answer).map_err(|_| FetchError::NoDiscovery { url: document.clone() })?;
+        serde_json::from_slice(answer).map_err(|_| FetchError::NoDiscovery { url: document.to_string() })?;
     if said.issuer != issuer {
         return Err(FetchError::OtherIssuer {
-            url: document.clone(),
+            url: document.to_string(),
             issuer: issuer.to_owned(),
             other: short(said.issuer),
         });
@@ -180,7 +180,7 @@ fn discovered(document: &Url, issuer: &str, answer: &[u8]) -> Result<Url, FetchE
     // What was learnt over TLS does not lead out of it.
     let safe = |url: &Url| is_safe(url) && (url.scheme() == "https" || document.scheme() == "http");
     let keys = Url::parse(&said.jwks_uri).ok().filter(safe);
-    keys.ok_or_else(|| FetchError::Unsafe { url: document.clone(), keys: short(said.jwks_uri) })
+    keys.ok_or_else(|| FetchError::Unsafe { url: document.to_string(), keys: short(said.jwks_uri) })
 }
 
 fn keys(content: &[u8], place: impl std::fmt::Display) -> Result<KeySet, FetchError> {

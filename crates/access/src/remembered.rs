@@ -56,7 +56,7 @@ struct Shard {
 
 impl std::fmt::Debug for Shard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shard").field("young", &self.young.len()).field("old", &self.old.len()).finish()
+        f.debug_struct("Shard").field("young", &self.young.len()).field("old", &self.old.len()).finish_non_exhaustive()
     }
 }
 

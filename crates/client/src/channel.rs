@@ -35,6 +35,8 @@ pub struct Options {
     /// The authorities that a server at an `https://` address must have its certificate from, those the machine trusts
     /// when none is given, and what is shown to it. Read for each connection.
     pub tls: ClientFiles,
+    /// Audience sent as `waymark-audience`, such as `workspaces/acme/audiences/customers`; believed by development servers only.
+    pub audience: Option<String>,
     /// Time a unary call may take with all its attempts, when the call itself sets none (`Request::set_timeout`).
     pub deadline: Duration,
     /// Time to open a connection.
@@ -49,6 +51,7 @@ impl Default for Options {
             actor: None,
             role: None,
             tls: ClientFiles::default(),
+            audience: None,
             deadline: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(3),
             attempts: 5,
@@ -76,7 +79,7 @@ pub enum AddressError {
     /// The files of certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] waymark_tls::Error),
-    /// The actor or role holds characters that metadata cannot carry.
+    /// The actor, role or audience holds characters that metadata cannot carry.
     #[error("{0:?} cannot be sent as metadata; use printable ASCII")]
     Metadata(String),
 }
@@ -117,7 +120,8 @@ impl Channel {
             .keep_alive_timeout(Duration::from_secs(10))
             .keep_alive_while_idle(true);
         let mut fixed = HeaderMap::new();
-        for (key, value) in [("waymark-actor", options.actor), ("waymark-role", options.role)] {
+        let Options { actor, role, audience, .. } = options;
+        for (key, value) in [("waymark-actor", actor), ("waymark-role", role), ("waymark-audience", audience)] {
             if let Some(value) = value {
                 let header = HeaderValue::try_from(&value).map_err(|_| AddressError::Metadata(value))?;
                 fixed.insert(key, header);

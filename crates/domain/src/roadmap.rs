@@ -2,6 +2,7 @@
 //! initiatives in.
 
 pub mod advice;
+pub mod audience;
 pub mod check_in;
 pub mod decision;
 pub mod dependencies;
@@ -24,6 +25,7 @@ pub mod scoring_model;
 pub mod snapshot;
 pub mod target;
 
+pub use audience::{Audience, AudienceError, AudienceEvent, DatePrecision, FieldGroup};
 pub use check_in::{CheckIn, CheckInError, CheckInEvent};
 pub use decision::{Decision, DecisionError};
 pub use dependencies::{CriticalPath, Dependencies};

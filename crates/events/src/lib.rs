@@ -12,6 +12,7 @@ mod filling;
 mod instruments;
 mod places;
 mod relay;
+mod seen;
 mod service;
 pub mod snapshots;
 mod subscription;

@@ -16,12 +16,13 @@ use waymark_proto::convert::timestamp;
 use waymark_proto::events::v1 as pb;
 use waymark_proto::events::v1::events_service_server::EventsService;
 use waymark_proto::events::v1::watch_events_request::Start;
-use waymark_rpc::{or_status, status};
+use waymark_rpc::{self as rpc, or_status, status};
 use waymark_runtime::Host;
 use waymark_store::{DeadLetter, Error, LogFilter, Store};
 
 use crate::causes::chain;
 use crate::envelope;
+use crate::seen::seen;
 use crate::subscription::Subscription;
 use crate::watch::{CHECKPOINT, End, PATIENCE, Selection, Tail, Watch, event};
 
@@ -97,21 +98,27 @@ impl EventsService for EventsApi {
         &self,
         request: Request<pb::ListEventsRequest>,
     ) -> Result<Response<pb::ListEventsResponse>, Status> {
+        let sight = rpc::sight(&request);
         let pb::ListEventsRequest { parent, page_size, page_token, filter } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
         let service = self.subscription.consumer;
-        let query = LogFilter { service, filter: &filter, page_size, page_token: &page_token };
+        let sight = sight.as_deref();
+        let query = LogFilter { service, filter: &filter, page_size, page_token: &page_token, sight };
         let page = or_status(self.store.list_log(&workspace, query).await)?;
         let events = or_status(page.items.iter().map(event).collect::<Result<_, _>>())?;
+        let events = or_status(seen(&self.store, sight, events).await)?;
         Ok(Response::new(pb::ListEventsResponse { events, next_page_token: page.next_page_token }))
     }
 
     async fn get_event(&self, request: Request<pb::GetEventRequest>) -> Result<Response<pb::Event>, Status> {
+        let sight = rpc::sight(&request);
         let name = request.into_inner().name;
         let (workspace, id) = or_status(identity(&name, "events"))?;
         let row = or_status(self.store.find_event(&workspace, id).await)?;
-        let row = or_status(row.ok_or(Error::NotFound(name)))?;
-        Ok(Response::new(or_status(event(&row))?))
+        let found = or_status(row.as_ref().map(event).transpose())?;
+        let mut seen = or_status(seen(&self.store, sight.as_deref(), found.into_iter().collect()).await)?;
+        let found = or_status(seen.pop().ok_or(Error::NotFound(name)))?;
+        Ok(Response::new(found))
     }
 
     type WatchEventsStream = Pin<Box<dyn Stream<Item = Result<pb::WatchEventsResponse, Status>> + Send>>;
@@ -120,6 +127,7 @@ impl EventsService for EventsApi {
         &self,
         request: Request<pb::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let sight = rpc::sight(&request);
         let pb::WatchEventsRequest { parent, types, subjects, start } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
         let selection = or_status(selection(self.subscription.consumer, &types, subjects))?;
@@ -135,6 +143,7 @@ impl EventsService for EventsApi {
             shared: self.tail.slot(workspace.id()),
             workspace,
             selection,
+            sight,
             checkpoint: self.checkpoint,
             patience: self.patience,
             output,

@@ -12,11 +12,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::Status;
 use waymark_domain::{Failure, FailureKind, Reason, WorkspaceId};
+use waymark_proto::Sight;
 use waymark_proto::events::v1 as pb;
 use waymark_runtime::Host;
 use waymark_store::{Error, LogRow, Store};
 
 use crate::envelope;
+use crate::seen::seen;
 
 /// Log rows read at once.
 const READ: u64 = 256;
@@ -165,6 +167,8 @@ pub(crate) struct Watch {
     pub shared: Arc<Slot>,
     pub workspace: WorkspaceId,
     pub selection: Selection,
+    /// What is seen by who watches, where that is not all.
+    pub sight: Option<Arc<Sight>>,
     pub checkpoint: Duration,
     pub patience: Duration,
     pub output: mpsc::Sender<Result<pb::WatchEventsResponse, Status>>,
@@ -200,6 +204,7 @@ impl Watch {
                     return Err(Error::Expired { asked: position, earliest: read.earliest }.into());
                 }
                 let events: Vec<_> = events.iter().filter(|e| self.selection.wants(e)).cloned().collect();
+                let events = seen(&self.store, self.sight.as_deref(), events).await?;
                 if !events.is_empty() {
                     let message = pb::WatchEventsResponse { revision: *revision, events, snapshot: false };
                     if self.send(Some(position), message).await?.is_some() {
@@ -250,6 +255,7 @@ impl Watch {
                     events.push(event);
                 }
             }
+            let events = seen(&self.store, self.sight.as_deref(), events).await?;
             let last = after.is_empty();
             if last {
                 // Had the log been trimmed beyond meanwhile, resources would be missing.

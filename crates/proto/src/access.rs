@@ -25,11 +25,14 @@ pub struct RpcMethod {
     pub method: String,
     /// The access it needs.
     pub access: Access,
+    /// Whether callers who have an audience may call it.
+    pub shown_to_audiences: bool,
 }
 
 static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
     let pool = crate::descriptors();
-    let Some(option) = pool.get_extension_by_name("waymark.common.v1.access") else {
+    let option = |name: &str| pool.get_extension_by_name(&format!("waymark.common.v1.{name}"));
+    let Some((option, shown)) = option("access").zip(option("shown_to_audiences")) else {
         return BTreeMap::new();
     };
     let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
@@ -42,10 +45,11 @@ static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
                 4 => Access::Admin,
                 _ => return None,
             };
+            let shown_to_audiences = method.options().get_extension(&shown).as_bool().unwrap_or_default();
             let service = method.parent_service().full_name().to_owned();
             Some((
                 format!("/{service}/{}", method.name()),
-                RpcMethod { service, method: method.name().to_owned(), access },
+                RpcMethod { service, method: method.name().to_owned(), access, shown_to_audiences },
             ))
         })
         .collect()
@@ -75,6 +79,15 @@ mod tests {
             .filter(|path| rpc_method(path).is_none())
             .collect();
         assert!(missing.is_empty(), "no access stated: {missing:?}");
+    }
+
+    #[test]
+    fn audiences_are_shown_reads_alone() {
+        let shown: Vec<_> = rpc_methods().filter(|(_, method)| method.shown_to_audiences).collect();
+        assert!(shown.iter().all(|(_, method)| method.access == Access::Read), "{shown:?}");
+        let packages: Vec<_> = shown.iter().map(|(path, _)| path.split('.').nth(1).unwrap()).collect();
+        assert!(packages.contains(&"roadmap") && packages.contains(&"events"), "{packages:?}");
+        assert!(packages.iter().all(|package| ["roadmap", "events"].contains(package)), "{packages:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod links;
 pub mod merge;
 pub mod options;
 pub mod resource;
+pub mod sight;
 pub mod standard;
 pub mod timestamp;
 
@@ -20,6 +21,7 @@ pub use access::{Access, RpcMethod, rpc_method, rpc_methods};
 pub use check::{Check, check, parse};
 pub use choice::Choice;
 pub use resource::{ResourceMessage, Standard};
+pub use sight::Sight;
 pub use standard::Mutation;
 pub use timestamp::Timestamp;
 

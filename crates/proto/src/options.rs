@@ -23,6 +23,8 @@ pub struct Options {
     refers_to: ExtensionDescriptor,
     commands: ExtensionDescriptor,
     part_of: ExtensionDescriptor,
+    group: ExtensionDescriptor,
+    fields: ExtensionDescriptor,
 }
 
 /// What a message that is a resource is called.
@@ -120,6 +122,8 @@ impl Options {
             refers_to: extension("refers_to")?,
             commands: extension("commands")?,
             part_of: extension("part_of")?,
+            group: extension("group")?,
+            fields: extension("fields")?,
         })
     }
 
@@ -196,6 +200,16 @@ impl Options {
         let options = field.options();
         let whole = options.get_extension(&self.part_of);
         whole.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
+    }
+
+    /// The number of the group of a field: its own, or what its message says of those that state none.
+    pub fn group(&self, field: &FieldDescriptor) -> i32 {
+        let stated =
+            |options: &DynamicMessage, option| options.get_extension(option).as_enum_number().unwrap_or_default();
+        match stated(&field.options(), &self.group) {
+            0 => stated(&field.parent_message().options(), &self.fields),
+            own => own,
+        }
     }
 
     /// What a field refers to.

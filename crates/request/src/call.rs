@@ -1,11 +1,12 @@
 //! One call: who makes it, what makes it repeatable, and what it brought about.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use waymark_domain::{Failure, FailureKind, Reason, Violation, Violations, WorkspaceId};
-use waymark_proto::{Mutation, check};
+use waymark_proto::{Mutation, Sight, check};
 
 use crate::Actor;
 
@@ -16,6 +17,8 @@ pub struct Origin {
     pub actor: Option<Actor>,
     /// W3C trace context.
     pub traceparent: Option<String>,
+    /// What is seen by who asks, where that is not all: who has an audience.
+    pub sight: Option<Arc<Sight>>,
 }
 
 /// What a write needs to know about the call that asks for it.

@@ -1,10 +1,11 @@
 //! From a request on the wire to the call it makes, and from its result to the answer.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use waymark_domain::Failure;
-use waymark_proto::{Check, Mutation, check};
+use waymark_proto::{Check, Mutation, Sight, check};
 use waymark_request::{Actor, Call, Origin, Written};
 
 use crate::status;
@@ -33,7 +34,13 @@ pub fn origin<M>(request: &Request<M>) -> Origin {
     Origin {
         actor: request.extensions().get::<Actor>().cloned(),
         traceparent: traceparent.filter(|v| is_traceparent(v)).map(str::to_owned),
+        sight: sight(request),
     }
+}
+
+/// What is seen by who makes a request, where that is not all.
+pub fn sight<M>(request: &Request<M>) -> Option<Arc<Sight>> {
+    request.extensions().get::<Arc<Sight>>().cloned()
 }
 
 /// The message of a request; refuses one whose fields are not what the contract says. Resources in it are judged when

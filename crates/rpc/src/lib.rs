@@ -6,6 +6,6 @@ pub mod call;
 pub mod request;
 pub mod status;
 
-pub use call::{answer, asked, open, or_status, origin, written};
+pub use call::{answer, asked, open, or_status, origin, sight, written};
 pub use request::{parse, required};
 pub use status::status;

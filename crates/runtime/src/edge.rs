@@ -2,10 +2,11 @@
 //! authentication, rate limit, authorisation, and a net under panics.
 //!
 //! It is one tower layer whose steps read as a list, rather than a tower of eight, so that a call costs one allocation.
-//! It decides nothing about products and never looks into a message.
+//! It decides nothing about products and never looks into a message, but to leave out what an audience is not to see.
 
 mod access;
 mod answer;
+mod audiences;
 mod deadline;
 mod limits;
 mod observe;
@@ -28,6 +29,7 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 pub use access::Exposed;
+pub use audiences::Audiences;
 pub use limits::{BULK_MESSAGE_BYTES, MESSAGE_BYTES};
 
 pub(crate) use access::Authenticator;
@@ -54,6 +56,8 @@ struct Steps {
     max_deadline: Duration,
     concurrency: Concurrency,
     authenticator: Authenticator,
+    /// None where callers who have an audience are shown nothing.
+    audiences: Option<Arc<dyn Audiences>>,
     rates: Rates,
     /// Looks a path up; the contract's table but in tests.
     route: fn(&str) -> Route,
@@ -66,6 +70,7 @@ impl Edge {
     pub fn new(
         limits: &LimitArgs,
         authenticator: Authenticator,
+        audiences: Option<Arc<dyn Audiences>>,
         route: fn(&str) -> Route,
         meter: &Meter,
         ids: Ids,
@@ -76,6 +81,7 @@ impl Edge {
             max_deadline: limits.max_deadline,
             concurrency: Concurrency::new(limits),
             authenticator,
+            audiences,
             rates: Rates::new(limits),
             route,
             ids,
@@ -188,7 +194,12 @@ impl Steps {
         access::authorise(&caller, method)?;
         hand_on_trace(&mut request);
         request.extensions_mut().insert(caller.actor);
-        self.unharmed(request, inner).await
+        let Some(audience) = caller.audience else { return self.unharmed(request, inner).await };
+        let audiences = self.audiences.as_ref().ok_or_else(|| access::not_shown(&audience, method))?;
+        let sight = audiences::sight(&**audiences, &audience, method).await?;
+        request.extensions_mut().insert(Arc::new(sight));
+        let answer = self.unharmed(request, inner).await?;
+        Ok(audiences::hidden(answer, method, Arc::clone(audiences), audience))
     }
 
     /// Calls the handler with a net under panics.

@@ -10,6 +10,7 @@ mod unary;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
@@ -24,7 +25,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use waymark_tls::ServerTls;
 
 use crate::config::ServerArgs;
-use crate::edge::{Authenticator, Edge, Exposed, Route};
+use crate::edge::{Audiences, Authenticator, Edge, Exposed, Route};
 use crate::host::Host;
 use crate::running::Running;
 
@@ -73,6 +74,7 @@ pub struct Server {
     routes: Routes,
     names: Vec<&'static str>,
     authenticator: Authenticator,
+    audiences: Option<Arc<dyn Audiences>>,
     route: fn(&str) -> Route,
 }
 
@@ -86,6 +88,7 @@ impl Server {
             routes: Routes::default(),
             names: Vec::new(),
             authenticator: Authenticator::Development,
+            audiences: None,
             route: Route::of,
         }
     }
@@ -103,6 +106,12 @@ impl Server {
     {
         self.add(service);
         self.named(S::NAME)
+    }
+
+    /// Answers callers who have an audience, too: with what these say that it sees.
+    pub fn audiences(mut self, audiences: Arc<dyn Audiences>) -> Self {
+        self.audiences = Some(audiences);
+        self
     }
 
     /// Adds a single RPC, which goes before one of the same path in a service that is added. It takes messages of at
@@ -186,6 +195,7 @@ impl Server {
         let edge = Edge::new(
             &self.args.limits,
             self.authenticator,
+            self.audiences,
             self.route,
             &self.host.telemetry.meter(),
             self.host.ids.clone(),

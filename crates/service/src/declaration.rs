@@ -11,6 +11,7 @@ use waymark_runtime::edge::MESSAGE_BYTES;
 use waymark_runtime::{DatabaseArgs, EventArgs, Host, KeepLog, Running, Server, ServerArgs};
 use waymark_store::{Error, Reaction, Received, Schema, Store};
 
+use crate::audiences::{Audiences, FindAudience};
 use crate::graph::Graph;
 use crate::transport::{Peer, Transport};
 use crate::trimming::Trimming;
@@ -37,6 +38,8 @@ pub struct Service<Parts: 'static = (), Options: 'static = ()> {
     /// What it does then. It must do it by [`Store::react`], so that a repeated delivery changes nothing, and write
     /// nothing otherwise.
     pub handle: Handle,
+    /// Finds the audiences that it knows; none where it shows nothing to any.
+    pub audience: Option<FindAudience>,
     /// Opens what it works with beside its database, before that is opened: what cannot be used is refused before a
     /// schema is migrated.
     pub parts: fn(&Host, &DatabaseArgs, &Options) -> anyhow::Result<Parts>,
@@ -117,7 +120,10 @@ impl<Parts, Options> Open<Parts, Options> {
         let events = EventsApi::new(host, &self.store, self.subscription());
         let (service, schema) = (self.service.name, self.service.schema);
         let graph = Graph { service, schema, store: self.store.clone() };
-        let server = Server::new(host, args, self.service.address);
+        let mut server = Server::new(host, args, self.service.address);
+        if let Some(find) = self.service.audience {
+            server = server.audiences(Arc::new(Audiences { store: self.store.clone(), find }));
+        }
         let server = standard::serve(server, schema, &self.store);
         let server = (self.service.rpcs)(server, &self.store, &self.parts)
             .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES))

@@ -5,6 +5,7 @@
 //! [`Open::serve`]. They are separate, so that each may hear of the others' databases before any of them starts.
 
 mod address;
+mod audiences;
 mod database;
 mod declaration;
 mod graph;
@@ -16,6 +17,7 @@ mod transport;
 mod trimming;
 
 pub use address::without_passwords;
+pub use audiences::FindAudience;
 pub use declaration::{Handle, Open, Service};
 pub use nats::connect;
 pub use process::run;

@@ -66,6 +66,7 @@ mod tests {
         schema: &SCHEMA,
         consumes: &[],
         handle: |_, _, _| Box::pin(async { Ok(()) }),
+        audience: None,
         parts: |_, _, ()| Ok(()),
         rpcs: |server, _, ()| server,
         background: |_, _, ()| {},

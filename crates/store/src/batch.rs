@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 use sea_orm::sea_query::Order;
 use waymark_domain::{Change, Name, ResourceId, Violations};
-use waymark_proto::ResourceMessage;
 use waymark_proto::standard::{Batch, Create, Named, Rows, Update};
+use waymark_proto::{ResourceMessage, Sight};
 use waymark_request::{Call, Written, row_failure};
 
 use crate::list::PAGE_BYTES;
@@ -25,7 +25,13 @@ type Steps<T> = Vec<Result<Step<<T as Table>::Resource>, Error>>;
 
 impl Store {
     /// Resources by name, deleted or not, in the order of the names.
-    pub async fn batch_get<T: Ruled>(&self, parent: &str, names: &[String]) -> Result<Vec<T::Message>, Error> {
+    /// One that is hidden from who asks is as one that does not exist.
+    pub async fn batch_get<T: Ruled>(
+        &self,
+        parent: &str,
+        names: &[String],
+        sight: Option<&Sight>,
+    ) -> Result<Vec<T::Message>, Error> {
         let workspace = parse_workspace(parent)?;
         let mut violations = Violations::new();
         let mut ids = Vec::with_capacity(names.len());
@@ -38,7 +44,13 @@ impl Store {
             }
         }
         violations.into_result()?;
-        let mut select = resource::bodies_of::<T>(self.backend(), workspace.id(), ids.iter().map(String::as_str));
+        let shown = match sight {
+            Some(sight) => Some(self.shown(sight, names.iter().cloned().collect()).await?),
+            None => None,
+        };
+        let is_shown = |name: &String| shown.as_ref().is_none_or(|shown| shown.contains(name));
+        let looked_for = ids.iter().zip(names).filter(|(_, name)| is_shown(name)).map(|(id, _)| id.as_str());
+        let mut select = resource::bodies_of::<T>(self.backend(), workspace.id(), looked_for);
         let by_id = [("id".to_owned(), Order::Asc, None)];
         order_by(&mut select, by_id.iter().cloned());
         let (rows, more) = self.page(select, ids.len(), ("body", PAGE_BYTES), &by_id).await?;

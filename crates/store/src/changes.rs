@@ -168,7 +168,7 @@ pub(crate) fn reasons<T: Table>(
     most: usize,
 ) -> SelectStatement {
     const COLUMNS: [&str; 7] = ["revision", "ordinal", "event_id", "type", "time", "actor", "causation_id"];
-    let resource = [Expr::val(T::Resource::COLLECTION), Expr::col(("of", "column1"))];
+    let resource = [unseen(backend, T::Resource::COLLECTION), Expr::col(("of", "column1"))];
     let mut events = trail(backend, workspace.id(), resource, (from, to));
     events.columns(COLUMNS).expr_as(Expr::cust("(data -> 'change' -> 'changedFields')").cast_as("text"), "changed");
     let [revision, ordinal, event_id, kind, time, actor, causation_id] = COLUMNS;

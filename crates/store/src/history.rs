@@ -58,7 +58,7 @@ pub(crate) fn events_of<T: Table>(
     before: Option<(i64, i32)>,
     limit: usize,
 ) -> SelectStatement {
-    let resource = [Expr::val(T::Resource::COLLECTION), Expr::val(name.id().as_str())];
+    let resource = [unseen(backend, T::Resource::COLLECTION), Expr::val(name.id().as_str())];
     let last = before.map_or(i64::MAX, |(revision, _)| revision);
     let mut select = of_events(trail(backend, name.workspace().id(), resource, (0, last)));
     if let Some((revision, ordinal)) = before {
@@ -75,7 +75,7 @@ pub(crate) fn state<T: Table>(
     revision: i64,
     id: (&'static str, &'static str),
 ) -> Expr {
-    let resource = [Expr::val(T::Resource::COLLECTION), Expr::col(id)];
+    let resource = [unseen(backend, T::Resource::COLLECTION), Expr::col(id)];
     let mut last = trail(backend, workspace.id(), resource, (0, revision));
     last.expr(json_text(("past", "data"))).limit(1);
     Func::coalesce([Expr::SubQuery(None, Box::new(last.into())), Expr::val("")]).into()
@@ -96,18 +96,8 @@ pub(crate) fn once<T: Table>(
     let mut next = Query::select();
     next.column("resource_id").from("log").and_where(Expr::cust(collection::<T>()));
     let (value, id) = (Expr::col(("once", "value")), Expr::col(("once", "id")));
-    if backend == DbBackend::Postgres {
-        // As in the trail of a resource.
-        let own = || unseen(backend, workspace.id());
-        let key = Expr::tuple([Expr::col("workspace"), traced.clone(), Expr::col("resource_id")]);
-        next.and_where(key.gt(Expr::tuple([own(), value.clone(), id])));
-        next.and_where(Expr::tuple([Expr::col("workspace"), traced.clone()]).lte(Expr::tuple([own(), value])));
-        next.order_by("workspace", Order::Asc).order_by_expr(traced, Order::Asc);
-    } else {
-        next.and_where(Expr::col("workspace").eq(workspace.id())).and_where(traced.eq(value));
-        next.and_where(Expr::col("resource_id").gt(id));
-    }
-    next.order_by("resource_id", Order::Asc);
+    next.and_where(Expr::col("workspace").eq(unseen(backend, workspace.id()))).and_where(traced.eq(value));
+    next.and_where(Expr::col("resource_id").gt(id)).order_by("resource_id", Order::Asc);
     let all = match backend {
         DbBackend::Postgres => Func::cust("unnest").arg(Expr::val(values.to_vec()).cast_as("text[]")),
         _ => Func::cust("json_each").arg(serde_json::Value::from(values).to_string()),
@@ -143,7 +133,7 @@ pub(crate) fn once_unset<T: Table>(
     }
     next.order_by("resource_id", Order::Asc).limit(1);
     let mut begin = Query::select();
-    begin.expr(Expr::val(0)).expr(by_bytes(backend, after));
+    begin.expr(Expr::val(0).cast_as("bigint")).expr(by_bytes(backend, after));
     let mut further = Query::select();
     further.expr(Expr::col(("once", "number")).add(1)).expr(Expr::SubQuery(None, Box::new(next.take().into())));
     further.from("once").and_where(Expr::col(("once", "id")).is_not_null());
@@ -163,7 +153,7 @@ fn led_to(after: &str, begin: SelectStatement, columns: [&'static str; 2]) -> Se
 /// A text that compares as columns do.
 fn by_bytes(backend: DbBackend, text: &str) -> Expr {
     match backend {
-        DbBackend::Postgres => Expr::cust_with_values("$1 COLLATE \"C\"", [text]),
+        DbBackend::Postgres => Expr::cust_with_values("CAST($1 AS text) COLLATE \"C\"", [text]),
         _ => Expr::val(text),
     }
 }

@@ -51,6 +51,7 @@ mod retention;
 mod rewinding;
 mod rules;
 pub mod schema;
+mod sight;
 mod snapshot;
 mod standard;
 mod statement;

@@ -9,6 +9,7 @@ use sea_orm::sea_query::{
 use sea_orm::{DbBackend, QueryResult};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
+use waymark_proto::Sight;
 use waymark_proto::standard::Page;
 use waymark_request::order::{self, Order};
 use waymark_request::{Comparison, Filter, Operator, OrderError, PageToken, page};
@@ -17,7 +18,7 @@ use crate::access::{Access, among};
 use crate::filter::{Fields, stored};
 use crate::statement::{Ordering, json_text, order_by};
 use crate::table::{always_set, listable};
-use crate::{ColumnKind, Error, Store, Table};
+use crate::{ColumnKind, Error, Store, Table, sight};
 
 /// Bytes of JSON on a page, about: the first row beyond is still on it. Clients of gRPC take messages of 4 MiB unless
 /// told otherwise.
@@ -45,6 +46,8 @@ pub struct ListQuery<'a> {
     pub order_by: &'a str,
     /// Whether deleted rows are listed.
     pub show_deleted: bool,
+    /// What is seen by who asks, where that is not all.
+    pub sight: Option<&'a Sight>,
 }
 
 impl Store {
@@ -56,10 +59,13 @@ impl Store {
             .map_err(|e: waymark_domain::name::NameError| Violations::one("parent", e.to_string()))?;
         let columns = listable::<T>();
         let size = page::size(query.page_size)?;
-        let filter = Filter::parse(query.filter)?;
-        let order = ordered(order::parse(query.order_by)?, &columns)?;
-        let parts =
-            [T::TABLE, query.parent, query.filter, query.order_by, if query.show_deleted { "deleted" } else { "" }];
+        let (mut filter, order) = (Filter::parse(query.filter)?, order::parse(query.order_by)?);
+        if let Some(sight) = query.sight {
+            filter = sight::narrowed::<T>(sight, filter, &order, query.show_deleted)?;
+        }
+        let order = ordered(order, &columns)?;
+        let rows = if query.show_deleted { "deleted" } else { query.sight.map_or("", Sight::audience) };
+        let parts = [T::TABLE, query.parent, query.filter, query.order_by, rows];
         let token = PageToken::decode(query.page_token, &parts, order.len())?;
 
         let condition = Fields::of::<T>(self.backend(), Some(&workspace)).condition(&filter)?;
@@ -72,7 +78,21 @@ impl Store {
             self.access::<T>(&workspace, &filter, &wanted, query.show_deleted).await?
         };
         let from = token.as_ref().map(|token| token.key.as_slice());
+        let (way, shown_to) = match (way, query.sight) {
+            (Access::Stretch, Some(sight)) if is_by_id(&order) => {
+                let after = token.as_ref().and_then(|token| token.key.last()?.as_deref()).unwrap_or_default();
+                let ids = sight::shown::<T>(&workspace, sight, after, self.looked_at);
+                (Access::Among(Box::new(ids.clone())), Some(ids))
+            }
+            // A page that ended at a row that is hidden would tell of it in its token.
+            (Access::Stretch, Some(_)) => return Err(self.not_kept::<T>().into()),
+            (way, _) => (way, None),
+        };
         let end = match way {
+            Access::Among(_) if let Some(mut ids) = shown_to => {
+                let last = self.query_one(ids.offset(self.looked_at.saturating_sub(1)).limit(1)).await?;
+                last.map(|row| Ok::<_, Error>(vec![Some(row.try_get_by_index(0)?)])).transpose()?
+            }
             Access::All | Access::Among(_) | Access::Entries(_) => None,
             Access::Stretch if is_by_index && query.show_deleted => None,
             // The index has what is deleted, too.
@@ -191,6 +211,11 @@ fn direction(column: String, (name, _, descending): &Ordered, always_set: &[&str
 
 /// A column that is ordered by, and whether the largest comes first.
 pub(crate) type Ordered = (&'static str, ColumnKind, bool);
+
+/// Whether an order is that of ids alone.
+fn is_by_id(order: &[Ordered]) -> bool {
+    matches!(order, [("id", _, false)])
+}
 
 /// Whether an index has rows in this order, so that a page is read without looking at others.
 fn is_kept<T: Table>(order: &[Ordered]) -> bool {

@@ -5,14 +5,14 @@ use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Func, Order, Query, Sel
 use sea_orm::{DbErr, QueryResult, StatementBuilder};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
-use waymark_proto::event;
+use waymark_proto::{Sight, event};
 use waymark_request::{Comparison, Filter, FilterError, Operator, PageToken, page};
 
 use crate::filter::Fields;
 use crate::list::PAGE_BYTES;
 use crate::statement::{Ordering, columns, joined, json_text, order_by, stored_bytes};
 use crate::workspaces::workspace_of;
-use crate::{ColumnKind, Error, Page, Store};
+use crate::{ColumnKind, Error, Page, Store, sight};
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl LogRow {
 }
 
 /// Which rows of the log to list.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct LogFilter<'a> {
     /// The service whose log it is: whose events are meant by names without a package.
     pub service: &'a str,
@@ -63,6 +63,8 @@ pub struct LogFilter<'a> {
     pub page_size: i32,
     /// Token of the page before.
     pub page_token: &'a str,
+    /// What is seen by who asks, where that is not all.
+    pub sight: Option<&'a Sight>,
 }
 
 /// The order of the log, by which its rows are told apart within a workspace.
@@ -151,7 +153,8 @@ impl Store {
     /// A page of the log, oldest first.
     pub async fn list_log(&self, workspace: &WorkspaceId, query: LogFilter<'_>) -> Result<Page<LogRow>, Error> {
         let size = page::size(query.page_size)?;
-        let parts = [workspace.id(), query.filter];
+        let parts = [workspace.id(), query.filter, query.sight.map_or("", Sight::audience)];
+        let parts = if query.sight.is_some() { parts.as_slice() } else { &parts[..2] };
         let mut filter = Filter::parse(query.filter)?;
         for comparison in filter.comparisons_mut().into_iter().filter(|comparison| comparison.field == TYPE) {
             name_type(query.service, comparison)?;
@@ -165,8 +168,11 @@ impl Store {
         let mut select = events();
         select.from_subquery(named, "log").and_where(Expr::col("workspace").eq(workspace.id()));
         select.and_where(Fields::columns(self.backend(), &FIELDS).condition(&filter)?);
+        if let Some(sight) = query.sight {
+            select.and_where(sight::of_log(sight, &mut filter)?);
+        }
         let mut after = None;
-        if let Some(token) = PageToken::decode(query.page_token, &parts, 2)? {
+        if let Some(token) = PageToken::decode(query.page_token, parts, 2)? {
             let number =
                 |i: usize| token.key[i].as_deref().and_then(|v| v.parse::<i64>().ok()).ok_or(page::PageError::Damaged);
             let last = (number(0)?, number(1)?);
@@ -174,7 +180,7 @@ impl Store {
             after = Some(last);
         }
         let end = match filter {
-            Filter::All(terms) if terms.is_empty() => None,
+            Filter::All(terms) if terms.is_empty() && query.sight.is_none() => None,
             _ => self.query_one(&stretch(workspace, after, self.looked_at)).await?,
         };
         let end = end.map(|row| Ok::<_, DbErr>((row.try_get_by_index(0)?, row.try_get_by_index::<i32>(1)?.into())));
@@ -191,7 +197,7 @@ impl Store {
             _ => end,
         };
         let token = |(revision, ordinal): (i64, i64)| {
-            PageToken::after(&parts, vec![Some(revision.to_string()), Some(ordinal.to_string())]).encode()
+            PageToken::after(parts, vec![Some(revision.to_string()), Some(ordinal.to_string())]).encode()
         };
         let next_page_token = last.map(token).unwrap_or_default();
         Ok(Page { items, next_page_token })

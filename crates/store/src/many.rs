@@ -71,8 +71,16 @@ impl View {
         Ok(found)
     }
 
+    /// The resources of ids and bodies that were sent as one text.
+    pub(crate) fn coming<T: Table>(&self, text: String) -> Coming<T::Message> {
+        let workspace = self.workspace().id().to_owned();
+        Coming::of(text.len() < FEW, move || {
+            apart(&text).map(|(id, body)| resource::decode::<T>(&workspace, id, body)).collect()
+        })
+    }
+
     /// The resources of these ids and bodies.
-    pub(crate) fn coming<T: Table>(&self, bodies: Vec<(String, String)>) -> Coming<T::Message> {
+    pub(crate) fn coming_from<T: Table>(&self, bodies: Vec<(String, String)>) -> Coming<T::Message> {
         let few = bodies.iter().map(|(_, body)| body.len()).sum::<usize>() < FEW;
         let workspace = self.workspace().id().to_owned();
         Coming::of(few, move || bodies.iter().map(|(id, body)| resource::decode::<T>(&workspace, id, body)).collect())
@@ -87,18 +95,25 @@ impl View {
 }
 
 /// What is read meanwhile.
-pub struct Coming<V>(Result<Result<Vec<V>, Error>, JoinHandle<Result<Vec<V>, Error>>>);
+pub struct Coming<V>(Reading<V>);
+
+enum Reading<V> {
+    /// It was so little that it was read at once.
+    Done(Result<Vec<V>, Error>),
+    /// It is read on another thread.
+    Elsewhere(JoinHandle<Result<Vec<V>, Error>>),
+}
 
 impl<V: Send + 'static> Coming<V> {
     fn of(few: bool, work: impl FnOnce() -> Result<Vec<V>, Error> + Send + 'static) -> Self {
-        Self(if few { Ok(work()) } else { Err(spawn_blocking(work)) })
+        Self(if few { Reading::Done(work()) } else { Reading::Elsewhere(spawn_blocking(work)) })
     }
 
     /// All of it, once it is read.
     pub async fn all(self) -> Result<Vec<V>, Error> {
         match self.0 {
-            Ok(read) => read,
-            Err(reading) => reading.await.map_err(Error::bug)?,
+            Reading::Done(read) => read,
+            Reading::Elsewhere(reading) => reading.await.map_err(Error::bug)?,
         }
     }
 }

@@ -8,10 +8,13 @@ use std::collections::BTreeSet;
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use waymark_domain::{Resource as _, WorkspaceId};
+use waymark_proto::Sight;
+use waymark_proto::sight::AUDIENCES;
 
+use crate::list::PAGE_BYTES;
 use crate::statement::{apart, as_one, keyed};
-use crate::view::{VALUES, states};
-use crate::{Coming, Error, Table, View, labels, links, resource};
+use crate::view::{Part, VALUES, states};
+use crate::{Coming, Error, Table, View, labels, links, resource, sight};
 
 /// Resources that are looked at for a page, at most.
 const LOOKED_AT: usize = 1_000;
@@ -50,7 +53,7 @@ impl View {
     /// too; none when this is the last.
     pub async fn members<T: Table>(&self, members: Members<'_>) -> Result<(Coming<T::Message>, Option<String>), Error> {
         let (bodies, next) = self.bodies::<T>(members).await?;
-        Ok((self.coming::<T>(bodies), next))
+        Ok((self.coming_from::<T>(bodies), next))
     }
 
     /// Ids and bodies of what [`View::members`] gives.
@@ -91,6 +94,40 @@ impl View {
             // Where few are wanted, more at once.
             wanted *= 4;
         }
+    }
+
+    /// What an audience sees of the resources that it is shown now and was shown at the view's position, in order of ids, as far as
+    /// the next `limit` of the first lead.
+    pub async fn seen<T: Table>(
+        &self,
+        sight: &Sight,
+        after: &str,
+        limit: usize,
+    ) -> Result<Part<T::Message, String>, Error> {
+        if self.workspace() != sight.workspace() {
+            return Ok(Part { items: Vec::new(), next: None });
+        }
+        let ids = self.ids::<T>(Common::Reference(AUDIENCES, &[sight::target(sight)]), after, limit).await?;
+        let Some(last) = ids.last() else { return Ok(Part { items: Vec::new(), next: None }) };
+        let mut select = states::<T>(self.backend(), self.workspace(), self.past_of::<T>());
+        select.and_where(keyed(self.backend(), self.workspace().id(), ids.iter().map(String::as_str)));
+        select.order_by("id", Order::Asc);
+        let by_id = [("id".to_owned(), Order::Asc, None)];
+        let (rows, more) = self.page(select, ids.len(), ("state", PAGE_BYTES), &by_id).await?;
+        let next = match rows.last() {
+            Some(row) if more => Some(row.try_get_by_index(0)?),
+            _ => (ids.len() == limit).then(|| last.clone()),
+        };
+        Ok(Part { items: self.live::<T>(&rows)?.iter().filter_map(|resource| sight.of(resource)).collect(), next })
+    }
+
+    /// Those of resources, by name, that an audience is shown as things stand.
+    pub async fn shown(&self, sight: &Sight, names: BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
+        let mut shown = BTreeSet::new();
+        for select in sight::statements(self.backend(), sight, &names) {
+            shown.extend(sight::named(sight, &self.rows(&select).await?)?);
+        }
+        Ok(shown)
     }
 
     /// The first value behind another one of an indexed text column, or the first one; none behind the last. Resources that

@@ -9,7 +9,7 @@ use waymark_domain::Violations;
 use waymark_proto::standard::{
     Answer, Batch, Create, List, Named, Names, Order, Page, Question, Rows, Rpc, Update, Visitor,
 };
-use waymark_proto::{ResourceMessage as _, check};
+use waymark_proto::{ResourceMessage, Sight, check};
 use waymark_request::{Call, Origin, Written};
 
 use crate::rules::BoxFuture;
@@ -63,7 +63,9 @@ impl<T: Ruled> Visitor<T::Message> for Methods<T> {
     fn get<Q: Question + Into<Named>>(&mut self, rpc: Rpc) {
         self.add(rpc, |store, asked| {
             Box::pin(async move {
+                let sight = asked.origin.sight.clone();
                 let mut found = store.get::<T>(&asked.read::<Q, Named>()?.name).await?;
+                must_be_shown(sight.as_deref(), &found)?;
                 (T::RULES.shown)(&mut found, store.now());
                 Ok(read(&found))
             })
@@ -73,10 +75,12 @@ impl<T: Ruled> Visitor<T::Message> for Methods<T> {
     fn list<Q: Question + Into<List>, A: Answer + From<Page<T::Message>>>(&mut self, rpc: Rpc) {
         self.add(rpc, |store, asked| {
             Box::pin(async move {
+                let sight = asked.origin.sight.clone();
                 let List { parent, page_size, page_token, filter, order_by, show_deleted } =
                     &asked.read::<Q, List>()?;
                 let (page_size, show_deleted) = (*page_size, *show_deleted);
-                let query = ListQuery { parent, page_size, page_token, filter, order_by, show_deleted };
+                let sight = sight.as_deref();
+                let query = ListQuery { parent, page_size, page_token, filter, order_by, show_deleted, sight };
                 let mut page = store.list::<T>(query).await?;
                 for item in &mut page.items {
                     (T::RULES.shown)(item, store.now());
@@ -90,8 +94,9 @@ impl<T: Ruled> Visitor<T::Message> for Methods<T> {
     fn batch_get<Q: Question + Into<Names>, A: Answer + From<Vec<T::Message>>>(&mut self, rpc: Rpc) {
         self.add(rpc, |store, asked| {
             Box::pin(async move {
+                let sight = asked.origin.sight.clone();
                 let Names { parent, names } = asked.read::<Q, Names>()?;
-                let mut found = store.batch_get::<T>(&parent, &names).await?;
+                let mut found = store.batch_get::<T>(&parent, &names, sight.as_deref()).await?;
                 for item in &mut found {
                     (T::RULES.shown)(item, store.now());
                 }
@@ -191,6 +196,14 @@ impl Asked {
         let order = decode::<Q>(self.message)?;
         let call = Call::open(self.origin, &order).map_err(Error::rule)?;
         Ok((call, order.into()))
+    }
+}
+
+/// Refuses what an audience is not shown as if there was none.
+pub(crate) fn must_be_shown<M: ResourceMessage>(sight: Option<&Sight>, found: &M) -> Result<(), Error> {
+    match sight {
+        Some(sight) if sight.of(found).is_none() => Err(Error::NotFound(found.standard().name)),
+        _ => Ok(()),
     }
 }
 

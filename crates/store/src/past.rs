@@ -6,7 +6,7 @@ use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use waymark_domain::{Resource, WorkspaceId};
 
-use crate::statement::keyed;
+use crate::statement::{keyed, unseen};
 use crate::trail::trail;
 use crate::view::{VALUES, states};
 use crate::{Error, Table, Write, resource};
@@ -59,7 +59,7 @@ pub(crate) fn since<T: Table>(
     revision: i64,
     ids: &[&str],
 ) -> SelectStatement {
-    let resource = [Expr::val(T::Resource::COLLECTION), Expr::col((T::TABLE, "id"))];
+    let resource = [unseen(backend, T::Resource::COLLECTION), Expr::col((T::TABLE, "id"))];
     let mut last = trail(backend, workspace.id(), resource, (revision, i64::MAX));
     last.column("revision").limit(1);
     let mut select = Query::select();

@@ -56,7 +56,7 @@ pub(crate) fn unseen(backend: DbBackend, text: &str) -> Expr {
 /// of all its rows that has the columns that are asked for than look up a few by their keys, unless they are told whole.
 pub(crate) fn keyed<'a>(backend: DbBackend, workspace: &str, ids: impl IntoIterator<Item = &'a str>) -> Expr {
     if backend == DbBackend::Postgres {
-        return Expr::col("workspace").eq(workspace).and(one_of(backend, "id", ids));
+        return Expr::col("workspace").eq(unseen(backend, workspace)).and(one_of(backend, "id", ids));
     }
     let ids: Vec<&str> = ids.into_iter().collect();
     let each = Func::cust("json_each").arg(serde_json::Value::from(ids).to_string());
@@ -87,16 +87,16 @@ pub(crate) fn lists<const N: usize>(backend: DbBackend, columns: [&'static str; 
 
 /// What stands between texts of a row and between rows that are sent as one text: no id has it, nor has JSON, which escapes
 /// it (RFC 7464).
-const BETWEEN: [&str; 2] = ["\u{1f}", "\u{1e}"];
+const BETWEEN: [char; 2] = ['\u{1f}', '\u{1e}'];
 
 /// Texts of all rows as one, in no order, which [`apart`] takes apart; nothing where there is no row. What is not set is empty.
 /// sea-query has no word for it.
 pub(crate) fn as_one(backend: DbBackend, rows: SelectStatement, columns: &[&'static str]) -> SelectStatement {
     let name = if backend == DbBackend::Postgres { "string_agg" } else { "group_concat" };
-    let [texts, all] = BETWEEN;
+    let [texts, all] = BETWEEN.map(String::from);
     let mut columns = columns.iter().map(|column| Func::coalesce([Expr::col(*column), Expr::val("")]).into());
     let first = columns.next().unwrap_or_else(|| Expr::val(""));
-    let row = joined(first, columns.flat_map(|column| [Expr::val(texts), column]));
+    let row = joined(first, columns.flat_map(|column| [Expr::val(texts.as_str()), column]));
     Query::select().expr(Func::cust(name).arg(row).arg(Expr::val(all))).from_subquery(rows, "rows").take()
 }
 

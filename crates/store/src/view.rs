@@ -6,8 +6,6 @@
 //! the past costs one look into an index of the log for each resource that is looked at, however often it changed, and
 //! writes pay nothing for it.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use sea_orm::{
@@ -20,7 +18,7 @@ use waymark_proto::{ResourceMessage, convert};
 
 use crate::holding::Holding;
 use crate::list::PAGE_BYTES;
-use crate::statement::{Ordering, columns, json_text, order_by, page};
+use crate::statement::{Ordering, apart, columns, json_text, order_by, page, unseen};
 use crate::workspaces::{bounds, within};
 use crate::{Error, Store, Table, Write, history, resource};
 
@@ -313,14 +311,18 @@ impl Read for View {
         if self.past_of::<T>().is_some() {
             return self.stood::<T>(column, values, limit as usize).await;
         }
-        let mut ids = BTreeSet::new();
+        let (mut parts, mut wanted) = (Vec::new(), limit as usize);
         for values in values.chunks(VALUES) {
-            let wanted = u64::from(limit) - ids.len() as u64;
             let mut select = resource::those::<T>(self.backend(), &self.workspace, column, values)?;
-            ids.extend(self.ids_of(select.clear_selects().column("id").limit(wanted).take()).await?);
+            let text = self.one(select.limit(wanted as u64).take(), &["id", "body"]).await?;
+            wanted -= apart(&text).count();
+            parts.push(self.coming::<T>(text));
         }
-        // They are live: all is of one position.
-        Ok(self.known::<T>(ids.iter().map(String::as_str)).await?.into_values().collect())
+        let mut found = Vec::with_capacity(limit as usize - wanted);
+        for part in parts {
+            found.extend(part.all().await?);
+        }
+        Ok(found)
     }
 }
 
@@ -354,7 +356,7 @@ pub(crate) fn states<T: Table>(backend: DbBackend, workspace: &WorkspaceId, past
     };
     let mut select = Query::select();
     select.column("id").expr_as(state, "state").from(T::TABLE);
-    select.and_where(Expr::col("workspace").eq(workspace.id())).take()
+    select.and_where(Expr::col("workspace").eq(unseen(backend, workspace.id()))).take()
 }
 
 /// One row more than the range's size, to tell whether there are more.

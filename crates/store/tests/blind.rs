@@ -221,7 +221,7 @@ async fn serve(
 ) -> Result<Written<Vec<u8>>, Error> {
     let methods = table.methods();
     let method = methods.iter().find(|known| known.rpc.path.ends_with(method)).unwrap();
-    let origin = Origin { actor: Some(call().actor), traceparent: None };
+    let origin = Origin { actor: Some(call().actor), ..Origin::default() };
     method.serve(store, Asked { origin, message: request.encode_to_vec().into() }).await
 }
 

@@ -63,6 +63,7 @@ async fn a_page_passes_over_some_deleted_rows_at_most() {
                     filter,
                     order_by,
                     show_deleted,
+                    ..Default::default()
                 };
                 let page = store.list::<Products>(query).await.unwrap();
                 pages.push(page.items.len());

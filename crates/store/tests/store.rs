@@ -284,7 +284,10 @@ async fn a_page_ends_before_it_is_too_large_for_a_message() {
         let (mut revisions, mut token) = (Vec::new(), String::new());
         while revisions.is_empty() || !token.is_empty() {
             let page = s
-                .list_log(&ws(), LogFilter { service: "roadmap", filter: "", page_size: 1_000, page_token: &token })
+                .list_log(
+                    &ws(),
+                    LogFilter { service: "roadmap", page_size: 1_000, page_token: &token, ..Default::default() },
+                )
                 .await
                 .unwrap();
             assert!(page.items.iter().map(|row| row.data.len()).sum::<usize>() < 3 << 20);
@@ -364,7 +367,7 @@ async fn the_past_can_be_read_until_it_is_trimmed() {
         let page = s
             .list_log(
                 &ws(),
-                LogFilter { service: "roadmap", filter: "subject:products/a", page_size: 1, page_token: "" },
+                LogFilter { service: "roadmap", filter: "subject:products/a", page_size: 1, ..Default::default() },
             )
             .await
             .unwrap();
@@ -377,6 +380,7 @@ async fn the_past_can_be_read_until_it_is_trimmed() {
                     filter: "subject:products/a",
                     page_size: 1,
                     page_token: &page.next_page_token,
+                    ..Default::default()
                 },
             )
             .await

@@ -31,7 +31,7 @@ async fn update(store: &Store, call: &Call, id: &str, vision: &str) -> Result<Wr
 }
 
 async fn events(store: &Store) -> usize {
-    let all = LogFilter { service: "roadmap", filter: "", page_size: 0, page_token: "" };
+    let all = LogFilter { service: "roadmap", ..Default::default() };
     store.list_log(&workspace(), all).await.unwrap().items.len()
 }
 
@@ -83,7 +83,7 @@ async fn how_a_time_was_written_makes_no_difference() {
         let same = update(&store, &call(), "a", "One").await.unwrap();
         assert_eq!((same.message, same.changed), (first, false), "{engine:?}");
         update(&store, &call(), "a", "Two").await.unwrap();
-        let all = LogFilter { service: "roadmap", filter: "revision = 2", page_size: 0, page_token: "" };
+        let all = LogFilter { service: "roadmap", filter: "revision = 2", ..Default::default() };
         let data = store.list_log(&workspace(), all).await.unwrap().items[0].data.clone();
         assert!(data.contains(r#""changedFields":["vision"]"#) && data.contains("Z\""), "{engine:?}: {data}");
         assert!(!data.contains("+00:00"), "{engine:?}: {data}");

@@ -31,6 +31,7 @@ pub static SERVICE: Service = Service {
     schema: &SCHEMA,
     consumes: CONSUMES,
     handle: |store, event, reaction| Box::pin(handle(store, event, reaction)),
+    audience: None,
     parts: |_, _, ()| Ok(()),
     rpcs: |server, store, ()| {
         let api = Api { store: store.clone() };

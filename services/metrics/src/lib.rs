@@ -50,6 +50,7 @@ pub static SERVICE: Service<Parts, MetricsArgs> = Service {
     schema: &SCHEMA,
     consumes: CONSUMES,
     handle: |store, event, reaction| Box::pin(handle(store, event, reaction)),
+    audience: None,
     parts: Parts::open,
     rpcs: |server, store, parts| {
         let api = Api { store: store.clone(), lake: parts.lake.clone(), intake: parts.intake };

@@ -33,6 +33,7 @@ pub static SERVICE: Service = Service {
     schema: &SCHEMA,
     consumes: CONSUMES,
     handle: |store, event, reaction| Box::pin(handle(store, event, reaction)),
+    audience: Some(|store, name| Box::pin(store::sight(store, name))),
     parts: |_, _, ()| Ok(()),
     rpcs: |server, store, ()| {
         let api = Api { store: store.clone() };

@@ -5,8 +5,8 @@ use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Holding, Migration, Mirror, Schema, Script};
 
 use crate::store::{
-    CheckIns, Decisions, Estimates, FactorScales, Initiatives, KeyResults, Metrics, Objectives, Products, REVISION,
-    Scenarios, ScoringModels, Snapshots, Variants, reprioritize, write_down,
+    Audiences, CheckIns, Decisions, Estimates, FactorScales, Initiatives, KeyResults, Metrics, Objectives, Products,
+    REVISION, Scenarios, ScoringModels, Snapshots, Variants, reprioritize, write_down,
 };
 
 /// What the service's database is.
@@ -142,8 +142,17 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 22,
             backfill: None,
         },
+        Migration {
+            number: 23,
+            name: "audiences",
+            scripts: &[Script::both(include_str!("migrations/0023_audiences.sql"))],
+            // A program of before would lose to whom initiatives are shown.
+            oldest: 23,
+            backfill: None,
+        },
     ],
     &[
+        Declaration::of::<Audiences>(),
         Declaration::of::<CheckIns>(),
         Declaration::of::<Decisions>(),
         Declaration::of::<Estimates>(),

@@ -1,5 +1,6 @@
 //! The tables of the service, and the writes that have to look at more than one row.
 
+mod audiences;
 mod branch;
 mod check_ins;
 mod decisions;
@@ -18,6 +19,7 @@ mod scenarios;
 mod scoring_models;
 mod snapshots;
 
+pub use audiences::{Audiences, sight};
 pub use branch::Branch;
 pub use check_ins::CheckIns;
 pub use decisions::{

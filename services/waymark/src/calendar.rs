@@ -25,9 +25,10 @@ use ics::Event;
 const PAGE: i32 = 1000;
 /// Answers of so many bytes at most are read.
 const MOST: usize = 64 << 20;
-/// What is planned, has a target and has not shipped.
-const PLANNED: &str =
-    "target_start:* AND (state = PROPOSED OR state = COMMITTED OR state = IN_PROGRESS OR state = PAUSED)";
+/// What is planned and has not shipped.
+const PLANNED: &str = "(state = PROPOSED OR state = COMMITTED OR state = IN_PROGRESS OR state = PAUSED)";
+/// What has a target. Not asked by who has an audience, which may see it otherwise than it is kept.
+const TARGETED: &str = "target_start:*";
 /// The last day there is.
 const EVER: &str = "9999-12-31";
 
@@ -36,15 +37,20 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let (parent, channel) = (settings.parent()?, settings.channel(Area::Roadmap)?);
     let mut out = Out;
     out.write_all(ics::begin(&format!("Waymark {}", settings.workspace()?)).as_bytes())?;
-    targets(&mut out, channel.clone(), &parent).await?;
-    reviews(&mut out, channel, &parent).await?;
+    if settings.audience()?.is_some() {
+        // Decisions are shown to no audience.
+        targets(&mut out, channel, &parent, PLANNED.to_owned()).await?;
+    } else {
+        targets(&mut out, channel.clone(), &parent, format!("{TARGETED} AND {PLANNED}")).await?;
+        reviews(&mut out, channel, &parent).await?;
+    }
     out.write_all(ics::end().as_bytes())?;
     Ok(out.flush()?)
 }
 
-async fn targets(out: &mut Out, channel: Channel, parent: &str) -> Result<()> {
+async fn targets(out: &mut Out, channel: Channel, parent: &str, filter: String) -> Result<()> {
     let mut client = RoadmapServiceClient::new(channel).max_decoding_message_size(MOST);
-    let (parent, filter) = (parent.to_owned(), PLANNED.to_owned());
+    let parent = parent.to_owned();
     let mut request = pb::ListInitiativesRequest { parent, filter, page_size: PAGE, ..Default::default() };
     loop {
         let page = client.list_initiatives(request.clone()).await.map_err(Error::from)?.into_inner();
@@ -91,7 +97,8 @@ fn target(initiative: &pb::Initiative) -> Option<Event> {
         summary: format!("Target: {}", initiative.display_name),
         description: paragraphs(&text),
         category: "Target",
-        changed: changed(initiative.update_time.as_ref())?,
+        // Who has an audience is not told when it changed.
+        changed: changed(initiative.update_time.as_ref().or(initiative.create_time.as_ref()))?,
         version: initiative.etag.clone(),
     })
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use waymark_client::{Channel, ClientFiles, Options};
 
 use crate::generic::contract::Area;
+use crate::generic::names::short;
 use crate::generic::output::{Format, Output, Style};
 use crate::place::Place;
 use crate::zone;
@@ -33,6 +34,9 @@ pub struct Settings {
     /// Role to call as, believed by development servers only: viewer, contributor, manager or admin
     #[arg(long, global = true, env = "WAYMARK_ROLE", value_name = "ROLE")]
     pub role: Option<String>,
+    /// Audience to call as, believed by development servers only: shows what it is shown, such as customers
+    #[arg(long, global = true, env = "WAYMARK_AUDIENCE", value_name = "AUDIENCE")]
+    pub audience: Option<String>,
     /// Seconds a call may take, with its retries
     #[arg(long, global = true, env = "WAYMARK_TIMEOUT", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
@@ -109,6 +113,22 @@ impl Settings {
         Ok(Style { format: self.format()?, zone: self.zone() })
     }
 
+    /// The workspace as titles of what is drawn have it: with the audience, where not all is shown.
+    pub fn title(&self) -> Result<String> {
+        let workspace = self.workspace()?;
+        Ok(match self.audience()? {
+            Some(audience) => format!("{workspace} as shown to {}", short(&audience)),
+            None => workspace.to_owned(),
+        })
+    }
+
+    /// The name of the audience, which may be given by its id.
+    pub fn audience(&self) -> Result<Option<String>> {
+        let Some(given) = self.audience.as_deref().filter(|given| !given.is_empty()) else { return Ok(None) };
+        let id = given.trim_start_matches("audiences/");
+        Ok(Some(if id.contains('/') { id.to_owned() } else { format!("{}/audiences/{id}", self.parent()?) }))
+    }
+
     /// A channel to a service; connects when it is first used.
     pub fn channel(&self, area: Area) -> Result<Channel> {
         let address = match area {
@@ -121,8 +141,14 @@ impl Settings {
             certificate: self.certificate.clone(),
             key: self.certificate_key.clone(),
         };
-        let deadline = Duration::from_secs(self.timeout);
-        let (actor, role) = (self.actor.clone(), self.role.clone());
-        Ok(Channel::new(address, Options { actor, role, tls, deadline, ..Options::default() })?)
+        let options = Options {
+            actor: self.actor.clone(),
+            role: self.role.clone(),
+            audience: self.audience()?,
+            tls,
+            deadline: Duration::from_secs(self.timeout),
+            ..Options::default()
+        };
+        Ok(Channel::new(address, options)?)
     }
 }

@@ -76,7 +76,7 @@ where
     };
     let (one, other) = tokio::try_join!(caller(0), caller(1))?;
     let during = start.elapsed();
-    let spent = processor::spent(roadmap.server())? - before;
+    let spent = processor::since(before, roadmap.server())?;
     let load = Load::of([one, other].concat(), during)?;
     Ok(Load { rate: ROWS as f64 / during.as_secs_f64(), processor: Some(spent / ROWS as u32), ..load })
 }

@@ -50,9 +50,10 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
         Ok(())
     };
     let tree = async |revision| read(roadmap, revision).await.map(drop);
-    beside("GetObjectiveTree, 2,000 objectives", (LIMIT, OFTEN), async || tree(None).await, now, report).await?;
+    beside(roadmap, "GetObjectiveTree, 2,000 objectives", (LIMIT, OFTEN), async || tree(None).await, now, report)
+        .await?;
     let what = "GetObjectiveTree, as they stood";
-    beside(what, (LIMIT, OFTEN), async || tree(Some(revision)).await, then, report).await?;
+    beside(roadmap, what, (LIMIT, OFTEN), async || tree(Some(revision)).await, then, report).await?;
     let request = pb::GetRoadmapRequest {
         parent: PARENT.to_owned(),
         group_by: pb::RoadmapGrouping::Objective.into(),
@@ -74,7 +75,15 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
         let of = format!("FROM initiatives WHERE workspace = 'goals' ORDER BY id LIMIT {count}");
         roadmap.bare.rows(format!("SELECT id, CAST(body AS text) {of}")).await.map(drop)
     };
-    beside("GetRoadmap by objective, with key results", (Duration::from_millis(50), OFTEN), lanes, rows, report).await
+    beside(
+        roadmap,
+        "GetRoadmap by objective, with key results",
+        (Duration::from_millis(50), OFTEN),
+        lanes,
+        rows,
+        report,
+    )
+    .await
 }
 
 /// Reads all pages; tells the revision.

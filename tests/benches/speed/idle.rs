@@ -53,7 +53,7 @@ async fn cost(engine: Engine, workspaces: u64) -> Result<f64> {
     tokio::time::sleep(SETTLED).await;
     let before = processor::spent(roadmap.server())?;
     tokio::time::sleep(OBSERVED).await;
-    let spent = processor::spent(roadmap.server())? - before;
+    let spent = processor::since(before, roadmap.server())?;
     roadmap.stop().await;
     Ok(spent.as_secs_f64() / OBSERVED.as_secs_f64())
 }

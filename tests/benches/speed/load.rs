@@ -67,7 +67,7 @@ where
         times.extend(its);
         answers += count;
     }
-    let spent = processor::spent(server)? - before;
+    let spent = processor::since(before, server)?;
     Ok(Load { processor: Some(spent.div_f64(answers as f64)), ..Load::of(times, MEASURED)? })
 }
 

@@ -25,3 +25,8 @@ pub fn spent(server: Option<i32>) -> Result<Duration> {
     }
     Ok(TICK * ticks)
 }
+
+/// Processor time since it was `before`.
+pub fn since(before: Duration, server: Option<i32>) -> Result<Duration> {
+    Ok(spent(server)?.saturating_sub(before))
+}

@@ -62,11 +62,9 @@ impl Report {
     /// A rate with its latencies, which must reach `least` a second.
     pub fn load(&mut self, what: &'static str, load: &Load, least: Option<f64>) {
         let target = least.map(|least| (format!("at least {least:.0}/s"), load.rate >= least));
-        let mut value = format!("{:.0}/s, p50 {:.2} ms, p99 {:.2} ms", load.rate, ms(load.p50), ms(load.p99));
-        if let Some(processor) = load.processor {
-            value.push_str(&format!(", {:.3} ms of processor", ms(processor)));
-        }
-        self.add(what, value, target);
+        let cost = load.processor.map(|processor| format!(", {:.3} ms of processor", ms(processor)));
+        let (p50, p99, cost) = (ms(load.p50), ms(load.p99), cost.unwrap_or_default());
+        self.add(what, format!("{:.0}/s, p50 {p50:.2} ms, p99 {p99:.2} ms{cost}", load.rate), target);
     }
 
     /// A rate.
@@ -88,10 +86,9 @@ impl Report {
     /// The same of two loads, and beside it the ratio of what they cost, which others on the machine change less.
     pub fn beside(&mut self, what: &'static str, load: &Load, peer: &Load, least: f64) {
         let ratio = load.rate / peer.rate;
-        let mut value = format!("{ratio:.2} of it");
-        if let (Some(own), Some(its)) = (load.processor, peer.processor) {
-            value.push_str(&format!(", {:.2} by processor time", its.as_secs_f64() / own.as_secs_f64()));
-        }
+        let cost = load.processor.zip(peer.processor);
+        let cost = cost.map(|(own, its)| format!(", {:.2} by processor time", its.as_secs_f64() / own.as_secs_f64()));
+        let value = format!("{ratio:.2} of it{}", cost.unwrap_or_default());
         self.add(what, value, Some((format!("at least {least:.1}"), ratio >= least)));
     }
 
@@ -116,17 +113,16 @@ impl Report {
         self.add(what, value, most.map(|most| (format!("at most {most:.1}"), quotient <= most)));
     }
 
-    /// What a call takes, beside what it is made of and nothing around it, taken by turns; its median is to be below `most`.
-    pub fn beside(&mut self, what: &'static str, [call, bare]: [Vec<Duration>; 2], most: Option<Duration>) {
-        let [(call, slow), (bare, _)] = [call, bare].map(|mut times| {
-            times.sort_unstable();
-            let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-            (at(0.5), at(0.99))
-        });
-        let [p50, p99] = [ms(call), ms(slow)];
-        let ratio = call.as_secs_f64() / bare.as_secs_f64();
-        let value = format!("p50 {p50:.2} ms, p99 {p99:.2} ms, {ratio:.1} of the {:.2} ms of bare", ms(bare));
-        self.add(what, value, most.map(|most| (format!("less than {:.0} ms", ms(most)), call < most)));
+    /// What a call takes, beside what it is made of and nothing around it, by turns; its median is to be below `most`.
+    pub fn by_turns(&mut self, what: &'static str, [call, bare]: [Load; 2], most: Duration) {
+        let of =
+            |load: &Load| load.processor.map_or(String::new(), |time| format!(" ({:.0} of a processor)", ms(time)));
+        let ratio = call.p50.as_secs_f64() / bare.p50.as_secs_f64();
+        let [p50, p99] = [ms(call.p50), ms(call.p99)];
+        let (own, its) = (of(&call), of(&bare));
+        let value =
+            format!("p50 {p50:.2} ms{own}, p99 {p99:.2} ms, {ratio:.1} of the {:.2} ms{its} of bare", ms(bare.p50));
+        self.add(what, value, Some((format!("less than {:.0} ms", ms(most)), call.p50 < most)));
     }
 
     /// A call that was refused, which misses every target.

@@ -12,6 +12,8 @@ use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationSer
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::scenario_service_client::ScenarioServiceClient;
 
+use crate::load::Load;
+use crate::processor;
 use crate::report::{Report, resident};
 use crate::service::{Roadmap, create};
 
@@ -25,28 +27,57 @@ const CHANGES: usize = 500;
 const TRIED: usize = 1_000;
 const DRAWS: usize = 10_000;
 
-/// Times a call and what it is made of by turns, so that what else happens on the machine happens to both.
+/// What is done by turns, so that what else happens on the machine happens to both: how often, and what it took.
+pub struct Turns<'a> {
+    roadmap: &'a Roadmap,
+    times: [Vec<Duration>; 2],
+    processor: [Duration; 2],
+}
+
+impl<'a> Turns<'a> {
+    fn of(roadmap: &'a Roadmap) -> Self {
+        Self { roadmap, times: [Vec::new(), Vec::new()], processor: [Duration::ZERO; 2] }
+    }
+
+    /// Takes one turn, of the call (0) or of what is bare (1).
+    async fn take<T, E>(&mut self, which: usize, work: impl Future<Output = Result<T, E>>) -> Result<Result<T, E>> {
+        let server = self.roadmap.server();
+        let (before, start) = (processor::spent(server)?, Instant::now());
+        let done = work.await;
+        self.times[which].push(start.elapsed());
+        self.processor[which] += processor::since(before, server)?;
+        Ok(done)
+    }
+
+    fn report(self, what: &'static str, most: Duration, report: &mut Report) -> Result<()> {
+        let [call, bare] = self.times;
+        let load = |times: Vec<Duration>, processor: Duration| {
+            let (count, whole) = (times.len() as u32, times.iter().sum());
+            Load::of(times, whole).map(|load| Load { processor: Some(processor / count.max(1)), ..load })
+        };
+        report.by_turns(what, [load(call, self.processor[0])?, load(bare, self.processor[1])?], most);
+        Ok(())
+    }
+}
+
+/// Times a call and what it is made of.
 pub async fn beside(
+    roadmap: &Roadmap,
     what: &'static str,
     (most, often): (Duration, usize),
     call: impl AsyncFn() -> Result<(), Status>,
     bare: impl AsyncFn() -> Result<(), sqlx::Error>,
     report: &mut Report,
 ) -> Result<()> {
-    let mut times = [Vec::new(), Vec::new()];
+    let mut turns = Turns::of(roadmap);
     for _ in 0..often {
-        let start = Instant::now();
-        if let Err(status) = call().await {
+        if let Err(status) = turns.take(0, call()).await? {
             report.refused(what, format!("{}: {}", status.code(), status.message()));
             return Ok(());
         }
-        times[0].push(start.elapsed());
-        let start = Instant::now();
-        bare().await?;
-        times[1].push(start.elapsed());
+        turns.take(1, bare()).await??;
     }
-    report.beside(what, times, Some(most));
-    Ok(())
+    turns.report(what, most, report)
 }
 
 /// Times all of them; `filled` is the revision after the last of so many initiatives was created.
@@ -63,8 +94,8 @@ fn client(roadmap: &Roadmap) -> RoadmapServiceClient<tonic::transport::Channel> 
     RoadmapServiceClient::new(roadmap.channel(1)).max_decoding_message_size(usize::MAX)
 }
 
-fn at(revision: i64) -> Option<AsOf> {
-    Some(AsOf { position: Some(as_of::Position::Revision(revision)) })
+fn at(revision: i64) -> AsOf {
+    AsOf { position: Some(as_of::Position::Revision(revision)) }
 }
 
 /// A page of the roadmap by each grouping, and as it stood.
@@ -72,7 +103,7 @@ async fn pages(roadmap: &Roadmap, filled: i64, report: &mut Report) -> Result<()
     use pb::RoadmapGrouping as By;
     let year = pb::TargetInterval { start: "2026-01".to_owned(), end: "2026-12".to_owned() };
     let page = |by: By| pb::GetRoadmapRequest { parent: PARENT.to_owned(), group_by: by.into(), ..Default::default() };
-    let then = || pb::GetRoadmapRequest { as_of: at(filled / 2), ..page(By::Horizon) };
+    let then = || pb::GetRoadmapRequest { as_of: Some(at(filled / 2)), ..page(By::Horizon) };
     for (what, most, request) in [
         ("a page of GetRoadmap by horizon", 50, page(By::Horizon)),
         ("a page of GetRoadmap by time", 50, pb::GetRoadmapRequest { interval: Some(year), ..page(By::Time) }),
@@ -97,7 +128,7 @@ async fn pages(roadmap: &Roadmap, filled: i64, report: &mut Report) -> Result<()
             roadmap.bare.rows(format!("SELECT id, {state} {from}")).await.map(drop)
         };
         let call = async || client(roadmap).get_roadmap(request.clone()).await.map(drop);
-        beside(what, (Duration::from_millis(most), OFTEN), call, bare, report).await?;
+        beside(roadmap, what, (Duration::from_millis(most), OFTEN), call, bare, report).await?;
     }
     Ok(())
 }
@@ -118,7 +149,7 @@ async fn ranks(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
         let request = pb::RankInitiativesRequest { parent: PARENT.to_owned(), model, ..Default::default() };
         let call = async || ranks().rank_initiatives(request.clone()).await.map(drop);
         let bare = async || roadmap.bare.rows(bare.to_owned()).await.map(drop);
-        beside(what, (Duration::from_millis(most), often), call, bare, report).await?;
+        beside(roadmap, what, (Duration::from_millis(most), often), call, bare, report).await?;
     }
     Ok(())
 }
@@ -127,8 +158,8 @@ async fn ranks(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
 async fn changes(roadmap: &Roadmap, filled: i64, report: &mut Report) -> Result<()> {
     let request = pb::DiffRoadmapRequest {
         parent: PARENT.to_owned(),
-        from: at(filled - 2),
-        to: at(filled),
+        from: Some(at(filled - 2)),
+        to: Some(at(filled)),
         ..Default::default()
     };
     let call = async || client(roadmap).diff_roadmap(request.clone()).await.map(drop);
@@ -137,7 +168,7 @@ async fn changes(roadmap: &Roadmap, filled: i64, report: &mut Report) -> Result<
         let statement = format!("SELECT CAST(data AS text) FROM log WHERE workspace = 'whole' AND {between}");
         roadmap.bare.rows(statement).await.map(drop)
     };
-    beside("DiffRoadmap of 1,000 changes", (Duration::from_millis(200), OFTEN), call, bare, report).await
+    beside(roadmap, "DiffRoadmap of 1,000 changes", (Duration::from_millis(200), OFTEN), call, bare, report).await
 }
 
 /// Scenarios that change some hundred initiatives each are merged, beside a batch that changes as many.
@@ -151,7 +182,7 @@ async fn merges(roadmap: &Roadmap, size: usize, report: &mut Report) -> Result<(
         };
         (0..CHANGES.min(size)).map(row).collect()
     };
-    let mut times = [Vec::new(), Vec::new()];
+    let mut turns = Turns::of(roadmap);
     for number in 0..SELDOM {
         let id = format!("s{number}");
         let request = pb::CreateScenarioRequest {
@@ -168,17 +199,15 @@ async fn merges(roadmap: &Roadmap, size: usize, report: &mut Report) -> Result<(
         let requests = updates(&format!("Otherwise, {number}")).into_iter().map(change).collect();
         let request = pb::ChangeScenarioRequest { name: name.clone(), requests, ..Default::default() };
         scenarios().change_scenario(request).await?;
-        let start = Instant::now();
-        scenarios().merge_scenario(pb::MergeScenarioRequest { name, ..Default::default() }).await?;
-        times[0].push(start.elapsed());
+        let mut merging = scenarios();
+        let merge = merging.merge_scenario(pb::MergeScenarioRequest { name, ..Default::default() });
+        turns.take(0, merge).await??;
         let requests = updates(&format!("Again, {number}"));
         let batch = pb::BatchUpdateInitiativesRequest { parent: PARENT.to_owned(), requests, ..Default::default() };
-        let start = Instant::now();
-        client(roadmap).batch_update_initiatives(batch).await?;
-        times[1].push(start.elapsed());
+        let mut initiatives = client(roadmap);
+        turns.take(1, initiatives.batch_update_initiatives(batch)).await??;
     }
-    report.beside("MergeScenario of 500 changes, bare a batch", times, Some(Duration::from_secs(1)));
-    Ok(())
+    turns.report("MergeScenario of 500 changes, bare a batch", Duration::from_secs(1), report)
 }
 
 /// A trial of an order whose estimates are ranges.
@@ -204,14 +233,15 @@ async fn trial(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
         Ok(())
     };
     let what = "AnalyzeSensitivity, 1,000 initiatives, 10,000 draws";
-    beside(what, (Duration::from_secs(1), SELDOM), call, bare, report).await
+    beside(roadmap, what, (Duration::from_secs(1), SELDOM), call, bare, report).await
 }
 
 /// An estimate of ranges.
 fn ranged(number: usize) -> pb::CreateEstimateRequest {
     let guess = |value| {
         let basis = Some(pb::factor_source::Basis::Guess("as others of its kind".to_owned()));
-        Some(pb::Factor { value: Some(value), source: Some(pb::FactorSource { basis, ..Default::default() }) })
+        let source = Some(pb::FactorSource { basis, ..Default::default() });
+        Some(pb::Factor { value: Some(value), source, ..Default::default() })
     };
     let range = |likely: usize| {
         let likely = likely as f64;

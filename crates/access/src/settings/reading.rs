@@ -10,14 +10,21 @@ impl Settings {
         let wrong = |line: u64, what: String| SettingsError::Wrong { path: path.to_owned(), line, what };
         let text = std::str::from_utf8(content).map_err(|error| {
             let before = &content[..error.valid_up_to()];
-            wrong(before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1, "it must be UTF-8".to_owned())
+            wrong(String::from_utf8_lossy(before).split('\n').count() as u64, "it must be UTF-8".to_owned())
         })?;
         let file: fields::File = serde_saphyr::from_str(text).map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
-            // The place is told once, by us.
+            // The place is told once, by us, and what stands there names the field.
             let said = error.without_snippet().to_string();
             let said = said.split_once(" at line ").map_or(said.as_str(), |(said, _)| said);
-            wrong(line, said.to_owned())
+            let said = said
+                .replace("invalid u64", "a whole number is wanted")
+                .replace(", set DuplicateKeyPolicy in Options if acceptable", ": say it once");
+            let there = text.lines().nth(line as usize - 1).unwrap_or_default().trim();
+            wrong(
+                line,
+                if there.is_empty() || said.starts_with("missing") { said } else { format!("{said}, in `{there}`") },
+            )
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         check::file(file, folder).map_err(|wrongs| wrong(wrongs.line, wrongs.what))

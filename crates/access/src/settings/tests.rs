@@ -72,10 +72,10 @@ fn what_is_wrong_is_told_by_line_and_field() {
         (with(&format!("{URL}    algorithms: [none]\n")), 5, "none"),
         (with(&format!("{URL}    algorithms: []\n")), 5, "algorithms"),
         (with(&format!("{URL}    audience: waymark\n")), 5, "audience"),
-        (with(&format!("{URL}    url: https://b\n")), 5, "url"),
+        (with(&format!("{URL}    url: https://b\n")), 5, "duplicate mapping key: url: say it once"),
         (with(&format!("{URL}    leeway_seconds: 301\n")), 5, "leeway_seconds: it must be 0 to 300"),
         (with(&format!("{URL}    longest_age_seconds: 0\n")), 5, "longest_age_seconds"),
-        (with(&format!("{URL}    leeway_seconds: soon\n")), 5, "soon"),
+        (with(&format!("{URL}    leeway_seconds: soon\n")), 5, "a whole number is wanted, in `leeway_seconds: soon`"),
         (with(&format!("{URL}    groups: []\n")), 5, "groups"),
         (with(&format!("{URL}    groups: 7\n")), 5, "list of names"),
         (with(&format!("{URL}    principals: people\n")), 5, "serviceAccounts"),
@@ -88,8 +88,8 @@ fn what_is_wrong_is_told_by_line_and_field() {
         (with("    url: https://login.example.com?a=b\n"), 4, "query"),
         (with("    url: login\n"), 4, "keys_url"),
         (with("    url: \"\"\n"), 4, "iss"),
-        (with(""), 2, "url"),
-        (with(&format!("{URL}\tleeway_seconds: 3\n")), 5, ""),
+        (with(""), 3, "missing field `url`"),
+        (with(&format!("{URL}\tleeway_seconds: 3\n")), 4, "tab"),
         (with(&format!("{URL}  - name: corp\n    url: https://b\n    audiences: [a]\n")), 5, "line 2"),
         (with(&format!("{URL}  - name: other\n{URL}    audiences: [a]\n")), 6, "line 4"),
         (parse("issuers:\n  - name: Corp\n    url: https://a\n    audiences: [a]\n"), 2, "name"),
@@ -104,8 +104,8 @@ fn what_is_wrong_is_told_by_line_and_field() {
     for (said, line, part) in wrongs {
         let said = said.unwrap_err();
         let at = format!("/etc/waymark/authentication.yaml:{line}: ");
-        assert!(said.starts_with(&at) && said.contains(part), "{line} {part:?} in {said}");
-        assert!(said.lines().count() == 1, "{said}");
+        let told = said.starts_with(&at) && said.contains(part) && said.lines().count() == 1;
+        assert!(told, "line {line} and {part:?} are not told by: {said}");
     }
     let bytes = Settings::parse(Path::new("a"), b"issuers:\n\xff").unwrap_err().to_string();
     assert_eq!(bytes, "a:2: it must be UTF-8");

@@ -68,6 +68,7 @@ async fn half_a_file_that_is_being_written_does_not_count() {
     for _ in 0..5 {
         world.write("authentication.yaml", half);
         world.after(2).await;
+        world.authentication.refresh().await;
         assert_eq!(world.ask(&token), Err(Refusal::Required));
         world.write("authentication.yaml", &whole);
         world.authentication.refresh().await;

@@ -115,8 +115,9 @@ fn serve(stream: impl Read + Write, said: &Mutex<Said>) -> std::io::Result<()> {
         }
         Answer::Huge => {
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")?;
+            let spaces = vec![b' '; 100_000];
             for _ in 0..1_000 {
-                stream.write_all(&[b' '; 100_000])?;
+                stream.write_all(&spaces)?;
             }
         }
         Answer::Never => thread::sleep(Duration::from_mins(1)),

@@ -25,6 +25,20 @@ async fn every_asymmetric_algorithm_is_taken_where_it_is_named() {
 }
 
 #[tokio::test]
+async fn a_key_that_says_what_it_is_for_is_for_nothing_else() {
+    let signer = Signer::new("k", "RS256");
+    let world = World::of_corp(ALL, &[&signer]).await;
+    let token = signer.token(&claims(json!({})));
+    for (algorithm, taken) in [("RS512", false), ("RS256", true), ("PS256", false)] {
+        let mut key = signer.published();
+        key["alg"] = json!(algorithm);
+        world.write("corp.json", &json!({ "keys": [key] }).to_string());
+        world.after(2).await;
+        assert_eq!(world.ask(&token).map(|_| ()), if taken { Ok(()) } else { Err(Refusal::Signature) }, "{algorithm}");
+    }
+}
+
+#[tokio::test]
 async fn an_identity_tells_who_by_whom_in_which_groups_until_when() {
     let signer = Signer::new("k", "ES256");
     let world = World::of_corp("    subject: [person, mail]\n    groups: [realm, roles]\n", &[&signer]).await;

@@ -17,7 +17,7 @@ pub use decide::Declining;
 pub use error::InitiativeError;
 pub use follow::Around;
 
-use super::{Framework, KeyResult, Product, TargetInterval};
+use super::{Audience, Framework, KeyResult, Product, TargetInterval};
 use crate::{AnyName, Evidence, FullName, Meta, Name, Range, Resource, Risk, Verdict};
 
 /// A piece of work that is meant to change something for users.
@@ -55,6 +55,8 @@ pub struct Initiative {
     pub dependency_waivers: DependencyWaivers,
     /// The key results it serves.
     pub key_results: BTreeSet<Name<KeyResult>>,
+    /// The audiences it is shown to.
+    pub audiences: BTreeSet<Name<Audience>>,
 }
 
 /// When something is planned for, without dates.

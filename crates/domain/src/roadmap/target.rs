@@ -81,6 +81,22 @@ impl Period {
         first_of(self.months().1 + 1)
     }
 
+    /// The month, quarter, half or year of so many months that holds its start; itself where that is no longer than it.
+    pub(super) fn widened(self, months: u32) -> Self {
+        let (first, last) = self.months();
+        if last - first + 1 >= months {
+            return self;
+        }
+        let (year, part) = ((first / 12) as u16, (first % 12 / months + 1) as u8);
+        let part = match months {
+            1 => Part::Month(part),
+            3 => Part::Quarter(part),
+            6 => Part::Half(part),
+            _ => Part::Whole,
+        };
+        Self { year, part }
+    }
+
     /// The next period of its length; none behind the last year there is.
     fn following(self) -> Option<Self> {
         let next = self.months().1 + 1;

@@ -1,5 +1,6 @@
 //! Conversions of the roadmap's resources.
 
+mod audience;
 mod decision;
 mod estimate;
 mod initiative;

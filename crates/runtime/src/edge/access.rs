@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 
 use http::HeaderMap;
 use tonic::{Code, Status};
+use waymark_domain::AnyName;
+use waymark_proto::sight::AUDIENCES;
 use waymark_proto::{Access, RpcMethod};
 use waymark_request::Actor;
 
@@ -18,6 +20,8 @@ use super::answer::{refuse, refuse_with};
 pub const ACTOR_KEY: &str = "waymark-actor";
 /// Metadata key with the caller's role, believed by the development authenticator only.
 pub const ROLE_KEY: &str = "waymark-role";
+/// Metadata key with the audience that the caller has, believed by the development authenticator only.
+pub const AUDIENCE_KEY: &str = "waymark-audience";
 
 const DEFAULT_ACTOR: &str = "users/developer";
 const MAX_ACTOR_BYTES: usize = 256;
@@ -29,6 +33,8 @@ pub struct Caller {
     pub actor: Actor,
     /// What it may do.
     pub role: Role,
+    /// The audience that it has, beyond which it is shown nothing; none for those who are shown all.
+    pub audience: Option<String>,
 }
 
 /// What a caller may do; each role may do what those before it may.
@@ -69,7 +75,8 @@ impl Role {
 /// Finds out who calls.
 #[derive(Debug, Clone)]
 pub enum Authenticator {
-    /// Believes `waymark-actor` and `waymark-role`; an administrator when they are absent. For development on loopback.
+    /// Believes `waymark-actor` and `waymark-role`, an administrator when they are absent, and `waymark-audience`. For development on
+    /// loopback.
     Development,
 }
 
@@ -106,7 +113,8 @@ impl Authenticator {
                 let role = Role::parse(role).ok_or_else(|| {
                     unauthenticated(format!("{ROLE_KEY} must be viewer, contributor, manager or admin, not {role:?}"))
                 })?;
-                Ok(Caller { actor: Actor { subject: subject.to_owned() }, role })
+                let audience = text(headers, AUDIENCE_KEY)?.map(audience).transpose()?;
+                Ok(Caller { actor: Actor { subject: subject.to_owned() }, role, audience })
             }
         }
     }
@@ -117,12 +125,23 @@ fn text<'a>(headers: &'a HeaderMap, key: &str) -> Result<Option<&'a str>, Status
     value.map_err(|_| unauthenticated(format!("{key} must be printable ASCII")))
 }
 
+fn audience(name: &str) -> Result<String, Status> {
+    let parsed = name.parse().ok().filter(|name: &AnyName| name.collection == AUDIENCES);
+    parsed.map(|name| name.to_string()).ok_or_else(|| {
+        unauthenticated(format!("{AUDIENCE_KEY} must be like workspaces/acme/{AUDIENCES}/customers, not {name:?}"))
+    })
+}
+
 fn unauthenticated(message: String) -> Status {
     refuse(Code::Unauthenticated, Reason::Unauthenticated, message)
 }
 
 /// Whether `caller` may call `method`. A method of the contract without an access option has no entry, hence is denied.
+/// Who has an audience may call those alone that are shown to audiences, whatever its role.
 pub(super) fn authorise(caller: &Caller, method: &RpcMethod) -> Result<(), Status> {
+    if let Some(audience) = caller.audience.as_ref().filter(|_| !method.shown_to_audiences) {
+        return Err(not_shown(audience, method));
+    }
     if caller.role.allows(method.access) {
         return Ok(());
     }
@@ -132,6 +151,21 @@ pub(super) fn authorise(caller: &Caller, method: &RpcMethod) -> Result<(), Statu
         caller.actor.subject, method.access
     );
     Err(refuse_with(Code::PermissionDenied, Reason::PermissionDenied, message, [("action", action)]))
+}
+
+/// That a method is not for those who have an audience.
+pub(super) fn not_shown(audience: &str, method: &RpcMethod) -> Status {
+    let action = format!("{}/{}", method.service, method.method);
+    let message = format!("{action} is not shown to {audience}, nor to any other audience of this service");
+    refuse_with(Code::PermissionDenied, Reason::PermissionDenied, message, [("action", action)])
+}
+
+/// That a caller has an audience that does not exist.
+pub(super) fn no_audience(audience: &str, method: &RpcMethod) -> Status {
+    let action = format!("{}/{}", method.service, method.method);
+    let message = format!("{audience} is no audience; name one that exists, or call without");
+    let facts = [("action", action), ("audience", audience.to_owned())];
+    refuse_with(Code::PermissionDenied, Reason::PermissionDenied, message, facts)
 }
 
 pub(super) fn no_rule(path: &str) -> Status {
@@ -164,6 +198,26 @@ mod tests {
         assert_eq!((ada.actor.subject.as_str(), ada.role), ("users/ada", Role::Viewer));
         for wrong in [(ROLE_KEY, "root"), (ACTOR_KEY, ""), (ACTOR_KEY, &*"x".repeat(257))] {
             assert_eq!(caller(&[wrong]).unwrap_err().code(), Code::Unauthenticated, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn who_has_an_audience_may_call_what_is_shown_to_audiences() {
+        let customer = caller(&[(AUDIENCE_KEY, "workspaces/acme/audiences/customers")]).unwrap();
+        assert_eq!(
+            (customer.role, customer.audience.as_deref()),
+            (Role::Admin, Some("workspaces/acme/audiences/customers"))
+        );
+        let may =
+            |path: &str| authorise(&customer, waymark_proto::rpc_method(path).unwrap()).map_err(|status| status.code());
+        assert_eq!(may("/waymark.roadmap.v1.RoadmapService/GetRoadmap"), Ok(()));
+        for path in
+            ["RoadmapService/MoveInitiative", "RoadmapService/GetAudience", "PrioritizationService/RankInitiatives"]
+        {
+            assert_eq!(may(&format!("/waymark.roadmap.v1.{path}")), Err(Code::PermissionDenied), "{path}");
+        }
+        for wrong in ["customers", "workspaces/acme/initiatives/sso", ""] {
+            assert_eq!(caller(&[(AUDIENCE_KEY, wrong)]).unwrap_err().code(), Code::Unauthenticated, "{wrong}");
         }
     }
 

@@ -101,8 +101,8 @@ impl Service<Request<Body>> for Misbehave {
 fn route(path: &str) -> Route {
     static METHODS: LazyLock<HashMap<String, RpcMethod>> = LazyLock::new(|| {
         let methods = ["Echo", "Who", "Panic", "Sleep", "Broken", "Single", "Stream", "StreamPanic"].map(|method| {
-            let rpc =
-                RpcMethod { service: Misbehave::NAME.to_owned(), method: method.to_owned(), access: Access::Write };
+            let (service, access) = (Misbehave::NAME.to_owned(), Access::Write);
+            let rpc = RpcMethod { service, method: method.to_owned(), access, shown_to_audiences: false };
             (format!("/{}/{method}", Misbehave::NAME), rpc)
         });
         methods.into_iter().collect()

@@ -205,8 +205,14 @@ async fn compare(store: &Store, workspace: &str, term: &Term, size: i32, looked_
             _ => {}
         }
         let expected: Vec<String> = expected.into_iter().map(|i| i.name.clone()).collect();
-        let query =
-            ListQuery { parent: workspace, page_size: size, filter: &filter, order_by, show_deleted, page_token: "" };
+        let query = ListQuery {
+            parent: workspace,
+            page_size: size,
+            filter: &filter,
+            order_by,
+            show_deleted,
+            ..Default::default()
+        };
         match pages(&looking, query).await {
             Ok(found) => assert_eq!(found, expected, "{filter} by {order_by:?}, {looked_at} looked at"),
             Err(Error::Order(error)) => {
@@ -357,7 +363,8 @@ async fn no_page_looks_at_more_than_some_rows() {
         let (mut events, mut pages, mut token) = (Vec::new(), 0, String::new());
         loop {
             let filter = "subject:i33 OR subject:i34";
-            let query = LogFilter { service: "roadmap", filter, page_size: 1, page_token: &token };
+            let query =
+                LogFilter { service: "roadmap", filter, page_size: 1, page_token: &token, ..Default::default() };
             let page = store.list_log(&sample::workspace(), query).await.unwrap();
             events.extend(page.items.into_iter().map(|row| row.resource_id));
             (token, pages) = (page.next_page_token, pages + 1);

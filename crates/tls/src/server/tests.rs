@@ -79,6 +79,9 @@ fn what_can_be_used_is_taken_over_once() {
     assert_eq!(fixture.tls.look(NOW), Look::Taken, "other authorities");
 }
 
+/// What is wrong, certificate and key, and whether an error says so.
+type Case = (&'static str, (String, String), fn(&Error) -> bool);
+
 #[test]
 fn what_cannot_be_used_is_refused_and_the_last_good_one_goes_on() {
     let mut fixture = Fixture::new();
@@ -88,7 +91,7 @@ fn what_cannot_be_used_is_refused_and_the_last_good_one_goes_on() {
     );
     let other = pair(NOW);
     let half = |text: &str| text[..text.len() / 2].to_owned();
-    let cases: [(&str, (String, String), fn(&Error) -> bool); 9] = [
+    let cases: [Case; 9] = [
         ("of another pair", (good.0.clone(), other.1.clone()), |e| matches!(e, Error::Mismatch { .. })),
         ("half a certificate", (half(&other.0), other.1.clone()), |e| matches!(e, Error::Pem { .. })),
         ("half a key", (other.0.clone(), half(&other.1)), |e| matches!(e, Error::Pem { .. })),

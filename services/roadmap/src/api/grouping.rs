@@ -95,6 +95,16 @@ impl Grouping {
         grouping.filter(|_| violations.is_empty()).ok_or(violations)
     }
 
+    /// Refuses lanes that tell of more than what is in them: which owners, labels, products and objectives there are.
+    pub(super) fn must_be_for_audiences(&self) -> Result<(), Violations> {
+        match self {
+            Self::Horizon | Self::Time(_) => Ok(()),
+            Self::Product | Self::Objective | Self::Owner | Self::Label(_) => {
+                Err(Violations::one("group_by", "must be HORIZON or TIME for who has an audience"))
+            }
+        }
+    }
+
     fn of_periods(interval: Option<pb::TargetInterval>, violations: &mut Violations) -> Option<Self> {
         let Some(interval) = interval else {
             violations.add("interval", "must be set to group by time, such as from 2026-Q1 to 2026-Q4");

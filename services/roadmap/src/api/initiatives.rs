@@ -142,14 +142,16 @@ impl RoadmapService for Api {
         &self,
         request: Request<pb::GetRoadmapRequest>,
     ) -> Result<Response<pb::GetRoadmapResponse>, Status> {
-        rpc::answer(self.roadmap(rpc::asked(request)?).await)
+        let sight = rpc::sight(&request);
+        rpc::answer(self.roadmap(rpc::asked(request)?, sight.as_deref()).await)
     }
 
     async fn diff_roadmap(
         &self,
         request: Request<pb::DiffRoadmapRequest>,
     ) -> Result<Response<pb::DiffRoadmapResponse>, Status> {
-        rpc::answer(self.diff(request.into_inner()).await)
+        let sight = rpc::sight(&request);
+        rpc::answer(self.diff(request.into_inner(), sight.as_deref()).await)
     }
 
     async fn lint_roadmap(

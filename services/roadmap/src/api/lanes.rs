@@ -1,6 +1,7 @@
 //! The initiatives of lanes, a page of each: as they stand by an index, as they stood in order of ids.
 
 use prost::Message as _;
+use waymark_proto::Sight;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Coming, Common, Error, Part, Range, View};
 
@@ -94,6 +95,26 @@ impl<'a> Reading<'a> {
             }
         }
         Ok(filling.into_iter().map(|filling| filling.page(part.next.clone())).collect())
+    }
+
+    /// Pages of lanes of what an audience sees, now or then, which follow one another in order of ids. Which lane an initiative is in,
+    /// and where, is told by what is seen of it: by its quarter, where that is seen, though its month is kept.
+    pub(super) async fn seen(&self, view: &View, lanes: &[&Lane], sight: &Sight) -> Result<Vec<Page>, Error> {
+        let mut filling: Vec<Filling> = lanes.iter().map(|_| Filling::default()).collect();
+        let (mut behind, mut looked_at) = (self.behind().to_owned(), 0);
+        loop {
+            let part = view.seen::<Initiatives>(sight, &behind, STRETCH as usize).await?;
+            for initiative in &part.items {
+                for (lane, filling) in lanes.iter().zip(&mut filling) {
+                    filling.offer(self, lane, initiative);
+                }
+            }
+            looked_at += STRETCH;
+            match part.next {
+                Some(next) if looked_at < LOOKED_AT && filling.iter().any(|lane| lane.end.is_none()) => behind = next,
+                next => return Ok(filling.into_iter().map(|filling| filling.page(next.clone())).collect()),
+            }
+        }
     }
 
     /// Those of a lane that have nothing of its kind, which no index tells: by looking at all in order of ids.

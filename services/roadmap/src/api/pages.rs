@@ -1,6 +1,7 @@
 //! What a request for the roadmap asks, down to its tokens, and the answer that its lanes and their pages make.
 
-use waymark_domain::WorkspaceId;
+use waymark_domain::{Violations, WorkspaceId};
+use waymark_proto::Sight;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::PageToken;
 use waymark_request::page::{self, PageError};
@@ -11,7 +12,7 @@ use super::grouping::{Grouping, Lane, Members};
 use super::lanes::{Key, Page, Reading};
 
 /// A request for the roadmap.
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     pub workspace: WorkspaceId,
     pub position: Option<Position>,
     grouping: Grouping,
@@ -25,23 +26,32 @@ pub(super) struct Asked {
     page: Option<(String, Key)>,
     /// The key behind which lanes begin.
     behind: Option<String>,
+    /// What is seen by who asks, where that is not all.
+    sight: Option<&'a Sight>,
 }
 
 /// A lane, and its page if that is asked for.
 pub(super) type Shown = (Lane, Option<Page>);
 
-impl Asked {
-    pub(super) fn of(request: pb::GetRoadmapRequest) -> Result<Self, Error> {
+impl<'a> Asked<'a> {
+    pub(super) fn of(request: pb::GetRoadmapRequest, sight: Option<&'a Sight>) -> Result<Self, Error> {
         let workspace = parse("parent", &request.parent)?;
         let (grouping, lanes) = (Grouping::asked(&request)?, request.lanes_or_default() as usize);
         let pb::GetRoadmapRequest { parent, as_of, product, page_size, page_token, lanes_token, .. } = request;
-        let by = format!("{} {:?} {}", request.group_by, request.interval, request.label);
+        let mut by = format!("{} {:?} {}", request.group_by, request.interval, request.label);
+        if let Some(sight) = sight {
+            grouping.must_be_for_audiences()?;
+            by = format!("{by} {}", sight.audience());
+        }
         let bound = [parent, product.clone(), format!("{as_of:?}"), by];
         let page = PageToken::decode(&page_token, &parts("roadmap", &bound), 3)?.map(place).transpose()?;
         let behind = PageToken::decode(&lanes_token, &parts("roadmap lanes", &bound), 1)?.map(key).transpose()?;
         let position = as_of.map(|as_of| Position::asked("as_of", as_of)).transpose()?;
+        if sight.is_some() {
+            must_be_of_no_snapshot("as_of", position.as_ref())?;
+        }
         let size = page::size(page_size)?;
-        Ok(Self { workspace, position, grouping, lanes, product, size, bound, page, behind })
+        Ok(Self { workspace, position, grouping, lanes, product, size, bound, page, behind, sight })
     }
 
     /// The lanes, with the pages that are asked for, and the key that the next lanes begin behind.
@@ -59,8 +69,11 @@ impl Asked {
         let after = self.page.clone().map(|(_, key)| key);
         let reading = Reading::of(of.len(), &self.product, self.size, after);
         // By what is asked for, not by whether it is past by now: pages of one roadmap are in one order.
-        let pages =
-            if self.position.is_some() { reading.then(view, &of).await? } else { reading.now(view, &of).await? };
+        let pages = match (self.sight, &self.position) {
+            (Some(sight), _) => reading.seen(view, &of, sight).await?,
+            (None, Some(_)) => reading.then(view, &of).await?,
+            (None, None) => reading.now(view, &of).await?,
+        };
         let mut pages = pages.into_iter();
         let shown = lanes.into_iter().zip(wanted);
         Ok((shown.map(|(lane, wanted)| (lane, if wanted { pages.next() } else { None })).collect(), next))
@@ -108,4 +121,15 @@ fn place(token: PageToken) -> Result<(String, Key), PageError> {
 /// The key behind which lanes begin.
 fn key(token: PageToken) -> Result<String, PageError> {
     token.key.into_iter().next().flatten().ok_or(PageError::Damaged)
+}
+
+/// Refuses the position of a snapshot, which would tell that there is one of the name.
+pub(super) fn must_be_of_no_snapshot(field: &str, position: Option<&Position>) -> Result<(), Error> {
+    match position {
+        Some(Position::Held(_)) => {
+            let problem = "must not be a snapshot for who has an audience: give a revision or a time";
+            Err(Violations::one(field, problem).into())
+        }
+        Some(Position::Revision(_) | Position::Time(_)) | None => Ok(()),
+    }
 }

@@ -8,14 +8,14 @@ use waymark_domain::roadmap::{Dependencies, Initiative};
 use waymark_domain::{Name, WorkspaceId};
 use waymark_proto::convert::timestamp;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_proto::{ResourceMessage, descriptors};
+use waymark_proto::{ResourceMessage, Sight, descriptors};
 use waymark_request::PageToken;
 use waymark_request::page::{self, PageError};
 use waymark_rpc::{parse, required};
 use waymark_store::{Error, Position, Reason, View};
 
 use super::Api;
-use super::pages::Asked;
+use super::pages::{Asked, must_be_of_no_snapshot};
 use crate::store::{Initiatives, Metrics, on_the_way};
 
 /// Changes of a page of a difference, at most, and where nothing is said.
@@ -25,8 +25,12 @@ const CHANGES: usize = page::MAX_SIZE;
 const SLACK: usize = 1_000;
 
 impl Api {
-    pub(super) async fn roadmap(&self, request: pb::GetRoadmapRequest) -> Result<pb::GetRoadmapResponse, Error> {
-        let asked = Asked::of(request)?;
+    pub(super) async fn roadmap(
+        &self,
+        request: pb::GetRoadmapRequest,
+        sight: Option<&Sight>,
+    ) -> Result<pb::GetRoadmapResponse, Error> {
+        let asked = Asked::of(request, sight)?;
         let mut view = self.store.view(&asked.workspace, asked.position.clone()).await?;
         let (shown, next) = asked.read(&mut view).await?;
         let revision = view.revision();
@@ -56,7 +60,11 @@ impl Api {
         Ok(expected.into_iter().filter_map(told).collect())
     }
 
-    pub(super) async fn diff(&self, request: pb::DiffRoadmapRequest) -> Result<pb::DiffRoadmapResponse, Error> {
+    pub(super) async fn diff(
+        &self,
+        request: pb::DiffRoadmapRequest,
+        sight: Option<&Sight>,
+    ) -> Result<pb::DiffRoadmapResponse, Error> {
         let pb::DiffRoadmapRequest { parent, from, to, page_size, page_token } = request;
         let workspace: WorkspaceId = parse("parent", &parent)?;
         let from = required("from", from)?;
@@ -65,12 +73,22 @@ impl Api {
         let parts = ["diff", &parent, &asked[0], &asked[1]];
         let after = PageToken::decode(&page_token, &parts, 3)?.as_ref().map(place_in_log).transpose()?;
         let (from, mut to) = (Position::asked("from", from)?, to.map(|to| Position::asked("to", to)).transpose()?);
+        if sight.is_some() {
+            for (field, position) in [("from", Some(&from)), ("to", to.as_ref())] {
+                must_be_of_no_snapshot(field, position)?;
+            }
+        }
         if let Some((revision, _)) = after {
             to = Some(Position::Revision(revision));
         }
         let from_revision = self.store.revision_at(&workspace, from).await?;
         let view = self.store.view(&workspace, to).await?;
-        let changes = view.changes::<Initiatives>(from_revision, after.map(|(_, place)| place), size as u64).await?;
+        let mut changes =
+            view.changes::<Initiatives>(from_revision, after.map(|(_, place)| place), size as u64).await?;
+        if let Some(sight) = sight {
+            // Before they are compared: what is hidden does not differ.
+            changes.items = seen(&view, sight, changes.items).await?;
+        }
         let to_revision = view.revision();
         let mut response = pb::DiffRoadmapResponse { from_revision, to_revision, ..Default::default() };
         for change in changes.items {
@@ -92,7 +110,9 @@ impl Api {
         response.added.sort_by(|a, b| a.name.cmp(&b.name));
         response.removed.sort_by(|a, b| a.name.cmp(&b.name));
         response.changed.sort_by(|a, b| a.initiative.cmp(&b.initiative));
-        response.reasons = reasons(&view, &response).await?;
+        if sight.is_none() {
+            response.reasons = reasons(&view, &response).await?;
+        }
         if let Some((revision, ordinal)) = changes.next {
             let key = [to_revision, revision, ordinal.into()].map(|number| Some(number.to_string()));
             response.next_page_token = PageToken::after(&parts, key.into()).encode();
@@ -141,6 +161,17 @@ impl Api {
             slack,
         })
     }
+}
+
+/// An initiative at two positions.
+type Pair = (Option<pb::Initiative>, Option<pb::Initiative>);
+
+/// What an audience sees of changes to what it is shown now.
+async fn seen(view: &View, sight: &Sight, changes: Vec<Pair>) -> Result<Vec<Pair>, Error> {
+    let names = changes.iter().filter_map(|(before, after)| Some(after.as_ref().or(before.as_ref())?.name.clone()));
+    let shown = view.shown(sight, names.collect()).await?;
+    let of = |state: Option<pb::Initiative>| sight.of(&state.filter(|state| shown.contains(&state.name))?);
+    Ok(changes.into_iter().map(|(before, after)| (of(before), of(after))).collect())
 }
 
 /// The revision that is compared to, and the event behind which a page begins.

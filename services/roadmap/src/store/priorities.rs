@@ -131,13 +131,14 @@ async fn prioritize(write: &mut Write, written: Vec<Written<'_>>) -> Result<(), 
 async fn rank(write: &mut Write, framework: Framework, moves: &mut [Move<'_>]) -> Result<(), Error> {
     // Of what has a place there alone.
     let in_order = |of: &Initiative| of.place(framework, 0).and_then(|_| of.rank_by(framework));
-    let bound = |rank: &Option<Rank>| rank.as_ref().map_or(Rank::UNRANKED, Rank::by_score).to_owned();
+    let bound = |rank: Option<&Rank>| rank.map_or(Rank::UNRANKED, Rank::by_score).to_owned();
     let moving = moves.iter_mut().map(|of| (in_order(&of.initiative), in_order(&of.after), of));
     let moving: Vec<_> = moving.filter(|(from, to, _)| from != to).collect();
     if moving.is_empty() {
         return Ok(());
     }
-    let bounds: Vec<String> = moving.iter().flat_map(|(from, to, _)| [bound(from), bound(to)]).collect();
+    let bounds: Vec<String> =
+        moving.iter().flat_map(|(from, to, _)| [bound(from.as_ref()), bound(to.as_ref())]).collect();
     let mut ranges = vec![(Rank::FIRST, Rank::UNRANKED)];
     ranges.extend(bounds.iter().map(|bound| (Rank::FIRST, bound.as_str())));
     let counts = write.counts_between::<Initiatives>(rank_column(framework), &ranges).await?;
@@ -145,9 +146,9 @@ async fn rank(write: &mut Write, framework: Framework, moves: &mut [Move<'_>]) -
     let mut shift = Shift::default();
     for ((from, to, of), better) in moving.into_iter().zip(better.chunks(2)) {
         let [better_from, better_to] = [0, 1].map(|end| better.get(end).copied().unwrap_or_default());
-        let start = of.initiative.place(framework, shift.of(better_from, &bound(&from)) + 1);
+        let start = of.initiative.place(framework, shift.of(better_from, &bound(from.as_ref())) + 1);
         shift.ranks.extend(from.map(|rank| (rank.to_string(), -1)));
-        let end = of.after.place(framework, shift.of(better_to, &bound(&to)) + 1);
+        let end = of.after.place(framework, shift.of(better_to, &bound(to.as_ref())) + 1);
         let ranked_count = shift.of(*ranked, Rank::UNRANKED) + u32::from(end.is_some());
         shift.ranks.extend(to.map(|rank| (rank.to_string(), 1)));
         of.orders.push(RankMove { framework, from: start, to: end, ranked_count });

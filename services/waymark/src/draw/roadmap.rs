@@ -55,7 +55,7 @@ pub async fn run(options: &Roadmap, settings: &Settings) -> Result<()> {
     options.lanes.ask(&mut request, settings.zone())?;
     let mut client = RoadmapServiceClient::new(settings.channel(Area::Roadmap)?).max_decoding_message_size(64 << 20);
     let answer = client.get_roadmap(request).await.map_err(Error::from)?.into_inner();
-    let (workspace, lanes) = (settings.workspace()?, &options.lanes);
+    let (workspace, lanes) = (&*settings.title()?, &options.lanes);
     match options.plot.file() {
         Some(file) => return plot::write(file, &timeline::draw(&answer, workspace), "the roadmap is"),
         None if options.markdown => crate::show(format_args!("{}", roadmap_markdown::draw(&answer, lanes, workspace))),
@@ -89,7 +89,8 @@ fn draw(roadmap: &pb::GetRoadmapResponse, of: &Lanes, workspace: &str, zone: Tz)
     }
     for initiative in &roadmap.declined {
         let why = initiative.decline.as_ref().map(|decline| decline.reason.as_str()).unwrap_or_default();
-        lines.push(format!("  ⊘ {}  [{}]  {why}", initiative.display_name, short(&initiative.name)));
+        let line = format!("  ⊘ {}  [{}]  {why}", initiative.display_name, short(&initiative.name));
+        lines.push(line.trim_end().to_owned());
         lines.extend(signed_lines(initiative));
     }
     lines.extend(more(&roadmap.next_declined_page_token));

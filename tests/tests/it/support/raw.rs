@@ -50,6 +50,41 @@ impl Wire {
         self.send(path, role, frame(message)).await
     }
 
+    /// All that comes back on a call with this metadata: code, and bytes of headers, body and trailers, in which what is encoded as base64
+    /// or for headers is read, too.
+    pub async fn everything(&self, path: &str, metadata: &[(&str, &str)], message: &[u8]) -> (Code, Vec<u8>) {
+        let mut request = http::Request::post(path).header("content-type", "application/grpc").header("te", "trailers");
+        for (key, value) in metadata {
+            request = request.header(*key, *value);
+        }
+        let request = request.body(Body::new(Full::new(frame(message)))).unwrap();
+        let response = tokio::time::timeout(PATIENCE, self.0.clone().oneshot(request)).await.unwrap().unwrap();
+        let (parts, mut body) = response.into_parts();
+        let (mut status, mut bytes) = (Status::from_header_map(&parts.headers), Vec::new());
+        read_headers(&parts.headers, &mut bytes);
+        while let Ok(Some(frame)) = tokio::time::timeout(STREAM, body.frame()).await {
+            match frame.unwrap().into_data() {
+                Ok(data) => bytes.extend_from_slice(&data),
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap();
+                    status = Status::from_header_map(&trailers);
+                    read_headers(&trailers, &mut bytes);
+                }
+            }
+        }
+        // A stream that has nothing more to say yet has said OK.
+        (status.map_or(Code::Ok, |status| status.code()), bytes)
+    }
+
+    /// The first message of the answer to a call with this metadata.
+    pub async fn call_as(&self, path: &str, metadata: &[(&str, &str)], message: &[u8]) -> Bytes {
+        let mut request = http::Request::post(path).header("content-type", "application/grpc").header("te", "trailers");
+        for (key, value) in metadata {
+            request = request.header(*key, *value);
+        }
+        self.answer(request.body(Body::new(Full::new(frame(message)))).unwrap()).await.message
+    }
+
     /// Calls `path` with a body that need not be made of frames.
     pub async fn send(&self, path: &str, role: Option<&str>, body: Bytes) -> Answer {
         let mut request = http::Request::post(path).header("content-type", "application/grpc").header("te", "trailers");
@@ -100,6 +135,18 @@ impl Wire {
                 },
             }
         }
+    }
+}
+
+/// Headers as they came, and what they say.
+fn read_headers(headers: &http::HeaderMap, bytes: &mut Vec<u8>) {
+    for (key, value) in headers.iter().filter(|(key, _)| !["date", "content-length"].contains(&key.as_str())) {
+        bytes.extend_from_slice(key.as_str().as_bytes());
+        bytes.extend_from_slice(value.as_bytes());
+    }
+    if let Some(status) = Status::from_header_map(headers) {
+        bytes.extend_from_slice(status.message().as_bytes());
+        bytes.extend_from_slice(status.details());
     }
 }
 

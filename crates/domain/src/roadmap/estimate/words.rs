@@ -185,6 +185,7 @@ mod tests {
         Ok((amount.likely(), word))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as what it is compared with")]
     fn by(value: f64, word: &str) -> Result<(f64, Option<String>), String> {
         Ok((value, Some(word.to_owned())))
     }

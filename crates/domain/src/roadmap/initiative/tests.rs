@@ -34,6 +34,7 @@ pub(crate) fn initiative(id: &str) -> Initiative {
         priority: None,
         dependency_waivers: BTreeMap::new(),
         key_results: BTreeSet::new(),
+        audiences: BTreeSet::new(),
     }
 }
 

@@ -24,6 +24,7 @@ impl TryFrom<pb::Initiative> for Initiative {
             message.dependencies.iter().filter_map(|name| sibling(v, "dependencies", workspace, name)).collect();
         let key_results =
             message.key_results.iter().filter_map(|name| sibling(v, "key_results", workspace, name)).collect();
+        let audiences = message.audiences.iter().filter_map(|name| sibling(v, "audiences", workspace, name)).collect();
         let target = message.target.and_then(|target| v.nested("target", target.try_into()));
         let evidence = evidence(v, "evidence", message.evidence);
         let risks = parts::risks(v, message.risks);
@@ -50,6 +51,7 @@ impl TryFrom<pb::Initiative> for Initiative {
                 priority,
                 dependency_waivers,
                 key_results,
+                audiences,
             })
         })();
         whole(violations, initiative)
@@ -161,6 +163,7 @@ impl From<&Initiative> for pb::Initiative {
             priority: initiative.priority.as_ref().map(Into::into),
             dependency_waivers: initiative.dependency_waivers.iter().map(parts::dependency_waiver).collect(),
             key_results: initiative.key_results.iter().map(ToString::to_string).collect(),
+            audiences: initiative.audiences.iter().map(ToString::to_string).collect(),
             ..Self::default()
         };
         set_meta(&mut message, &initiative.meta);

@@ -309,11 +309,11 @@ impl From<&RankChange> for pb::RankChange {
 impl From<&RankMove> for pb::RankMove {
     fn from(RankMove { framework, from, to, ranked_count }: &RankMove) -> Self {
         // Positions count the initiatives of a workspace, far below 2^31.
-        let position = |place: &Option<Place>| place.map_or(0, |place| place.position as i32);
+        let position = |place: Option<Place>| place.map_or(0, |place| place.position as i32);
         Self {
             framework: pb::ScoringFramework::of(*framework),
-            from_position: position(from),
-            to_position: position(to),
+            from_position: position(*from),
+            to_position: position(*to),
             ranked_count: *ranked_count as i32,
             from_score: from.map(|place| place.score),
             to_score: to.map(|place| place.score),

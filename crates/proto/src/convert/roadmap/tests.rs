@@ -59,6 +59,7 @@ fn initiative(state: pb::InitiativeState, low: f64, days: i32, waived: bool) -> 
             })
             .collect(),
         key_results: vec!["workspaces/w/keyResults/k".into(), "workspaces/w/keyResults/l".into()],
+        audiences: vec!["workspaces/w/audiences/a".into(), "workspaces/w/audiences/b".into()],
         state: state.into(),
         ..Default::default()
     };

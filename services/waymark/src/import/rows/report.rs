@@ -160,7 +160,9 @@ impl Report {
             }
         }
         for (line, key, faults) in &self.unlinked {
-            faults.iter().for_each(|fault| eprintln!("line {line} [{key}]: left out: {}", told(fault)));
+            for fault in faults {
+                eprintln!("line {line} [{key}]: left out: {}", told(fault));
+            }
         }
         if self.refused > self.first.len() as u64 {
             eprintln!("… and {} more; --report FILE writes all of them", self.refused - self.first.len() as u64);
@@ -174,12 +176,10 @@ impl Report {
     }
 
     fn json(&self) -> Value {
+        let one = |line: u64, key: &str, Fault { field, column, reason }: &Fault| json!({"line": line, "key": key, "field": field, "column": column, "reason": reason});
         let each = |rows: &[(u64, String, Vec<Fault>)]| -> Vec<Value> {
-            let row = |(line, key, faults): &(u64, String, Vec<Fault>)| {
-                let told = |Fault { field, column, reason }: &Fault| json!({"line": line, "key": key, "field": field, "column": column, "reason": reason});
-                faults.iter().map(told).collect::<Vec<_>>()
-            };
-            rows.iter().flat_map(row).collect()
+            let rows = rows.iter();
+            rows.flat_map(|(line, key, faults)| faults.iter().map(|fault| one(*line, key, fault))).collect()
         };
         let links = self.links.iter().map(|(field, Links { added, unchanged, left_out })| {
             (field.clone(), json!({"added": added, "unchanged": unchanged, "leftOut": left_out}))
