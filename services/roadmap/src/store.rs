@@ -26,7 +26,7 @@ pub use decisions::{
     DUE, Decisions, NOT_BUILT_SINCE, must_decline, new_name, not_to_build, supersede, taken_up_again, write_down,
 };
 pub use estimates::Estimates;
-pub use factor_scales::{FactorScales, scales};
+pub use factor_scales::{FactorScales, scales, scales_now};
 pub use goals::{Goals, Serving};
 pub use initiatives::{
     DECLINED, FACTORS, Initiatives, OWNER, PLACE, PRODUCT, RANK, START, STATE, UNDATED, on_the_way, rank_column,

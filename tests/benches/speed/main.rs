@@ -3,9 +3,10 @@
 //! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL
 //! syncs to disk. Names of sections (`reads`, `writes`, `batches`, `events`, `idle`, `dev`, `scale`) after `--` run only those; `scale` runs
 //! only when it is named, with as many initiatives as a number beside it says, and those parts of it alone that are named
-//! beside it, if any are (`calls`, `orders`, `targets`, `goals`, `trees`). `sqlite` and `postgres` narrow the databases. The
+//! beside it, if any are (`calls`, `orders`, `targets`, `audiences`, `goals`, `trees`). `sqlite` and `postgres` narrow the databases. The
 //! exit status is 1 when a target is missed.
 
+mod audiences;
 mod bare;
 mod batches;
 mod consumers;

@@ -18,7 +18,7 @@ use crate::bare::Pool;
 use crate::load::Load;
 use crate::report::{Report, resident};
 use crate::service::{Roadmap, create};
-use crate::{goals, lanes, orders, targets, trees};
+use crate::{audiences, goals, lanes, orders, targets, trees};
 
 /// Rows of a batch.
 const BATCH: usize = 500;
@@ -84,6 +84,9 @@ pub async fn run(engine: Engine, size: usize, runs: impl Fn(&str) -> bool, repor
     }
     if runs("targets") {
         targets::run(&roadmap, size, filled(size), report).await?;
+    }
+    if runs("audiences") {
+        audiences::run(&roadmap, size, report).await?;
     }
     if runs("goals") {
         goals::run(&roadmap, report).await?;

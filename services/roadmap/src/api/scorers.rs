@@ -1,6 +1,6 @@
-//! What a request asks to score by: a published framework, or a model of the workspace; and the scales of what that takes.
+//! What a request asks to score by: a published framework, or a model of the workspace.
 
-use waymark_domain::roadmap::{Scales, Scorer, ScoringModel};
+use waymark_domain::roadmap::{Scorer, ScoringModel};
 use waymark_domain::{Name, Violations, WorkspaceId};
 use waymark_proto::Choice as _;
 use waymark_proto::roadmap::v1 as pb;
@@ -8,7 +8,7 @@ use waymark_rpc::parse;
 use waymark_store::{Error, resource};
 
 use super::Api;
-use crate::store::{FactorScales, ScoringModels};
+use crate::store::ScoringModels;
 
 impl Api {
     /// The framework, or the model if one is named.
@@ -25,12 +25,6 @@ impl Api {
             return Err(Violations::one("framework", "must not be set beside model: set one of the two").into());
         }
         self.model(workspace, "model", model).await
-    }
-
-    /// The scales of a workspace as they are.
-    pub(super) async fn scales(&self, workspace: &WorkspaceId) -> Result<Scales, Error> {
-        let own = self.store.all::<FactorScales>(workspace).await?;
-        own.into_iter().map(resource::<FactorScales>).collect()
     }
 
     /// The model that a field names, which is one of the workspace.

@@ -15,6 +15,7 @@ use waymark_store::Error;
 
 use super::Api;
 use super::comparing::Known;
+use crate::store::scales_now;
 
 /// Factors that are shown as those that tip the order, and those worth finding out.
 const TIPPING: usize = 100;
@@ -47,7 +48,7 @@ impl Api {
         let workspace: WorkspaceId = parse("parent", &request.parent)?;
         let mut question = Question {
             scorer: self.scorer(&workspace, request.framework(), &request.model).await?,
-            scales: self.scales(&workspace).await?,
+            scales: scales_now(&self.store, &workspace).await?,
             shape: match request.shape() {
                 pb::RangeShape::Unspecified | pb::RangeShape::Triangular => Shape::Triangular,
                 pb::RangeShape::Pert => Shape::Pert,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use waymark_domain::roadmap::{FactorScale, FactorScaleEvent, Input, Scales};
-use waymark_domain::{Change, Name, Violations};
+use waymark_domain::{Change, Name, Violations, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Column, Columns, Error, Rule, Ruled, Rules, Table, Write};
+use waymark_store::{Column, Columns, Error, Rule, Ruled, Rules, Store, Table, Write, resource};
 
 /// Factor scales.
 pub struct FactorScales;
@@ -38,16 +38,25 @@ async fn name(write: &mut Write, mut new: FactorScale) -> Result<Change<FactorSc
     Ok(Change::new(new, FactorScaleEvent::Created))
 }
 
+/// The names that scales have: one for each factor.
+fn names(workspace: &WorkspaceId) -> Result<Vec<Name<FactorScale>>, Error> {
+    let name = |input: &Input| Ok(Name::new(workspace.clone(), input.label().parse().map_err(Error::bug)?));
+    Input::all().map(name).collect()
+}
+
+/// The scales of a workspace as they are.
+pub async fn scales_now(store: &Store, workspace: &WorkspaceId) -> Result<Scales, Error> {
+    let names = names(workspace)?;
+    let own = store.named::<FactorScales>(workspace, names.iter().map(|name| name.id().as_str())).await?;
+    own.into_values().map(resource::<FactorScales>).collect()
+}
+
 /// The scales of the workspace that is written to, which no write that asks for them changes.
 pub async fn scales(write: &mut Write) -> Result<Arc<Scales>, Error> {
     if let Some(scales) = write.noted::<Scales>() {
         return Ok(scales);
     }
-    let mut names = Vec::new();
-    for input in Input::all() {
-        let id = input.label().parse().map_err(Error::bug)?;
-        names.push(Name::new(write.workspace().clone(), id));
-    }
+    let names = names(write.workspace())?;
     let own = write.find_all::<FactorScales>(names.iter()).await?;
     Ok(write.note(own.into_values().collect()))
 }

@@ -1,10 +1,10 @@
 //! What rows name that a method of its own adds, as of an initiative what it waits for: added when all rows are resources,
 //! as it may stand further down. What is not there, or cannot be waited for, is left out and told; the row stays.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
 use prost_reflect::{DynamicMessage, Value};
-use tonic::Code;
-use waymark_client::Error;
 
 use super::batch::Service;
 use super::kind::{Adder, names};
@@ -22,34 +22,66 @@ pub enum Linked {
 }
 
 impl Service {
-    /// Adds what rows name and do not have yet: of each row the field and what became of each name. `would_be` says
-    /// what a dry run would have made.
-    pub async fn link(&self, rows: &[Row], would_be: impl Fn(&str) -> bool) -> Result<Vec<Vec<(String, Linked)>>> {
+    /// Adds what rows name and do not have yet: of each row the field and what became of each name. `would_be` says of what a dry
+    /// run would leave whether it is there already.
+    pub async fn link(
+        &self,
+        rows: &[Row],
+        would_be: impl Fn(&str) -> Option<bool>,
+    ) -> Result<Vec<Vec<(String, Linked)>>> {
+        let known = self.known(rows, &would_be).await?;
         // In their order, so that of those that would close a cycle it is the last that is left out.
         let mut linked = Vec::with_capacity(rows.len());
         for row in rows {
-            linked.push(self.link_row(row, &would_be).await?);
+            linked.push(self.link_row(row, &known, &would_be).await?);
         }
         Ok(linked)
     }
 
-    async fn link_row(&self, row: &Row, would_be: &impl Fn(&str) -> bool) -> Result<Vec<(String, Linked)>> {
+    /// The resources of rows that are there, by name; for a dry run those that they name, too, unless it is known what becomes of
+    /// them.
+    async fn known(
+        &self,
+        rows: &[Row],
+        would_be: &impl Fn(&str) -> Option<bool>,
+    ) -> Result<BTreeMap<String, DynamicMessage>> {
+        let own = rows.iter().map(|row| self.name(&row.id)).filter(|own| would_be(own) != Some(false));
+        let named = rows.iter().flat_map(|row| &row.links).flat_map(|(_, names)| names);
+        let named = named.filter(|name| self.dry_run && would_be(name).is_none()).cloned();
+        let names: Vec<String> = own.chain(named).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut known = BTreeMap::new();
+        for names in names.chunks(rows.len().max(1)) {
+            for resource in self.writer(self.kind, true).existing(names).await? {
+                let name = resource.get_field_by_name("name");
+                known.extend(name.and_then(|name| name.as_str().map(str::to_owned)).map(|name| (name, resource)));
+            }
+        }
+        Ok(known)
+    }
+
+    async fn link_row(
+        &self,
+        row: &Row,
+        known: &BTreeMap<String, DynamicMessage>,
+        would_be: &impl Fn(&str) -> Option<bool>,
+    ) -> Result<Vec<(String, Linked)>> {
         let own = self.name(&row.id);
-        let current = self.find(&own).await?;
+        let current = known.get(&own);
         let mut linked = Vec::new();
         for (field, wanted) in &row.links {
-            let (Some(adder), true) = (self.kind.adders.get(field), current.is_some() || would_be(&own)) else {
+            let (Some(adder), true) = (self.kind.adders.get(field), current.is_some() || would_be(&own).is_some())
+            else {
                 // The row is refused, and that is told.
                 continue;
             };
-            let known = current.as_ref().and_then(|current| current.get_field_by_name(field));
-            let known = known.map(|known| names(&known)).unwrap_or_default();
+            let has = current.and_then(|current| current.get_field_by_name(field));
+            let has = has.map(|has| names(&has)).unwrap_or_default();
             for name in wanted {
-                let became = if known.contains(name) {
+                let became = if has.contains(name) {
                     Linked::Unchanged
                 } else if current.is_some() {
                     self.add(adder, &own, name, would_be).await?
-                } else if would_be(name) || self.find(name).await?.is_some() {
+                } else if would_be(name).is_some() || known.contains_key(name) {
                     Linked::Added
                 } else {
                     Linked::LeftOut(format!("{name} does not exist"))
@@ -60,29 +92,26 @@ impl Service {
         Ok(linked)
     }
 
-    async fn add(&self, adder: &Adder, own: &str, name: &str, would_be: &impl Fn(&str) -> bool) -> Result<Linked> {
+    async fn add(
+        &self,
+        adder: &Adder,
+        own: &str,
+        name: &str,
+        would_be: &impl Fn(&str) -> Option<bool>,
+    ) -> Result<Linked> {
         let mut request = new(&adder.method.descriptor.input());
         set(&mut request, "name", Value::String(own.to_owned()))?;
         set(&mut request, adder.entry.name(), Value::String(name.to_owned()))?;
         set(&mut request, "validate_only", Value::Bool(self.dry_run))?;
         match call::unary(&self.channel, adder.method, request).await {
             Ok(_) => Ok(Linked::Added),
-            Err(error) if error.reason() == "REFERENCE_NOT_FOUND" && would_be(name) => Ok(Linked::Added),
+            Err(error) if error.reason() == "REFERENCE_NOT_FOUND" && would_be(name).is_some() => Ok(Linked::Added),
             Err(error) if is_of_the_row(&error) => {
                 let faults = self.writer(self.kind, self.dry_run).refusal(failure(&error)).faults;
                 let reasons: Vec<String> = faults.into_iter().map(|(_, reason)| reason).collect();
                 Ok(Linked::LeftOut(reasons.join("; ")))
             }
             Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The resource of a name, if there is one.
-    async fn find(&self, name: &str) -> Result<Option<DynamicMessage>> {
-        match self.writer(self.kind, true).current(&[name.to_owned()]).await {
-            Ok(found) => Ok(found.into_iter().next()),
-            Err(error) if error.downcast_ref::<Error>().is_some_and(|error| error.code() == Code::NotFound) => Ok(None),
-            Err(error) => Err(error),
         }
     }
 }

@@ -42,8 +42,8 @@ pub struct Import {
     lines: HashMap<u64, u64>,
     /// Rows that refer to what is not there, by line.
     waiting: BTreeMap<u64, Waiting>,
-    /// Names that a dry run would have made.
-    would_be: HashSet<String>,
+    /// Names of what a dry run would leave, and whether that is there already.
+    would_be: HashMap<String, bool>,
 }
 
 /// A row that refers to what is not there.
@@ -67,7 +67,7 @@ impl Import {
         let kind = mapping.kind;
         let (channel, parent) = (settings.channel(kind.resource.area)?, settings.parent()?);
         let service = Service { kind, channel, parent, dry_run };
-        let (lines, waiting, would_be) = (HashMap::new(), BTreeMap::new(), HashSet::new());
+        let (lines, waiting, would_be) = (HashMap::new(), BTreeMap::new(), HashMap::new());
         Ok(Self { mapping, service, report, most, lines, waiting, would_be })
     }
 
@@ -101,7 +101,7 @@ impl Import {
     }
 
     async fn link_batch(&mut self, rows: Vec<Row>) -> Result<()> {
-        let linked = self.service.link(&rows, |name| self.would_be.contains(name)).await?;
+        let linked = self.service.link(&rows, |name| self.would_be.get(name).copied()).await?;
         for (row, linked) in rows.iter().zip(linked) {
             for (field, became) in linked {
                 let fault = |reason| self.mapping.fault(field.clone(), reason);
@@ -115,7 +115,7 @@ impl Import {
     fn settle(&mut self) -> Result<()> {
         loop {
             let would_be = |waiting: &Waiting| {
-                waiting.missing.as_ref().is_some_and(|all| all.iter().all(|name| self.would_be.contains(name)))
+                waiting.missing.as_ref().is_some_and(|all| all.iter().all(|name| self.would_be.contains_key(name)))
             };
             let ready = self.waiting.extract_if(.., |_, waiting| would_be(waiting)).collect::<Vec<_>>();
             if ready.is_empty() {
@@ -123,7 +123,7 @@ impl Import {
             }
             for (line, Waiting { key, name, otherwise, .. }) in ready {
                 self.report.add(line, &key, &otherwise)?;
-                self.would_be.insert(name);
+                self.would_be.insert(name, is_there(&otherwise));
             }
         }
     }
@@ -185,7 +185,7 @@ impl Import {
             if refused.is_empty() {
                 self.report.add(row.line, &row.key, &outcomes)?;
                 if self.service.dry_run {
-                    self.would_be.insert(name);
+                    self.would_be.insert(name, is_there(&outcomes));
                 }
                 continue;
             }
@@ -206,6 +206,11 @@ impl Import {
         told.into_iter().try_for_each(|(line, key, faults)| self.report.refuse(line, &key, faults))?;
         Ok(made)
     }
+}
+
+/// Whether the resource of a row is not made by it.
+fn is_there(outcomes: &[(&'static str, Outcome)]) -> bool {
+    outcomes.first().is_some_and(|(_, own)| *own != Outcome::Made)
 }
 
 fn hash(id: &str) -> u64 {

@@ -226,6 +226,24 @@ impl Writer<'_> {
         Ok(found)
     }
 
+    /// The resources of those of names that there are.
+    pub async fn existing(&self, names: &[String]) -> Result<Vec<DynamicMessage>> {
+        let missing = |error: &anyhow::Error| {
+            error.downcast_ref::<Error>().is_some_and(|error: &Error| error.code() == Code::NotFound)
+        };
+        let (mut found, mut waiting) = (Vec::new(), vec![names]);
+        while let Some(names) = waiting.pop() {
+            match self.current(names).await {
+                Ok(mut these) => found.append(&mut these),
+                // One that is not there is no reason not to be given the others.
+                Err(error) if missing(&error) && names.len() > 1 => halve(&mut waiting, names),
+                Err(error) if missing(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
     /// The answers to the requests of a batch. What the service refuses as a whole is asked by halves, down to the one
     /// that is at fault.
     async fn batch(
