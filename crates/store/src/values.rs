@@ -16,8 +16,9 @@ use crate::{Error, Store, Table};
 const PART: usize = 10_000;
 
 impl Store {
-    /// Ids of the live resources that a filter selects, with their values of a text column, in no order. Refused when more
-    /// would have to be looked at than a list looks at for a page.
+    /// Ids of the live resources that a filter selects, with their values of a text column, in no order; one that is empty counts as
+    /// none. Refused when more would have to be looked at than a list looks at for a page. The column is one whose texts the service
+    /// makes itself: those that callers write may hold what stands between rows that are sent as one text.
     pub async fn values<T: Table>(
         &self,
         workspace: &WorkspaceId,
@@ -38,7 +39,7 @@ impl Store {
     }
 
     /// Ids of the resources whose value of an indexed text column is between two texts, with that value, in its order: read
-    /// off the index, with no look at a row. `None` when there are more than `most`.
+    /// off the index, with no look at a row. `None` when there are more than `most`. The column is as for [`Store::values`].
     pub async fn values_between<T: Table>(
         &self,
         workspace: &WorkspaceId,
