@@ -1,6 +1,8 @@
 //! Waiting for a state instead of sleeping for a time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 /// How often a state is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -17,14 +19,15 @@ pub async fn wait_until(what: &str, limit: Duration, mut condition: impl AsyncFn
 /// Waits until `look` finds something, and returns it.
 ///
 /// # Panics
-/// With `what`, when nothing is found within `limit`.
+/// With `what`, when nothing is found within `limit`, also because a look takes so long.
 pub async fn wait_for<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + limit;
-    loop {
-        if let Some(found) = look().await {
-            return found;
+    let found = timeout(limit, async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        assert!(Instant::now() < end, "{what}: not within {limit:?}");
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    });
+    found.await.unwrap_or_else(|_| panic!("{what}: not within {limit:?}"))
 }

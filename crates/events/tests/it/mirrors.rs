@@ -8,6 +8,7 @@ use async_nats::{Client, jetstream};
 use futures::StreamExt as _;
 use prost::Message as _;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use waymark_events::{Mirroring, Subscription, Topic, bus, consumer, snapshots, stream_name};
 use waymark_proto::events::v1::{SnapshotRequest, SnapshotResponse};
 use waymark_proto::roadmap::v1 as pb;
@@ -111,7 +112,7 @@ impl World {
 
     async fn end(&self, (host, mut tasks): (Host, JoinSet<()>)) {
         host.shutdown.begin();
-        tasks.join_next().await.unwrap().unwrap();
+        timeout(LIMIT, tasks.join_next()).await.expect("it ends with its host").unwrap().unwrap();
     }
 
     async fn published(&self) {
