@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::CallKind;
+
 /// The access an RPC needs in its workspace; a role grants one of these and all before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Access {
@@ -27,6 +29,8 @@ pub struct RpcMethod {
     pub access: Access,
     /// Whether callers who have an audience may call it.
     pub shown_to_audiences: bool,
+    /// What kind of work it is.
+    pub kind: CallKind,
 }
 
 static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
@@ -49,7 +53,13 @@ static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
             let service = method.parent_service().full_name().to_owned();
             Some((
                 format!("/{service}/{}", method.name()),
-                RpcMethod { service, method: method.name().to_owned(), access, shown_to_audiences },
+                RpcMethod {
+                    service,
+                    method: method.name().to_owned(),
+                    access,
+                    shown_to_audiences,
+                    kind: CallKind::of(&method, access),
+                },
             ))
         })
         .collect()

@@ -131,6 +131,16 @@ pub struct LimitArgs {
     /// they have started
     #[arg(long, env = "WAYMARK_MAX_CONCURRENCY", value_name = "CALLS", default_value_t = 512, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_concurrency: usize,
+    /// Connections open at once; more are closed as soon as they come
+    #[arg(long, env = "WAYMARK_MAX_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = 10_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub max_connections: usize,
+    /// Connections of one peer open at once: of an address of IPv4, or of 64 bits of network of IPv6. A load balancer
+    /// that does not hand on its clients' addresses is one peer
+    #[arg(long, env = "WAYMARK_MAX_PEER_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = 1_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub max_peer_connections: usize,
+    /// Connections of one peer that are being opened at once: that have not agreed on keys, or said nothing yet
+    #[arg(long, env = "WAYMARK_MAX_PEER_HANDSHAKES", value_name = "CONNECTIONS", default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub max_peer_handshakes: usize,
     /// Streams (calls) open at once on one connection
     #[arg(long, env = "WAYMARK_MAX_STREAMS", value_name = "STREAMS", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_streams: u32,
@@ -155,6 +165,9 @@ impl Default for LimitArgs {
     fn default() -> Self {
         Self {
             max_concurrency: 512,
+            max_connections: 10_000,
+            max_peer_connections: 1_000,
+            max_peer_handshakes: 100,
             max_streams: 128,
             max_deadline: Duration::from_secs(30),
             max_connection_age: Duration::from_hours(1),

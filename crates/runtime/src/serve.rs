@@ -5,6 +5,7 @@
 
 mod connection;
 mod greeted;
+mod peers;
 mod tls;
 mod unary;
 
@@ -30,6 +31,7 @@ use crate::host::Host;
 use crate::running::Running;
 
 use connection::Accepting;
+use peers::Peers;
 
 pub use unary::Answer;
 
@@ -209,6 +211,7 @@ impl Server {
             builder: connection::builder(self.args.limits.max_streams, origins.is_some()),
             tls: tls.map(|tls| tls::keep(tls, address, &self.host)),
             max_age: self.args.limits.max_connection_age,
+            peers: Peers::new(&self.args.limits, &self.host.telemetry.meter()),
         };
         let host = self.host.clone();
         let serving = async move {

@@ -23,6 +23,7 @@ use tower::{Service, ServiceExt as _};
 use waymark_tls::{Acceptor, PeerCertificate, TlsStream};
 
 use super::greeted::Greeted;
+use super::peers::{Peers, Place};
 use crate::host::Host;
 
 /// How long a new connection may take to agree on keys, where it must, and to say how it speaks. After that HTTP's own
@@ -67,6 +68,8 @@ pub(super) struct Accepting {
     pub(super) tls: Option<Acceptor>,
     /// How long a client over TLS may stay connected.
     pub(super) max_age: Duration,
+    /// How many there may be.
+    pub(super) peers: Peers,
 }
 
 /// Accepts connections until shutdown begins, then lets those there are finish, at most for the host's drain time.
@@ -75,15 +78,23 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    let Accepting { listener, builder, tls, max_age } = accepting;
+    let Accepting { listener, builder, tls, max_age, peers } = accepting;
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     let mut begun = pin!(host.shutdown.begun());
     loop {
         let accepted = tokio::select! { () = &mut begun => break, accepted = listener.accept() => accepted };
         match accepted {
-            Ok((stream, _)) => {
-                let conversation = Conversation { host: host.clone(), tls: tls.clone(), max_age, cut: cut.clone() };
+            Ok((stream, peer)) => {
+                let place = match peers.admit(peer.ip()) {
+                    Ok(place) => place,
+                    Err(full) => {
+                        tracing::debug!(%peer, limit = ?full, "a connection was closed, as there are too many");
+                        continue;
+                    }
+                };
+                let conversation =
+                    Conversation { host: host.clone(), tls: tls.clone(), max_age, cut: cut.clone(), place };
                 connections.spawn(conversation.held(stream, service.clone(), builder.clone()));
             }
             Err(error) => {
@@ -112,6 +123,8 @@ struct Conversation {
     max_age: Duration,
     /// What is still open is cut.
     cut: CancellationToken,
+    /// Held to the end.
+    place: Place,
 }
 
 /// A connection that is spoken on, and who the peer has proven to be.
@@ -119,7 +132,7 @@ type Opened = (Greeted<Either<TcpStream, TlsStream<TcpStream>>>, Option<Arc<Peer
 
 impl Conversation {
     /// Serves a connection to its end.
-    async fn held<S>(self, stream: TcpStream, service: S, builder: Builder<TokioExecutor>)
+    async fn held<S>(mut self, stream: TcpStream, service: S, builder: Builder<TokioExecutor>)
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
@@ -137,6 +150,7 @@ impl Conversation {
             Ok(Err(error)) => return tracing::debug!(%error, peer = ?peer.remote_addr, "a connection was not opened"),
             Err(_) => return tracing::debug!(peer = ?peer.remote_addr, "a connection took too long to open"),
         };
+        self.place.opened();
         let age = self.age(&peer, certificate.as_deref());
         let service = service.map_request(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);

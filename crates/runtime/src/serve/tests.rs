@@ -16,13 +16,14 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
-use waymark_proto::{Access, RpcMethod};
+use waymark_proto::{Access, CallKind, RpcMethod};
 
 use super::*;
 use crate::config::{LimitArgs, TlsArgs};
 use crate::edge::MESSAGE_BYTES;
 use waymark_clock::{Clock, Ids};
 
+mod connections;
 mod tls;
 
 /// Methods: Echo, Panic, Sleep, Stream (endless), StreamPanic; all take and give a string.
@@ -102,7 +103,13 @@ fn route(path: &str) -> Route {
     static METHODS: LazyLock<HashMap<String, RpcMethod>> = LazyLock::new(|| {
         let methods = ["Echo", "Who", "Panic", "Sleep", "Broken", "Single", "Stream", "StreamPanic"].map(|method| {
             let (service, access) = (Misbehave::NAME.to_owned(), Access::Write);
-            let rpc = RpcMethod { service, method: method.to_owned(), access, shown_to_audiences: false };
+            let rpc = RpcMethod {
+                service,
+                method: method.to_owned(),
+                access,
+                shown_to_audiences: false,
+                kind: CallKind::Read,
+            };
             (format!("/{}/{method}", Misbehave::NAME), rpc)
         });
         methods.into_iter().collect()
