@@ -24,7 +24,7 @@ use options::{Options, ResourceOption};
 /// pbjson's own prints an offset where ProtoJSON has `Z`.
 const TIMESTAMP: &str = ".google.protobuf.Timestamp";
 
-const PACKAGES: [&str; 6] = ["common", "events", "graph", "discovery", "roadmap", "metrics"];
+const PACKAGES: [&str; 7] = ["access", "common", "events", "graph", "discovery", "roadmap", "metrics"];
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");

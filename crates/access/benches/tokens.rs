@@ -3,16 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed bench")]
 
-#[allow(dead_code, reason = "shared with the tests, which need all of it")]
-#[path = "../tests/it/signer.rs"]
-mod signer;
-
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use signer::{Signer, key_set};
 use waymark_access::Authentication;
+use waymark_access::testing::{Signer, key_set};
 use waymark_clock::Clock;
 
 /// What a token that is sent again may cost.

@@ -21,6 +21,7 @@ use crate::issuer::Issuer;
 use crate::keyring::{Keyring, Outcome};
 use crate::refusal::{MOST_TOKEN_BYTES, Refusal};
 use crate::remembered::{Digest, Remembered, Verified};
+use crate::role::{Role, Roles};
 use crate::settings::{Settings, SettingsError};
 use crate::token::Token;
 
@@ -52,6 +53,7 @@ struct Believed {
     /// By URL.
     issuers: HashMap<String, Arc<Issuer>>,
     certificates: Vec<Mapping>,
+    roles: Roles,
 }
 
 /// The authentication file as it was last looked at.
@@ -140,6 +142,11 @@ impl Authentication {
     pub fn certificate(&self, names: &[Name<'_>]) -> Option<Identity> {
         let principal = self.believed().certificates.iter().find_map(|mapping| mapping.of(names))?;
         Some(Identity { principal, issuer: None, groups: Vec::new(), token_id: None, expires: None })
+    }
+
+    /// The role that somebody has, alone or by a group; none who is not named.
+    pub fn role(&self, identity: &Identity) -> Option<Role> {
+        self.believed().roles.of(identity)
     }
 
     /// Whether the first keys of all issuers that are required have been read. Once it is so it stays so, as one that
@@ -286,7 +293,7 @@ impl Believed {
             };
             (settings.url.clone(), Arc::new(Issuer::new(settings, keyring, fetcher)))
         });
-        Self { issuers: issuers.collect(), certificates: settings.certificates }
+        Self { issuers: issuers.collect(), certificates: settings.certificates, roles: settings.roles }
     }
 }
 

@@ -33,7 +33,7 @@
 //!
 //! # What is absent
 //!
-//! What somebody may do is decided elsewhere. Nothing here knows gRPC, a database or the contract; time is an argument.
+//! What somebody may do is said by a role at most ([`Authentication::role`]); which RPC needs which is decided elsewhere. Nothing here knows gRPC, a database or the contract; time is an argument.
 //! No other crate knows `jsonwebtoken` (`deny.toml`). Tokens are not revoked one by one: an issuer gives them a short
 //! life. No proxy is asked on the way to an issuer.
 
@@ -51,7 +51,10 @@ mod keyring;
 mod principal;
 mod refusal;
 mod remembered;
+mod role;
 mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod token;
 
 pub use authentication::{Authentication, KeysKnown};
@@ -60,4 +63,5 @@ pub use counters::Counted;
 pub use identity::Identity;
 pub use principal::{Principal, PrincipalError};
 pub use refusal::Refusal;
+pub use role::Role;
 pub use settings::SettingsError;

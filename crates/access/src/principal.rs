@@ -76,12 +76,20 @@ impl Principal {
     /// # Errors
     /// [`PrincipalError`] where it is not written as the principals above are.
     pub fn parse(text: &str) -> Result<Self, PrincipalError> {
+        if text.starts_with("groups/") { Err(PrincipalError::Form) } else { Self::parse_member(text) }
+    }
+
+    /// Somebody or a group, as written.
+    ///
+    /// # Errors
+    /// As for [`Principal::parse`].
+    pub(crate) fn parse_member(text: &str) -> Result<Self, PrincipalError> {
         if text.len() > MOST_BYTES {
             return Err(PrincipalError::TooLong);
         }
         let parts: Vec<&str> = text.split('/').collect();
         let right = match parts[0] {
-            "users" => parts.len() == 3,
+            "users" | "groups" => parts.len() == 3,
             "serviceAccounts" => parts.len() == 4,
             "services" => parts.len() >= 2,
             _ => false,
@@ -94,6 +102,11 @@ impl Principal {
         } else {
             Err(PrincipalError::Form)
         }
+    }
+
+    /// The name of the issuer that it is of; none of a program that is known by its certificate.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.0.split('/').nth(1).filter(|_| !self.0.starts_with("services/"))
     }
 
     /// The principal as text.

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::algorithm::Algorithm;
 use crate::certificate::Mapping;
+use crate::role::Roles;
 
 /// What an authentication file says.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) issuers: Vec<IssuerSettings>,
     /// Which certificates are whom; of several that fit, the first counts.
     pub(crate) certificates: Vec<Mapping>,
+    /// Who has which role.
+    pub(crate) roles: Roles,
 }
 
 /// Who issues tokens, and what is wanted of them.

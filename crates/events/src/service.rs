@@ -18,6 +18,7 @@ use waymark_proto::events::v1::events_service_server::EventsService;
 use waymark_proto::events::v1::watch_events_request::Start;
 use waymark_rpc::{self as rpc, or_status, status};
 use waymark_runtime::Host;
+use waymark_runtime::edge::Caller;
 use waymark_store::{DeadLetter, Error, LogFilter, Store};
 
 use crate::causes::chain;
@@ -128,6 +129,7 @@ impl EventsService for EventsApi {
         request: Request<pb::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let sight = rpc::sight(&request);
+        let expires = Caller::of(&request).and_then(Caller::expires);
         let pb::WatchEventsRequest { parent, types, subjects, start } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
         let selection = or_status(selection(self.subscription.consumer, &types, subjects))?;
@@ -144,6 +146,7 @@ impl EventsService for EventsApi {
             workspace,
             selection,
             sight,
+            expires,
             checkpoint: self.checkpoint,
             patience: self.patience,
             output,

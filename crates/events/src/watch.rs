@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::Status;
@@ -27,6 +28,9 @@ pub(crate) const CHECKPOINT: Duration = Duration::from_secs(10);
 /// A reader that takes nothing for this long, with its buffer full, is cut.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a wait for a time of the clock takes at most before the clock is asked again.
+const CLOCK: Duration = Duration::from_secs(5);
+
 /// The last revision that was sent whole; none within a snapshot, of which nothing is left to resume.
 type Position = Option<i64>;
 
@@ -40,6 +44,8 @@ fn resume(position: Position) -> String {
 pub(crate) enum End {
     #[error("the server is stopping; watch again from another{}", resume(*.0))]
     Stopping(Position),
+    #[error("the token has expired; watch again with a new one{}", resume(*.0))]
+    Unproven(Position),
     #[error("the events were not read fast enough; watch again{}", resume(*.0))]
     Slow(Position),
     #[error("the stream broke off; watch again after the last revision received")]
@@ -53,6 +59,7 @@ impl Failure for End {
         match self {
             Self::Stopping(_) | Self::Broken => FailureKind::Unavailable,
             Self::Slow(_) => FailureKind::Overloaded,
+            Self::Unproven(_) => FailureKind::Denied,
             Self::Store(error) => error.kind(),
         }
     }
@@ -60,15 +67,18 @@ impl Failure for End {
         match self {
             Self::Stopping(_) | Self::Broken => Reason::ShuttingDown,
             Self::Slow(_) => Reason::SlowReader,
+            Self::Unproven(_) => Reason::Unauthenticated,
             Self::Store(error) => error.reason(),
         }
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Stopping(Some(revision)) | Self::Slow(Some(revision)) => vec![("revision", revision.to_string())],
-            Self::Stopping(None) | Self::Slow(None) | Self::Broken => Vec::new(),
-            Self::Store(error) => error.metadata(),
-        }
+        let (position, refusal) = match self {
+            Self::Stopping(position) | Self::Slow(position) => (*position, None),
+            Self::Unproven(position) => (*position, Some(("refusal", "expired".to_owned()))),
+            Self::Broken => (None, None),
+            Self::Store(error) => return error.metadata(),
+        };
+        refusal.into_iter().chain(position.map(|revision| ("revision", revision.to_string()))).collect()
     }
 }
 
@@ -169,6 +179,8 @@ pub(crate) struct Watch {
     pub selection: Selection,
     /// What is seen by who watches, where that is not all.
     pub sight: Option<Arc<Sight>>,
+    /// When the token of who watches expires.
+    pub expires: Option<DateTime<Utc>>,
     pub checkpoint: Duration,
     pub patience: Duration,
     pub output: mpsc::Sender<Result<pb::WatchEventsResponse, Status>>,
@@ -233,6 +245,7 @@ impl Watch {
             }
             tokio::select! {
                 () = self.host.shutdown.begun() => return Err(End::Stopping(Some(position))),
+                () = self.expiry() => return Err(End::Unproven(Some(position))),
                 () = self.output.closed() => return Ok(Gone),
                 _ = head.changed() => {}
                 () = tokio::time::sleep_until(due) => {}
@@ -278,9 +291,24 @@ impl Watch {
         }
     }
 
+    /// Waits until the token of who watches has expired.
+    async fn expiry(&self) {
+        let Some(expires) = self.expires else { return std::future::pending().await };
+        // The clock may be set meanwhile, so it is asked again.
+        while let Ok(left) = (expires - self.host.clock.now()).to_std() {
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(CLOCK)).await;
+        }
+    }
+
     async fn send(&self, position: Position, message: pb::WatchEventsResponse) -> Result<Option<Gone>, End> {
         tokio::select! {
+            // What may not be told any more goes before what could be.
+            biased;
             () = self.host.shutdown.begun() => Err(End::Stopping(position)),
+            () = self.expiry() => Err(End::Unproven(position)),
             sent = tokio::time::timeout(self.patience, self.output.send(Ok(message))) => match sent {
                 Ok(Ok(())) => Ok(None),
                 Ok(Err(_)) => Ok(Some(Gone)),

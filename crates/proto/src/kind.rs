@@ -38,6 +38,9 @@ impl CallKind {
         if method.is_server_streaming() || ["List", "BatchGet"].iter().any(|prefix| name.starts_with(prefix)) {
             return Self::List;
         }
+        if access == Access::Caller {
+            return Self::Read;
+        }
         if access > Access::Read {
             return Self::Write;
         }
@@ -70,7 +73,8 @@ mod tests {
             assert!(missing.is_empty(), "{kind:?} lacks {missing:?}; it has {all:?}");
         }
         let reads = of(CallKind::Read);
-        assert!(reads.iter().all(|method| method.starts_with("Get") || *method == "EvaluateScore"), "{reads:?}");
+        let others = ["EvaluateScore", "WhoAmI"];
+        assert!(reads.iter().all(|method| method.starts_with("Get") || others.contains(method)), "{reads:?}");
         assert!(of(CallKind::Write).iter().all(|method| !method.starts_with("Get")), "{:?}", of(CallKind::Write));
     }
 }

@@ -4,7 +4,6 @@
 //! Conversions live here because neither a service nor the domain may implement a foreign trait for a foreign type.
 //! This crate holds no rule: what a value may be is said by the domain's constructors.
 
-pub mod access;
 pub mod check;
 pub mod choice;
 pub mod convert;
@@ -12,16 +11,17 @@ pub mod event;
 pub mod kind;
 pub mod links;
 pub mod merge;
+pub mod methods;
 pub mod options;
 pub mod resource;
 pub mod sight;
 pub mod standard;
 pub mod timestamp;
 
-pub use access::{Access, RpcMethod, rpc_method, rpc_methods};
 pub use check::{Check, check, parse};
 pub use choice::Choice;
 pub use kind::CallKind;
+pub use methods::{Access, RpcMethod, rpc_method, rpc_methods};
 pub use resource::{ResourceMessage, Standard};
 pub use sight::Sight;
 pub use standard::Mutation;
@@ -68,6 +68,7 @@ macro_rules! package {
     };
 }
 package!(common, "waymark.common.v1", "`waymark.common.v1`: what every service uses.");
+package!(access, "waymark.access.v1", "`waymark.access.v1`: who calls.");
 package!(graph, "waymark.graph.v1", "`waymark.graph.v1`: what refers to what.");
 package!(discovery, "waymark.discovery.v1", "`waymark.discovery.v1`: what users need.");
 package!(roadmap, "waymark.roadmap.v1", "`waymark.roadmap.v1`: what is built and what is not.");

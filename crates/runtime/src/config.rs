@@ -19,7 +19,7 @@ use std::time::Duration;
 /// Our own lines at info; of libraries only what somebody should look into.
 const QUIET: &str = "info,async_nats=error,buoyant_kernel=warn,object_store=warn,opentelemetry_sdk=warn,sqlx=warn";
 
-use clap::builder::{BoolishValueParser, RangedU64ValueParser};
+use clap::builder::RangedU64ValueParser;
 
 /// Options of a process, whichever services run in it.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,6 +34,11 @@ pub struct ProcessArgs {
     /// How long to go on serving, reported as not ready, after SIGTERM: the time load balancers need to notice
     #[arg(long, env = "WAYMARK_DRAIN_DELAY", value_name = "DURATION", default_value = "0s", value_parser = duration)]
     pub drain_delay: Duration,
+    /// File that says who may call: issuers of tokens, client certificates, and the roles of those who come by them, as
+    /// deploy/authentication.example.yaml explains. Read again within seconds when it changes. Without it anybody is
+    /// whoever they say, which is for development: the API then listens on loopback only
+    #[arg(long, env = "WAYMARK_AUTHENTICATION", value_name = "FILE")]
+    pub authentication: Option<PathBuf>,
     /// Logs, traces and metrics.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
@@ -45,6 +50,7 @@ impl Default for ProcessArgs {
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7400)),
             drain_timeout: Duration::from_secs(20),
             drain_delay: Duration::ZERO,
+            authentication: None,
             telemetry: TelemetryArgs::default(),
         }
     }
@@ -107,10 +113,6 @@ pub struct ServerArgs {
     /// Address the gRPC API listens on; port 0 takes a free one. The default is the service's own port on loopback
     #[arg(long, env = "WAYMARK_LISTEN", value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Allow the development authenticator, which believes whatever a caller says of itself, on an address other hosts
-    /// can reach
-    #[arg(long, env = "WAYMARK_INSECURE", value_parser = BoolishValueParser::new())]
-    pub insecure: bool,
     /// Origins from which browsers may call (gRPC-Web with CORS), separated by commas, such as https://app.example.com;
     /// `*` for any. Without it gRPC-Web is off
     #[arg(long = "web-origin", env = "WAYMARK_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]

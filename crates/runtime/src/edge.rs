@@ -7,6 +7,7 @@
 mod access;
 mod answer;
 mod audiences;
+mod caller;
 mod deadline;
 mod limits;
 mod observe;
@@ -20,31 +21,37 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt as _;
 use http::{HeaderValue, Request, Response, StatusCode};
-use opentelemetry::metrics::Meter;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
-pub use access::Exposed;
 pub use audiences::Audiences;
+pub use caller::Caller;
 pub use limits::{BULK_MESSAGE_BYTES, MESSAGE_BYTES};
+pub use waymark_access::Role;
 
-pub(crate) use access::Authenticator;
 pub(crate) use route::Route;
 
 use waymark_rpc::status::Reason;
 
+use crate::authenticator::Authenticator;
 use crate::config::LimitArgs;
+use crate::host::Host;
 use crate::shutdown::Shutdown;
 use crate::{panic, propagation};
 use answer::refuse;
 use deadline::Deadline;
 use limits::{Concurrency, Rates};
 use observe::{Completion, Ending, RpcMetrics, Watched};
-use waymark_clock::Ids;
+use waymark_clock::{Clock, Ids};
+use waymark_tls::PeerCertificate;
+
+/// What a stream whose caller's token has expired gets to say where to go on.
+const LAST_WORDS: TimeDelta = TimeDelta::seconds(if cfg!(test) { 1 } else { 10 });
 
 /// The layer around a server's services.
 #[derive(Debug, Clone)]
@@ -56,6 +63,7 @@ struct Steps {
     max_deadline: Duration,
     concurrency: Concurrency,
     authenticator: Authenticator,
+    clock: Clock,
     /// None where callers who have an audience are shown nothing.
     audiences: Option<Arc<dyn Audiences>>,
     rates: Rates,
@@ -69,23 +77,21 @@ impl Edge {
     /// The edge of one server.
     pub fn new(
         limits: &LimitArgs,
-        authenticator: Authenticator,
         audiences: Option<Arc<dyn Audiences>>,
         route: fn(&str) -> Route,
-        meter: &Meter,
-        ids: Ids,
-        shutdown: Shutdown,
+        host: &Host,
     ) -> Self {
         Self(Arc::new(Steps {
-            metrics: RpcMetrics::new(meter),
+            metrics: RpcMetrics::new(&host.telemetry.meter()),
             max_deadline: limits.max_deadline,
             concurrency: Concurrency::new(limits),
-            authenticator,
+            authenticator: host.authenticator.clone(),
+            clock: host.clock.clone(),
             audiences,
             rates: Rates::new(limits),
             route,
-            ids,
-            shutdown,
+            ids: host.ids.clone(),
+            shutdown: host.shutdown.clone(),
         }))
     }
 }
@@ -163,9 +169,16 @@ impl Steps {
                 Ok(asked) => {
                     let deadline =
                         Deadline::after(asked.map_or(self.max_deadline, |asked| asked.min(self.max_deadline)));
-                    // A stream lives on after its handler, until the time the caller gave.
-                    let ending = asked.map(|asked| Box::pin(Deadline::after(asked).wait()) as Ending);
-                    (deadline.bound(self.guarded(request, inner, method)).await, ending)
+                    let mut expires = None;
+                    let answer = deadline.bound(self.guarded(request, inner, method, &mut expires)).await;
+                    // A stream lives on after its handler, until the time the caller gave, or its token has.
+                    let asked = asked.map(|asked| Box::pin(Deadline::after(asked).wait()) as Ending);
+                    let expired = expires.map(|expires| self.expiry(expires));
+                    let ending = match (asked, expired) {
+                        (Some(asked), Some(expired)) => Some(Box::pin(first(asked, expired)) as Ending),
+                        (asked, expired) => asked.or(expired),
+                    };
+                    (answer, ending)
                 }
                 Err(refused) => (Err(refused), None),
             },
@@ -182,19 +195,25 @@ impl Steps {
         mut request: Request<Body>,
         inner: S,
         method: &'static waymark_proto::RpcMethod,
+        expires: &mut Option<DateTime<Utc>>,
     ) -> Result<Response<Body>, Status>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
         S::Future: Send,
     {
         let _permit = self.concurrency.admit()?;
-        let caller = self.authenticator.authenticate(request.headers())?;
+        let certificate = request.extensions().get::<Arc<PeerCertificate>>();
+        let caller =
+            caller::authenticate(&self.authenticator, request.headers(), certificate.map(|c| &**c), self.clock.now())?;
         tracing::Span::current().record("actor", caller.actor.subject.as_str());
         self.rates.take(&caller.actor.subject, Instant::now())?;
         access::authorise(&caller, method)?;
         hand_on_trace(&mut request);
-        request.extensions_mut().insert(caller.actor);
-        let Some(audience) = caller.audience else { return self.unharmed(request, inner).await };
+        request.extensions_mut().insert(caller.actor.clone());
+        *expires = caller.expires();
+        let audience = caller.audience.clone();
+        request.extensions_mut().insert(caller);
+        let Some(audience) = audience else { return self.unharmed(request, inner).await };
         let audiences = self.audiences.as_ref().ok_or_else(|| access::not_shown(&audience, method))?;
         let sight = audiences::sight(&**audiences, &audience, method).await?;
         request.extensions_mut().insert(Arc::new(sight));
@@ -216,6 +235,18 @@ impl Steps {
         }
     }
 
+    /// When a token has expired, streams are cut that do not end by themselves, as a watch does to say where to resume.
+    fn expiry(&self, expires: DateTime<Utc>) -> Ending {
+        let clock = self.clock.clone();
+        Box::pin(async move {
+            while let Some(left) = (expires + LAST_WORDS - clock.now()).to_std().ok().filter(|left| !left.is_zero()) {
+                // The clock may be set meanwhile.
+                tokio::time::sleep(left.min(LAST_WORDS.to_std().unwrap_or_default())).await;
+            }
+            caller::unauthenticated("expired", "the token has expired: call again with a new one".to_owned())
+        })
+    }
+
     fn end_of_service(&self) -> Ending {
         let begun = self.shutdown.begun();
         Box::pin(async move {
@@ -227,6 +258,10 @@ impl Steps {
             )
         })
     }
+}
+
+async fn first(one: Ending, other: Ending) -> Status {
+    tokio::select! { status = one => status, status = other => status }
 }
 
 /// What the handler stores or sends on names the server's own span; without tracing the caller's stays.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use waymark_clock::{Clock, Ids};
 
+use crate::authenticator::Authenticator;
 use crate::readiness::Readiness;
 use crate::running::Running;
 use crate::shutdown::Shutdown;
@@ -30,6 +31,8 @@ pub struct Host {
     pub shutdown: Shutdown,
     /// Background tasks.
     pub tasks: Tasks,
+    /// Finds out who calls; the development authenticator unless it is another.
+    pub authenticator: Authenticator,
     /// How long work in flight may take to finish once shutdown has begun.
     pub drain_timeout: Duration,
 }
@@ -38,7 +41,8 @@ impl Host {
     /// A host with the given sources and telemetry, serving nothing yet.
     pub fn new(name: &'static str, clock: Clock, ids: Ids, telemetry: Telemetry, drain_timeout: Duration) -> Self {
         let (readiness, shutdown, tasks) = (Readiness::new(), Shutdown::new(), Tasks::new());
-        Self { name, clock, ids, telemetry, readiness, shutdown, tasks, drain_timeout }
+        let authenticator = Authenticator::default();
+        Self { name, clock, ids, telemetry, readiness, shutdown, tasks, authenticator, drain_timeout }
     }
 
     /// A host for services in a test's own process: telemetry of its own, nothing global.

@@ -5,6 +5,8 @@
 //! [`Host`], never as globals. It knows nothing of products, tables or events.
 
 mod admin;
+pub mod authentication;
+mod authenticator;
 pub mod config;
 pub mod edge;
 mod host;
@@ -22,6 +24,7 @@ mod telemetry;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub use authenticator::Authenticator;
 pub use config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TelemetryArgs, TlsArgs};
 pub use host::Host;
 pub use process::run;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use waymark_clock::{Clock, Ids};
 
 use crate::admin;
+use crate::authentication;
 use crate::config::ProcessArgs;
 use crate::host::Host;
 use crate::running::Running;
@@ -58,7 +59,7 @@ where
     waymark_tls::install();
     let ids = Ids::system();
     let telemetry = Telemetry::init(&args.telemetry, name, ids.opaque().to_string())?;
-    let host = Host::new(name, Clock::system(), ids, telemetry, args.drain_timeout);
+    let mut host = Host::new(name, Clock::system(), ids, telemetry, args.drain_timeout);
     let starting = host.readiness.latch("start-up");
     observe_readiness(&host);
     let admin = admin::serve(args.admin_listen, &host).await.map_err(|error| {
@@ -68,6 +69,9 @@ where
         )
     })?;
     tracing::info!(address = %admin, "admin port is open");
+    if let Some(file) = &args.authentication {
+        host.authenticator = authentication::open(file, &host).await?;
+    }
     host.shutdown.on_signals(args.drain_delay, &host.tasks)?;
 
     // A signal while the database is still waited for ends the process at once: there is nothing to drain.

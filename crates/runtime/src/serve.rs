@@ -25,8 +25,9 @@ use tower::{Layer as _, Service};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use waymark_tls::ServerTls;
 
+use crate::authenticator::Exposed;
 use crate::config::ServerArgs;
-use crate::edge::{Audiences, Authenticator, Edge, Exposed, Route};
+use crate::edge::{Audiences, Edge, Route};
 use crate::host::Host;
 use crate::running::Running;
 
@@ -75,7 +76,6 @@ pub struct Server {
     address: SocketAddr,
     routes: Routes,
     names: Vec<&'static str>,
-    authenticator: Authenticator,
     audiences: Option<Arc<dyn Audiences>>,
     route: fn(&str) -> Route,
 }
@@ -89,7 +89,6 @@ impl Server {
             address: args.listen.unwrap_or(default),
             routes: Routes::default(),
             names: Vec::new(),
-            authenticator: Authenticator::Development,
             audiences: None,
             route: Route::of,
         }
@@ -162,7 +161,7 @@ impl Server {
     /// # Errors
     /// [`Error::Exposed`], [`Error::Plaintext`], [`Error::Tls`] and [`Error::Origin`].
     pub fn check(&self) -> Result<(), Error> {
-        self.authenticator.check_exposure(self.address, self.args.insecure)?;
+        self.host.authenticator.check_exposure(self.address)?;
         origins(&self.args.web_origins)?;
         self.tls().map(|_| ())
     }
@@ -194,15 +193,7 @@ impl Server {
             .tasks
             .spawn(format!("health {address}"), report_health(self.host.clone(), reporter, self.names.clone()));
 
-        let edge = Edge::new(
-            &self.args.limits,
-            self.authenticator,
-            self.audiences,
-            self.route,
-            &self.host.telemetry.meter(),
-            self.host.ids.clone(),
-            self.host.shutdown.clone(),
-        );
+        let edge = Edge::new(&self.args.limits, self.audiences, self.route, &self.host);
         let guarded = edge.layer(self.routes.prepare());
         let (running, ended) = Running::at(address);
         let encrypted = tls.is_some();

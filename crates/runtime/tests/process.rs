@@ -25,6 +25,7 @@ fn a_process_from_start_to_end() {
     let collector = runtime.block_on(collector(Arc::clone(&paths)));
     let admin = free();
     let args = ProcessArgs {
+        authentication: None,
         admin_listen: admin,
         drain_timeout: Duration::from_secs(5),
         drain_delay: Duration::from_millis(300),

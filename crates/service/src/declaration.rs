@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use waymark_events::{EventsApi, Subscription, Topic};
+use waymark_proto::access::v1::access_service_server::AccessServiceServer;
 use waymark_proto::events::v1::events_service_server::EventsServiceServer;
 use waymark_proto::graph::v1::graph_service_server::GraphServiceServer;
 use waymark_runtime::edge::MESSAGE_BYTES;
@@ -12,6 +13,7 @@ use waymark_runtime::{DatabaseArgs, EventArgs, Host, KeepLog, Running, Server, S
 use waymark_store::{Error, Reaction, Received, Schema, Store};
 
 use crate::audiences::{Audiences, FindAudience};
+use crate::callers::Callers;
 use crate::graph::Graph;
 use crate::transport::{Peer, Transport};
 use crate::trimming::Trimming;
@@ -127,7 +129,8 @@ impl<Parts, Options> Open<Parts, Options> {
         let server = standard::serve(server, schema, &self.store);
         let server = (self.service.rpcs)(server, &self.store, &self.parts)
             .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES))
-            .service(GraphServiceServer::new(graph).max_decoding_message_size(MESSAGE_BYTES));
+            .service(GraphServiceServer::new(graph).max_decoding_message_size(MESSAGE_BYTES))
+            .service(AccessServiceServer::new(Callers).max_decoding_message_size(MESSAGE_BYTES));
         Ok(server.start().await?)
     }
 

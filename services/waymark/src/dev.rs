@@ -44,10 +44,6 @@ pub struct Dev {
     /// 365d,acme=forever
     #[arg(long, env = "WAYMARK_KEEP_LOG", value_name = "DURATION[,WORKSPACE=DURATION]", default_value = "forever")]
     keep_log: KeepLog,
-    /// Allow the development authenticator, which believes whatever a caller says of itself, on an address other hosts
-    /// can reach
-    #[arg(long, env = "WAYMARK_INSECURE", value_parser = BoolishValueParser::new())]
-    insecure: bool,
     /// Origins from which browsers may call (gRPC-Web with CORS), separated by commas; `*` for any. Without it gRPC-Web
     /// is off
     #[arg(long = "web-origin", env = "WAYMARK_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
@@ -116,7 +112,6 @@ fn broker(args: &Dev) -> Result<Option<Broker>> {
 async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Running>> {
     let server = |listen| ServerArgs {
         listen: Some(listen),
-        insecure: args.insecure,
         web_origins: args.web_origins.clone(),
         tls: args.tls.clone(),
         limits: args.limits.clone(),

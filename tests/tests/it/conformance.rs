@@ -4,3 +4,4 @@ mod access;
 mod bad_input;
 mod fuzz;
 mod messages;
+mod tokens;

@@ -2,6 +2,7 @@
 //! a time that stands still until the test moves it. They are called as any client calls them, over gRPC on free ports.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 use waymark_client::{Channel, Options};
 use waymark_clock::ManualClock;
 use waymark_metrics::{MetricsArgs, Parts};
-use waymark_runtime::{DatabaseArgs, EventArgs, Host, KeepLog};
+use waymark_runtime::{DatabaseArgs, EventArgs, Host, KeepLog, authentication};
 use waymark_service::{Transport, connect};
 use waymark_store::LogReaders;
 use waymark_testkit::{Engine, NatsServer, Served};
@@ -49,7 +50,21 @@ impl Services {
 
     /// Starts them so that they keep history for a time.
     pub async fn start_keeping(engine: Engine, wires: Wires, keep_log: KeepLog) -> Result<Self> {
-        let (host, clock) = waymark_testkit::host(1);
+        Self::start_known(engine, wires, keep_log, None).await
+    }
+
+    /// Starts them with an authentication file.
+    pub async fn start_known(
+        engine: Engine,
+        wires: Wires,
+        keep_log: KeepLog,
+        authentication: Option<&Path>,
+    ) -> Result<Self> {
+        let (mut host, clock) = waymark_testkit::host(1);
+        if let Some(file) = authentication {
+            host.authenticator = authentication::open(file, &host).await?;
+            host.readiness.watch().wait_for(|ready| *ready).await?;
+        }
         let lake = tempfile::tempdir()?;
         let broker = match wires {
             Wires::Bus => None,

@@ -8,11 +8,13 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 use url::Url;
 
-use super::fields::{Certificate, ClaimPath, File, Issuer, RequiredClaim as RequiredFields};
+use super::fields::{Certificate, ClaimPath, File, Issuer, RequiredClaim as RequiredFields, RoleOf};
 use super::{IssuerSettings, Place, RequiredClaim, Settings, Source};
 use crate::address::is_safe;
 use crate::algorithm::Algorithm;
 use crate::certificate::{Mapping, Pattern};
+use crate::principal::Principal;
+use crate::role::Roles;
 
 /// What is wrong, and where.
 pub(super) struct Wrong {
@@ -45,7 +47,8 @@ pub(super) fn file(file: File, folder: &Path) -> Checked<Settings> {
         issuers.push(issuer(fields.value, folder)?);
     }
     let certificates = file.certificates.into_iter().map(certificate).collect::<Checked<_>>()?;
-    Ok(Settings { issuers, certificates })
+    let roles = roles(file.roles, &issuers)?;
+    Ok(Settings { issuers, certificates, roles })
 }
 
 fn issuer(fields: Issuer, folder: &Path) -> Checked<IssuerSettings> {
@@ -191,4 +194,26 @@ fn certificate(fields: Spanned<Certificate>) -> Checked<Mapping> {
     };
     let mapping = pattern.and_then(|pattern| Mapping::new(pattern, &principal).ok_or(PRINCIPAL));
     mapping.or_else(|what| wrong(&at, what))
+}
+
+fn roles(fields: Vec<RoleOf>, issuers: &[IssuerSettings]) -> Checked<Roles> {
+    const MEMBER: &str = "members: each must be written as groups/ISSUER/GROUP, users/ISSUER/SUBJECT, \
+                          serviceAccounts/ISSUER/NAMESPACE/NAME or services/NAME, of ASCII letters, digits and -._~@+=:|, \
+                          other bytes as %XX";
+    let mut roles = Roles::default();
+    for RoleOf { role, members } in fields {
+        for member in members {
+            let Ok(principal) = Principal::parse_member(&member.value) else {
+                return wrong(&member, format!("{MEMBER}: {:?} is not", member.value));
+            };
+            if let Some(name) = principal.issuer().filter(|name| issuers.iter().all(|issuer| issuer.name != *name)) {
+                return wrong(
+                    &member,
+                    format!("members: {principal} is of no issuer of this file: none is called {name}"),
+                );
+            }
+            roles.give(role, principal);
+        }
+    }
+    Ok(roles)
 }

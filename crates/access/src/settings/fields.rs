@@ -8,6 +8,7 @@ use serde_saphyr::Spanned;
 
 use super::Kind;
 use crate::algorithm::Algorithm;
+use crate::role::Role;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,6 +17,15 @@ pub(super) struct File {
     pub(super) issuers: Vec<Spanned<Issuer>>,
     #[serde(default)]
     pub(super) certificates: Vec<Spanned<Certificate>>,
+    #[serde(default)]
+    pub(super) roles: Vec<RoleOf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleOf {
+    pub(super) role: Role,
+    pub(super) members: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]

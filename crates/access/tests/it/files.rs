@@ -5,8 +5,8 @@ use waymark_access::{Authentication, Refusal};
 
 use crate::issuers::{file, publish};
 use crate::server::Server;
-use crate::signer::Signer;
 use crate::world::{World, claims};
+use waymark_access::testing::Signer;
 
 #[tokio::test]
 async fn at_the_start_a_bad_file_is_refused() {
@@ -104,7 +104,7 @@ async fn readiness_waits_for_required_issuers_only() {
     let world = World::new(file, &[]).await;
     world.authentication.refresh().await;
     assert!(!world.authentication.ready());
-    world.write("needed.json", &crate::signer::key_set(&[&signer]));
+    world.write("needed.json", &waymark_access::testing::key_set(&[&signer]));
     world.after(2).await;
     assert!(world.authentication.ready());
 }

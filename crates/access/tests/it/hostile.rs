@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use waymark_access::Refusal;
 
-use crate::signer::{Signer, encode, key_set};
 use crate::world::{START, World, claims};
+use waymark_access::testing::{Signer, encode, key_set};
 
 struct Fixture {
     world: World,

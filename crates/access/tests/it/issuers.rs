@@ -9,8 +9,8 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use waymark_access::Refusal;
 
 use crate::server::{Answer, Server};
-use crate::signer::{Signer, key_set};
 use crate::world::{World, claims};
+use waymark_access::testing::{Signer, key_set};
 
 /// The file of an issuer that is `server`, with more lines.
 pub fn file(server: &Server, lines: &str) -> String {

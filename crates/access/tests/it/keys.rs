@@ -5,8 +5,8 @@ use waymark_access::Refusal;
 
 use crate::issuers::{file, publish};
 use crate::server::Server;
-use crate::signer::{Signer, key_set};
 use crate::world::{START, World, claims};
+use waymark_access::testing::{Signer, key_set};
 
 /// A token of an issuer at `server` that is valid for hours.
 fn token(signer: &Signer, server: &Server, id: &str) -> String {
@@ -30,8 +30,8 @@ async fn a_flood_of_unknown_keys_asks_once_in_30_s_and_a_rotation_is_seen_within
         let mut invented = old.header();
         for n in 0..flood {
             invented["kid"] = json!(format!("{second}-{n}"));
-            let body = crate::signer::encode(json!({"iss": server.url}).to_string().as_bytes());
-            let junk = format!("{}.{body}.AAAA", crate::signer::encode(invented.to_string().as_bytes()));
+            let body = waymark_access::testing::encode(json!({"iss": server.url}).to_string().as_bytes());
+            let junk = format!("{}.{body}.AAAA", waymark_access::testing::encode(invented.to_string().as_bytes()));
             assert_eq!(world.ask(&junk), Err(Refusal::UnknownKey));
         }
         if second == 131 {

@@ -9,6 +9,5 @@ mod issuers;
 mod joserfc;
 mod keys;
 mod server;
-mod signer;
 mod tokens;
 mod world;

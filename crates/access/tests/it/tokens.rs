@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use waymark_access::Refusal;
 
-use crate::signer::Signer;
 use crate::world::{World, claims};
+use waymark_access::testing::Signer;
 
 const ALL: &str = "    algorithms: [RS256, RS512, PS256, ES256, ES384, EdDSA]\n";
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use waymark_access::{Authentication, Identity, Refusal};
 use waymark_clock::{Clock, ManualClock};
 
-use crate::signer::{Signer, key_set};
+use waymark_access::testing::{Signer, key_set};
 
 /// The time at which tests begin.
 pub const START: i64 = 1_790_000_000;

@@ -32,6 +32,13 @@ pub(super) fn overloaded(reason: Reason, message: impl Into<String>, retry_after
     Status::with_error_details(Code::ResourceExhausted, message, details)
 }
 
+/// UNAVAILABLE that says when to try again.
+pub(super) fn unavailable(message: impl Into<String>, retry_after: Duration) -> Status {
+    let mut details = ErrorDetails::with_error_info(Reason::Unavailable.name(), DOMAIN, metadata([]));
+    details.set_retry_info(Some(retry_after));
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
 fn metadata<const N: usize>(facts: [(&str, String); N]) -> HashMap<String, String> {
     facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

@@ -20,9 +20,10 @@ use waymark_proto::{Access, CallKind, RpcMethod};
 
 use super::*;
 use crate::config::{LimitArgs, TlsArgs};
-use crate::edge::MESSAGE_BYTES;
+use crate::edge::{Caller, MESSAGE_BYTES};
 use waymark_clock::{Clock, Ids};
 
+mod callers;
 mod connections;
 mod tls;
 
@@ -52,6 +53,10 @@ impl UnaryService<String> for Method {
                 "Who" => {
                     let names = request.extensions().get::<Arc<waymark_tls::PeerCertificate>>();
                     return Ok(tonic::Response::new(names.map_or_else(String::new, |shown| shown.uris.join(" "))));
+                }
+                "Caller" => {
+                    let caller = Caller::of(&request).map(|caller| caller.actor.subject.clone());
+                    return Ok(tonic::Response::new(caller.unwrap_or_default()));
                 }
                 "Broken" => return Err(Status::out_of_range("no details")),
                 _ => {}
@@ -101,15 +106,10 @@ impl Service<Request<Body>> for Misbehave {
 /// All methods but `Secret` are granted; that one is declared without access.
 fn route(path: &str) -> Route {
     static METHODS: LazyLock<HashMap<String, RpcMethod>> = LazyLock::new(|| {
-        let methods = ["Echo", "Who", "Panic", "Sleep", "Broken", "Single", "Stream", "StreamPanic"].map(|method| {
-            let (service, access) = (Misbehave::NAME.to_owned(), Access::Write);
-            let rpc = RpcMethod {
-                service,
-                method: method.to_owned(),
-                access,
-                shown_to_audiences: false,
-                kind: CallKind::Read,
-            };
+        let names = ["Echo", "Who", "Caller", "Panic", "Sleep", "Broken", "Single", "Stream", "StreamPanic"];
+        let methods = names.map(|method| {
+            let (service, access, kind) = (Misbehave::NAME.to_owned(), Access::Write, CallKind::Read);
+            let rpc = RpcMethod { service, method: method.to_owned(), access, shown_to_audiences: false, kind };
             (format!("/{}/{method}", Misbehave::NAME), rpc)
         });
         methods.into_iter().collect()
@@ -132,7 +132,10 @@ async fn serve(limits: LimitArgs) -> Fixture {
 }
 
 async fn serve_with(args: ServerArgs) -> Fixture {
-    let mut host = Host::local(Clock::system(), Ids::seeded(1)).unwrap();
+    serve_on(Host::local(Clock::system(), Ids::seeded(1)).unwrap(), args).await
+}
+
+async fn serve_on(mut host: Host, args: ServerArgs) -> Fixture {
     host.drain_timeout = Duration::from_millis(300);
     let server = Server::new(&host, &args, "127.0.0.1:0".parse().unwrap()).service(Misbehave).routed(route);
     let server = server.unary(Misbehave::NAME, "/test.Misbehave/Single", MESSAGE_BYTES, |request| {
@@ -315,20 +318,6 @@ async fn denied_by_default_and_by_role() {
             "{role}"
         );
     }
-}
-
-#[tokio::test]
-async fn the_development_authenticator_is_refused_off_loopback() {
-    let host = Host::local(Clock::system(), Ids::system()).unwrap();
-    let start = async |insecure| {
-        let tls = TlsArgs { plaintext: true, ..TlsArgs::default() };
-        let args = ServerArgs { listen: Some("0.0.0.0:0".parse().unwrap()), insecure, tls, ..ServerArgs::default() };
-        let server = Server::new(&host, &args, "127.0.0.1:0".parse().unwrap()).service(Misbehave);
-        assert_eq!(server.check().is_ok(), insecure);
-        server.start().await
-    };
-    assert!(matches!(start(false).await, Err(Error::Exposed(_))));
-    assert!(start(true).await.is_ok());
 }
 
 #[tokio::test]

@@ -78,11 +78,16 @@ impl Wire {
 
     /// The first message of the answer to a call with this metadata.
     pub async fn call_as(&self, path: &str, metadata: &[(&str, &str)], message: &[u8]) -> Bytes {
+        self.answer_as(path, metadata, message).await.message
+    }
+
+    /// The answer to a call with this metadata.
+    pub async fn answer_as(&self, path: &str, metadata: &[(&str, &str)], message: &[u8]) -> Answer {
         let mut request = http::Request::post(path).header("content-type", "application/grpc").header("te", "trailers");
         for (key, value) in metadata {
             request = request.header(*key, *value);
         }
-        self.answer(request.body(Body::new(Full::new(frame(message)))).unwrap()).await.message
+        self.answer(request.body(Body::new(Full::new(frame(message)))).unwrap()).await
     }
 
     /// Calls `path` with a body that need not be made of frames.

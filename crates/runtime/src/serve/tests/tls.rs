@@ -19,14 +19,18 @@ use crate::config::Asked;
 const LOCAL: [&str; 2] = ["localhost", "127.0.0.1"];
 
 /// A server that shows what lies in a folder.
-struct Encrypted {
-    served: Fixture,
+pub(super) struct Encrypted {
+    pub(super) served: Fixture,
     authority: Authority,
     folder: TempDir,
 }
 
 impl Encrypted {
     async fn start(asked: Option<(Asked, &Authority)>, limits: LimitArgs) -> Self {
+        Self::start_on(Host::local(Clock::system(), Ids::seeded(1)).unwrap(), asked, limits).await
+    }
+
+    pub(super) async fn start_on(host: Host, asked: Option<(Asked, &Authority)>, limits: LimitArgs) -> Self {
         let (authority, folder) = (Authority::new("servers"), tempfile::tempdir().unwrap());
         let (certificate, key) = authority.issue(&LOCAL).put(folder.path(), "tls");
         let client_ca = asked.map(|(_, clients)| put(&folder.path().join("clients.crt"), clients.pem()));
@@ -37,23 +41,23 @@ impl Encrypted {
             client_certificates: asked.map(|(asked, _)| asked),
             plaintext: false,
         };
-        let served = serve_with(ServerArgs { tls, limits, ..ServerArgs::default() }).await;
+        let served = serve_on(host, ServerArgs { tls, limits, ..ServerArgs::default() }).await;
         Self { served, authority, folder }
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("https://localhost:{}", self.served.running.address().port())
     }
 
     /// What a client that trusts this server reads, which may show a certificate.
-    fn client(&self, shown: Option<&Issued>) -> (TempDir, ClientFiles) {
+    pub(super) fn client(&self, shown: Option<&Issued>) -> (TempDir, ClientFiles) {
         let folder = tempfile::tempdir().unwrap();
         let files = self.authority.client(folder.path(), shown);
         (folder, files)
     }
 
     /// A channel whose connections are made as `files` say.
-    fn channel(&self, files: &ClientFiles) -> Channel {
+    pub(super) fn channel(&self, files: &ClientFiles) -> Channel {
         let connector = Connector::new(files.clone()).unwrap();
         Endpoint::from_shared(self.url()).unwrap().connect_with_connector_lazy(connector)
     }
@@ -229,9 +233,10 @@ async fn a_connection_that_gets_stuck_in_its_handshake_or_after_it_is_closed() {
 
 #[tokio::test]
 async fn without_tls_other_hosts_are_served_only_where_that_is_said() {
-    let host = Host::local(Clock::system(), Ids::seeded(1)).unwrap();
+    let known = callers::World::new().await;
+    let host = known.host.clone();
     let start = |listen: &str, tls| {
-        let args = ServerArgs { listen: Some(listen.parse().unwrap()), insecure: true, tls, ..ServerArgs::default() };
+        let args = ServerArgs { listen: Some(listen.parse().unwrap()), tls, ..ServerArgs::default() };
         Server::new(&host, &args, "127.0.0.1:0".parse().unwrap()).check()
     };
     let refused = start("0.0.0.0:0", TlsArgs::default()).unwrap_err();

@@ -1,22 +1,13 @@
 //! Which access each RPC needs, read off the contract. An RPC that states none is not in the table, hence refused.
 
+mod access;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::CallKind;
 
-/// The access an RPC needs in its workspace; a role grants one of these and all before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Access {
-    /// Reads.
-    Read,
-    /// Changes resources.
-    Write,
-    /// Decides: commits, ships, declines, signs waivers.
-    Manage,
-    /// Operates the service.
-    Admin,
-}
+pub use access::Access;
 
 /// An RPC of the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +38,7 @@ static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
                 2 => Access::Write,
                 3 => Access::Manage,
                 4 => Access::Admin,
+                5 => Access::Caller,
                 _ => return None,
             };
             let shown_to_audiences = method.options().get_extension(&shown).as_bool().unwrap_or_default();

@@ -1,4 +1,8 @@
-//! Keys made at run time, and tokens signed with them, by another library than the one that verifies.
+//! Keys and tokens for tests, made when they are needed, by another library than the one that verifies.
+//!
+//! What goes wrong here is the test's end: it panics.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -11,12 +15,15 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 /// A key of an issuer.
+#[derive(Debug)]
 pub struct Signer {
+    /// Its id (`kid`).
     pub id: &'static str,
     algorithm: &'static str,
     key: Key,
 }
 
+#[derive(Debug)]
 enum Key {
     Rsa(Box<RsaKeyPair>, &'static dyn RsaEncoding),
     Curve(Box<EcdsaKeyPair>, &'static str),
@@ -24,6 +31,7 @@ enum Key {
 }
 
 impl Signer {
+    /// A new key for an algorithm such as `ES256`.
     pub fn new(id: &'static str, algorithm: &'static str) -> Self {
         let rsa = |encoding| Key::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()), encoding);
         let key = match algorithm {
@@ -67,10 +75,12 @@ impl Signer {
         }
     }
 
+    /// A token with these claims.
     pub fn token(&self, claims: &Value) -> String {
         self.signed(&self.header().to_string(), &claims.to_string())
     }
 
+    /// The header of its tokens.
     pub fn header(&self) -> Value {
         json!({"alg": self.algorithm, "kid": self.id, "typ": "JWT"})
     }
@@ -92,6 +102,7 @@ impl Signer {
     }
 }
 
+/// Bytes as they stand in tokens: base64url without padding.
 pub fn encode(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
