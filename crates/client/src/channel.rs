@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ use waymark_tls::{ClientFiles, Connector};
 
 use crate::plan::{self, Plan};
 use crate::retry::{self, Budget};
+use crate::token::TokenSource;
 use crate::{deadline, headers, request_id};
 
 /// How calls are made.
@@ -32,10 +34,14 @@ pub struct Options {
     pub actor: Option<String>,
     /// Role sent as `waymark-role`, such as `manager`; believed by development servers only.
     pub role: Option<String>,
+    /// Where the tokens come from that tell who calls; none are sent when not given.
+    pub token: Option<TokenSource>,
+    /// Send tokens to other hosts without TLS, too: for meshes, which encrypt by themselves.
+    pub token_in_plaintext: bool,
     /// The authorities that a server at an `https://` address must have its certificate from, those the machine trusts
     /// when none is given, and what is shown to it. Read for each connection.
     pub tls: ClientFiles,
-    /// Audience sent as `waymark-audience`, such as `workspaces/acme/audiences/customers`; believed by development servers only.
+    /// Audience sent as `waymark-audience`, such as `workspaces/acme/audiences/customers`: what it is not shown is not answered.
     pub audience: Option<String>,
     /// Time a unary call may take with all its attempts, when the call itself sets none (`Request::set_timeout`).
     pub deadline: Duration,
@@ -50,6 +56,8 @@ impl Default for Options {
         Self {
             actor: None,
             role: None,
+            token: None,
+            token_in_plaintext: false,
             tls: ClientFiles::default(),
             audience: None,
             deadline: Duration::from_secs(10),
@@ -76,6 +84,9 @@ pub enum AddressError {
     /// Certificates are given for an address that is spoken to without TLS.
     #[error("certificates are given, but {0:?} is spoken to without TLS; write https://HOST:PORT")]
     Plaintext(String),
+    /// A token would be sent to another host for all to read.
+    #[error("{0:?} is spoken to without TLS, so everybody on the way could read the token; write https://HOST:PORT")]
+    Readable(String),
     /// The files of certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] waymark_tls::Error),
@@ -97,6 +108,7 @@ struct Shared {
     deadline: Duration,
     attempts: u32,
     fixed: HeaderMap,
+    token: Option<TokenSource>,
     budget: Budget,
 }
 
@@ -113,6 +125,9 @@ impl Channel {
             Some("https") => Some(Connector::new(options.tls)?),
             _ => return Err(AddressError::Scheme(address.to_owned())),
         };
+        if options.token.is_some() && connector.is_none() && !options.token_in_plaintext && !is_local(&endpoint) {
+            return Err(AddressError::Readable(address.to_owned()));
+        }
         let endpoint = endpoint
             .connect_timeout(options.connect_timeout)
             .tcp_nodelay(true)
@@ -132,6 +147,7 @@ impl Channel {
             deadline: options.deadline,
             attempts: options.attempts.max(1),
             fixed,
+            token: options.token,
             budget: Budget::new(),
         };
         let inner = match connector {
@@ -145,9 +161,16 @@ impl Channel {
         let (mut parts, body) = request.into_parts();
         headers::add_fixed(&mut parts.headers, &self.shared.fixed);
         headers::inject_trace(&mut parts.headers);
+        let called = parts.headers.contains_key(AUTHORIZATION);
+        let source = self.shared.token.as_ref().filter(|_| !called);
         let Plan::Unary { idempotent, request_id } = plan::of(parts.uri.path()) else {
             let deadline = asked_deadline(&parts.headers).map(|left| Instant::now() + left);
-            let sent = self.send(Request::from_parts(parts, body));
+            let sent = async {
+                if let Some(source) = source {
+                    parts.headers.insert(AUTHORIZATION, source.header().await.map_err(|error| error.status())?);
+                }
+                self.send(Request::from_parts(parts, body)).await
+            };
             return match deadline {
                 // Only until the stream starts: from then on the server keeps the deadline.
                 Some(deadline) => tokio::time::timeout_at(deadline, sent).await.unwrap_or_else(|_| Err(too_late(None))),
@@ -162,9 +185,44 @@ impl Channel {
         let deadline = Instant::now() + asked_deadline(&parts.headers).unwrap_or(self.shared.deadline);
         let attempts = if repeatable { self.shared.attempts } else { 1 };
         let mut last = None;
-        tokio::time::timeout_at(deadline, self.attempts(&parts, &frame, deadline, attempts, &mut last))
+        tokio::time::timeout_at(deadline, self.proven(parts, source, &frame, deadline, attempts, &mut last))
             .await
             .unwrap_or_else(|_| Err(too_late(last)))
+    }
+
+    /// The attempts, with a token where there is one; and once more with another, where that is refused: who calls is
+    /// asked before anything is done.
+    async fn proven(
+        &self,
+        mut parts: http::request::Parts,
+        source: Option<&TokenSource>,
+        frame: &Bytes,
+        deadline: Instant,
+        attempts: u32,
+        last: &mut Option<Status>,
+    ) -> Result<Response<Body>, Status> {
+        let Some(source) = source else { return self.attempts(&parts, frame, deadline, attempts, last).await };
+        let token = source.header().await.map_err(|error| error.status())?;
+        parts.headers.insert(AUTHORIZATION, token.clone());
+        let refused = match self.attempts(&parts, frame, deadline, attempts, last).await {
+            Err(status) if status.code() == Code::Unauthenticated => status,
+            answered => return answered,
+        };
+        let Some(other) = source.another(&token).await.map_err(|error| error.status())? else { return Err(refused) };
+        parts.headers.insert(AUTHORIZATION, other);
+        self.attempts(&parts, frame, deadline, attempts, last).await
+    }
+
+    /// Whether its calls have tokens.
+    pub(crate) fn has_token(&self) -> bool {
+        self.shared.token.is_some()
+    }
+
+    /// Has calls use another token than they do, if there is one.
+    pub(crate) async fn renew(&self) -> Result<bool, Status> {
+        let Some(source) = &self.shared.token else { return Ok(false) };
+        let refused = source.header().await.map_err(|error| error.status())?;
+        Ok(source.another(&refused).await.map_err(|error| error.status())?.is_some())
     }
 
     async fn attempts(
@@ -250,6 +308,13 @@ impl Channel {
         }
         Status::unavailable(format!("{} does not answer: {reason}; is the service running there?", self.shared.address))
     }
+}
+
+/// Whether what is sent there stays on this machine.
+fn is_local(endpoint: &Endpoint) -> bool {
+    let host = endpoint.uri().host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
 fn asked_deadline(headers: &HeaderMap) -> Option<Duration> {

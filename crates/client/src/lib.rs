@@ -15,6 +15,10 @@
 //! # }
 //! ```
 //!
+//! Who calls is told by a token, from a [`TokenSource`] in the options: given, read from a file, got by client credentials, or
+//! of a login that `waymark login` keeps. Renewing it is the channel's affair, and so is going on with a watch whose token
+//! has expired.
+//!
 //! There is no client type per service here: the generated ones work over [`Channel`] as they are. This crate holds no
 //! rule of the product and never reads configuration.
 
@@ -25,9 +29,13 @@ mod headers;
 mod plan;
 mod request_id;
 mod retry;
+mod token;
 mod watch;
 
 pub use channel::{AddressError, Channel, Options};
 pub use error::{Error, Violation};
+pub use token::{
+    Browser, ClientCredentials, Device, Issuer, IssuerError, Login, LoginError, Signed, TokenError, TokenSource,
+};
 pub use watch::{Start, Update, Watch};
 pub use waymark_tls::ClientFiles;

@@ -42,7 +42,7 @@ fn plan(method: &MethodDescriptor, path: &str) -> Plan {
         .get_field_by_name("idempotency_level")
         .and_then(|level| level.as_enum_number())
         .unwrap_or_default();
-    let reads = rpc_method(path).is_some_and(|method| method.access == Access::Read);
+    let reads = rpc_method(path).is_some_and(|method| matches!(method.access, Access::Read | Access::Caller));
     Plan::Unary {
         idempotent: reads || declared > 0,
         request_id: method.input().get_field_by_name("request_id").map(|field| field.number()),

@@ -41,12 +41,15 @@ pub enum Update {
 #[derive(Debug)]
 pub struct Watch {
     client: EventsServiceClient<Channel>,
+    channel: Channel,
     request: WatchEventsRequest,
     stream: Option<Streaming<WatchEventsResponse>>,
     /// The last revision delivered; resuming needs nothing else.
     revision: Option<i64>,
     within_snapshot: bool,
     failures: u32,
+    /// A token was refused since something came.
+    refused: bool,
     /// How long to wait before the next connection; kept here so that a cancelled `next` loses nothing.
     wait: Option<Duration>,
 }
@@ -62,8 +65,18 @@ impl Watch {
             Start::Snapshot => WireStart::Snapshot(Empty {}),
         };
         let request = WatchEventsRequest { parent: parent.to_owned(), types, subjects, start: Some(start) };
-        let client = EventsServiceClient::new(channel).max_decoding_message_size(64 << 20);
-        Self { client, request, stream: None, revision: None, within_snapshot: false, failures: 0, wait: None }
+        let client = EventsServiceClient::new(channel.clone()).max_decoding_message_size(64 << 20);
+        Self {
+            client,
+            channel,
+            request,
+            stream: None,
+            revision: None,
+            within_snapshot: false,
+            failures: 0,
+            refused: false,
+            wait: None,
+        }
     }
 
     /// The last revision delivered: a later watch that starts `After` it goes on from here.
@@ -84,7 +97,7 @@ impl Watch {
             };
             let status = match received {
                 Ok(Some(response)) => {
-                    self.failures = 0;
+                    (self.failures, self.refused) = (0, false);
                     match self.accept(response) {
                         Some(update) => return Ok(update),
                         None => continue,
@@ -93,7 +106,9 @@ impl Watch {
                 Ok(None) => Status::unavailable("the stream ended"),
                 Err(status) => status,
             };
-            self.stream = None;
+            let ended = self.stream.take().is_some();
+            let status =
+                if status.code() == Code::Unauthenticated { self.renewed(status, ended).await } else { status };
             if is_final(status.code()) {
                 return Err(status.into());
             }
@@ -104,6 +119,23 @@ impl Watch {
             if std::mem::take(&mut self.within_snapshot) {
                 return Ok(Update::SnapshotRestarted);
             }
+        }
+    }
+
+    /// What it means that a token is not taken: a stream that was open ended with its token, and there is another by now;
+    /// one that was refused from the start may be opened by another, once.
+    async fn renewed(&mut self, status: Status, ended: bool) -> Status {
+        let another = if ended {
+            Ok(self.channel.has_token())
+        } else if std::mem::replace(&mut self.refused, true) {
+            Ok(false)
+        } else {
+            self.channel.renew().await
+        };
+        match another {
+            Ok(true) => Status::unavailable("the token expired"),
+            Ok(false) => status,
+            Err(none) => none,
         }
     }
 

@@ -22,10 +22,11 @@ use crate::draw::trace::{self, Trace};
 use crate::draw::tree::{self as tree_picture, Tree};
 use crate::events::{self, Events};
 use crate::failure::EXIT_STATUSES;
-use crate::generic::contract::contract;
+use crate::generic::contract::{Area, contract};
 use crate::generic::{execute, tree};
 use crate::help::{self, Heading};
 use crate::import::{self, Import};
+use crate::login::{self, Login};
 use crate::settings::Settings;
 
 /// The commands written by hand.
@@ -55,6 +56,20 @@ enum Own {
     /// person-month would buy. `waymark roadmap optimize-plan` takes all that can be asked: work of several teams, dates of
     /// initiatives, limits of time.
     Plan(Plan),
+    /// Sign in at the issuer whose tokens the servers take
+    ///
+    /// Signs in once, by a browser on this machine or with --device by a code on any. The login is kept in a file that only
+    /// you may read, renewed as long as the issuer does so, and sent to the servers alone whose addresses this command is
+    /// given.
+    Login(Login),
+    /// End the login, here and at the issuer
+    Logout,
+    /// Tell who a service takes you for, and what you may do
+    Whoami {
+        /// The service that is asked
+        #[arg(long, value_enum, default_value_t = Area::Roadmap)]
+        service: Area,
+    },
     /// Print when targets end and decisions are to be looked at again, as an iCalendar feed
     Calendar,
     /// Call any method with a request in JSON or YAML
@@ -209,6 +224,12 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Rank(options) => rank::run(&options, settings).await?,
         Own::Compare(options) => compare::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,
+        Own::Login(options) => login::login(&options, settings).await?,
+        Own::Logout => login::logout(settings).await?,
+        Own::Whoami { service } => {
+            let method = contract().find_method(&format!("{service}.AccessService/WhoAmI"))?;
+            execute::call(method, "{}", settings).await?;
+        }
         Own::Calendar => calendar::run(settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,
         Own::Plan(options) => plan::run(&options, settings).await?,

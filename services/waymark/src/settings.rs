@@ -6,12 +6,14 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use chrono_tz::Tz;
 use clap::Args;
-use waymark_client::{Channel, ClientFiles, Options};
+use clap::builder::BoolishValueParser;
+use waymark_client::{Channel, ClientFiles, Options, TokenSource};
 
 use crate::generic::contract::Area;
 use crate::generic::names::short;
 use crate::generic::output::{Format, Output, Style};
 use crate::place::Place;
+use crate::signed_in;
 use crate::zone;
 
 /// Options of every command that talks to a server.
@@ -34,9 +36,19 @@ pub struct Settings {
     /// Role to call as, believed by development servers only: viewer, contributor, manager or admin
     #[arg(long, global = true, env = "WAYMARK_ROLE", value_name = "ROLE")]
     pub role: Option<String>,
-    /// Audience to call as, believed by development servers only: shows what it is shown, such as customers
+    /// Audience to call as, such as customers: shows what it is shown
     #[arg(long, global = true, env = "WAYMARK_AUDIENCE", value_name = "AUDIENCE")]
     pub audience: Option<String>,
+    /// File of the token that tells who calls; read again, as tokens that Kubernetes projects are replaced. The login of
+    /// `waymark login` when not given
+    #[arg(long, global = true, env = "WAYMARK_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// File of the login; ~/.config/waymark/login.json when not given
+    #[arg(long, global = true, env = "WAYMARK_LOGIN_FILE", value_name = "FILE")]
+    pub login_file: Option<PathBuf>,
+    /// Send tokens to other hosts without TLS, too: for meshes, which encrypt by themselves
+    #[arg(long, global = true, env = "WAYMARK_TOKEN_IN_PLAINTEXT", value_parser = BoolishValueParser::new())]
+    pub token_in_plaintext: bool,
     /// Seconds a call may take, with its retries
     #[arg(long, global = true, env = "WAYMARK_TIMEOUT", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
@@ -136,19 +148,41 @@ impl Settings {
             Area::Roadmap => &self.roadmap_address,
             Area::Metrics => &self.metrics_address,
         };
+        let token = match &self.token_file {
+            Some(file) => Some(TokenSource::file(file)),
+            None => signed_in::at(self.login_file.as_deref(), address)?.map(TokenSource::login),
+        };
+        Ok(Channel::new(address, self.options(token)?)?)
+    }
+
+    /// The addresses of the services, in the order of the loop.
+    pub fn addresses(&self) -> [&str; 3] {
+        [&self.discovery_address, &self.roadmap_address, &self.metrics_address]
+    }
+
+    /// Refuses addresses to which no token would be sent, as everybody on the way could read it.
+    pub fn check_readable(&self) -> Result<()> {
+        for address in self.addresses() {
+            Channel::new(address, self.options(Some(TokenSource::file("")))?)?;
+        }
+        Ok(())
+    }
+
+    fn options(&self, token: Option<TokenSource>) -> Result<Options> {
         let tls = ClientFiles {
             ca: self.ca.clone(),
             certificate: self.certificate.clone(),
             key: self.certificate_key.clone(),
         };
-        let options = Options {
+        Ok(Options {
             actor: self.actor.clone(),
             role: self.role.clone(),
             audience: self.audience()?,
+            token,
+            token_in_plaintext: self.token_in_plaintext,
             tls,
             deadline: Duration::from_secs(self.timeout),
             ..Options::default()
-        };
-        Ok(Channel::new(address, options)?)
+        })
     }
 }

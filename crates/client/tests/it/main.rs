@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use server::{Answer, Server};
 use tonic::{Code, Request};
-use waymark_client::{Channel, ClientFiles, Error, Options, Start, Update, Watch};
+use waymark_client::{AddressError, Channel, ClientFiles, Error, Options, Start, TokenSource, Update, Watch};
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_proto::roadmap::v1::{CreateProductRequest, GetProductRequest, ListProductsRequest};
 
@@ -157,4 +157,41 @@ async fn a_watch_fails_when_its_position_is_gone() {
     let server = Server::start(vec![]).await;
     let mut watch = Watch::new(channel(&server), "workspaces/w", Vec::new(), Vec::new(), Start::After(-1));
     assert_eq!(watch.next().await.unwrap_err().code(), Code::OutOfRange);
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_got_anew_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "first.of.all").unwrap();
+    let server = Server::start(vec![Answer::Ok, Answer::Refused, Answer::Ok, Answer::Refused]).await;
+    let options = Options { token: Some(TokenSource::file(&file)), ..Options::default() };
+    let mut products = StrategyServiceClient::new(Channel::new(&server.address, options).unwrap());
+    products.get_product(get()).await.unwrap();
+    std::fs::write(&file, "second.of.all").unwrap();
+    // A write, too: who calls is asked before anything is done.
+    let request = CreateProductRequest { parent: "workspaces/w".into(), ..Default::default() };
+    products.create_product(request).await.unwrap();
+    let refused = products.get_product(get()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated, "there is no other");
+    let sent: Vec<String> = server.seen().into_iter().map(|call| call.metadata["authorization"].clone()).collect();
+    let (first, second) = ("Bearer first.of.all", "Bearer second.of.all");
+    // Within a second of being read the file is not read again, unless what it said is refused.
+    assert_eq!(sent, [first, first, second, second]);
+}
+
+#[tokio::test]
+async fn a_token_is_not_sent_where_everybody_could_read_it() {
+    let open = |address: &str, token_in_plaintext| {
+        let token = Some(TokenSource::fixed("a.b.c").unwrap());
+        Channel::new(address, Options { token, token_in_plaintext, ..Options::default() })
+    };
+    for address in ["waymark.example.com:7402", "http://10.1.2.3:7402", "http://localhost.example.com:7402"] {
+        let refused = open(address, false).unwrap_err();
+        assert!(matches!(refused, AddressError::Readable(_)) && refused.to_string().contains("https://"), "{refused}");
+        open(address, true).unwrap();
+    }
+    for address in ["127.0.0.1:7402", "http://[::1]:7402", "localhost:7402", "https://waymark.example.com:7402"] {
+        open(address, false).unwrap();
+    }
 }

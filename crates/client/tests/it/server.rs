@@ -28,6 +28,7 @@ pub enum Answer {
     Unavailable,
     Busy(Duration),
     NotFound,
+    Refused,
     Hang,
 }
 
@@ -102,6 +103,9 @@ impl Service {
         let details = |reason: &str| ErrorDetails::with_error_info(reason, "waymark.dev", []);
         match answer {
             Answer::Ok => Ok(Response::new(T::default())),
+            Answer::Refused => {
+                Err(Status::with_error_details(Code::Unauthenticated, "expired", details("UNAUTHENTICATED")))
+            }
             Answer::Unavailable => Err(Status::with_error_details(Code::Unavailable, "down", details("UNAVAILABLE"))),
             Answer::Busy(delay) => {
                 let mut details = details("OVERLOADED");

@@ -6,6 +6,8 @@ mod doubles;
 mod exports;
 mod files;
 mod imports;
+mod issuer;
+mod login;
 mod rows;
 mod server;
 mod tools;

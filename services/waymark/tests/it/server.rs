@@ -18,6 +18,11 @@ pub struct Server {
 impl Server {
     /// Starts it on a data folder and waits until it says where it listens.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same, with more options.
+    pub fn start_with(folder: &Path, options: &[&str]) -> Self {
         let any = "127.0.0.1:0";
         let mut child = Command::new(WAYMARK)
             .args([
@@ -34,6 +39,7 @@ impl Server {
             ])
             .arg("--data-dir")
             .arg(folder.join("data"))
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -56,6 +62,17 @@ impl Server {
     pub fn without_metrics(&self) -> Self {
         let [discovery, roadmap, _] = self.addresses.clone();
         Self { child: None, addresses: [discovery, roadmap, "127.0.0.1:1".to_owned()] }
+    }
+
+    /// The same, with another address of its roadmap service.
+    pub fn at(&self, roadmap: &str) -> Self {
+        let [discovery, _, metrics] = self.addresses.clone();
+        Self { child: None, addresses: [discovery, roadmap.to_owned(), metrics] }
+    }
+
+    /// Where its roadmap service listens.
+    pub fn roadmap(&self) -> &str {
+        &self.addresses[1]
     }
 
     /// Ends it as Ctrl-C does and checks that it ends well.
