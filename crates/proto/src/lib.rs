@@ -12,6 +12,7 @@ pub mod event;
 pub mod kind;
 pub mod links;
 pub mod merge;
+pub mod number;
 pub mod options;
 pub mod resource;
 pub mod sight;
