@@ -12,6 +12,7 @@ pub mod kind;
 pub mod links;
 pub mod merge;
 pub mod methods;
+pub mod number;
 pub mod options;
 pub mod resource;
 pub mod sight;

@@ -61,7 +61,7 @@ impl Store {
         let (workspace, id) = (name.workspace().id(), name.id().as_str());
         let body = self.body::<T>(name).await?;
         let message = resource::decode::<T>(workspace, id, &body)?;
-        draft.loaded(T::TABLE, id.to_owned(), body);
+        draft.loaded(T::TABLE, id.to_owned(), body.to_string());
         Ok(message)
     }
 

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
 use crate::holding::Holding;
+use crate::lookups::Lookups;
 use crate::place::Looks;
 use crate::postgres::{PostgresFiles, give_password, secured};
 use crate::statement::{Ordering, page};
@@ -77,6 +78,7 @@ pub struct Store {
     pub(crate) ids: Ids,
     heads: Heads,
     pub(crate) looks: Looks,
+    pub(crate) lookups: Lookups,
     pub(crate) turns: Turns,
     /// What serves turns, and what must be finished though nobody waits for it.
     pub(crate) tasks: TaskTracker,
@@ -172,6 +174,7 @@ impl Store {
             ids: ids.clone(),
             heads: Heads::default(),
             looks: Looks::default(),
+            lookups: Lookups::default(),
             turns: Turns::default(),
             tasks: TaskTracker::new(),
             patience: options.statement_timeout + SPARE,

@@ -35,6 +35,7 @@ mod links;
 mod list;
 mod log;
 mod looks;
+mod lookups;
 mod many;
 mod members;
 mod methods;

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use sea_orm::QueryResult;
-use sea_orm::sea_query::SelectStatement;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use serde::de::DeserializeOwned;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::statement::{apart, as_one, keyed};
+use crate::statement::{apart, as_one, keyed, lists};
 use crate::view::{VALUES, states};
 use crate::{Error, Table, View, resource};
 
@@ -42,6 +42,29 @@ impl View {
     ) -> Result<BTreeMap<String, V>, Error> {
         let read = if self.past_of::<T>().is_some() { resource::carried::<T, V> } else { resource::kept::<T, V> };
         self.each::<T, V>(ids, read).await
+    }
+
+    /// What columns say of those of these ids that are live now, whatever position is shown: `V` is a list of them. Bodies, which
+    /// are most of what there is of a resource, are not read.
+    pub async fn columns<T: Table, V: DeserializeOwned>(
+        &self,
+        ids: impl IntoIterator<Item = &str>,
+        columns: [&'static str; 3],
+    ) -> Result<Vec<V>, Error> {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(VALUES) {
+            let mut select = Query::select();
+            select.expr(lists(self.backend(), columns)).from(T::TABLE);
+            select.and_where(keyed(self.backend(), self.workspace().id(), ids.iter().copied()));
+            select.and_where(Expr::col("delete_time").is_null());
+            for row in self.rows(&select).await? {
+                // There is nothing where there is no row.
+                let all: Option<String> = row.try_get_by_index(0)?;
+                found.extend(serde_json::from_str::<Vec<V>>(all.as_deref().unwrap_or("[]")).map_err(Error::bug)?);
+            }
+        }
+        Ok(found)
     }
 
     /// What is made of the states of those of these ids that there are, by id. `read` gets the workspace, the id and the state:

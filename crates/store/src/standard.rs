@@ -1,6 +1,8 @@
 //! The standard methods, for any table: each as a step of a [`Write`], and as a write of its own. What decides is the
 //! same in both: it gets the write, in which it may read, and the resource, and gives the change.
 
+use std::sync::Arc;
+
 use pbjson_types::FieldMask;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order};
 use waymark_domain::{Change, Failure, Name, Resource, Violations, WorkspaceId};
@@ -9,7 +11,9 @@ use waymark_proto::standard::Create;
 use waymark_request::{Call, Written, mask};
 
 use crate::draft::Draft;
+use crate::lookups::Found;
 use crate::rules::{Rule, Rules, Step};
+use crate::statement::{apart, as_one};
 use crate::write::{is_current, is_live};
 use crate::{Error, Own, Ruled, Store, Table, Write, resource};
 
@@ -20,11 +24,25 @@ impl Store {
         resource::decode::<T>(name.workspace().id(), name.id().as_str(), &self.body::<T>(&name).await?)
     }
 
-    pub(crate) async fn body<T: Table>(&self, name: &Name<T::Resource>) -> Result<String, Error> {
-        let mut select = resource::bodies::<T>(name.workspace().id());
-        select.and_where(Expr::col("id").eq(name.id().as_str()));
-        let row = self.query_one(&select).await?.ok_or_else(|| Error::NotFound(name.to_string()))?;
-        Ok(row.try_get_by_index(1)?)
+    /// The body of a resource, which was not older when it was asked for.
+    pub(crate) async fn body<T: Table>(&self, name: &Name<T::Resource>) -> Result<Arc<str>, Error> {
+        let workspace = name.workspace().id();
+        let look = |ids| self.bodies_by_id::<T>(workspace, ids);
+        let body = self.lookups.find((T::TABLE, workspace.to_owned()), name.id().as_str(), look).await?;
+        body.ok_or_else(|| Error::NotFound(name.to_string()))
+    }
+
+    async fn bodies_by_id<T: Table>(&self, workspace: &str, ids: Vec<String>) -> Result<Found, Error> {
+        if let [id] = ids.as_slice() {
+            let mut select = resource::bodies::<T>(workspace);
+            let row = self.query_one(select.and_where(Expr::col("id").eq(id))).await?;
+            let body = row.map(|row| row.try_get_by_index::<String>(1)).transpose()?;
+            return Ok(body.map(|body| (id.clone(), Arc::from(body))).into_iter().collect());
+        }
+        let select = resource::bodies_of::<T>(self.backend(), workspace, ids.iter().map(String::as_str));
+        let row = self.query_one(&as_one(self.backend(), select, &["id", "body"])).await?;
+        let text = row.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?.flatten().unwrap_or_default();
+        Ok(apart(&text).map(|(id, body)| (id.to_owned(), Arc::from(body))).collect())
     }
 
     /// All live resources of a workspace, in order of id.

@@ -231,7 +231,8 @@ impl View {
         Ok(self.transaction.query_all(statement).await?)
     }
 
-    pub(crate) fn workspace(&self) -> &WorkspaceId {
+    /// The workspace.
+    pub fn workspace(&self) -> &WorkspaceId {
         &self.workspace
     }
 
@@ -248,6 +249,11 @@ impl View {
     /// as it is known now: its past is in the log of that service.
     pub(crate) fn past_of<T: Table>(&self) -> Option<i64> {
         self.past().filter(|_| T::KEEPER == T::Resource::SERVICE)
+    }
+
+    /// Whether resources of the table are shown as they stood.
+    pub fn is_past<T: Table>(&self) -> bool {
+        self.past_of::<T>().is_some()
     }
 
     /// The resources among rows of ids and states that are live.

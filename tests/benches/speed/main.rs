@@ -74,7 +74,7 @@ fn main() -> Result<ExitCode> {
         if sections.iter().any(|wanted| wanted == "scale") {
             let size = sections.iter().find_map(|word| word.parse().ok()).unwrap_or(100_000);
             for &engine in &engines {
-                let parts = ["calls", "orders", "targets", "goals", "trees"];
+                let parts = ["calls", "orders", "targets", "audiences", "goals", "trees"];
                 let any = sections.iter().any(|wanted| parts.contains(&wanted.as_str()));
                 let runs = |part: &str| !any || sections.iter().any(|wanted| wanted == part);
                 scale::run(engine, size, runs, &mut report).await?;

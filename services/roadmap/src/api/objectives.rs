@@ -66,7 +66,7 @@ impl Api {
             None => stretch(&mut view, &begin.behind, size).await?,
         };
         let shown = Shown { product: &product, period: of };
-        let (nodes, next) = page_of(&goals, &roots, &shown, begin, size)?;
+        let (nodes, next) = page_of(goals, &roots, &shown, begin, size)?;
         let token = |Place { behind, within, .. }: Place| {
             PageToken::after(&parts, vec![Some(revision.to_string()), Some(behind), Some(within)]).encode()
         };
@@ -121,7 +121,7 @@ async fn stretch(view: &mut View, behind: &str, mut most: usize) -> Result<Read,
 
 /// A page of the objectives that are shown, and where the next one begins.
 fn page_of(
-    goals: &Goals,
+    mut goals: Goals,
     roots: &Part<pb::Objective, String>,
     shown: &Shown<'_>,
     begin: Place,
@@ -131,24 +131,21 @@ fn page_of(
     let (mut nodes, mut bytes, mut skipped) = (Vec::new(), 0, within.clone());
     let mut last = within;
     for root in &roots.items {
-        let walked = goals.walk(&root.name);
-        let standings = goals.standings(&walked);
-        let meeting = shown.among(goals, &walked);
-        for (name, depth) in &walked {
+        for Seen { name, node } in seen(&goals, &root.name, shown) {
             if !skipped.is_empty() {
-                if *name == skipped {
+                if name == skipped {
                     skipped.clear();
                 }
                 continue;
             }
-            let Some(meets) = meeting.get(name) else { continue };
-            let node = node(goals, name, *depth, &standings, !meets);
+            let Some(node) = node else { continue };
+            let node = filled(node, &mut goals, &name);
             bytes += node.encoded_len();
             if nodes.len() == size || (bytes > BYTES && !nodes.is_empty()) {
                 return Ok((nodes, Some(Place { behind, within: last, ..Place::default() })));
             }
             nodes.push(node);
-            (*name).clone_into(&mut last);
+            last = name;
         }
         if !skipped.is_empty() {
             // All pages are of one revision, so what one ended with is there.
@@ -187,6 +184,24 @@ impl Shown<'_> {
     }
 }
 
+/// An objective of a walk, and where it is shown what is said of it by what else there is.
+struct Seen {
+    name: String,
+    node: Option<pb::ObjectiveNode>,
+}
+
+/// A root and all below it.
+fn seen(goals: &Goals, root: &str, shown: &Shown<'_>) -> Vec<Seen> {
+    let walked = goals.walk(root);
+    let (standings, meeting) = (goals.standings(&walked), shown.among(goals, &walked));
+    let one = |(name, depth): &(&str, usize)| {
+        let node = meeting.get(name).map(|meets| node(goals, name, *depth, &standings, !meets));
+        Seen { name: (*name).to_owned(), node }
+    };
+    walked.iter().map(one).collect()
+}
+
+/// What is said of an objective, without it and its key results.
 fn node(
     goals: &Goals,
     name: &str,
@@ -195,27 +210,13 @@ fn node(
     is_context: bool,
 ) -> pb::ObjectiveNode {
     let standing = |name: &str| standings.get(name).copied().unwrap_or_default();
-    let of_key_result = |key_result: &pb::KeyResult| {
-        let (initiatives, more_initiatives) = goals.initiatives(&key_result.name);
-        let serving = |initiative: &Serving| pb::ServingInitiative {
-            initiative: initiative.name.clone(),
-            display_name: initiative.display_name.clone(),
-            state: initiative.state.into(),
-        };
-        pb::KeyResultNode {
-            key_result: Some(key_result.clone()),
-            initiatives: initiatives.iter().map(serving).collect(),
-            more_initiatives,
-        }
-    };
-    let key_results = goals.key_results(name);
-    let unknown = key_results.iter().filter(|key_result| key_result.score.is_none()).map(|of| &of.name);
+    let unknown = goals.key_results(name).iter().filter(|key_result| key_result.score.is_none()).map(|of| &of.name);
     let below = goals.below.get(name).into_iter().flatten().filter(|below| standing(below).score.is_none());
     let Standing { own, inherited, score } = standing(name);
     pb::ObjectiveNode {
-        objective: goals.objectives.get(name).cloned(),
+        objective: None,
         depth: depth as i32,
-        key_results: key_results.iter().map(of_key_result).collect(),
+        key_results: Vec::new(),
         own_score: own.map(Score::value),
         inherited_score: inherited.map(Score::value),
         score: score.map(Score::value),
@@ -223,4 +224,23 @@ fn node(
         missing: unknown.chain(below).cloned().collect(),
         is_context,
     }
+}
+
+/// With both, which are taken, as they are large and shown once.
+fn filled(node: pb::ObjectiveNode, goals: &mut Goals, name: &str) -> pb::ObjectiveNode {
+    let (objective, key_results) = goals.take(name);
+    let of_key_result = |key_result: pb::KeyResult| {
+        let (initiatives, more_initiatives) = goals.initiatives(&key_result.name);
+        let serving = |initiative: &Serving| pb::ServingInitiative {
+            initiative: initiative.name.clone(),
+            display_name: initiative.display_name.clone(),
+            state: initiative.state.into(),
+        };
+        pb::KeyResultNode {
+            initiatives: initiatives.iter().map(serving).collect(),
+            more_initiatives,
+            key_result: Some(key_result),
+        }
+    };
+    pb::ObjectiveNode { objective, key_results: key_results.into_iter().map(of_key_result).collect(), ..node }
 }

@@ -4,15 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use waymark_domain::roadmap::{KeyResult, Objective, Score, Standing};
+use waymark_domain::Name;
+use waymark_domain::roadmap::{Initiative, KeyResult, Objective, Score, Standing};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_store::{Error, Read as _, View, below};
 
+use super::initiatives::STATE;
 use super::{Initiatives, KeyResults, Objectives};
 
 /// As much of an initiative as is said of it beside a key result.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone)]
 pub struct Serving {
     /// Its name.
     pub name: String,
@@ -20,8 +21,48 @@ pub struct Serving {
     pub display_name: String,
     /// Where it is in its life.
     pub state: pb::InitiativeState,
+    /// The key results that it named as it stood; links tell which it names now.
+    named: Option<Vec<String>>,
+}
+
+/// The same as events have it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Stood {
+    name: String,
+    display_name: String,
+    state: pb::InitiativeState,
     key_results: Vec<String>,
     delete_time: Option<String>,
+}
+
+impl Serving {
+    /// Those of these ids that are live, by id.
+    async fn of(view: &View, ids: BTreeSet<&str>) -> Result<BTreeMap<String, Self>, Error> {
+        if view.is_past::<Initiatives>() {
+            let stood = view.outlined::<Initiatives, Stood>(ids).await?.into_iter();
+            let live = stood.filter(|(_, stood)| stood.delete_time.is_none());
+            return Ok(live.map(|(id, stood)| (id, Self::from(stood))).collect());
+        }
+        let rows = view.columns::<Initiatives, (String, String, String)>(ids, ["id", "display_name", STATE]).await?;
+        let serving = |(id, display_name, state): (String, String, String)| {
+            let state = pb::InitiativeState::from_str_name(&format!("INITIATIVE_STATE_{state}"));
+            let state = state.ok_or_else(|| Error::bug(format!("initiative {id} is in a state that there is not")))?;
+            let name = Name::<Initiative>::new(view.workspace().clone(), id.parse().map_err(Error::bug)?).to_string();
+            Ok((id, Self { name, display_name, state, named: None }))
+        };
+        rows.into_iter().map(serving).collect()
+    }
+
+    fn names(&self, key_result: &str) -> bool {
+        self.named.as_ref().is_none_or(|named| named.iter().any(|name| name == key_result))
+    }
+}
+
+impl From<Stood> for Serving {
+    fn from(Stood { name, display_name, state, key_results, .. }: Stood) -> Self {
+        Self { name, display_name, state, named: Some(key_results) }
+    }
 }
 
 /// Objectives and what belongs to them, by name.
@@ -59,15 +100,15 @@ impl Goals {
         }
         let Some(room) = Objective::READ_AT_ONCE.checked_sub(goals.objectives.len()) else { return Ok(None) };
         let names: Vec<String> = goals.objectives.keys().cloned().collect();
-        let mut key_results = view.messages_where_in::<KeyResults>("objective", &names, room as u32 + 1).await?;
+        let key_results = view.messages_where_in::<KeyResults>("objective", &names, room as u32 + 1).await?;
         let Some(room) = room.checked_sub(key_results.len()) else { return Ok(None) };
-        key_results.sort_by(|a, b| a.name.cmp(&b.name));
         if !goals.name(view, &key_results, room, initiatives).await? {
             return Ok(None);
         }
         for key_result in key_results {
             goals.key_results.entry(key_result.objective.clone()).or_default().push(key_result);
         }
+        goals.key_results.values_mut().for_each(|of| of.sort_by(|a, b| a.name.cmp(&b.name)));
         Ok(Some(goals))
     }
 
@@ -89,17 +130,14 @@ impl Goals {
             naming.entry(key_result).or_default().push(initiative);
         }
         let shown = naming.values().flat_map(|of| of.iter().take(most).copied());
-        let initiatives = view.outlined::<Initiatives, Serving>(shown.collect::<BTreeSet<_>>()).await?;
+        let initiatives = Serving::of(view, shown.collect()).await?;
         for key_result in key_results {
             let Some(naming) = naming.get(id(&key_result.name)) else { continue };
             if naming.len() > most {
                 self.more.insert(key_result.name.clone());
             }
             let known = naming.iter().take(most).filter_map(|id| initiatives.get(*id));
-            // As it stood it may have been deleted, or named others.
-            let known = known.filter(|initiative| {
-                initiative.delete_time.is_none() && initiative.key_results.contains(&key_result.name)
-            });
+            let known = known.filter(|initiative| initiative.names(&key_result.name));
             self.initiatives.insert(key_result.name.clone(), known.cloned().collect());
         }
         Ok(true)
@@ -113,6 +151,11 @@ impl Goals {
     /// The initiatives that name a key result, by name, as far as they were read, and whether there are more.
     pub fn initiatives(&self, key_result: &str) -> (&[Serving], bool) {
         (self.initiatives.get(key_result).map_or(&[], Vec::as_slice), self.more.contains(key_result))
+    }
+
+    /// Takes out what is shown of an objective: it, and its key results by name.
+    pub fn take(&mut self, objective: &str) -> (Option<pb::Objective>, Vec<pb::KeyResult>) {
+        (self.objectives.remove(objective), self.key_results.remove(objective).unwrap_or_default())
     }
 
     /// An objective and all below it with how many stand above each: each before those below it, siblings by name.

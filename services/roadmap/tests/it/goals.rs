@@ -142,7 +142,7 @@ async fn it_is_shown_as_it_stood() {
         f.plant().await;
         let serving = |ids: &[&str]| pb::Initiative {
             key_results: ids.iter().map(|id| key_result_name(id)).collect(),
-            ..named("Invite by mail")
+            ..named("Invite \"by\" mail, \\ \u{1e}ü")
         };
         f.create("i", serving(&["a"])).await.unwrap();
         f.say("1", "a", 5.0).await;
