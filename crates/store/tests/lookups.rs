@@ -22,7 +22,7 @@ async fn what_many_ask_for_at_once_each_gets() {
             match got {
                 Ok(found) => assert_eq!((found.name, found.vision), (name, format!("of {id}, \u{1e}\u{1f}"))),
                 Err(error) => {
-                    assert!(id == "none" && matches!(&error, Error::NotFound(none) if *none == name), "{error}")
+                    assert!(id == "none" && matches!(&error, Error::NotFound(none) if *none == name), "{error}");
                 }
             }
         }
