@@ -1,4 +1,5 @@
-//! Who calls: tokens of any number of issuers, and client certificates, become principals.
+//! Who calls, and what they may do: tokens of any number of issuers, and client certificates, become principals;
+//! policies decide what principals may. [`Policies`] tells of these; here it is told who calls.
 //!
 //! [`Authentication`] is opened from an authentication file (`deploy/authentication.example.yaml` tells every field)
 //! and answers [`authenticate`](Authentication::authenticate) and [`certificate`](Authentication::certificate) from
@@ -33,8 +34,8 @@
 //!
 //! # What is absent
 //!
-//! What somebody may do is said by a role at most ([`Authentication::role`]); which RPC needs which is decided elsewhere. Nothing here knows gRPC, a database or the contract; time is an argument.
-//! No other crate knows `jsonwebtoken` (`deny.toml`). Tokens are not revoked one by one: an issuer gives them a short
+//! Nothing here knows gRPC, a database or the contract, whose RPCs are given as [`Action`]s; time is an argument.
+//! No other crate knows `jsonwebtoken` or `cedar-policy` (`deny.toml`). Tokens are not revoked one by one: an issuer gives them a short
 //! life. No proxy is asked on the way to an issuer.
 
 mod address;
@@ -44,15 +45,18 @@ mod certificate;
 mod claims;
 mod counters;
 mod fetch;
+mod generations;
 mod identity;
 mod issuer;
 mod key;
 mod keyring;
+mod policies;
 mod principal;
 mod refusal;
 mod remembered;
 mod role;
 mod settings;
+mod settling;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
@@ -61,6 +65,10 @@ pub use authentication::{Authentication, KeysKnown};
 pub use certificate::Name;
 pub use counters::Counted;
 pub use identity::Identity;
+pub use policies::{
+    Action, DEFAULT_POLICIES, Decision, Grant, Granted, Policies, PoliciesCounted, Question, Resource, ResourceKind,
+    Trial, schema,
+};
 pub use principal::{Principal, PrincipalError};
 pub use refusal::Refusal;
 pub use role::Role;

@@ -83,7 +83,7 @@ impl Principal {
     ///
     /// # Errors
     /// As for [`Principal::parse`].
-    pub(crate) fn parse_member(text: &str) -> Result<Self, PrincipalError> {
+    pub fn parse_member(text: &str) -> Result<Self, PrincipalError> {
         if text.len() > MOST_BYTES {
             return Err(PrincipalError::TooLong);
         }

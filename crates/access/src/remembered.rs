@@ -1,29 +1,25 @@
 //! Tokens that were verified, by their SHA-256, so that one that is sent again costs a hash and no signature.
 //!
 //! Nothing is taken from here that would not be verified again: an entry holds for one state of issuers and keys (its
-//! *epoch*), and for the time in which the token is valid. What is kept is bounded in bytes: two generations, of which
-//! the older is dropped when the younger is full, and what is used moves to the younger. Only tokens that are right are
-//! kept, so that no flood of others drives them out.
+//! *epoch*), and for the time in which the token is valid. What is kept is bounded in bytes. Only tokens that are right
+//! are kept, so that no flood of others drives them out.
 
-use std::collections::HashMap;
-use std::mem;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 
+use crate::generations::Generations;
 use crate::identity::Identity;
 
-/// Shards, so that callers seldom wait for one another.
-const SHARDS: usize = 16;
-/// Most bytes of a generation of a shard: 16 MiB in all.
-const MOST_BYTES: usize = 16 * 1024 * 1024 / SHARDS / 2;
+/// Most bytes of all of it.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// About what an entry takes beside its identity.
 const ENTRY_BYTES: usize = 160;
 
 /// The SHA-256 of a token. The token itself is not kept.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
@@ -44,56 +40,25 @@ pub(crate) struct Verified {
     pub(crate) epoch: u64,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Remembered([Mutex<Shard>; SHARDS]);
+#[derive(Debug)]
+pub(crate) struct Remembered(Generations<Digest, Verified>);
 
-#[derive(Default)]
-struct Shard {
-    young: HashMap<Digest, Verified>,
-    old: HashMap<Digest, Verified>,
-    young_bytes: usize,
-}
-
-impl std::fmt::Debug for Shard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shard").field("young", &self.young.len()).field("old", &self.old.len()).finish_non_exhaustive()
+impl Default for Remembered {
+    fn default() -> Self {
+        Self(Generations::new(MOST_BYTES))
     }
 }
 
 impl Remembered {
     /// Who sent this token before, if it is still right.
     pub(crate) fn get(&self, digest: Digest, epoch: u64, now: DateTime<Utc>) -> Option<Arc<Identity>> {
-        let mut shard = self.shard(digest);
         let holds = |entry: &Verified| entry.epoch == epoch && entry.valid.contains(&now);
-        if let Some(entry) = shard.young.get(&digest) {
-            return holds(entry).then(|| Arc::clone(&entry.identity));
-        }
-        let entry = shard.old.remove(&digest).filter(holds)?;
-        let identity = Arc::clone(&entry.identity);
-        shard.keep(digest, entry);
-        Some(identity)
+        self.0.get(&digest, holds).map(|entry| entry.identity)
     }
 
     pub(crate) fn keep(&self, digest: Digest, entry: Verified) {
-        self.shard(digest).keep(digest, entry);
-    }
-
-    fn shard(&self, digest: Digest) -> std::sync::MutexGuard<'_, Shard> {
-        self.0[usize::from(digest.0[0]) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Shard {
-    fn keep(&mut self, digest: Digest, entry: Verified) {
         let bytes = ENTRY_BYTES + entry.identity.bytes();
-        if self.young_bytes + bytes > MOST_BYTES {
-            self.old = mem::take(&mut self.young);
-            self.young_bytes = 0;
-        }
-        if let Some(before) = self.young.insert(digest, entry) {
-            self.young_bytes -= ENTRY_BYTES + before.identity.bytes();
-        }
-        self.young_bytes += bytes;
+        self.0.keep(digest, entry, bytes);
     }
 }
 
@@ -134,13 +99,8 @@ mod tests {
                 assert!(remembered.get(used, 0, DateTime::UNIX_EPOCH).is_some(), "{n}");
             }
         }
-        let kept: usize = remembered
-            .0
-            .iter()
-            .map(|shard| shard.lock().unwrap())
-            .map(|shard| shard.young.len() + shard.old.len())
-            .sum();
-        let most = 16 * 1024 * 1024 / (ENTRY_BYTES + 200);
+        let kept = remembered.0.len();
+        let most = MOST_BYTES / (ENTRY_BYTES + 200);
         assert!(kept > most / 3 && kept < most, "{kept} of {most}");
     }
 }

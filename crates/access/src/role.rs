@@ -1,4 +1,4 @@
-//! Roles: what principals may do, in every workspace alike, as the authentication file says.
+//! Roles: what principals may do; in every workspace alike, where the authentication file says it.
 //!
 //! Nobody has one who is not named, alone or by a group; of several that somebody has, the highest counts.
 
@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::principal::Principal;
 
 /// What a principal may do; each role may do what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads.

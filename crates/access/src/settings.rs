@@ -17,6 +17,9 @@ use crate::algorithm::Algorithm;
 use crate::certificate::Mapping;
 use crate::role::Roles;
 
+pub(crate) use check::{Checked, wrong};
+pub(crate) use reading::yaml;
+
 /// What an authentication file says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
@@ -104,7 +107,7 @@ pub(crate) enum Place {
     File(PathBuf),
 }
 
-/// What is wrong with an authentication file.
+/// What is wrong with a file that says who calls or what they may do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// It cannot be read.

@@ -9,7 +9,7 @@ use serde_saphyr::Spanned;
 use url::Url;
 
 use super::fields::{Certificate, ClaimPath, File, Issuer, RequiredClaim as RequiredFields, RoleOf};
-use super::{IssuerSettings, Place, RequiredClaim, Settings, Source};
+use super::{IssuerSettings, Place, RequiredClaim, Settings, SettingsError, Source};
 use crate::address::is_safe;
 use crate::algorithm::Algorithm;
 use crate::certificate::{Mapping, Pattern};
@@ -17,14 +17,22 @@ use crate::principal::Principal;
 use crate::role::Roles;
 
 /// What is wrong, and where.
-pub(super) struct Wrong {
-    pub(super) line: u64,
-    pub(super) what: String,
+pub(crate) struct Wrong {
+    line: u64,
+    what: String,
 }
 
-type Checked<T> = Result<T, Wrong>;
+impl Wrong {
+    /// In the file at `path`.
+    pub(crate) fn of(self, path: &Path) -> SettingsError {
+        SettingsError::Wrong { path: path.to_owned(), line: self.line, what: self.what }
+    }
+}
 
-fn wrong<T>(at: &Spanned<impl Sized>, what: impl Into<String>) -> Checked<T> {
+pub(crate) type Checked<T> = Result<T, Wrong>;
+
+/// Tells what is wrong where something was said.
+pub(crate) fn wrong<T>(at: &Spanned<impl Sized>, what: impl Into<String>) -> Checked<T> {
     Err(Wrong { line: at.referenced.line(), what: what.into() })
 }
 

@@ -8,6 +8,7 @@ mod hostile;
 mod issuers;
 mod joserfc;
 mod keys;
+mod policies;
 mod server;
 mod tokens;
 mod world;

@@ -1,0 +1,83 @@
+//! Decisions: what Cedar says of a question, once or, of who has audiences, once more.
+
+use cedar_policy::{Authorizer, Decision as CedarDecision};
+
+use super::bindings::{Bindings, Grant, Granted};
+use super::question::Question;
+use super::schema::Schema;
+use super::set::PolicySet;
+
+/// Whether it may be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether it may.
+    pub allowed: bool,
+    /// The audience of whose eyes the answer is, `workspaces/{workspace}/audiences/{audience}`: the one the caller asked
+    /// for, or one that it has where it may not otherwise.
+    pub audience: Option<String>,
+    /// The ids of the policies that made it: those that allow it, or else those that forbid it; none where nothing
+    /// allows it.
+    pub policies: Vec<String>,
+}
+
+/// How often things happened since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoliciesCounted {
+    /// Questions that were answered by yes.
+    pub allowed: u64,
+    /// Questions that were answered by no.
+    pub denied: u64,
+    /// Questions whose answer was known from before.
+    pub remembered: u64,
+    /// New contents of the files that hold since.
+    pub reloads: u64,
+    /// New contents of the files that were refused, and times they could not be read.
+    pub reloads_failed: u64,
+}
+
+/// What questions are decided by.
+pub(super) struct Decided<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) set: &'a PolicySet,
+    pub(super) bindings: &'a Bindings,
+}
+
+impl Decided<'_> {
+    pub(super) fn on(&self, question: &Question<'_>) -> Decision {
+        let grants = match question.resource.workspace() {
+            Some(workspace) => self.bindings.of(question.identity, workspace),
+            None => Vec::new(),
+        };
+        // Asking as an audience of another workspace would tell whether there is one.
+        if question.audience.is_some_and(|audience| !question.is_in_workspace(audience)) {
+            return Decision { allowed: false, audience: None, policies: Vec::new() };
+        }
+        let first = self.once(question, question.audience, &grants);
+        if first.allowed || question.audience.is_some() {
+            return first;
+        }
+        let audiences = grants.iter().filter_map(|grant| match &grant.gives {
+            Granted::Audience(audience) => Some(question.in_workspace(audience)),
+            Granted::Role(_) => None,
+        });
+        let mut shown = audiences.map(|audience| self.once(question, Some(&audience), &grants));
+        shown.find(|decision| decision.allowed).unwrap_or(first)
+    }
+
+    fn once(&self, question: &Question<'_>, audience: Option<&str>, grants: &[Grant]) -> Decision {
+        let denied = Decision { allowed: false, audience: None, policies: Vec::new() };
+        let Some((request, entities)) = question.asked(self.schema, audience, grants) else { return denied };
+        let response = Authorizer::new().is_authorized(&request, self.set.cedar(), &entities);
+        let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+        policies.sort_unstable();
+        // Cedar passes over a policy that it cannot evaluate, be it one that forbids.
+        if let Some(error) = response.diagnostics().errors().next() {
+            tracing::error!(%error, action = question.action, "a policy cannot be evaluated; the call is denied");
+            return denied;
+        }
+        match response.decision() {
+            CedarDecision::Allow => Decision { allowed: true, audience: audience.map(str::to_owned), policies },
+            CedarDecision::Deny => Decision { policies, ..denied },
+        }
+    }
+}
