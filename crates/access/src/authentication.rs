@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::Notify;
 use waymark_clock::Clock;
@@ -23,14 +23,11 @@ use crate::refusal::{MOST_TOKEN_BYTES, Refusal};
 use crate::remembered::{Digest, Remembered, Verified};
 use crate::role::{Role, Roles};
 use crate::settings::{Settings, SettingsError};
+use crate::settling::{Seen, Settling};
 use crate::token::Token;
 
 /// How often it is looked at whether something is to be read.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// How long a new content must have been there to count: the first half of a file that somebody is writing may lack
-/// what restricts the other.
-const SETTLED: TimeDelta = TimeDelta::seconds(1);
 
 /// Who calls, according to an authentication file.
 #[derive(Debug)]
@@ -42,7 +39,7 @@ pub struct Authentication {
     epoch: AtomicU64,
     remembered: Remembered,
     counters: Counters,
-    file: Mutex<File>,
+    file: Mutex<Settling<Vec<u8>>>,
     asked: Notify,
     ready: AtomicBool,
 }
@@ -54,16 +51,6 @@ struct Believed {
     issuers: HashMap<String, Arc<Issuer>>,
     certificates: Vec<Mapping>,
     roles: Roles,
-}
-
-/// The authentication file as it was last looked at.
-#[derive(Debug)]
-struct File {
-    content: Vec<u8>,
-    /// Another content, and when it was first seen.
-    coming: Option<(Vec<u8>, DateTime<Utc>)>,
-    /// Why it could not be read, so that this is told once.
-    unreadable: Option<String>,
 }
 
 /// What is known of the keys of an issuer.
@@ -94,7 +81,7 @@ impl Authentication {
             epoch: AtomicU64::new(0),
             remembered: Remembered::default(),
             counters: Counters::default(),
-            file: Mutex::new(File { content, coming: None, unreadable: None }),
+            file: Mutex::new(Settling::new(content)),
             asked: Notify::new(),
             ready: AtomicBool::new(false),
         })
@@ -230,50 +217,29 @@ impl Authentication {
 
     /// Takes over what the authentication file says now, if that is something else and can be done.
     async fn look(&self) {
-        let read = fetch::read(&self.path).await;
+        let read = fetch::read(&self.path).await.map_err(|error| error.to_string());
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let content = match read {
-            Ok(content) => content,
-            Err(error) => {
-                let why = error.to_string();
-                if file.unreadable.as_ref() != Some(&why) {
-                    self.counters.reloads_failed.add();
-                    let path = self.path.display();
-                    tracing::error!(file = %path, error = why, "the authentication file cannot be read; the last good one counts");
-                    file.unreadable = Some(why);
-                }
-                return;
-            }
-        };
-        file.unreadable = None;
-        if content == file.content {
-            file.coming = None;
-            return;
-        }
-        let now = self.clock.now();
-        let settled =
-            file.coming.as_ref().is_some_and(|(coming, seen)| *coming == content && (now - *seen).abs() >= SETTLED);
-        if !settled {
-            if file.coming.as_ref().is_none_or(|(coming, _)| *coming != content) {
-                file.coming = Some((content, now));
-            }
-            return;
-        }
-        file.coming = None;
-        match Settings::parse(&self.path, &content) {
-            Ok(settings) => {
-                let believed = Arc::new(Believed::new(settings, Some(&self.believed())));
-                *self.believed.write().unwrap_or_else(PoisonError::into_inner) = believed;
-                self.epoch.fetch_add(1, Ordering::AcqRel);
-                self.counters.reloads.add();
-                tracing::info!(file = %self.path.display(), "the authentication file was read again");
-            }
-            Err(error) => {
+        let path = self.path.display();
+        match file.look(read, self.clock.now()) {
+            Seen::Same => {}
+            Seen::Unreadable(error) => {
                 self.counters.reloads_failed.add();
-                tracing::error!(%error, "the authentication file is wrong; the last good one counts");
+                tracing::error!(file = %path, error, "the authentication file cannot be read; the last good one counts");
             }
+            Seen::Changed(content) => match Settings::parse(&self.path, content) {
+                Ok(settings) => {
+                    let believed = Arc::new(Believed::new(settings, Some(&self.believed())));
+                    *self.believed.write().unwrap_or_else(PoisonError::into_inner) = believed;
+                    self.epoch.fetch_add(1, Ordering::AcqRel);
+                    self.counters.reloads.add();
+                    tracing::info!(file = %path, "the authentication file was read again");
+                }
+                Err(error) => {
+                    self.counters.reloads_failed.add();
+                    tracing::error!(%error, "the authentication file is wrong; the last good one counts");
+                }
+            },
         }
-        file.content = content;
     }
 
     fn believed(&self) -> Arc<Believed> {

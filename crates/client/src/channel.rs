@@ -20,7 +20,7 @@ use tonic::body::Body;
 use tonic::transport::Endpoint;
 use tonic::{Code, Status, TimeoutExpired};
 use tower::{Service, ServiceExt as _};
-use waymark_tls::{ClientFiles, Connector};
+use waymark_tls::{ClientFiles, Connector, is_local};
 
 use crate::plan::{self, Plan};
 use crate::retry::{self, Budget};
@@ -125,7 +125,8 @@ impl Channel {
             Some("https") => Some(Connector::new(options.tls)?),
             _ => return Err(AddressError::Scheme(address.to_owned())),
         };
-        if options.token.is_some() && connector.is_none() && !options.token_in_plaintext && !is_local(&endpoint) {
+        let stays = is_local(endpoint.uri().host().unwrap_or_default());
+        if options.token.is_some() && connector.is_none() && !options.token_in_plaintext && !stays {
             return Err(AddressError::Readable(address.to_owned()));
         }
         let endpoint = endpoint
@@ -308,13 +309,6 @@ impl Channel {
         }
         Status::unavailable(format!("{} does not answer: {reason}; is the service running there?", self.shared.address))
     }
-}
-
-/// Whether what is sent there stays on this machine.
-fn is_local(endpoint: &Endpoint) -> bool {
-    let host = endpoint.uri().host().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
 fn asked_deadline(headers: &HeaderMap) -> Option<Duration> {

@@ -1,10 +1,10 @@
 //! How PostgreSQL is reached: what it must prove, and what is shown to it. What SQL is spoken is not known here.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use waymark_tls::is_local;
 
 use crate::Error;
 
@@ -36,12 +36,6 @@ pub(crate) fn secured(options: PgConnectOptions, files: &PostgresFiles) -> PgCon
         options = options.ssl_client_cert(certificate).ssl_client_key(key);
     }
     options
-}
-
-/// Whether nothing leaves this machine on the way to a host.
-fn is_local(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
 /// Makes the connections that a pool opens from now on with another password.

@@ -9,6 +9,7 @@ mod client;
 mod error;
 mod file;
 mod identity;
+mod local;
 mod peer;
 mod server;
 #[cfg(feature = "testing")]
@@ -16,6 +17,7 @@ pub mod testing;
 
 pub use client::{ClientFiles, Connector};
 pub use error::Error;
+pub use local::is_local;
 pub use peer::PeerCertificate;
 pub use server::{Acceptor, ClientCertificates, Look, ServerFiles, ServerTls};
 

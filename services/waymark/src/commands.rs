@@ -43,7 +43,8 @@ enum Own {
     /// Read the logs of the services and look after events
     #[command(subcommand)]
     Events(Events),
-    /// Check policies and tell what they say, without a server
+    /// Check policies and tell what they say, without a server. No server asks them yet: there the roles of the
+    /// authentication file count
     #[command(subcommand)]
     Policies(policies::Command),
     /// Draw the order of initiatives by a framework or model, and how sure it is

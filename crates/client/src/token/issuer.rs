@@ -16,7 +16,7 @@ use oauth2::{
 };
 use reqwest::{Certificate, redirect};
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
 /// Most bytes of an answer.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -300,13 +300,7 @@ fn tokens(answer: &BasicTokenResponse) -> Tokens {
 
 /// Whether what is read there is what its owner wrote: over TLS, or without leaving the machine.
 fn is_safe(url: &Url) -> bool {
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && local)
+    url.scheme() == "https" || (url.scheme() == "http" && url.host_str().is_some_and(waymark_tls::is_local))
 }
 
 fn client(base: &Url, ca: Option<&Path>) -> Result<reqwest::Client, IssuerError> {
