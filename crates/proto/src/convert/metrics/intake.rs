@@ -1,5 +1,7 @@
 //! Product events on their way in: from the message to the rules, and from a rule's refusal to the report.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use pbjson_types::value::Kind;
 use pbjson_types::{Struct, Value};
@@ -33,7 +35,8 @@ pub fn properties(bag: Option<Struct>) -> Result<Map<String, serde_json::Value>,
 
 fn object(bag: Struct, levels: usize, room: &mut usize) -> Result<Map<String, serde_json::Value>, Rejection> {
     let mut map = Map::with_capacity(bag.fields.len());
-    for (key, value) in bag.fields {
+    // In order of their names: properties that are the same are the same text, which is kept once where many events have them.
+    for (key, value) in bag.fields.into_iter().collect::<BTreeMap<_, _>>() {
         take(room, key.len())?;
         let value = json(value, levels, room)?;
         map.insert(key, value);
@@ -110,6 +113,20 @@ mod tests {
 
     fn bag(value: Value) -> Struct {
         [("p".to_owned(), value)].into_iter().collect()
+    }
+
+    #[test]
+    fn properties_that_are_the_same_are_the_same_text() {
+        let names: Vec<String> = (0..50).map(|n| format!("p{n:02}")).collect();
+        let bag = |names: &mut dyn Iterator<Item = &String>| {
+            let inner = names.map(|name| (name.clone(), Value { kind: Some(Kind::BoolValue(true)) })).collect();
+            let inner = Value { kind: Some(Kind::StructValue(inner)) };
+            let outer = [("z".to_owned(), inner.clone()), ("a".to_owned(), inner)];
+            properties(Some(outer.into_iter().collect())).unwrap()
+        };
+        let one = serde_json::to_string(&bag(&mut names.iter())).unwrap();
+        assert_eq!(one, serde_json::to_string(&bag(&mut names.iter().rev())).unwrap());
+        assert!(one.starts_with(r#"{"a":{"p00":true,"p01":true,"#), "{one}");
     }
 
     fn read(value: Value) -> Result<Map<String, serde_json::Value>, Rejection> {

@@ -184,7 +184,7 @@ mod tests {
         let csv = String::from_utf8(written(Form::Csv, &rows)).unwrap();
         assert_eq!(csv, "target,note\n//a,'=1+1\n,\"two\nlines, \"\"quoted\"\"\"\n");
         let lines = String::from_utf8(written(Form::Lines, &rows)).unwrap();
-        assert_eq!(lines, "{\"note\":\"=1+1\",\"target\":\"//a\"}\n{\"note\":\"two\\nlines, \\\"quoted\\\"\"}\n");
+        assert_eq!(lines, "{\"target\":\"//a\",\"note\":\"=1+1\"}\n{\"note\":\"two\\nlines, \\\"quoted\\\"\"}\n");
         assert_eq!((written(Form::Csv, &[]), written(Form::Lines, &[])), (b"target,note\n".to_vec(), Vec::new()));
     }
 
