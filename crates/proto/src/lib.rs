@@ -4,6 +4,7 @@
 //! Conversions live here because neither a service nor the domain may implement a foreign trait for a foreign type.
 //! This crate holds no rule: what a value may be is said by the domain's constructors.
 
+pub mod aim;
 pub mod check;
 pub mod choice;
 pub mod convert;
@@ -19,6 +20,7 @@ pub mod sight;
 pub mod standard;
 pub mod timestamp;
 
+pub use aim::{Aim, Aimless, Target};
 pub use check::{Check, check, parse};
 pub use choice::Choice;
 pub use kind::CallKind;

@@ -5,7 +5,7 @@ mod access;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::CallKind;
+use crate::{Aim, CallKind};
 
 pub use access::Access;
 
@@ -22,6 +22,8 @@ pub struct RpcMethod {
     pub shown_to_audiences: bool,
     /// What kind of work it is.
     pub kind: CallKind,
+    /// Where its requests say what they are for.
+    pub aim: Aim,
 }
 
 static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
@@ -51,6 +53,7 @@ static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
                     access,
                     shown_to_audiences,
                     kind: CallKind::of(&method, access),
+                    aim: Aim::of(&method.input()),
                 },
             ))
         })

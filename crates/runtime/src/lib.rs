@@ -11,6 +11,7 @@ pub mod config;
 pub mod edge;
 mod host;
 mod panic;
+pub mod policies;
 mod process;
 pub mod propagation;
 mod readiness;

@@ -27,6 +27,7 @@ use crate::generic::{execute, tree};
 use crate::help::{self, Heading};
 use crate::import::{self, Import};
 use crate::login::{self, Login};
+use crate::policies;
 use crate::settings::Settings;
 
 /// The commands written by hand.
@@ -42,6 +43,9 @@ enum Own {
     /// Read the logs of the services and look after events
     #[command(subcommand)]
     Events(Events),
+    /// Check policies and tell what they say, without a server
+    #[command(subcommand)]
+    Policies(policies::Command),
     /// Draw the order of initiatives by a framework or model, and how sure it is
     Rank(Rank),
     /// Draw how alike the orders of frameworks and models are
@@ -221,6 +225,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Demo(options) => demo::run(&options, settings).await?,
         Own::Import(import) => return import::run(import, settings).await,
         Own::Events(events) => events::run(events, settings).await?,
+        Own::Policies(command) => return policies::run(command, settings).await,
         Own::Rank(options) => rank::run(&options, settings).await?,
         Own::Compare(options) => compare::run(&options, settings).await?,
         Own::Trace(options) => trace::run(&options, settings).await?,

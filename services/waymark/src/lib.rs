@@ -16,6 +16,7 @@ mod help;
 pub mod import;
 mod login;
 mod place;
+pub mod policies;
 pub mod settings;
 mod signed_in;
 mod stdout;

@@ -70,7 +70,7 @@ pub(super) fn no_rule(path: &str) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use waymark_proto::CallKind;
+    use waymark_proto::{Aim, CallKind};
     use waymark_request::Actor;
 
     use super::*;
@@ -100,7 +100,14 @@ mod tests {
         for (granted, role) in roles.into_iter().enumerate() {
             for (needed, access) in accesses.into_iter().enumerate() {
                 let (service, method) = ("test.Service".to_owned(), "Do".to_owned());
-                let method = RpcMethod { service, method, access, shown_to_audiences: false, kind: CallKind::Read };
+                let method = RpcMethod {
+                    service,
+                    method,
+                    access,
+                    shown_to_audiences: false,
+                    kind: CallKind::Read,
+                    aim: Aim::default(),
+                };
                 let may = authorise(&caller(role, None), &method);
                 assert_eq!(may.is_ok(), needed <= granted, "{role:?} {access:?}");
                 let told = may.err().is_none_or(|status| status.message().contains("users/corp/ada may not call"));

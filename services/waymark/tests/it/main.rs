@@ -8,6 +8,7 @@ mod files;
 mod imports;
 mod issuer;
 mod login;
+mod policies;
 mod rows;
 mod server;
 mod tools;
