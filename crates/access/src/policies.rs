@@ -140,9 +140,9 @@ impl Policies {
             decision
         };
         if decision.allowed {
-            self.counters.allowed.add()
+            self.counters.allowed.add();
         } else {
-            self.counters.denied.add()
+            self.counters.denied.add();
         }
         decision
     }

@@ -198,7 +198,7 @@ mod tests {
             assert_eq!(aim.at(&both), Ok((Target::Product(second.parse().unwrap()), true)));
         }
         let mut written = one(own, false);
-        assert_eq!(aim.at(&written).unwrap().1, false);
+        assert!(!aim.at(&written).unwrap().1);
         // A field that nobody knows, of each kind, before it.
         let unknown = [
             &[0xa1, 0x3e, 0, 0, 0, 0, 0, 0, 0, 0][..],

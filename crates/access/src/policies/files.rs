@@ -42,7 +42,7 @@ impl Files {
 async fn policies(folder: &Path) -> Result<Vec<File>, SettingsError> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotADirectory => wrong(folder, "it is not a folder: name the one that the policies are in"),
-        _ => wrong(folder, error),
+        _ => wrong(folder, error.to_string()),
     };
     let mut entries = tokio::fs::read_dir(folder).await.map_err(unreadable)?;
     let mut paths = Vec::new();
@@ -67,10 +67,10 @@ async fn policies(folder: &Path) -> Result<Vec<File>, SettingsError> {
 async fn read(path: PathBuf) -> Result<File, SettingsError> {
     match fetch::read(&path).await {
         Ok(content) => Ok(File { path, content }),
-        Err(error) => Err(wrong(&path, error)),
+        Err(error) => Err(wrong(&path, error.to_string())),
     }
 }
 
-fn wrong(path: &Path, why: impl ToString) -> SettingsError {
-    SettingsError::Unreadable { path: path.to_owned(), why: why.to_string() }
+fn wrong(path: &Path, why: impl Into<String>) -> SettingsError {
+    SettingsError::Unreadable { path: path.to_owned(), why: why.into() }
 }

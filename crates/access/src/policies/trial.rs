@@ -90,7 +90,7 @@ impl Policies {
         let workspace = fields.workspace.as_ref().map(|said| id("workspace", said)).transpose()?;
         let product = fields.product.as_ref().map(|said| id("product", said)).transpose()?;
         match (kind, &workspace, &product) {
-            (Some(ResourceKind::Workspace), None, _) | (Some(ResourceKind::Product), None, _) => {
+            (Some(ResourceKind::Workspace | ResourceKind::Product), None, _) => {
                 return wrong(&fields.action, "workspace: the action is done in one: name its id");
             }
             (Some(ResourceKind::Product), Some(_), None) => {
