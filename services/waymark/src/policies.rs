@@ -77,7 +77,8 @@ pub async fn run(command: Command, settings: &Settings) -> Result<ExitCode> {
         Command::Test { file, files } => return test(&file, &files.open().await?).await,
         Command::Explain(options) => explain(&options, settings).await?,
         Command::Schema => {
-            crate::show(format_args!("{}", waymark_access::schema(waymark_runtime::policies::actions()).trim_end()))
+            let schema = waymark_access::schema(waymark_runtime::policies::actions());
+            crate::show(format_args!("{}", schema.trim_end()));
         }
     }
     Ok(ExitCode::SUCCESS)
