@@ -129,7 +129,7 @@ impl EventsService for EventsApi {
         request: Request<pb::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let sight = rpc::sight(&request);
-        let expires = Caller::of(&request).and_then(Caller::expires);
+        let caller = Caller::of(&request).cloned();
         let pb::WatchEventsRequest { parent, types, subjects, start } = request.into_inner();
         let workspace = or_status(workspace(&parent))?;
         let selection = or_status(selection(self.subscription.consumer, &types, subjects))?;
@@ -146,7 +146,7 @@ impl EventsService for EventsApi {
             workspace,
             selection,
             sight,
-            expires,
+            caller,
             checkpoint: self.checkpoint,
             patience: self.patience,
             output,

@@ -8,7 +8,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::Status;
@@ -16,6 +15,7 @@ use waymark_domain::{Failure, FailureKind, Reason, WorkspaceId};
 use waymark_proto::Sight;
 use waymark_proto::events::v1 as pb;
 use waymark_runtime::Host;
+use waymark_runtime::edge::Caller;
 use waymark_store::{Error, LogRow, Store};
 
 use crate::envelope;
@@ -39,6 +39,10 @@ fn resume(position: Position) -> String {
         .map_or(", with the snapshot from its beginning".to_owned(), |revision| format!(" after revision {revision}"))
 }
 
+fn ended(position: Position) -> String {
+    position.map_or(" within the snapshot".to_owned(), |revision| format!(" after revision {revision}"))
+}
+
 /// Why a watch ended, other than by its reader leaving.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum End {
@@ -46,6 +50,8 @@ pub(crate) enum End {
     Stopping(Position),
     #[error("the token has expired; watch again with a new one{}", resume(*.0))]
     Unproven(Position),
+    #[error("policies do not allow it any more; it ended{}", ended(*.0))]
+    Denied(Position),
     #[error("the events were not read fast enough; watch again{}", resume(*.0))]
     Slow(Position),
     #[error("the stream broke off; watch again after the last revision received")]
@@ -59,7 +65,7 @@ impl Failure for End {
         match self {
             Self::Stopping(_) | Self::Broken => FailureKind::Unavailable,
             Self::Slow(_) => FailureKind::Overloaded,
-            Self::Unproven(_) => FailureKind::Denied,
+            Self::Unproven(_) | Self::Denied(_) => FailureKind::Denied,
             Self::Store(error) => error.kind(),
         }
     }
@@ -68,12 +74,13 @@ impl Failure for End {
             Self::Stopping(_) | Self::Broken => Reason::ShuttingDown,
             Self::Slow(_) => Reason::SlowReader,
             Self::Unproven(_) => Reason::Unauthenticated,
+            Self::Denied(_) => Reason::PermissionDenied,
             Self::Store(error) => error.reason(),
         }
     }
     fn metadata(&self) -> Vec<(&'static str, String)> {
         let (position, refusal) = match self {
-            Self::Stopping(position) | Self::Slow(position) => (*position, None),
+            Self::Stopping(position) | Self::Slow(position) | Self::Denied(position) => (*position, None),
             Self::Unproven(position) => (*position, Some(("refusal", "expired".to_owned()))),
             Self::Broken => (None, None),
             Self::Store(error) => return error.metadata(),
@@ -179,8 +186,8 @@ pub(crate) struct Watch {
     pub selection: Selection,
     /// What is seen by who watches, where that is not all.
     pub sight: Option<Arc<Sight>>,
-    /// When the token of who watches expires.
-    pub expires: Option<DateTime<Utc>>,
+    /// Who watches: until when, and whether it still may.
+    pub caller: Option<Caller>,
     pub checkpoint: Duration,
     pub patience: Duration,
     pub output: mpsc::Sender<Result<pb::WatchEventsResponse, Status>>,
@@ -293,7 +300,7 @@ impl Watch {
 
     /// Waits until the token of who watches has expired.
     async fn expiry(&self) {
-        let Some(expires) = self.expires else { return std::future::pending().await };
+        let Some(expires) = self.caller.as_ref().and_then(Caller::expires) else { return std::future::pending().await };
         // The clock may be set meanwhile, so it is asked again.
         while let Ok(left) = (expires - self.host.clock.now()).to_std() {
             if left.is_zero() {
@@ -304,6 +311,10 @@ impl Watch {
     }
 
     async fn send(&self, position: Position, message: pb::WatchEventsResponse) -> Result<Option<Gone>, End> {
+        // A stream that is idle is told its position, so this is asked every now and then, too.
+        if self.caller.as_ref().is_some_and(|caller| !caller.is_allowed()) {
+            return Err(End::Denied(position));
+        }
         tokio::select! {
             // What may not be told any more goes before what could be.
             biased;

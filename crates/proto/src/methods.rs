@@ -5,7 +5,7 @@ mod access;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::Aim;
+use crate::{Aim, CallKind};
 
 pub use access::Access;
 
@@ -20,6 +20,8 @@ pub struct RpcMethod {
     pub access: Access,
     /// Whether callers who have an audience may call it.
     pub shown_to_audiences: bool,
+    /// What kind of work it is.
+    pub kind: CallKind,
     /// Where its requests say what they are for.
     pub aim: Aim,
 }
@@ -50,6 +52,7 @@ static METHODS: LazyLock<BTreeMap<String, RpcMethod>> = LazyLock::new(|| {
                     method: method.name().to_owned(),
                     access,
                     shown_to_audiences,
+                    kind: CallKind::of(&method, access),
                     aim: Aim::of(&method.input()),
                 },
             ))

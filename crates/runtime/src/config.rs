@@ -39,6 +39,14 @@ pub struct ProcessArgs {
     /// whoever they say, which is for development: the API then listens on loopback only
     #[arg(long, env = "WAYMARK_AUTHENTICATION", value_name = "FILE")]
     pub authentication: Option<PathBuf>,
+    /// File that says who has which role in which workspaces, as deploy/bindings.example.yaml explains; policies then
+    /// decide, and roles of the authentication file are not asked. Read again within seconds when it changes
+    #[arg(long, env = "WAYMARK_BINDINGS", value_name = "FILE", requires = "authentication")]
+    pub bindings: Option<PathBuf>,
+    /// Folder of policies, in Cedar, in files that end in .cedar, that say what callers may do; those of the roles when not
+    /// given. Read again with the bindings
+    #[arg(long, env = "WAYMARK_POLICIES", value_name = "DIR", requires = "bindings")]
+    pub policies: Option<PathBuf>,
     /// Logs, traces and metrics.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
@@ -51,6 +59,8 @@ impl Default for ProcessArgs {
             drain_timeout: Duration::from_secs(20),
             drain_delay: Duration::ZERO,
             authentication: None,
+            bindings: None,
+            policies: None,
             telemetry: TelemetryArgs::default(),
         }
     }

@@ -11,6 +11,7 @@ mod caller;
 mod deadline;
 mod limits;
 mod observe;
+mod policy;
 mod route;
 
 use std::any::Any;
@@ -36,6 +37,8 @@ pub use waymark_access::Role;
 
 pub(crate) use route::Route;
 
+use waymark_access::Policies;
+use waymark_proto::Access;
 use waymark_rpc::status::Reason;
 
 use crate::authenticator::Authenticator;
@@ -47,6 +50,7 @@ use answer::refuse;
 use deadline::Deadline;
 use limits::{Concurrency, Rates};
 use observe::{Completion, Ending, RpcMetrics, Watched};
+use policy::Asking;
 use waymark_clock::{Clock, Ids};
 use waymark_tls::PeerCertificate;
 
@@ -63,6 +67,8 @@ struct Steps {
     max_deadline: Duration,
     concurrency: Concurrency,
     authenticator: Authenticator,
+    /// Where policies decide, in place of a role.
+    policies: Option<Arc<Policies>>,
     clock: Clock,
     /// None where callers who have an audience are shown nothing.
     audiences: Option<Arc<dyn Audiences>>,
@@ -86,6 +92,7 @@ impl Edge {
             max_deadline: limits.max_deadline,
             concurrency: Concurrency::new(limits),
             authenticator: host.authenticator.clone(),
+            policies: host.policies.clone(),
             clock: host.clock.clone(),
             audiences,
             rates: Rates::new(limits),
@@ -203,11 +210,25 @@ impl Steps {
     {
         let _permit = self.concurrency.admit()?;
         let certificate = request.extensions().get::<Arc<PeerCertificate>>();
-        let caller =
+        let certified = certificate.is_some();
+        let mut caller =
             caller::authenticate(&self.authenticator, request.headers(), certificate.map(|c| &**c), self.clock.now())?;
         tracing::Span::current().record("actor", caller.actor.subject.as_str());
         self.rates.take(&caller.actor.subject, Instant::now())?;
-        access::authorise(&caller, method)?;
+        match (&self.policies, caller.identity.clone()) {
+            (Some(policies), Some(identity)) => {
+                caller.role = None;
+                if method.access != Access::Caller {
+                    let asking = Asking { identity, certified, audience: caller.audience.take() };
+                    let asked;
+                    (asked, request) = asking.of(policies, method, request).await?;
+                    caller.audience = asked.decide()?;
+                    access::shown(&caller, method)?;
+                    caller.asked = Some(asked);
+                }
+            }
+            _ => access::authorise(&caller, method)?,
+        }
         hand_on_trace(&mut request);
         request.extensions_mut().insert(caller.actor.clone());
         *expires = caller.expires();

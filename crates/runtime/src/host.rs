@@ -1,7 +1,9 @@
 //! What the services of a process share, and how all of it ends together. Knows nothing of what is served.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use waymark_access::Policies;
 use waymark_clock::{Clock, Ids};
 
 use crate::authenticator::Authenticator;
@@ -33,6 +35,8 @@ pub struct Host {
     pub tasks: Tasks,
     /// Finds out who calls; the development authenticator unless it is another.
     pub authenticator: Authenticator,
+    /// What callers may do in which workspace, where policies decide; else their role does.
+    pub policies: Option<Arc<Policies>>,
     /// How long work in flight may take to finish once shutdown has begun.
     pub drain_timeout: Duration,
 }
@@ -42,7 +46,7 @@ impl Host {
     pub fn new(name: &'static str, clock: Clock, ids: Ids, telemetry: Telemetry, drain_timeout: Duration) -> Self {
         let (readiness, shutdown, tasks) = (Readiness::new(), Shutdown::new(), Tasks::new());
         let authenticator = Authenticator::default();
-        Self { name, clock, ids, telemetry, readiness, shutdown, tasks, authenticator, drain_timeout }
+        Self { name, clock, ids, telemetry, readiness, shutdown, tasks, authenticator, policies: None, drain_timeout }
     }
 
     /// A host for services in a test's own process: telemetry of its own, nothing global.

@@ -1,7 +1,15 @@
-//! What policies may speak of: the RPCs of the contract. What policies mean is said by [`waymark_access`].
+//! The policies of a process: opened at its start, looked after until its end, shown by metrics. The actions that they
+//! may speak of are the RPCs of the contract; what policies mean is said by [`waymark_access`].
 
-use waymark_access::{Action, ResourceKind};
+use std::path::Path;
+use std::sync::Arc;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Meter;
+use waymark_access::{Action, Policies, ResourceKind, SettingsError};
 use waymark_proto::{Access, rpc_methods};
+
+use crate::host::Host;
 
 /// The actions that there are: every RPC, but those about the caller alone, which are for whoever is known.
 pub fn actions() -> Vec<Action> {
@@ -25,11 +33,45 @@ pub fn actions() -> Vec<Action> {
     actions.collect()
 }
 
+/// Opens policies and bindings, and takes over what they say later until shutdown.
+pub(crate) async fn open(folder: Option<&Path>, bindings: &Path, host: &Host) -> Result<Arc<Policies>, SettingsError> {
+    let policies = Arc::new(Policies::open(folder, bindings, actions(), host.clock.clone()).await?);
+    observe(&policies, &host.telemetry.meter());
+    let (running, shutdown) = (Arc::clone(&policies), host.shutdown.clone());
+    // Calls in flight are decided on until the end, by what held last.
+    host.tasks.spawn("policies", async move { running.run(shutdown.begun()).await });
+    Ok(policies)
+}
+
+fn observe(policies: &Arc<Policies>, meter: &Meter) {
+    let counted = Arc::clone(policies);
+    meter
+        .u64_observable_counter("waymark.access.decisions")
+        .with_description("Decisions of policies: allowed or denied")
+        .with_callback(move |counter| {
+            let counted = counted.counted();
+            for (outcome, times) in [("allowed", counted.allowed), ("denied", counted.denied)] {
+                counter.observe(times, &[KeyValue::new("outcome", outcome)]);
+            }
+        })
+        .build();
+    let counted = Arc::clone(policies);
+    meter
+        .u64_observable_counter("waymark.access.decisions.remembered")
+        .with_description("Decisions of policies that were known from before")
+        .with_callback(move |counter| counter.observe(counted.counted().remembered, &[]))
+        .build();
+    let counted = Arc::clone(policies);
+    meter
+        .u64_observable_counter("waymark.access.policies.reload.failures")
+        .with_description("Times that policies or bindings could not be read, or said what cannot be done")
+        .with_callback(move |counter| counter.observe(counted.counted().reloads_failed, &[]))
+        .build();
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use waymark_access::{Identity, Policies, Principal, Question, Resource, Role};
+    use waymark_access::{Identity, Principal, Question, Resource, Role};
     use waymark_clock::Clock;
 
     use super::*;

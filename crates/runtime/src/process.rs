@@ -9,6 +9,7 @@ use crate::admin;
 use crate::authentication;
 use crate::config::ProcessArgs;
 use crate::host::Host;
+use crate::policies;
 use crate::running::Running;
 use crate::telemetry::Telemetry;
 
@@ -71,6 +72,9 @@ where
     tracing::info!(address = %admin, "admin port is open");
     if let Some(file) = &args.authentication {
         host.authenticator = authentication::open(file, &host).await?;
+    }
+    if let Some(bindings) = &args.bindings {
+        host.policies = Some(policies::open(args.policies.as_deref(), bindings, &host).await?);
     }
     host.shutdown.on_signals(args.drain_delay, &host.tasks)?;
 

@@ -26,6 +26,8 @@ fn a_process_from_start_to_end() {
     let admin = free();
     let args = ProcessArgs {
         authentication: None,
+        bindings: None,
+        policies: None,
         admin_listen: admin,
         drain_timeout: Duration::from_secs(5),
         drain_delay: Duration::from_millis(300),

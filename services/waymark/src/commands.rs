@@ -43,8 +43,7 @@ enum Own {
     /// Read the logs of the services and look after events
     #[command(subcommand)]
     Events(Events),
-    /// Check policies and tell what they say, without a server. No server asks them yet: there the roles of the
-    /// authentication file count
+    /// Check policies and tell what they say, without a server
     #[command(subcommand)]
     Policies(policies::Command),
     /// Draw the order of initiatives by a framework or model, and how sure it is

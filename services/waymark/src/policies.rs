@@ -17,7 +17,7 @@ use crate::settings::Settings;
 /// What can be done with policies.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check policies and bindings
+    /// Check policies and bindings, as a server does at its start
     Check(Files),
     /// Ask questions of a file, and compare the answers with those that it expects
     ///

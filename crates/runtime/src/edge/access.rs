@@ -25,9 +25,7 @@ fn needed(access: Access) -> Option<Role> {
 /// Whether `caller` may call `method`. A method of the contract without an access option has no entry, hence is denied.
 /// Who has an audience may call those alone that are shown to audiences, whatever its role.
 pub(super) fn authorise(caller: &Caller, method: &RpcMethod) -> Result<(), Status> {
-    if let Some(audience) = caller.audience.as_ref().filter(|_| !method.shown_to_audiences) {
-        return Err(not_shown(audience, method));
-    }
+    shown(caller, method)?;
     // An access that needs no role is less than any role.
     let needed = needed(method.access);
     if caller.role >= needed {
@@ -41,6 +39,14 @@ pub(super) fn authorise(caller: &Caller, method: &RpcMethod) -> Result<(), Statu
          server to enter {subject}, or a group of it, under `roles`"
     );
     Err(refuse_with(Code::PermissionDenied, Reason::PermissionDenied, message, [("action", action)]))
+}
+
+/// Whether the answer of a method can be shown to `caller`: who has an audience is shown some alone.
+pub(super) fn shown(caller: &Caller, method: &RpcMethod) -> Result<(), Status> {
+    match caller.audience.as_ref().filter(|_| !method.shown_to_audiences) {
+        Some(audience) => Err(not_shown(audience, method)),
+        None => Ok(()),
+    }
 }
 
 /// That a method is not for those who have an audience.
@@ -70,14 +76,14 @@ pub(super) fn no_rule(path: &str) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use waymark_proto::Aim;
+    use waymark_proto::{Aim, CallKind};
     use waymark_request::Actor;
 
     use super::*;
 
     fn caller(role: Option<Role>, audience: Option<&str>) -> Caller {
         let actor = Actor { subject: "users/corp/ada".to_owned() };
-        Caller { actor, identity: None, role, audience: audience.map(str::to_owned) }
+        Caller { actor, identity: None, role, audience: audience.map(str::to_owned), asked: None }
     }
 
     #[test]
@@ -100,7 +106,14 @@ mod tests {
         for (granted, role) in roles.into_iter().enumerate() {
             for (needed, access) in accesses.into_iter().enumerate() {
                 let (service, method) = ("test.Service".to_owned(), "Do".to_owned());
-                let method = RpcMethod { service, method, access, shown_to_audiences: false, aim: Aim::default() };
+                let method = RpcMethod {
+                    service,
+                    method,
+                    access,
+                    shown_to_audiences: false,
+                    kind: CallKind::Read,
+                    aim: Aim::default(),
+                };
                 let may = authorise(&caller(role, None), &method);
                 assert_eq!(may.is_ok(), needed <= granted, "{role:?} {access:?}");
                 let told = may.err().is_none_or(|status| status.message().contains("users/corp/ada may not call"));

@@ -18,6 +18,7 @@ use waymark_rpc::status::Reason;
 use waymark_tls::PeerCertificate;
 
 use super::answer::{refuse_with, unavailable};
+use super::policy::Asked;
 use crate::authenticator::Authenticator;
 
 /// Metadata key with the caller's principal, believed by the development authenticator only.
@@ -33,22 +34,29 @@ const MAX_ACTOR_BYTES: usize = 256;
 const KEYS_COME: Duration = Duration::from_secs(2);
 
 /// An authenticated caller. The edge hands it on as an extension of the request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// Who it is.
     pub actor: Actor,
     /// What its credentials say; none in development, where they are not asked for.
     pub identity: Option<Arc<Identity>>,
-    /// What it may do in every workspace; none where nobody said so.
+    /// What it may do in every workspace; none where nobody said so, or policies decide.
     pub role: Option<Role>,
     /// The audience that it has, beyond which it is shown nothing; none for those who are shown all.
     pub audience: Option<String>,
+    /// What it asks for, where policies decided on it.
+    pub(super) asked: Option<Asked>,
 }
 
 impl Caller {
     /// Who makes a request; none where the edge was not passed.
     pub fn of<M>(request: &Request<M>) -> Option<&Self> {
         request.extensions().get()
+    }
+
+    /// Whether policies allow what it asks for still, as one who is shown the same: asked by what goes on for long.
+    pub fn is_allowed(&self) -> bool {
+        self.asked.as_ref().is_none_or(|asked| asked.holds(self.audience.as_deref()))
     }
 
     /// When its token expires, if it has one: what goes on beyond needs a new one.
@@ -79,7 +87,13 @@ pub(super) fn authenticate(
                 let message = format!("{ROLE_KEY} must be viewer, contributor, manager or admin, not {role:?}");
                 unauthenticated("metadata", message)
             })?;
-            Ok(Caller { actor: Actor { subject: subject.to_owned() }, identity: None, role: Some(role), audience })
+            Ok(Caller {
+                actor: Actor { subject: subject.to_owned() },
+                identity: None,
+                role: Some(role),
+                audience,
+                asked: None,
+            })
         }
         Authenticator::File(authentication) => {
             // Whoever sends a token says who calls by it; the certificate is then of what carries the call.
@@ -89,7 +103,7 @@ pub(super) fn authenticate(
             };
             let actor = Actor { subject: identity.principal.to_string() };
             let role = authentication.role(&identity);
-            Ok(Caller { actor, identity: Some(identity), role, audience })
+            Ok(Caller { actor, identity: Some(identity), role, audience, asked: None })
         }
     }
 }

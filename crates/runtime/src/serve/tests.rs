@@ -16,7 +16,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
-use waymark_proto::{Access, Aim, RpcMethod};
+use waymark_proto::{Access, Aim, CallKind, RpcMethod};
 
 use super::*;
 use crate::config::{LimitArgs, TlsArgs};
@@ -108,9 +108,9 @@ fn route(path: &str) -> Route {
     static METHODS: LazyLock<HashMap<String, RpcMethod>> = LazyLock::new(|| {
         let names = ["Echo", "Who", "Caller", "Panic", "Sleep", "Broken", "Single", "Stream", "StreamPanic"];
         let methods = names.map(|method| {
-            let (service, access) = (Misbehave::NAME.to_owned(), Access::Write);
+            let (service, access, kind) = (Misbehave::NAME.to_owned(), Access::Write, CallKind::Read);
             let (method_name, aim) = (method.to_owned(), Aim::default());
-            let rpc = RpcMethod { service, method: method_name, access, shown_to_audiences: false, aim };
+            let rpc = RpcMethod { service, method: method_name, access, shown_to_audiences: false, kind, aim };
             (format!("/{}/{method}", Misbehave::NAME), rpc)
         });
         methods.into_iter().collect()

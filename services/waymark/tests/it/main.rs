@@ -8,6 +8,7 @@ mod files;
 mod imports;
 mod issuer;
 mod login;
+mod permitted;
 mod policies;
 mod rows;
 mod server;

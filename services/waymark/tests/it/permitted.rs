@@ -1,0 +1,158 @@
+//! What callers may do where policies decide: each by a token, against running services, while bindings change.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use waymark_access::testing::{Signer, key_set};
+
+use crate::server::Server;
+
+const BINDINGS: &str = "bindings:
+  - {role: admin, members: [users/corp/root], workspaces: [shop, bank]}
+  - {role: contributor, members: [users/corp/ada], workspaces: [shop]}
+  - {role: viewer, members: [groups/corp/readers], workspaces: [\"*\"]}
+  - {audience: customers, members: [users/corp/kim], workspaces: [shop]}
+";
+
+struct World {
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn start() -> Self {
+        let (folder, signer) = (tempfile::tempdir().unwrap(), Signer::new("k", "ES256"));
+        let write = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        write("keys.json", &key_set(&[&signer]));
+        let issuer = "issuers: [{name: corp, url: 'https://corp', audiences: [waymark], keys_file: keys.json, groups: groups, required: true}]";
+        let authentication = write("authentication.yaml", issuer);
+        let bindings = write("bindings.yaml", BINDINGS);
+        let ends = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 3_600;
+        for (who, groups) in
+            [("root", vec![]), ("ada", vec![]), ("rhea", vec!["readers"]), ("kim", vec![]), ("nobody", vec![])]
+        {
+            let claims = json!({"iss": "https://corp", "aud": "waymark", "sub": who, "exp": ends, "groups": groups});
+            write(who, &signer.token(&claims));
+        }
+        let server = Server::start_with(folder.path(), &["--authentication", &authentication, "--bindings", &bindings]);
+        Self { server, folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// What a command of somebody answers, or with which status it ends and what it tells.
+    fn run(&self, who: &str, line: &str) -> Result<String, (i32, String)> {
+        let token = self.path(who);
+        self.server.run(&line.split(' ').chain(["--token-file", &token]).collect::<Vec<_>>())
+    }
+
+    fn denied(&self, who: &str, line: &str) -> String {
+        let (status, told) = self.run(who, line).expect_err(line);
+        assert!(status == 5 && told.contains("PERMISSION_DENIED"), "{who} {line}: {told}");
+        told
+    }
+}
+
+#[test]
+fn callers_may_what_bindings_and_policies_say_and_are_not_told_of_the_rest() {
+    let world = World::start();
+    for workspace in ["shop", "bank"] {
+        world.run("root", &format!("products create app --display-name App -w {workspace}")).unwrap();
+    }
+    world.run("ada", "products create web --display-name Web -w shop").unwrap();
+    world.run("ada", "products update app --vision Win -w shop").unwrap();
+    for line in
+        ["products get app -w bank", "products get none -w bank", "products get app -w none", "products list -w bank"]
+    {
+        let told = world.denied("ada", line);
+        assert!(told.contains("users/corp/ada may not call waymark.roadmap.v1.StrategyService/"), "{told}");
+    }
+    assert_eq!(
+        world.run("ada", "products get none -w shop").unwrap_err().0,
+        3,
+        "who may know is told that there is none"
+    );
+    for line in [
+        "products update app --vision Lose -w bank",
+        "products delete app -w bank",
+        "products create x --display-name X -w bank",
+    ] {
+        world.denied("ada", line);
+        world.denied("rhea", line);
+    }
+    world.denied("ada", "events republish --service roadmap -w shop");
+    world.run("root", "events republish --service roadmap -w shop").unwrap();
+    for workspace in ["shop", "bank"] {
+        world.run("rhea", &format!("products get app -w {workspace}")).unwrap();
+        world.denied("nobody", &format!("products list -w {workspace}"));
+    }
+    for who in ["nobody", "rhea"] {
+        world.run(who, "whoami").unwrap();
+        let score = "score evaluate --rice.reach 10 --rice.impact 1 --rice.confidence 1 --rice.effort 1";
+        world.run(who, score).unwrap();
+    }
+    let (status, told) = world.run("ada", "products list -w ..").unwrap_err();
+    assert!(status == 2 && told.contains("parent"), "{told}");
+}
+
+#[test]
+fn who_has_an_audience_is_shown_what_it_sees() {
+    let world = World::start();
+    let hidden = "secret-problem";
+    world.run("root", "audiences create customers --display-name Customers -w shop").unwrap();
+    for (id, shown) in [("sso", " --audiences customers"), ("plan", "")] {
+        let line = format!("initiatives create {id} --display-name {id} --problem {hidden}{shown} -w shop");
+        world.run("root", &line).unwrap();
+    }
+    let seen = world.run("kim", "initiatives list -w shop -o json").unwrap();
+    assert!(seen.contains("initiatives/sso") && !seen.contains("initiatives/plan") && !seen.contains(hidden), "{seen}");
+    assert!(world.run("root", "initiatives list -w shop -o json").unwrap().contains(hidden));
+    world.denied("kim", "initiatives list -w bank");
+    world.denied("kim", "audiences list -w shop");
+    world.denied("kim", "initiatives update sso --problem x -w shop");
+    world.denied("kim", "initiatives list -w shop --audience partners");
+}
+
+#[test]
+fn a_watch_ends_when_policies_do_not_allow_it_any_more() {
+    let world = World::start();
+    world.run("root", "products create app --display-name App -w shop").unwrap();
+    let line =
+        ["events", "tail", "--earliest", "--service", "roadmap", "-w", "shop", "--token-file", &world.path("ada")];
+    let mut watch = world.server.command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(watch.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("ProductCreated"), "{first}");
+    let write = |bindings: &str| std::fs::write(Path::new(&world.path("bindings.yaml")), bindings).unwrap();
+    write("bindings:\n\t- nonsense");
+    let changed = Instant::now();
+    while changed.elapsed() < Duration::from_secs(8) {
+        assert!(watch.try_wait().unwrap().is_none(), "what is wrong leaves the last good files in force");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    write(&BINDINGS.replace("users/corp/ada", "users/corp/bob"));
+    let changed = Instant::now();
+    let ended = loop {
+        match watch.try_wait().unwrap() {
+            Some(status) => break status,
+            None => assert!(changed.elapsed() < Duration::from_secs(60), "the watch goes on"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let mut told = String::new();
+    watch.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(
+        ended.code() == Some(5) && told.contains("PERMISSION_DENIED") && told.contains("after revision 1"),
+        "{ended} {told}"
+    );
+    world.denied("ada", "products list -w shop");
+}
