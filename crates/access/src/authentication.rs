@@ -99,6 +99,16 @@ impl Authentication {
         result
     }
 
+    /// Who sends a bearer token, if that is known from before: it costs a hash, whatever is sent.
+    pub fn remembered(&self, token: &str, now: DateTime<Utc>) -> Option<Arc<Identity>> {
+        let known = token.len() <= MOST_TOKEN_BYTES;
+        known.then(|| self.get(Digest::of(token), self.epoch.load(Ordering::Acquire), now)).flatten()
+    }
+
+    fn get(&self, digest: Digest, epoch: u64, now: DateTime<Utc>) -> Option<Arc<Identity>> {
+        self.remembered.get(digest, epoch, now).inspect(|_| self.counters.remembered.add())
+    }
+
     fn find(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Identity>, Refusal> {
         if token.len() > MOST_TOKEN_BYTES {
             return Err(Refusal::TooLong);
@@ -106,8 +116,7 @@ impl Authentication {
         let digest = Digest::of(token);
         // Read before what it counts: what changes meanwhile leaves behind an entry of an epoch that is over.
         let epoch = self.epoch.load(Ordering::Acquire);
-        if let Some(identity) = self.remembered.get(digest, epoch, now) {
-            self.counters.remembered.add();
+        if let Some(identity) = self.get(digest, epoch, now) {
             return Ok(identity);
         }
         let token = Token::parse(token)?;

@@ -1,5 +1,6 @@
 //! Who calls, and what they may do: tokens of any number of issuers, and client certificates, become principals;
-//! policies decide what principals may. [`Policies`] tells of these; here it is told who calls.
+//! policies decide what principals may, and limits how much. [`Policies`] and [`Limits`] tell of these; here it is told who
+//! calls.
 //!
 //! [`Authentication`] is opened from an authentication file (`deploy/authentication.example.yaml` tells every field)
 //! and answers [`authenticate`](Authentication::authenticate) and [`certificate`](Authentication::certificate) from
@@ -50,6 +51,7 @@ mod identity;
 mod issuer;
 mod key;
 mod keyring;
+mod limits;
 mod policies;
 mod principal;
 mod refusal;
@@ -65,6 +67,7 @@ pub use authentication::{Authentication, KeysKnown};
 pub use certificate::Name;
 pub use counters::Counted;
 pub use identity::Identity;
+pub use limits::{Allowance, Buckets, Exceeded, Limits, LimitsCounted, Watching};
 pub use policies::{
     Action, DEFAULT_POLICIES, Decision, Grant, Granted, Policies, PoliciesCounted, Question, Resource, ResourceKind,
     Trial, schema,

@@ -42,7 +42,7 @@ pub enum Reason {
     Unauthenticated,
     /// The role of the caller does not allow the RPC.
     PermissionDenied,
-    /// Too many requests at once or per second; `google.rpc.RetryInfo` says when to try again.
+    /// The server, or a part of it, works on all that it can; `google.rpc.RetryInfo` says when to try again.
     Overloaded,
     /// A message is larger than the service takes; the message says the limit.
     TooLarge,
@@ -66,6 +66,9 @@ pub enum Reason {
     /// A scenario and the roadmap changed the same fields to different values, and the request does not say which to take;
     /// `google.rpc.PreconditionFailure` lists each with its three values, or as many as fit and how many more.
     MergeConflict,
+    /// The caller, its workspace or the address it calls from asks for more than it may; `google.rpc.QuotaFailure` says whose
+    /// limit it is, and `google.rpc.RetryInfo` when to try again.
+    RateLimited,
 }
 
 impl Reason {

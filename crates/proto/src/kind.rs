@@ -10,8 +10,10 @@ use crate::{Access, options};
 pub enum CallKind {
     /// Reads one resource, or answers without reading any.
     Read,
-    /// Reads many: a page, several by their names, a stream.
+    /// Reads many: a page, or several by their names.
     List,
+    /// Opens a stream.
+    Watch,
     /// Changes something.
     Write,
     /// Works something out of many: an order, a roadmap, a comparison, a query.
@@ -20,13 +22,14 @@ pub enum CallKind {
 
 impl CallKind {
     /// All, in the order of their names in settings.
-    pub const ALL: [Self; 4] = [Self::Read, Self::List, Self::Write, Self::Analysis];
+    pub const ALL: [Self; 5] = [Self::Read, Self::List, Self::Watch, Self::Write, Self::Analysis];
 
     /// Its name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::List => "list",
+            Self::Watch => "watch",
             Self::Write => "write",
             Self::Analysis => "analysis",
         }
@@ -35,7 +38,10 @@ impl CallKind {
     /// The kind of a method that needs this access.
     pub(crate) fn of(method: &MethodDescriptor, access: Access) -> Self {
         let (name, answer) = (method.name(), method.output());
-        if method.is_server_streaming() || ["List", "BatchGet"].iter().any(|prefix| name.starts_with(prefix)) {
+        if method.is_server_streaming() {
+            return Self::Watch;
+        }
+        if ["List", "BatchGet"].iter().any(|prefix| name.starts_with(prefix)) {
             return Self::List;
         }
         if access == Access::Caller {
@@ -63,10 +69,11 @@ mod tests {
     #[test]
     fn each_kind_is_what_it_says() {
         for (kind, some) in [
-            (CallKind::Read, ["GetInitiative", "GetProduct", "GetMetric"]),
-            (CallKind::List, ["ListInitiatives", "BatchGetInitiatives", "WatchEvents"]),
-            (CallKind::Write, ["CreateInitiative", "MergeScenario", "BatchCreateInsights"]),
-            (CallKind::Analysis, ["RankInitiatives", "GetRoadmap", "AnalyzeSensitivity"]),
+            (CallKind::Read, &["GetInitiative", "GetProduct", "GetMetric"][..]),
+            (CallKind::List, &["ListInitiatives", "BatchGetInitiatives"]),
+            (CallKind::Watch, &["WatchEvents"]),
+            (CallKind::Write, &["CreateInitiative", "MergeScenario", "BatchCreateInsights"]),
+            (CallKind::Analysis, &["RankInitiatives", "GetRoadmap", "AnalyzeSensitivity"]),
         ] {
             let all = of(kind);
             let missing: Vec<_> = some.iter().filter(|method| !all.contains(method)).collect();

@@ -47,6 +47,11 @@ pub struct ProcessArgs {
     /// given. Read again with the bindings
     #[arg(long, env = "WAYMARK_POLICIES", value_name = "DIR", requires = "bindings")]
     pub policies: Option<PathBuf>,
+    /// File that says how much principals and workspaces may ask, as deploy/limits.example.yaml explains; without it they may ask
+    /// as much as the server can do. Limits hold for each replica: the file names how many there are, and what it says is
+    /// divided by that. Read again within seconds when it changes
+    #[arg(long, env = "WAYMARK_LIMITS", value_name = "FILE")]
+    pub limits: Option<PathBuf>,
     /// Logs, traces and metrics.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
@@ -61,6 +66,7 @@ impl Default for ProcessArgs {
             authentication: None,
             bindings: None,
             policies: None,
+            limits: None,
             telemetry: TelemetryArgs::default(),
         }
     }
@@ -165,12 +171,14 @@ pub struct LimitArgs {
     /// not all come back at once, and all when the client's certificate expires
     #[arg(long, env = "WAYMARK_MAX_CONNECTION_AGE", value_name = "DURATION", default_value = "1h", value_parser = positive_duration)]
     pub max_connection_age: Duration,
-    /// Calls a second one principal may make on average; 0 for no limit
-    #[arg(long, env = "WAYMARK_RATE_LIMIT", value_name = "CALLS", default_value_t = 0)]
-    pub rate_limit: u32,
-    /// Calls one principal may make at once after a pause, when there is a rate limit
-    #[arg(long, env = "WAYMARK_RATE_BURST", value_name = "CALLS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-    pub rate_burst: u32,
+    /// Sign-ins of one peer that may fail in a minute; when there are more, tokens from there that are not known yet are not looked
+    /// at for a while. What counts as one peer is told at --max-peer-connections
+    #[arg(long, env = "WAYMARK_MAX_PEER_FAILED_SIGN_INS", value_name = "SIGN-INS", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_peer_failed_sign_ins: u32,
+    /// Longest time until the message of a call has come whole, such as 10s; it takes no place among the calls being worked on
+    /// before
+    #[arg(long, env = "WAYMARK_MAX_MESSAGE_TIME", value_name = "DURATION", default_value = "10s", value_parser = positive_duration)]
+    pub max_message_time: Duration,
 }
 
 impl Default for LimitArgs {
@@ -183,8 +191,8 @@ impl Default for LimitArgs {
             max_streams: 128,
             max_deadline: Duration::from_secs(30),
             max_connection_age: Duration::from_hours(1),
-            rate_limit: 0,
-            rate_burst: 100,
+            max_peer_failed_sign_ins: 6_000,
+            max_message_time: Duration::from_secs(10),
         }
     }
 }
@@ -291,16 +299,14 @@ mod tests {
             ("--max-deadline", "0s"),
             ("--max-concurrency", "0"),
             ("--max-streams", "0"),
-            ("--rate-burst", "0"),
+            ("--max-peer-failed-sign-ins", "0"),
             ("--nats-replicas", "0"),
             ("--nats-replicas", "6"),
         ];
         for (flag, value) in wrong {
             assert!(All::try_parse_from(["test", flag, value]).is_err(), "{flag} {value}");
         }
-        assert!(
-            All::try_parse_from(["test", "--drain-delay", "0s", "--drain-timeout", "0s", "--rate-limit", "0"]).is_ok()
-        );
+        assert!(All::try_parse_from(["test", "--drain-delay", "0s", "--drain-timeout", "0s"]).is_ok());
     }
 
     #[test]

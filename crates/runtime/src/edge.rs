@@ -1,8 +1,9 @@
-//! What every RPC passes on its way in and out, in this order: span, metrics, deadline, concurrency limit,
-//! authentication, rate limit, authorisation, and a net under panics.
+//! What every RPC passes on its way in and out, in this order: span, metrics, deadline, authentication, the whole message,
+//! concurrency limit, limits of principal and workspace, authorisation, and a net under panics.
 //!
 //! It is one tower layer whose steps read as a list, rather than a tower of eight, so that a call costs one allocation.
-//! It decides nothing about products and never looks into a message, but to leave out what an audience is not to see.
+//! It decides nothing about products. Into a message it looks for what a call is for, and to leave out what an audience is
+//! not to see.
 
 mod access;
 mod answer;
@@ -10,6 +11,7 @@ mod audiences;
 mod caller;
 mod deadline;
 mod limits;
+mod message;
 mod observe;
 mod policy;
 mod route;
@@ -37,18 +39,20 @@ pub use waymark_access::Role;
 
 pub(crate) use route::Route;
 
-use waymark_access::Policies;
-use waymark_proto::Access;
+use waymark_access::{Limits, Policies, Watching};
+use waymark_proto::{Access, CallKind, RpcMethod, Target};
 use waymark_rpc::status::Reason;
 
 use crate::authenticator::Authenticator;
 use crate::config::LimitArgs;
 use crate::host::Host;
+use crate::peer::Peer;
 use crate::shutdown::Shutdown;
 use crate::{panic, propagation};
 use answer::refuse;
 use deadline::Deadline;
-use limits::{Concurrency, Rates};
+use limits::{Concurrency, Strangers};
+use message::Messages;
 use observe::{Completion, Ending, RpcMetrics, Watched};
 use policy::Asking;
 use waymark_clock::{Clock, Ids};
@@ -65,14 +69,17 @@ pub(crate) struct Edge(Arc<Steps>);
 struct Steps {
     metrics: RpcMetrics,
     max_deadline: Duration,
+    messages: Messages,
     concurrency: Concurrency,
+    strangers: Strangers,
+    /// How much principals and workspaces may ask, where a file says so.
+    limits: Option<Arc<Limits>>,
     authenticator: Authenticator,
     /// Where policies decide, in place of a role.
     policies: Option<Arc<Policies>>,
     clock: Clock,
     /// None where callers who have an audience are shown nothing.
     audiences: Option<Arc<dyn Audiences>>,
-    rates: Rates,
     /// Looks a path up; the contract's table but in tests.
     route: fn(&str) -> Route,
     ids: Ids,
@@ -90,12 +97,14 @@ impl Edge {
         Self(Arc::new(Steps {
             metrics: RpcMetrics::new(&host.telemetry.meter()),
             max_deadline: limits.max_deadline,
+            messages: Messages::new(limits.max_message_time),
             concurrency: Concurrency::new(limits),
+            strangers: Strangers::new(limits),
+            limits: host.limits.clone(),
             authenticator: host.authenticator.clone(),
             policies: host.policies.clone(),
             clock: host.clock.clone(),
             audiences,
-            rates: Rates::new(limits),
             route,
             ids: host.ids.clone(),
             shutdown: host.shutdown.clone(),
@@ -165,7 +174,7 @@ impl Steps {
         request: Request<Body>,
         inner: S,
         route: Route,
-        completion: Completion,
+        mut completion: Completion,
     ) -> Response<Body>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
@@ -176,11 +185,12 @@ impl Steps {
                 Ok(asked) => {
                     let deadline =
                         Deadline::after(asked.map_or(self.max_deadline, |asked| asked.min(self.max_deadline)));
-                    let mut expires = None;
-                    let answer = deadline.bound(self.guarded(request, inner, method, &mut expires)).await;
+                    let mut stream = StreamTerms::default();
+                    let answer = deadline.bound(self.guarded(request, inner, method, &mut stream)).await;
+                    completion.watching = stream.watching;
                     // A stream lives on after its handler, until the time the caller gave, or its token has.
                     let asked = asked.map(|asked| Box::pin(Deadline::after(asked).wait()) as Ending);
-                    let expired = expires.map(|expires| self.expiry(expires));
+                    let expired = stream.expires.map(|expires| self.expiry(expires));
                     let ending = match (asked, expired) {
                         (Some(asked), Some(expired)) => Some(Box::pin(first(asked, expired)) as Ending),
                         (asked, expired) => asked.or(expired),
@@ -189,7 +199,10 @@ impl Steps {
                 }
                 Err(refused) => (Err(refused), None),
             },
-            Route::Open(..) => (self.unharmed(request, inner).await, Some(self.end_of_service())),
+            Route::Open(..) => match self.strangers.open_call(peer(&request), Instant::now()) {
+                Ok(()) => (self.unharmed(request, inner).await, Some(self.end_of_service())),
+                Err(refused) => (Err(refused), None),
+            },
             Route::NoRule => (Err(access::no_rule(request.uri().path())), None),
             Route::Unknown => (Err(Status::unimplemented("")), None),
         };
@@ -199,29 +212,30 @@ impl Steps {
 
     async fn guarded<S>(
         &self,
-        mut request: Request<Body>,
+        request: Request<Body>,
         inner: S,
-        method: &'static waymark_proto::RpcMethod,
-        expires: &mut Option<DateTime<Utc>>,
+        method: &'static RpcMethod,
+        stream: &mut StreamTerms,
     ) -> Result<Response<Body>, Status>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
         S::Future: Send,
     {
-        let _permit = self.concurrency.admit()?;
-        let certificate = request.extensions().get::<Arc<PeerCertificate>>();
-        let certified = certificate.is_some();
-        let mut caller =
-            caller::authenticate(&self.authenticator, request.headers(), certificate.map(|c| &**c), self.clock.now())?;
+        let mut caller = self.signed_in(&request)?;
         tracing::Span::current().record("actor", caller.actor.subject.as_str());
-        self.rates.take(&caller.actor.subject, Instant::now())?;
+        let certified = request.extensions().get::<Arc<PeerCertificate>>().is_some();
+        // Before the call takes a place: whoever sends slowly is waited for without one.
+        let (message, mut request) = self.messages.first(request).await?;
+        let aim = method.aim.at(&message);
+        drop(message);
+        let _permit = self.concurrency.admit()?;
+        stream.watching = self.within_limits(&caller, method, aim.as_ref().ok().map(|(target, _)| target))?;
         match (&self.policies, caller.identity.clone()) {
             (Some(policies), Some(identity)) => {
                 caller.role = None;
                 if method.access != Access::Caller {
                     let asking = Asking { identity, certified, audience: caller.audience.take() };
-                    let asked;
-                    (asked, request) = asking.of(policies, method, request).await?;
+                    let asked = asking.of(policies, method, aim)?;
                     caller.audience = asked.decide()?;
                     access::shown(&caller, method)?;
                     caller.asked = Some(asked);
@@ -231,7 +245,7 @@ impl Steps {
         }
         hand_on_trace(&mut request);
         request.extensions_mut().insert(caller.actor.clone());
-        *expires = caller.expires();
+        stream.expires = caller.expires();
         let audience = caller.audience.clone();
         request.extensions_mut().insert(caller);
         let Some(audience) = audience else { return self.unharmed(request, inner).await };
@@ -240,6 +254,40 @@ impl Steps {
         request.extensions_mut().insert(Arc::new(sight));
         let answer = self.unharmed(request, inner).await?;
         Ok(audiences::hidden(answer, method, Arc::clone(audiences), audience))
+    }
+
+    /// Who calls, unless too many calls from there had credentials that are not taken.
+    fn signed_in(&self, request: &Request<Body>) -> Result<Caller, Status> {
+        let (now, peer) = (Instant::now(), peer(request));
+        let certificate = request.extensions().get::<Arc<PeerCertificate>>().map(|certificate| &**certificate);
+        let held_up = self.strangers.hold_up(peer, now);
+        let caller =
+            caller::authenticate(&self.authenticator, request.headers(), certificate, held_up, self.clock.now());
+        if caller.as_ref().is_err_and(|refused| refused.code() == Code::Unauthenticated) {
+            self.strangers.failed(peer, now);
+        }
+        caller
+    }
+
+    /// Takes what a call costs of its caller and its workspace, and a place for the stream that it opens.
+    fn within_limits(
+        &self,
+        caller: &Caller,
+        method: &RpcMethod,
+        target: Option<&Target>,
+    ) -> Result<Option<Watching>, Status> {
+        let Some(limits) = &self.limits else { return Ok(None) };
+        let workspace = match target {
+            Some(Target::Workspace(workspace)) => Some(workspace.to_string()),
+            Some(Target::Product(product)) => Some(product.workspace.to_string()),
+            // What says nothing of what it is for is refused by whoever reads it.
+            Some(Target::Installation) | None => None,
+        };
+        let (principal, kind) = (&caller.actor.subject, method.kind);
+        let spent = limits.spend(principal, workspace.as_deref(), kind.name(), Instant::now());
+        spent.map_err(|exceeded| limits::exceeded(&exceeded))?;
+        let watching = (kind == CallKind::Watch).then(|| limits.watch(principal)).transpose();
+        watching.map_err(|exceeded| limits::exceeded(&exceeded))
     }
 
     /// Calls the handler with a net under panics.
@@ -279,6 +327,20 @@ impl Steps {
             )
         })
     }
+}
+
+/// What holds of a stream beyond its handler.
+#[derive(Debug, Default)]
+struct StreamTerms {
+    /// When the caller's token expires.
+    expires: Option<DateTime<Utc>>,
+    /// Its place among those of its caller.
+    watching: Option<Watching>,
+}
+
+/// Where a call comes from; none but in tests without connections.
+fn peer(request: &Request<Body>) -> Option<Peer> {
+    request.extensions().get().copied()
 }
 
 async fn first(one: Ending, other: Ending) -> Status {

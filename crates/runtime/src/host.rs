@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use waymark_access::Policies;
+use waymark_access::{Limits, Policies};
 use waymark_clock::{Clock, Ids};
 
 use crate::authenticator::Authenticator;
@@ -37,6 +37,8 @@ pub struct Host {
     pub authenticator: Authenticator,
     /// What callers may do in which workspace, where policies decide; else their role does.
     pub policies: Option<Arc<Policies>>,
+    /// How much principals and workspaces may ask, where a file says so.
+    pub limits: Option<Arc<Limits>>,
     /// How long work in flight may take to finish once shutdown has begun.
     pub drain_timeout: Duration,
 }
@@ -45,8 +47,19 @@ impl Host {
     /// A host with the given sources and telemetry, serving nothing yet.
     pub fn new(name: &'static str, clock: Clock, ids: Ids, telemetry: Telemetry, drain_timeout: Duration) -> Self {
         let (readiness, shutdown, tasks) = (Readiness::new(), Shutdown::new(), Tasks::new());
-        let authenticator = Authenticator::default();
-        Self { name, clock, ids, telemetry, readiness, shutdown, tasks, authenticator, policies: None, drain_timeout }
+        Self {
+            name,
+            clock,
+            ids,
+            telemetry,
+            readiness,
+            shutdown,
+            tasks,
+            authenticator: Authenticator::default(),
+            policies: None,
+            limits: None,
+            drain_timeout,
+        }
     }
 
     /// A host for services in a test's own process: telemetry of its own, nothing global.

@@ -9,6 +9,7 @@ use crate::admin;
 use crate::authentication;
 use crate::config::ProcessArgs;
 use crate::host::Host;
+use crate::limits;
 use crate::policies;
 use crate::running::Running;
 use crate::telemetry::Telemetry;
@@ -75,6 +76,9 @@ where
     }
     if let Some(bindings) = &args.bindings {
         host.policies = Some(policies::open(args.policies.as_deref(), bindings, &host).await?);
+    }
+    if let Some(file) = &args.limits {
+        host.limits = Some(limits::open(file, &host).await?);
     }
     host.shutdown.on_signals(args.drain_delay, &host.tasks)?;
 

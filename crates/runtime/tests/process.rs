@@ -28,6 +28,7 @@ fn a_process_from_start_to_end() {
         authentication: None,
         bindings: None,
         policies: None,
+        limits: None,
         admin_listen: admin,
         drain_timeout: Duration::from_secs(5),
         drain_delay: Duration::from_millis(300),

@@ -65,11 +65,13 @@ impl Caller {
     }
 }
 
-/// Who sends these headers, on a connection on which this certificate was shown.
+/// Who sends these headers, on a connection on which this certificate was shown. Where callers are `held_up`, that is the
+/// answer to a token that is not known yet.
 pub(super) fn authenticate(
     authenticator: &Authenticator,
     headers: &HeaderMap,
     certificate: Option<&PeerCertificate>,
+    held_up: Option<Status>,
     now: DateTime<Utc>,
 ) -> Result<Caller, Status> {
     let audience = text(headers, AUDIENCE_KEY)?.map(audience).transpose()?;
@@ -98,7 +100,10 @@ pub(super) fn authenticate(
         Authenticator::File(authentication) => {
             // Whoever sends a token says who calls by it; the certificate is then of what carries the call.
             let identity = match bearer(headers)? {
-                Some(token) => authentication.authenticate(token, now).map_err(refused)?,
+                Some(token) => match held_up {
+                    Some(held_up) => authentication.remembered(token, now).ok_or(held_up)?,
+                    None => authentication.authenticate(token, now).map_err(refused)?,
+                },
                 None => Arc::new(certified(authentication, certificate)?),
             };
             let actor = Actor { subject: identity.principal.to_string() };
@@ -166,7 +171,7 @@ mod tests {
     use super::*;
 
     fn caller(pairs: &[(&'static str, &str)]) -> Result<Caller, Status> {
-        authenticate(&Authenticator::Development, &headers(pairs), None, DateTime::UNIX_EPOCH)
+        authenticate(&Authenticator::Development, &headers(pairs), None, None, DateTime::UNIX_EPOCH)
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {

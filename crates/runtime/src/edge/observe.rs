@@ -15,7 +15,9 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use tonic::body::Body;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 use tracing::Span;
+use waymark_access::Watching;
 
 use super::route::Route;
 
@@ -42,7 +44,15 @@ impl RpcMetrics {
         let (service, method) = route.names();
         let labels = [KeyValue::new("rpc.service", service), KeyValue::new("rpc.method", method)];
         self.active.add(1, &labels);
-        Completion { metrics: self.clone(), labels, started: Instant::now(), code: None, span }
+        Completion {
+            metrics: self.clone(),
+            labels,
+            started: Instant::now(),
+            code: None,
+            reason: None,
+            watching: None,
+            span,
+        }
     }
 }
 
@@ -73,13 +83,20 @@ pub(super) struct Completion {
     labels: [KeyValue; 2],
     started: Instant,
     code: Option<Code>,
+    /// Why it failed, as `google.rpc.ErrorInfo` says.
+    reason: Option<String>,
+    /// The place of the stream that it opens, which is free when the call has ended.
+    pub(super) watching: Option<Watching>,
     span: Span,
 }
 
 impl Completion {
     fn ended(&mut self, headers: &HeaderMap) {
-        if let Some(code) = headers.get("grpc-status") {
-            self.code = Some(Code::from_bytes(code.as_bytes()));
+        let Some(code) = headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes())) else { return };
+        self.code = Some(code);
+        if code != Code::Ok {
+            let info = Status::from_header_map(headers).and_then(|status| status.get_details_error_info());
+            self.reason = info.map(|info| info.reason);
         }
     }
 }
@@ -90,10 +107,14 @@ impl Drop for Completion {
         let elapsed = self.started.elapsed();
         let [service, method] = self.labels.clone();
         self.metrics.active.add(-1, &self.labels);
-        self.metrics.duration.record(
-            elapsed.as_secs_f64(),
-            &[service, method, KeyValue::new("rpc.grpc.status_code", i64::from(code as i32))],
-        );
+        let code_label = KeyValue::new("rpc.grpc.status_code", i64::from(code as i32));
+        match self.reason.take() {
+            None => self.metrics.duration.record(elapsed.as_secs_f64(), &[service, method, code_label]),
+            Some(reason) => {
+                let labels = [service, method, code_label, KeyValue::new("error.type", reason)];
+                self.metrics.duration.record(elapsed.as_secs_f64(), &labels);
+            }
+        }
         self.span.record("rpc.grpc.status_code", code as i32);
         let _entered = self.span.enter();
         match code {

@@ -18,13 +18,13 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
 use waymark_tls::{Acceptor, PeerCertificate, TlsStream};
 
 use super::greeted::Greeted;
 use super::peers::{Peers, Place};
 use crate::host::Host;
+use crate::peer::Peer;
 
 /// How long a new connection may take to agree on keys, where it must, and to say how it speaks. After that HTTP's own
 /// limits hold: pings, and a time for headers.
@@ -86,15 +86,16 @@ where
         let accepted = tokio::select! { () = &mut begun => break, accepted = listener.accept() => accepted };
         match accepted {
             Ok((stream, peer)) => {
-                let place = match peers.admit(peer.ip()) {
+                let peer = Peer::at(peer);
+                let place = match peers.admit(peer.network()) {
                     Ok(place) => place,
                     Err(full) => {
-                        tracing::debug!(%peer, limit = ?full, "a connection was closed, as there are too many");
+                        tracing::debug!(peer = %peer.address, limit = ?full, "a connection was closed, as there are too many");
                         continue;
                     }
                 };
                 let conversation =
-                    Conversation { host: host.clone(), tls: tls.clone(), max_age, cut: cut.clone(), place };
+                    Conversation { host: host.clone(), tls: tls.clone(), max_age, cut: cut.clone(), peer, place };
                 connections.spawn(conversation.held(stream, service.clone(), builder.clone()));
             }
             Err(error) => {
@@ -123,6 +124,7 @@ struct Conversation {
     max_age: Duration,
     /// What is still open is cut.
     cut: CancellationToken,
+    peer: Peer,
     /// Held to the end.
     place: Place,
 }
@@ -139,7 +141,7 @@ impl Conversation {
     {
         // Small answers must not wait for more; failing to say so costs time only.
         let _ = stream.set_nodelay(true);
-        let peer = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: stream.peer_addr().ok() };
+        let peer = self.peer;
         let opened = tokio::select! {
             // One that gets stuck must not stay, as nothing else would end it.
             opened = tokio::time::timeout(GREETING, open(stream, self.tls.as_ref())) => opened,
@@ -147,14 +149,14 @@ impl Conversation {
         };
         let (stream, certificate) = match opened {
             Ok(Ok(opened)) => opened,
-            Ok(Err(error)) => return tracing::debug!(%error, peer = ?peer.remote_addr, "a connection was not opened"),
-            Err(_) => return tracing::debug!(peer = ?peer.remote_addr, "a connection took too long to open"),
+            Ok(Err(error)) => return tracing::debug!(%error, peer = %peer.address, "a connection was not opened"),
+            Err(_) => return tracing::debug!(peer = %peer.address, "a connection took too long to open"),
         };
         self.place.opened();
-        let age = self.age(&peer, certificate.as_deref());
+        let age = self.age(certificate.as_deref());
         let service = service.map_request(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(peer.clone());
+            request.extensions_mut().insert(peer);
             if let Some(certificate) = &certificate {
                 request.extensions_mut().insert(Arc::clone(certificate));
             }
@@ -181,12 +183,12 @@ impl Conversation {
     }
 
     /// How long it may last: what was proven once is asked again, at the latest when the peer's certificate expires.
-    fn age(&self, peer: &TcpConnectInfo, certificate: Option<&PeerCertificate>) -> Duration {
+    fn age(&self, certificate: Option<&PeerCertificate>) -> Duration {
         if self.tls.is_none() {
             return Duration::MAX;
         }
         // Up to a fifth less, so that clients that came together do not come back together.
-        let share = 100 - u32::from(peer.remote_addr.map_or(0, |address| address.port()) % 20);
+        let share = 100 - u32::from(self.peer.address.port() % 20);
         let age = self.max_age / 100 * share;
         let valid = certificate.map(|certificate| certificate.until - self.host.clock.now());
         valid.map_or(age, |valid| age.min(valid.to_std().unwrap_or_default()))

@@ -2,7 +2,7 @@
 //! is closed at once: it would take memory and time from those who are served.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::KeyValue;
@@ -89,9 +89,8 @@ impl Peers {
         Self(Arc::new(Inner { limits, counts: Mutex::default(), open, refused }))
     }
 
-    /// A place for a connection that a peer is about to open.
+    /// A place for a connection that a peer is about to open, of a network.
     pub(super) fn admit(&self, peer: IpAddr) -> Result<Place, Full> {
-        let peer = network(peer);
         let admitted = self.counts().admit(peer, self.0.limits);
         match admitted {
             Ok(()) => {
@@ -162,15 +161,6 @@ impl Drop for Place {
     }
 }
 
-/// Who counts as one peer: an address of IPv4, or what one site of IPv6 has at least, 64 bits of network (RFC 6177), within which a
-/// single machine may take any address.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use opentelemetry::metrics::MeterProvider as _;
@@ -205,14 +195,5 @@ mod tests {
         drop((first, third, other));
         assert_eq!(peers.counts().connections, 1);
         assert_eq!(peers.counts().peers.len(), 1, "a peer without connections takes no room");
-    }
-
-    #[test]
-    fn one_site_of_ipv6_is_one_peer_and_an_address_of_ipv4_is_one_however_it_is_written() {
-        let peers = peers(10, 1, 1);
-        let _held = [peers.admit(at("2001:db8::1")).unwrap(), peers.admit(at("192.0.2.1")).unwrap()];
-        assert_eq!(peers.admit(at("2001:db8::ffff:1")).unwrap_err(), Full::Peer);
-        assert_eq!(peers.admit(at("::ffff:192.0.2.1")).unwrap_err(), Full::Peer);
-        assert!(peers.admit(at("2001:db8:0:1::1")).is_ok());
     }
 }

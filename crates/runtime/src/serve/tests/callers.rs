@@ -129,6 +129,26 @@ async fn credentials_that_are_not_taken_are_told_why_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_peer_that_fails_too_often_keeps_those_who_are_known() {
+    let world = World::new().await;
+    let limits = LimitArgs { max_peer_failed_sign_ins: 3, ..LimitArgs::default() };
+    let served = serve_on(world.host.clone(), ServerArgs { limits, ..ServerArgs::default() }).await;
+    let known = format!("Bearer {}", world.token(json!({})));
+    served.call("Caller", with(&known)).await.unwrap();
+    for i in 0..3 {
+        let refused = served.call("Caller", with(&format!("Bearer junk{i}"))).await.unwrap_err();
+        assert_eq!(refusal(&refused).1, "malformed");
+    }
+    let new = format!("Bearer {}", world.token(json!({"jti": "new"})));
+    for token in ["Bearer junk", &new] {
+        let refused = served.call("Caller", with(token)).await.unwrap_err();
+        assert_eq!(reason(&refused), (Code::ResourceExhausted, "RATE_LIMITED".into()), "{token}");
+        assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
+    }
+    assert_eq!(served.call("Caller", with(&known)).await.unwrap(), "users/corp/ada", "it was taken before");
+}
+
+#[tokio::test]
 async fn a_client_certificate_tells_who_calls_where_no_token_does() {
     let world = World::new().await;
     let clients = Authority::new("clients");
