@@ -65,7 +65,7 @@ else
 endif
 
 .PHONY: bench
-bench: tools ## Measure speed and memory against bare peers (optimised build; ARGS="reads writes events idle dev" for some of it)
+bench: tools ## Measure speed and memory against bare peers (optimised build; ARGS="reads writes events crowd idle dev" for some of it)
 	@if [ -z "$(ARGS)" ] || [[ " $(ARGS) " == *" dev "* ]]; then cargo build --profile bench --bin waymark; fi
 	cargo bench --package waymark-e2e --no-default-features --bench speed -- $(ARGS)
 	@if [ -z "$(ARGS)" ]; then cargo bench --package waymark-stats --bench order; cargo bench --package waymark-planner --bench plan; cargo bench --package waymark-access --bench tokens --bench policies; fi

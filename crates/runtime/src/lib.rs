@@ -10,7 +10,7 @@ mod authenticator;
 pub mod config;
 pub mod edge;
 mod host;
-mod limits;
+pub mod limits;
 mod panic;
 mod peer;
 pub mod policies;

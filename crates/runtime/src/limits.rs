@@ -11,7 +11,10 @@ use waymark_proto::CallKind;
 use crate::host::Host;
 
 /// Opens the file, and takes over what it says later until shutdown.
-pub(crate) async fn open(path: &Path, host: &Host) -> Result<Arc<Limits>, SettingsError> {
+///
+/// # Errors
+/// Where the file cannot be read, or says something that cannot be done.
+pub async fn open(path: &Path, host: &Host) -> Result<Arc<Limits>, SettingsError> {
     let limits = Arc::new(Limits::open(path, CallKind::ALL.map(CallKind::name), host.clock.clone()).await?);
     observe(&limits, &host.telemetry.meter());
     let (running, shutdown) = (Arc::clone(&limits), host.shutdown.clone());

@@ -1,7 +1,7 @@
 //! How fast the mechanisms are, beside the bare peers they are made of, on both databases. `make bench` runs it.
 //!
 //! Client and server share the machine and the process, as the peers' do, so ratios say more than rates. PostgreSQL
-//! syncs to disk. Names of sections (`reads`, `writes`, `batches`, `events`, `idle`, `dev`, `scale`) after `--` run only those; `scale` runs
+//! syncs to disk. Names of sections (`reads`, `writes`, `batches`, `events`, `crowd`, `idle`, `dev`, `scale`) after `--` run only those; `scale` runs
 //! only when it is named, with as many initiatives as a number beside it says, and those parts of it alone that are named
 //! beside it, if any are (`calls`, `orders`, `targets`, `audiences`, `goals`, `trees`). `sqlite` and `postgres` narrow the databases. The
 //! exit status is 1 when a target is missed.
@@ -10,6 +10,7 @@ mod audiences;
 mod bare;
 mod batches;
 mod consumers;
+mod crowd;
 mod dev;
 mod events;
 mod goals;
@@ -66,6 +67,9 @@ fn main() -> Result<ExitCode> {
             if runs("events") {
                 consumers::run(engine, &mut report).await?;
             }
+        }
+        for &engine in engines.iter().filter(|_| runs("crowd")) {
+            crowd::run(engine, &mut report).await?;
         }
         for &engine in engines.iter().filter(|_| runs("idle")) {
             idle::run(engine, &mut report).await?;

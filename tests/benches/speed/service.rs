@@ -1,6 +1,7 @@
 //! The roadmap service in this process, on a database of its own, and how the benches talk to it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -46,9 +47,21 @@ impl Roadmap {
         Ok(roadmap)
     }
 
+    /// The same, where a file says how much callers may ask.
+    pub async fn start_limited(engine: Engine, limits: &Path) -> Result<Self> {
+        let mut host = Host::local(Clock::system(), Ids::system())?;
+        host.limits = Some(waymark_runtime::limits::open(limits, &host).await?);
+        let roadmap = Self::on(host, engine).await?;
+        roadmap.service.start(&roadmap.host, &EventArgs::default(), Transport::None);
+        Ok(roadmap)
+    }
+
     /// Serves it on an empty database; what it does in the background is not started.
     pub async fn open(engine: Engine) -> Result<Self> {
-        let host = Host::local(Clock::system(), Ids::system())?;
+        Self::on(Host::local(Clock::system(), Ids::system())?, engine).await
+    }
+
+    async fn on(host: Host, engine: Engine) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let postgres = match engine {
             Engine::Sqlite => None,
@@ -79,6 +92,11 @@ impl Roadmap {
             None => None,
         };
         Ok(DatabaseArgs { database_url, ..self.args.clone() })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running.address()
     }
 
     /// The connection that worker number `worker` uses.

@@ -1,3 +1,5 @@
+//! Limits by a file: rules, costs, streams, and files that are wrong or change.
+
 use waymark_clock::ManualClock;
 
 use super::*;
