@@ -34,7 +34,10 @@ pub fn actions() -> Vec<Action> {
 }
 
 /// Opens policies and bindings, and takes over what they say later until shutdown.
-pub(crate) async fn open(folder: Option<&Path>, bindings: &Path, host: &Host) -> Result<Arc<Policies>, SettingsError> {
+///
+/// # Errors
+/// Where a file cannot be read, or says something that cannot be done.
+pub async fn open(folder: Option<&Path>, bindings: &Path, host: &Host) -> Result<Arc<Policies>, SettingsError> {
     let policies = Arc::new(Policies::open(folder, bindings, actions(), host.clock.clone()).await?);
     observe(&policies, &host.telemetry.meter());
     let (running, shutdown) = (Arc::clone(&policies), host.shutdown.clone());

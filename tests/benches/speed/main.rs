@@ -15,6 +15,7 @@ mod dev;
 mod events;
 mod goals;
 mod idle;
+mod known;
 mod lanes;
 mod load;
 mod orders;
@@ -53,6 +54,7 @@ fn main() -> Result<ExitCode> {
             report.engine(engine, &roadmap.version().await?);
             if runs("reads") {
                 reads::run(&roadmap, &mut report).await?;
+                reads::known(&roadmap, engine, &mut report).await?;
             }
             if runs("writes") {
                 writes::run(&roadmap, &mut report).await?;

@@ -2,9 +2,12 @@
 //! select.
 
 use anyhow::Result;
+use tonic::Request;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
+use waymark_testkit::Engine;
 
+use crate::known::{Credentials, Known};
 use crate::load::closed;
 use crate::report::Report;
 use crate::service::{Roadmap, channels, create};
@@ -16,16 +19,7 @@ const IN_FLIGHT: usize = 64;
 
 /// Measures both.
 pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
-    for first in (0..INITIATIVES).step_by(BATCH) {
-        let requests = (first..first + BATCH).map(|n| create("reads", format!("i{n}"))).collect();
-        let batch =
-            pb::BatchCreateInitiativesRequest { parent: "workspaces/reads".to_owned(), requests, ..Default::default() };
-        roadmap.client(0).batch_create_initiatives(batch).await?;
-    }
-    let get = |worker: usize, number: u64| pb::GetInitiativeRequest {
-        name: format!("workspaces/reads/initiatives/i{}", (worker * 31 + number as usize * 7) % INITIATIVES),
-    };
-
+    fill(roadmap, Request::new).await?;
     let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| roadmap.client(worker)).collect();
     let whole = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
         let mut client = clients[worker].clone();
@@ -44,6 +38,54 @@ pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
 
     report.load("GetInitiative through everything", &whole, None);
     report.load("bare tonic handler with one select by key", &bare, None);
-    report.beside("GetInitiative beside the bare handler", &whole, &bare, 0.6);
+    report.beside("GetInitiative beside the bare handler", &whole, &bare, 0.9);
     Ok(())
+}
+
+/// Measures the same with a token and policies, beside the one for development: by turns, as both change with the machine.
+pub async fn known(roadmap: &Roadmap, engine: Engine, report: &mut Report) -> Result<()> {
+    let known = Known::new()?;
+    let other = Roadmap::start_known(engine, &known).await?;
+    let credentials = known.credentials(&other.host)?;
+    let asking = credentials.clone();
+    fill(&other, move |batch| asking.of(batch)).await?;
+    let reading = async |roadmap: &Roadmap, credentials: Option<&Credentials>| {
+        let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| roadmap.client(worker)).collect();
+        let credentials = credentials.cloned();
+        let load = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
+            let mut client = clients[worker].clone();
+            let message = get(worker, number);
+            let request = match &credentials {
+                Some(credentials) => credentials.of(message),
+                None => Request::new(message),
+            };
+            async move { Ok(client.get_initiative(request).await.map(|_| ())?) }
+        });
+        load.await
+    };
+    let plain = reading(roadmap, None).await?;
+    let decided = reading(&other, Some(&credentials)).await?;
+    other.stop().await;
+    report.load("GetInitiative with a token and policies", &decided, None);
+    report.beside("the same beside the development authenticator", &decided, &plain, 0.9);
+    Ok(())
+}
+
+async fn fill<F>(roadmap: &Roadmap, asking: F) -> Result<()>
+where
+    F: Fn(pb::BatchCreateInitiativesRequest) -> Request<pb::BatchCreateInitiativesRequest>,
+{
+    for first in (0..INITIATIVES).step_by(BATCH) {
+        let requests = (first..first + BATCH).map(|n| create("reads", format!("i{n}"))).collect();
+        let batch =
+            pb::BatchCreateInitiativesRequest { parent: "workspaces/reads".to_owned(), requests, ..Default::default() };
+        roadmap.client(0).batch_create_initiatives(asking(batch)).await?;
+    }
+    Ok(())
+}
+
+fn get(worker: usize, number: u64) -> pb::GetInitiativeRequest {
+    pb::GetInitiativeRequest {
+        name: format!("workspaces/reads/initiatives/i{}", (worker * 31 + number as usize * 7) % INITIATIVES),
+    }
 }

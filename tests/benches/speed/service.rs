@@ -18,6 +18,7 @@ use waymark_service::{Open, Transport};
 use waymark_testkit::{Engine, Postgres};
 
 use crate::bare::Pool;
+use crate::known::Known;
 
 /// Connections to the database, of the service and of its peers.
 pub const CONNECTIONS: u32 = 16;
@@ -51,6 +52,15 @@ impl Roadmap {
     pub async fn start_limited(engine: Engine, limits: &Path) -> Result<Self> {
         let mut host = Host::local(Clock::system(), Ids::system())?;
         host.limits = Some(waymark_runtime::limits::open(limits, &host).await?);
+        let roadmap = Self::on(host, engine).await?;
+        roadmap.service.start(&roadmap.host, &EventArgs::default(), Transport::None);
+        Ok(roadmap)
+    }
+
+    /// The same, where tokens tell who calls and policies what it may.
+    pub async fn start_known(engine: Engine, known: &Known) -> Result<Self> {
+        let mut host = Host::local(Clock::system(), Ids::system())?;
+        known.take_hold(&mut host).await?;
         let roadmap = Self::on(host, engine).await?;
         roadmap.service.start(&roadmap.host, &EventArgs::default(), Transport::None);
         Ok(roadmap)
