@@ -26,8 +26,6 @@ use crate::{Error, Store, Table, Write, history, resource};
 const MOMENT: TimeDelta = TimeDelta::microseconds(1);
 /// Values that one statement looks for; databases limit how many it may bind.
 pub(crate) const VALUES: usize = 1_000;
-/// Values that whole resources are looked for by: few enough that those of one statement are decoded while the next runs.
-const MESSAGES: usize = 250;
 
 /// A position in a workspace's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -320,7 +318,7 @@ impl Read for View {
             return self.stood::<T>(column, values, limit as usize).await;
         }
         let (mut parts, mut wanted) = (Vec::new(), limit as usize);
-        for values in values.chunks(MESSAGES) {
+        for values in values.chunks(VALUES) {
             let mut select = resource::those::<T>(self.backend(), &self.workspace, column, values)?;
             let text = self.one(select.limit(wanted as u64).take(), &["id", "body"]).await?;
             wanted -= apart(&text).count();

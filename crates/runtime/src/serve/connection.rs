@@ -34,8 +34,10 @@ const LAST_CALL: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 })
 /// How often a silent HTTP/2 connection is asked whether it is alive, and how long it may take to answer.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_ANSWER: Duration = Duration::from_secs(10);
-/// Bytes of request headers of one call, of which a token may take 16 KiB, and of one stream and connection in flight before the reader must keep up.
-const HEADER_BYTES: u32 = 20 * 1024;
+/// Bytes of request headers of one call. A token may take 16 KiB; one of several times that is still answered by what is wrong
+/// with it, rather than by HTTP's own error, which tells a gRPC client nothing.
+const HEADER_BYTES: u32 = 80 * 1024;
+/// Bytes of one stream and connection in flight before the reader must keep up.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// A pause after the system refuses a connection (out of file descriptors), so that the loop does not spin.

@@ -114,6 +114,7 @@ async fn credentials_that_are_not_taken_are_told_why_and_what_to_do() {
         (bearer(&world.token(json!({"exp": now - 1}))), "expired", "get a new one"),
         (bearer(&world.token(json!({"aud": "billing"}))), "audience", "for Waymark"),
         (bearer(&world.token(json!({"iss": "https://evil"}))), "unknown_issuer", "issuer"),
+        (bearer(&"x".repeat(60_000)), "too_long", "16384 bytes"),
     ];
     for (credentials, why, told) in cases {
         let refused = served.call("Caller", with(&credentials)).await.unwrap_err();
