@@ -4,6 +4,7 @@
 //! This crate decides nothing about products: every rule is the services'.
 
 pub mod calendar;
+mod client_credentials;
 pub mod commands;
 pub mod demo;
 pub mod dev;

@@ -9,6 +9,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use waymark_client::{Channel, ClientFiles, Options, TokenSource};
 
+use crate::client_credentials;
 use crate::generic::contract::Area;
 use crate::generic::names::short;
 use crate::generic::output::{Format, Output, Style};
@@ -43,6 +44,10 @@ pub struct Settings {
     /// `waymark login` when not given
     #[arg(long, global = true, env = "WAYMARK_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// File of a program's credentials at an issuer, by which it gets its tokens: YAML with issuer, client_id, secret_file (the
+    /// file of its secret), and, where the issuer asks for them, scopes, parameters (such as audience) and issuer_ca
+    #[arg(long, global = true, env = "WAYMARK_CLIENT_CREDENTIALS", value_name = "FILE", conflicts_with = "token_file")]
+    pub client_credentials: Option<PathBuf>,
     /// File of the login; ~/.config/waymark/login.json when not given
     #[arg(long, global = true, env = "WAYMARK_LOGIN_FILE", value_name = "FILE")]
     pub login_file: Option<PathBuf>,
@@ -148,9 +153,10 @@ impl Settings {
             Area::Roadmap => &self.roadmap_address,
             Area::Metrics => &self.metrics_address,
         };
-        let token = match &self.token_file {
-            Some(file) => Some(TokenSource::file(file)),
-            None => signed_in::at(self.login_file.as_deref(), address)?.map(TokenSource::login),
+        let token = match (&self.token_file, &self.client_credentials) {
+            (Some(file), _) => Some(TokenSource::file(file)),
+            (None, Some(file)) => Some(TokenSource::credentials(client_credentials::read(file)?)),
+            (None, None) => signed_in::at(self.login_file.as_deref(), address)?.map(TokenSource::login),
         };
         Ok(Channel::new(address, self.options(token)?)?)
     }

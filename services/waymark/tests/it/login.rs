@@ -88,6 +88,27 @@ impl World {
 }
 
 #[test]
+fn a_program_calls_by_its_own_credentials() {
+    let world = World::start();
+    let file = |name: &str, content: &str| {
+        let path = world.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    file("secret", "a secret of the robot\n");
+    let url = world.issuer.url();
+    let right = file("robot.yaml", &format!("issuer: {url}\nclient_id: robot\nsecret_file: secret\n"));
+    let me = world.json(&["whoami", "--client-credentials", &right]);
+    assert_eq!(me["principal"], "users/corp/robot", "{me}");
+    file("other", "another secret\n");
+    let wrong = file("wrong.yaml", &format!("issuer: {url}\nclient_id: robot\nsecret_file: other\n"));
+    let (status, said) = world.run(&["whoami", "--client-credentials", &wrong]).unwrap_err();
+    assert!(status == 5 && said.contains("there is no token for the call") && !said.contains("another"), "{said}");
+    let (status, said) = world.run(&["whoami", "--client-credentials", "/nowhere"]).unwrap_err();
+    assert!(status == 2 && said.contains("client_id"), "{status} {said}");
+}
+
+#[test]
 fn people_sign_in_by_a_browser_or_on_another_device_and_sign_out() {
     let world = World::start();
     let (status, said) = world.run(&["whoami"]).unwrap_err();
