@@ -1,15 +1,17 @@
 //! The connection to NATS: made in the background, told of when it goes and comes, shown as a metric.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use async_nats::connection::State;
 use async_nats::{Auth, ServerAddr};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::AsyncInstrument;
+use percent_encoding::percent_decode_str;
 use waymark_runtime::{EventArgs, Host};
 use waymark_tls::ClientFiles;
 
@@ -23,17 +25,19 @@ use crate::address::without_passwords;
 pub async fn connect(url: &str, args: &EventArgs, name: &str) -> anyhow::Result<async_nats::Client> {
     // The library asks the process for its cryptography.
     waymark_tls::install();
-    let mut options = match args.nats_credentials.clone() {
-        Some(file) => {
-            let unusable = || format!("the credentials file {} cannot be used", file.display());
-            signed(&file, &[]).await.map_err(anyhow::Error::msg).with_context(unusable)?;
-            async_nats::ConnectOptions::with_auth_callback(move |nonce| {
-                let file = file.clone();
-                async move { signed(&file, &nonce).await.map_err(async_nats::AuthError::new) }
-            })
-        }
-        None => async_nats::ConnectOptions::new(),
+    let addresses = addresses(url)?;
+    let credentials = Credentials::of(args, &addresses)?;
+    let mut options = match credentials.clone() {
+        Credentials::None => async_nats::ConnectOptions::new(),
+        credentials => async_nats::ConnectOptions::with_auth_callback(move |nonce| {
+            let credentials = credentials.clone();
+            async move { credentials.answer(&nonce).await.map_err(async_nats::AuthError::new) }
+        }),
     };
+    if let Some(file) = credentials.file() {
+        let unusable = || format!("the credentials file {} cannot be used", file.display());
+        credentials.answer(&[]).await.map_err(anyhow::Error::msg).with_context(unusable)?;
+    }
     let files = ClientFiles {
         ca: args.nats_ca.clone(),
         certificate: args.nats_certificate.clone(),
@@ -46,10 +50,11 @@ pub async fn connect(url: &str, args: &EventArgs, name: &str) -> anyhow::Result<
     if let Some((certificate, key)) = files.certificate.zip(files.key) {
         options = options.add_client_certificate(certificate, key).require_tls(true);
     }
-    let addresses = addresses(url)?;
     let (told, shown) = (Arc::new(AtomicBool::new(false)), without_passwords(url));
     options
         .name(name)
+        // By which a broker that tells its users apart lets each hear what it is answered, and nothing of the others.
+        .custom_inbox_prefix(format!("_INBOX.{name}"))
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(|attempts| Duration::from_millis((50 * attempts as u64).min(2_000)))
@@ -78,8 +83,78 @@ fn addresses(url: &str) -> anyhow::Result<Vec<ServerAddr>> {
     url.split(',').enumerate().map(parse).collect()
 }
 
-/// What a credentials file answers a server's challenge with. It is read for each connection, as what issues such files
-/// renews them.
+/// What a server is told of who connects. Files are read for each connection, as what they hold is renewed.
+#[derive(Clone)]
+enum Credentials {
+    None,
+    Signed(PathBuf),
+    Token(String),
+    Password(String, String),
+    PasswordFile(String, PathBuf),
+}
+
+impl Credentials {
+    /// Those of a file, else of the address that names any. The library reads none from addresses, and servers of a cluster
+    /// that it hears of later have none.
+    fn of(args: &EventArgs, addresses: &[ServerAddr]) -> anyhow::Result<Self> {
+        if let Some(file) = &args.nats_credentials {
+            return Ok(Self::Signed(file.clone()));
+        }
+        let plain = |text: &str| percent_decode_str(text).decode_utf8().map(Cow::into_owned);
+        let mut named = None;
+        for address in addresses {
+            let Some(user) = address.username() else { continue };
+            let of = (plain(user)?, address.password().map(plain).transpose()?);
+            if named.as_ref().is_some_and(|named| *named != of) {
+                bail!(
+                    "the addresses of --nats-url name several users or passwords; all servers of a cluster know the same"
+                );
+            }
+            named = Some(of);
+        }
+        match (named, args.nats_password_file.clone()) {
+            (None, None) => Ok(Self::None),
+            (Some((token, None)), None) => Ok(Self::Token(token)),
+            (Some((user, Some(password))), None) => Ok(Self::Password(user, password)),
+            (Some((user, None)), Some(file)) => Ok(Self::PasswordFile(user, file)),
+            (None, Some(_)) => {
+                bail!("--nats-password-file needs a user: name it in --nats-url, as nats://roadmap@nats.example.com")
+            }
+            (Some((_, Some(_))), Some(_)) => {
+                bail!("--nats-url has a password and --nats-password-file another; leave one out")
+            }
+        }
+    }
+
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Signed(file) | Self::PasswordFile(_, file) => Some(file),
+            Self::None | Self::Token(_) | Self::Password(..) => None,
+        }
+    }
+
+    /// The answer to a server's challenge.
+    async fn answer(&self, nonce: &[u8]) -> Result<Auth, String> {
+        let mut auth = Auth::new();
+        match self {
+            Self::None => {}
+            Self::Signed(file) => auth = signed(file, nonce).await?,
+            Self::Token(token) => auth.token = Some(token.clone()),
+            Self::Password(user, password) => {
+                auth.username = Some(user.clone());
+                auth.password = Some(password.clone());
+            }
+            Self::PasswordFile(user, file) => {
+                let password = tokio::fs::read_to_string(file).await.map_err(|error| error.to_string())?;
+                auth.username = Some(user.clone());
+                auth.password = Some(password.trim_end_matches(['\r', '\n']).to_owned());
+            }
+        }
+        Ok(auth)
+    }
+}
+
+/// What a credentials file answers a server's challenge with.
 async fn signed(file: &Path, nonce: &[u8]) -> Result<Auth, String> {
     let text = tokio::fs::read_to_string(file).await.map_err(|error| error.to_string())?;
     let held = |what: &str| {

@@ -68,7 +68,9 @@ pub async fn run(engine: Engine, report: &mut Report) -> Result<()> {
 
 /// Has a crowd come.
 fn gather(kind: &str, roadmap: &Roadmap) -> Result<Child> {
-    let mut crowd = Command::new(std::env::current_exe()?);
+    // Elsewhere it would have processors of its own: here it takes those that nobody else wants.
+    let mut crowd = Command::new("nice");
+    crowd.args(["-n", "19"]).arg(std::env::current_exe()?);
     crowd.args(["--crowd", kind, &roadmap.address().to_string()]).stdin(Stdio::piped()).kill_on_drop(true);
     Ok(crowd.spawn()?)
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod audiences;
+mod broker;
 mod conformance;
 mod faults;
 mod loop_story;

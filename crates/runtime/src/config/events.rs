@@ -12,10 +12,19 @@ pub struct EventArgs {
     /// several, separated by commas. Without it events stay in the database: Watch works, other teams' streams do not
     #[arg(long, env = "WAYMARK_NATS_URL", value_name = "URL", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub nats_url: Option<String>,
-    /// Credentials file (user JWT and seed, as `nsc` writes it) for that server. A user and password may also stand in
-    /// its address. This file and the three below are read for each connection
+    /// Credentials file (user JWT and seed, as `nsc` writes it) for that server. A user and password, or a token, may also stand in
+    /// its address. This file and the four below are read for each connection
     #[arg(long, env = "WAYMARK_NATS_CREDENTIALS", value_name = "FILE", requires = "nats_url")]
     pub nats_credentials: Option<PathBuf>,
+    /// File of the password of the user that stands in its address, as nats://roadmap@nats.example.com
+    #[arg(
+        long,
+        env = "WAYMARK_NATS_PASSWORD_FILE",
+        value_name = "FILE",
+        requires = "nats_url",
+        conflicts_with = "nats_credentials"
+    )]
+    pub nats_password_file: Option<PathBuf>,
     /// Authorities, in PEM, that the server's certificate must come from; those this machine trusts when not given.
     /// With it nothing is spoken without TLS
     #[arg(long, env = "WAYMARK_NATS_CA", value_name = "FILE", requires = "nats_url")]
@@ -39,6 +48,7 @@ impl Default for EventArgs {
         Self {
             nats_url: None,
             nats_credentials: None,
+            nats_password_file: None,
             nats_ca: None,
             nats_certificate: None,
             nats_key: None,

@@ -128,3 +128,39 @@ async fn credentials_that_are_none_are_told_at_the_start() {
         assert!(!refused.contains("secret"), "{refused}");
     }
 }
+
+#[tokio::test]
+async fn users_and_passwords_of_addresses_and_files_are_sent() {
+    let configuration = |password: &str| format!("authorization {{ user: \"a b\", password: \"{password}\" }}");
+    let mut server = NatsServer::start_configured(&configuration("s3/cret")).unwrap();
+    let at = |user: &str| server.url().replace("nats://", &format!("nats://{user}@"));
+    let (by_address, by_file) = (at("a%20b:s3%2Fcret"), at("a%20b"));
+    connected(&connect(&by_address, &EventArgs::default(), "test").await.unwrap()).await;
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "s3/cret\n").unwrap();
+    let args = EventArgs { nats_password_file: Some(file.path().to_owned()), ..EventArgs::default() };
+    let client = connect(&by_file, &args, "test").await.unwrap();
+    connected(&client).await;
+    server.kill();
+    wait_until("the end of the connection", PATIENCE, async || client.connection_state() != State::Connected).await;
+    std::fs::write(file.path(), "another\n").unwrap();
+    server.configure(&configuration("another")).unwrap();
+    connected(&client).await;
+
+    for (url, args, why) in [
+        ("nats://one", &args, "needs a user"),
+        ("nats://a:s3cret@one", &args, "leave one out"),
+        ("nats://a:s3cret@one,nats://b:s3cret@two", &EventArgs::default(), "several users"),
+    ] {
+        let refused = format!("{:?}", connect(url, args, "test").await.unwrap_err());
+        assert!(refused.contains(why) && !refused.contains("s3cret"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_an_address_is_sent() {
+    let server = NatsServer::start_configured("authorization { token: s3cret }").unwrap();
+    let url = server.url().replace("nats://", "nats://s3cret@");
+    connected(&connect(&url, &EventArgs::default(), "test").await.unwrap()).await;
+}
