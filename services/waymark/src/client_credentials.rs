@@ -11,7 +11,7 @@ use crate::Usage;
 /// What stands in the file: YAML, or JSON.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Given {
     issuer: String,
     client_id: String,
     secret_file: PathBuf,
@@ -33,15 +33,16 @@ pub fn read(path: &Path) -> Result<ClientCredentials> {
     };
     let content = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
     // Lines of the file are not shown: one may have the secret.
-    let file: File = serde_saphyr::from_str(&content).map_err(|error| refused(error.without_snippet().to_string()))?;
+    let given: Given =
+        serde_saphyr::from_str(&content).map_err(|error| refused(error.without_snippet().to_string()))?;
     let beside = |named: PathBuf| path.parent().map_or(named.clone(), |folder| folder.join(&named));
     Ok(ClientCredentials {
-        issuer: file.issuer,
-        ca: file.issuer_ca.map(beside),
-        client_id: file.client_id,
-        secret_file: beside(file.secret_file),
-        scopes: file.scopes,
-        parameters: file.parameters.into_iter().collect(),
+        issuer: given.issuer,
+        ca: given.issuer_ca.map(beside),
+        client_id: given.client_id,
+        secret_file: beside(given.secret_file),
+        scopes: given.scopes,
+        parameters: given.parameters.into_iter().collect(),
     })
 }
 

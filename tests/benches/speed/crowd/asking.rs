@@ -86,10 +86,12 @@ impl Crowd {
         crowd.spawn(async move {
             let connection = connection?;
             let mut beat = tokio::time::interval(Duration::from_secs(1) / CALLS);
+            let mut calls = JoinSet::new();
             loop {
                 beat.tick().await;
+                while calls.try_join_next().is_some() {}
                 let (connection, refused) = (connection.clone(), refused.clone());
-                tokio::spawn(async move {
+                calls.spawn(async move {
                     let mut client = RoadmapServiceClient::new(connection);
                     let request = greedy(pb::GetInitiativeRequest { name: INITIATIVE.to_owned() });
                     if let Err(status) = client.get_initiative(request).await {
