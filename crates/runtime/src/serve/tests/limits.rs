@@ -30,7 +30,7 @@ async fn a_principal_over_its_rate_is_refused_and_no_other() {
     let details = refused.get_error_details();
     assert_eq!(details.quota_failure().unwrap().violations[0].subject, "users/ada");
     assert_eq!(details.error_info().unwrap().metadata["limited"], "users/ada");
-    assert!(details.retry_info().unwrap().retry_delay > Some(Duration::from_secs(900)));
+    assert!(details.retry_info().unwrap().retry_delay > Some(Duration::from_mins(15)));
     fixture.call("Echo", by("users/bob")).await.unwrap();
     let text = fixture.host.telemetry.prometheus().unwrap();
     assert!(text.lines().any(|line| line.contains("error_type=\"RATE_LIMITED\"") && line.ends_with(" 1")), "{text}");
