@@ -20,6 +20,7 @@ use crate::identity::Identity;
 use crate::issuer::Issuer;
 use crate::keyring::{Keyring, Outcome};
 use crate::refusal::{MOST_TOKEN_BYTES, Refusal};
+use crate::reload::{Reload, Reloaded};
 use crate::remembered::{Digest, Remembered, Verified};
 use crate::role::{Role, Roles};
 use crate::settings::{Settings, SettingsError};
@@ -174,12 +175,14 @@ impl Authentication {
     }
 
     /// Reads files and keys when they are due, until `stop`. An issuer that does not answer keeps none of the others
-    /// waiting.
-    pub async fn run(&self, stop: impl Future<Output = ()>) {
+    /// waiting. It tells of what is read.
+    pub async fn run(&self, stop: impl Future<Output = ()>, tell: impl Fn(Reload)) {
         let mut stop = pin!(stop);
         let mut reading = FuturesUnordered::new();
         loop {
-            self.look().await;
+            if let Some(reload) = self.look().await {
+                tell(reload);
+            }
             for issuer in self.due() {
                 reading.push(self.read_keys(issuer));
             }
@@ -187,7 +190,11 @@ impl Authentication {
                 () = &mut stop => return,
                 () = tokio::time::sleep(LOOK) => {}
                 () = self.asked.notified() => {}
-                Some(()) = reading.next() => {}
+                Some(read) = reading.next() => {
+                    if let Some(reload) = read {
+                        tell(reload);
+                    }
+                }
             }
         }
     }
@@ -197,7 +204,7 @@ impl Authentication {
     pub async fn refresh(&self) {
         self.look().await;
         let reading: FuturesUnordered<_> = self.due().into_iter().map(|issuer| self.read_keys(issuer)).collect();
-        reading.collect::<()>().await;
+        reading.collect::<Vec<_>>().await;
     }
 
     fn due(&self) -> Vec<Arc<Issuer>> {
@@ -205,7 +212,7 @@ impl Authentication {
         self.believed().issuers.values().filter(|issuer| issuer.keyring.begin(now)).cloned().collect()
     }
 
-    async fn read_keys(&self, issuer: Arc<Issuer>) {
+    async fn read_keys(&self, issuer: Arc<Issuer>) -> Option<Reload> {
         let result = issuer.fetcher.fetch(&issuer.keyring.source).await.map_err(|error| error.to_string());
         let (name, why) = (issuer.settings.name.as_str(), result.as_ref().err().cloned());
         self.counters.keys_read.add();
@@ -213,27 +220,33 @@ impl Authentication {
             Outcome::Changed => {
                 self.epoch.fetch_add(1, Ordering::AcqRel);
                 tracing::info!(issuer = name, keys = ?issuer.keys_known().ids, "keys of an issuer changed");
+                Some(Reloaded::Keys.done(name))
             }
-            Outcome::Same => {}
-            Outcome::StillAway => self.counters.keys_failed.add(),
+            Outcome::Same => None,
+            Outcome::StillAway => {
+                self.counters.keys_failed.add();
+                None
+            }
             Outcome::Away => {
                 self.counters.keys_failed.add();
                 let kept = issuer.keyring.read().is_some();
                 tracing::warn!(issuer = name, error = why, kept, "keys of an issuer could not be read");
+                Some(Reloaded::Keys.failed(name))
             }
         }
     }
 
     /// Takes over what the authentication file says now, if that is something else and can be done.
-    async fn look(&self) {
+    async fn look(&self) -> Option<Reload> {
         let read = fetch::read(&self.path).await.map_err(|error| error.to_string());
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path.display();
         match file.look(read, self.clock.now()) {
-            Seen::Same => {}
+            Seen::Same => None,
             Seen::Unreadable(error) => {
                 self.counters.reloads_failed.add();
                 tracing::error!(file = %path, error, "the authentication file cannot be read; the last good one counts");
+                Some(Reloaded::Authentication.failed(&path))
             }
             Seen::Changed(content) => match Settings::parse(&self.path, content) {
                 Ok(settings) => {
@@ -242,10 +255,12 @@ impl Authentication {
                     self.epoch.fetch_add(1, Ordering::AcqRel);
                     self.counters.reloads.add();
                     tracing::info!(file = %path, "the authentication file was read again");
+                    Some(Reloaded::Authentication.done(&path))
                 }
                 Err(error) => {
                     self.counters.reloads_failed.add();
                     tracing::error!(%error, "the authentication file is wrong; the last good one counts");
+                    Some(Reloaded::Authentication.failed(&path))
                 }
             },
         }

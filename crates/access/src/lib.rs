@@ -55,6 +55,7 @@ mod limits;
 mod policies;
 mod principal;
 mod refusal;
+mod reload;
 mod remembered;
 mod role;
 mod settings;
@@ -74,5 +75,6 @@ pub use policies::{
 };
 pub use principal::{Principal, PrincipalError};
 pub use refusal::Refusal;
+pub use reload::{Reload, Reloaded};
 pub use role::Role;
 pub use settings::SettingsError;

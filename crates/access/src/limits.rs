@@ -19,6 +19,7 @@ use waymark_clock::Clock;
 
 use crate::counters::Count;
 use crate::fetch;
+use crate::reload::{Reload, Reloaded};
 use crate::settings::SettingsError;
 use crate::settling::{Seen, Settling};
 
@@ -194,35 +195,40 @@ impl Limits {
         LimitsCounted { limited: limited.get(), reloads: reloads.get(), reloads_failed: reloads_failed.get() }
     }
 
-    /// Takes over what the file says, now and then, until `stop`.
-    pub async fn run(&self, stop: impl Future<Output = ()>) {
+    /// Takes over what the file says, now and then, until `stop`, and tells of it.
+    pub async fn run(&self, stop: impl Future<Output = ()>, tell: impl Fn(Reload)) {
         let mut stop = pin!(stop);
         loop {
             tokio::select! { () = &mut stop => return, () = tokio::time::sleep(LOOK) => {} }
-            self.look().await;
+            if let Some(reload) = self.look().await {
+                tell(reload);
+            }
         }
     }
 
     /// Takes over what the file says now, if that is something else and can be done.
-    pub(crate) async fn look(&self) {
+    pub(crate) async fn look(&self) -> Option<Reload> {
         let read = fetch::read(&self.path).await.map_err(|error| error.to_string());
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path.display();
         match file.look(read, self.clock.now()) {
-            Seen::Same => {}
+            Seen::Same => None,
             Seen::Unreadable(error) => {
                 self.counters.reloads_failed.add();
                 tracing::error!(file = %path, error, "the file of limits cannot be read; the last good one counts");
+                Some(Reloaded::Limits.failed(&path))
             }
             Seen::Changed(content) => match Rules::parse(&self.path, content, &self.kinds) {
                 Ok(rules) => {
                     *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
                     self.counters.reloads.add();
                     tracing::info!(file = %path, "the file of limits was read again");
+                    Some(Reloaded::Limits.done(&path))
                 }
                 Err(error) => {
                     self.counters.reloads_failed.add();
                     tracing::error!(%error, "the file of limits is wrong; the last good one counts");
+                    Some(Reloaded::Limits.failed(&path))
                 }
             },
         }

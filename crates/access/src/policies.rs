@@ -44,6 +44,7 @@ use waymark_clock::Clock;
 use crate::counters::Count;
 use crate::generations::Generations;
 use crate::identity::Identity;
+use crate::reload::{Reload, Reloaded};
 use crate::settings::SettingsError;
 use crate::settling::{Seen, Settling};
 use bindings::Bindings;
@@ -206,11 +207,13 @@ impl Policies {
         }
     }
 
-    /// Takes over what the files say later, until `stop`.
-    pub async fn run(&self, stop: impl Future<Output = ()>) {
+    /// Takes over what the files say later, until `stop`, and tells of it.
+    pub async fn run(&self, stop: impl Future<Output = ()>, tell: impl Fn(Reload)) {
         let mut stop = pin!(stop);
         loop {
-            self.look().await;
+            if let Some(reload) = self.look().await {
+                tell(reload);
+            }
             tokio::select! {
                 () = &mut stop => return,
                 () = tokio::time::sleep(LOOK) => {}
@@ -220,14 +223,16 @@ impl Policies {
 
     /// One round of [`Policies::run`]: takes over what the files say now, if that is something else, has been so for a
     /// moment and can be done.
-    pub async fn look(&self) {
+    pub async fn look(&self) -> Option<Reload> {
         let read = Files::read(self.folder.as_deref(), &self.bindings).await;
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let what = self.bindings.display();
         match files.look(read.map_err(|error| error.to_string()), self.clock.now()) {
-            Seen::Same => {}
+            Seen::Same => None,
             Seen::Unreadable(error) => {
                 self.counters.reloads_failed.add();
                 tracing::error!(error, "policies cannot be read; the last good ones hold");
+                Some(Reloaded::Policies.failed(&what))
             }
             Seen::Changed(files) => match Rules::new(&self.schema, files) {
                 Ok(rules) => {
@@ -235,10 +240,12 @@ impl Policies {
                     *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
                     self.counters.reloads.add();
                     tracing::info!(policies, "policies and bindings were read again");
+                    Some(Reloaded::Policies.done(&what))
                 }
                 Err(error) => {
                     self.counters.reloads_failed.add();
                     tracing::error!(%error, "policies are wrong; the last good ones hold");
+                    Some(Reloaded::Policies.failed(&what))
                 }
             },
         }

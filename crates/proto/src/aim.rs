@@ -22,6 +22,8 @@ pub struct Aim {
     numbers: Vec<u32>,
     /// The number of `validate_only`.
     validate_only: Option<u32>,
+    /// The number of `request_id`.
+    request_id: Option<u32>,
 }
 
 /// What a request is for.
@@ -65,6 +67,7 @@ impl Aim {
             product: path.last().is_some_and(names_product),
             numbers: path.iter().map(FieldDescriptor::number).collect(),
             validate_only: number("validate_only"),
+            request_id: number("request_id"),
         }
     }
 
@@ -89,6 +92,11 @@ impl Aim {
             Target::Workspace(WorkspaceId::from_id(id).map_err(|_| Aimless)?)
         };
         Ok((target, validate_only))
+    }
+
+    /// The id that a request has, by which it is told from its repetitions.
+    pub fn request_id<'a>(&self, request: &'a [u8]) -> Option<&'a str> {
+        last(request, &[self.request_id?]).and_then(|id| std::str::from_utf8(id).ok())
     }
 }
 

@@ -25,7 +25,8 @@ pub async fn open(path: &Path, host: &Host) -> Result<Authenticator, SettingsErr
     observe(&authentication, &host.telemetry.meter());
     let (running, shutdown) = (Arc::clone(&authentication), host.shutdown.clone());
     // Calls in flight are authenticated until the end, from what was known last.
-    host.tasks.spawn("authentication", async move { running.run(shutdown.begun()).await });
+    let audits = host.audits.clone();
+    host.tasks.spawn("authentication", async move { running.run(shutdown.begun(), |read| audits.read(&read)).await });
     let latch = host.readiness.latch("first keys of the issuers that are required");
     let (waiting, shutdown) = (Arc::clone(&authentication), host.shutdown.clone());
     host.tasks.spawn("first keys", async move {

@@ -8,7 +8,7 @@ mod database;
 mod events;
 mod tls;
 
-pub use database::{DatabaseArgs, KeepLog};
+pub use database::{DatabaseArgs, KeepAudit, KeepLog};
 pub use events::{EventArgs, EventFormat};
 pub use tls::{Asked, TlsArgs};
 
@@ -20,6 +20,8 @@ use std::time::Duration;
 const QUIET: &str = "info,async_nats=error,buoyant_kernel=warn,object_store=warn,opentelemetry_sdk=warn,sqlx=warn";
 
 use clap::builder::RangedU64ValueParser;
+
+use crate::proxies::Network;
 
 /// Options of a process, whichever services run in it.
 #[derive(Debug, Clone, clap::Args)]
@@ -52,6 +54,11 @@ pub struct ProcessArgs {
     /// divided by that. Read again within seconds when it changes
     #[arg(long, env = "WAYMARK_LIMITS", value_name = "FILE")]
     pub limits: Option<PathBuf>,
+    /// Proxies that are believed when they say, by X-Forwarded-For, for whom they call: addresses or networks, separated by
+    /// commas, such as 10.0.0.0/8. The audit names the address a call comes from, which is otherwise the other end of its
+    /// connection. Limits of peers go by connections in any case
+    #[arg(long, env = "WAYMARK_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
+    pub trusted_proxies: Vec<Network>,
     /// Logs, traces and metrics.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
@@ -67,6 +74,7 @@ impl Default for ProcessArgs {
             bindings: None,
             policies: None,
             limits: None,
+            trusted_proxies: Vec::new(),
             telemetry: TelemetryArgs::default(),
         }
     }
@@ -80,7 +88,7 @@ pub struct TelemetryArgs {
     #[arg(long, env = "WAYMARK_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// Which log lines are kept: a level, or directives such as `info,waymark_store=debug`. It takes the place of the
-    /// whole default
+    /// whole default. Lines of the audit, which are JSON in any form, are kept unless it says `audit=off`
     #[arg(long, env = "WAYMARK_LOG", value_name = "FILTER", default_value = QUIET, value_parser = log_filter)]
     pub log: String,
     /// OpenTelemetry collector (OTLP over gRPC) that traces and metrics are sent to, such as http://localhost:4317 or,

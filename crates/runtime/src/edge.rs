@@ -14,6 +14,7 @@ mod limits;
 mod message;
 mod observe;
 mod policy;
+mod record;
 mod route;
 
 use std::any::Any;
@@ -39,10 +40,11 @@ pub use waymark_access::Role;
 
 pub(crate) use route::Route;
 
-use waymark_access::{Limits, Policies, Watching};
-use waymark_proto::{Access, CallKind, RpcMethod, Target};
+use waymark_access::{Decision, Limits, Policies, Watching};
+use waymark_proto::{Access, Aimless, CallKind, RpcMethod, Sight, Target};
 use waymark_rpc::status::Reason;
 
+use crate::audit::Audit;
 use crate::authenticator::Authenticator;
 use crate::config::LimitArgs;
 use crate::host::Host;
@@ -55,6 +57,7 @@ use limits::{Concurrency, Strangers};
 use message::Messages;
 use observe::{Completion, Ending, RpcMetrics, Watched};
 use policy::Asking;
+use record::{Record, Recorder};
 use waymark_clock::{Clock, Ids};
 use waymark_tls::PeerCertificate;
 
@@ -80,6 +83,7 @@ struct Steps {
     clock: Clock,
     /// None where callers who have an audience are shown nothing.
     audiences: Option<Arc<dyn Audiences>>,
+    recorder: Recorder,
     /// Looks a path up; the contract's table but in tests.
     route: fn(&str) -> Route,
     ids: Ids,
@@ -91,6 +95,7 @@ impl Edge {
     pub fn new(
         limits: &LimitArgs,
         audiences: Option<Arc<dyn Audiences>>,
+        audit: Option<Audit>,
         route: fn(&str) -> Route,
         host: &Host,
     ) -> Self {
@@ -105,6 +110,7 @@ impl Edge {
             policies: host.policies.clone(),
             clock: host.clock.clone(),
             audiences,
+            recorder: Recorder::new(audit, host.proxies.clone()),
             route,
             ids: host.ids.clone(),
             shutdown: host.shutdown.clone(),
@@ -186,7 +192,8 @@ impl Steps {
                     let deadline =
                         Deadline::after(asked.map_or(self.max_deadline, |asked| asked.min(self.max_deadline)));
                     let mut stream = StreamTerms::default();
-                    let answer = deadline.bound(self.guarded(request, inner, method, &mut stream)).await;
+                    let record = &mut completion.record;
+                    let answer = deadline.bound(self.guarded(request, inner, method, &mut stream, record)).await;
                     completion.watching = stream.watching;
                     // A stream lives on after its handler, until the time the caller gave, or its token has.
                     let asked = asked.map(|asked| Box::pin(Deadline::after(asked).wait()) as Ending);
@@ -201,9 +208,15 @@ impl Steps {
             },
             Route::Open(..) => match self.strangers.open_call(peer(&request), Instant::now()) {
                 Ok(()) => (self.unharmed(request, inner).await, Some(self.end_of_service())),
-                Err(refused) => (Err(refused), None),
+                Err(refused) => {
+                    completion.record = self.recorder.of_path(&request);
+                    (Err(refused), None)
+                }
             },
-            Route::NoRule => (Err(access::no_rule(request.uri().path())), None),
+            Route::NoRule => {
+                completion.record = self.recorder.of_path(&request);
+                (Err(access::no_rule(request.uri().path())), None)
+            }
             Route::Unknown => (Err(Status::unimplemented("")), None),
         };
         let response = answer::mend(response.unwrap_or_else(Status::into_http));
@@ -216,44 +229,84 @@ impl Steps {
         inner: S,
         method: &'static RpcMethod,
         stream: &mut StreamTerms,
+        record: &mut Option<Box<Record>>,
     ) -> Result<Response<Body>, Status>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
         S::Future: Send,
     {
-        let mut caller = self.signed_in(&request)?;
+        let mut caller = self.signed_in(&request).inspect_err(|_| *record = self.recorder.of(method, &request))?;
         tracing::Span::current().record("actor", caller.actor.subject.as_str());
-        let certified = request.extensions().get::<Arc<PeerCertificate>>().is_some();
         // Before the call takes a place: whoever sends slowly is waited for without one.
         let (message, mut request) = self.messages.first(request).await?;
         let aim = method.aim.at(&message);
-        drop(message);
         let _permit = self.concurrency.admit()?;
-        stream.watching = self.within_limits(&caller, method, aim.as_ref().ok().map(|(target, _)| target))?;
-        match (&self.policies, caller.identity.clone()) {
-            (Some(policies), Some(identity)) => {
-                caller.role = None;
-                if method.access != Access::Caller {
-                    let asking = Asking { identity, certified, audience: caller.audience.take() };
-                    let asked = asking.of(policies, method, aim)?;
-                    caller.audience = asked.decide()?;
-                    access::shown(&caller, method)?;
-                    caller.asked = Some(asked);
-                }
+        let limited = self.within_limits(&caller, method, aim.as_ref().ok().map(|(target, _)| target));
+        let decided = limited.and_then(|watching| {
+            stream.watching = watching;
+            self.decided(&mut caller, &request, method, aim)
+        });
+        let decided = match decided {
+            Ok(decision) => self.seen(&caller, method).await.map(|sight| (decision, sight)),
+            Err(refused) => Err(refused),
+        };
+        if decided.is_err() || record::is_recorded(method) {
+            *record = self.recorder.of(method, &request);
+            if let Some(record) = record {
+                let policies = decided.iter().filter_map(|(decision, _)| decision.as_deref());
+                record.decided(&caller, method, &message, policies.flat_map(|decision| &decision.policies));
             }
-            _ => access::authorise(&caller, method)?,
         }
+        drop(message);
+        let (_, sight) = decided?;
         hand_on_trace(&mut request);
         request.extensions_mut().insert(caller.actor.clone());
         stream.expires = caller.expires();
         let audience = caller.audience.clone();
         request.extensions_mut().insert(caller);
-        let Some(audience) = audience else { return self.unharmed(request, inner).await };
-        let audiences = self.audiences.as_ref().ok_or_else(|| access::not_shown(&audience, method))?;
-        let sight = audiences::sight(&**audiences, &audience, method).await?;
-        request.extensions_mut().insert(Arc::new(sight));
+        let (Some(audience), Some((audiences, sight))) = (audience, sight) else {
+            return self.unharmed(request, inner).await;
+        };
+        request.extensions_mut().insert(sight);
         let answer = self.unharmed(request, inner).await?;
-        Ok(audiences::hidden(answer, method, Arc::clone(audiences), audience))
+        Ok(audiences::hidden(answer, method, audiences, audience))
+    }
+
+    /// Whether the caller may call; by which policies, where they decide.
+    fn decided(
+        &self,
+        caller: &mut Caller,
+        request: &Request<Body>,
+        method: &'static RpcMethod,
+        aim: Result<(Target, bool), Aimless>,
+    ) -> Result<Option<Arc<Decision>>, Status> {
+        let (Some(policies), Some(identity)) = (&self.policies, caller.identity.clone()) else {
+            return access::authorise(caller, method).map(|()| None);
+        };
+        caller.role = None;
+        if method.access == Access::Caller {
+            return Ok(None);
+        }
+        let certified = request.extensions().get::<Arc<PeerCertificate>>().is_some();
+        let asking = Asking { identity, certified, audience: caller.audience.take() };
+        let asked = asking.of(policies, method, aim)?;
+        let decision = asked.decide()?;
+        caller.audience.clone_from(&decision.audience);
+        access::shown(caller, method)?;
+        caller.asked = Some(asked);
+        Ok(Some(decision))
+    }
+
+    /// What the audience of the caller sees, if it has one.
+    async fn seen(
+        &self,
+        caller: &Caller,
+        method: &'static RpcMethod,
+    ) -> Result<Option<(Arc<dyn Audiences>, Arc<Sight>)>, Status> {
+        let Some(audience) = &caller.audience else { return Ok(None) };
+        let audiences = self.audiences.as_ref().ok_or_else(|| access::not_shown(audience, method))?;
+        let sight = audiences::sight(&**audiences, audience, method).await?;
+        Ok(Some((Arc::clone(audiences), Arc::new(sight))))
     }
 
     /// Who calls, unless too many calls from there had credentials that are not taken.

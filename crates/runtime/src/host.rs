@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use waymark_access::{Limits, Policies};
 use waymark_clock::{Clock, Ids};
 
+use crate::audit::Audits;
 use crate::authenticator::Authenticator;
+use crate::proxies::Proxies;
 use crate::readiness::Readiness;
 use crate::running::Running;
 use crate::shutdown::Shutdown;
@@ -39,6 +41,10 @@ pub struct Host {
     pub policies: Option<Arc<Policies>>,
     /// How much principals and workspaces may ask, where a file says so.
     pub limits: Option<Arc<Limits>>,
+    /// Proxies that are believed when they say for whom they call.
+    pub proxies: Proxies,
+    /// Where it is recorded what the process does to what it decides by.
+    pub audits: Audits,
     /// How long work in flight may take to finish once shutdown has begun.
     pub drain_timeout: Duration,
 }
@@ -58,6 +64,8 @@ impl Host {
             authenticator: Authenticator::default(),
             policies: None,
             limits: None,
+            proxies: Proxies::default(),
+            audits: Audits::default(),
             drain_timeout,
         }
     }

@@ -5,6 +5,7 @@
 //! [`Host`], never as globals. It knows nothing of products, tables or events.
 
 mod admin;
+pub mod audit;
 pub mod authentication;
 mod authenticator;
 pub mod config;
@@ -16,6 +17,7 @@ mod peer;
 pub mod policies;
 mod process;
 pub mod propagation;
+mod proxies;
 mod readiness;
 mod running;
 pub mod serve;
@@ -27,11 +29,15 @@ mod telemetry;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub use audit::Audit;
 pub use authenticator::Authenticator;
-pub use config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TelemetryArgs, TlsArgs};
+pub use config::{
+    DatabaseArgs, EventArgs, KeepAudit, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TelemetryArgs, TlsArgs,
+};
 pub use host::Host;
 pub use peer::Peer;
 pub use process::run;
+pub use proxies::{Network, Proxies};
 pub use readiness::{Latch, Readiness};
 pub use running::Running;
 pub use serve::Server;

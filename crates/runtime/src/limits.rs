@@ -18,7 +18,8 @@ pub async fn open(path: &Path, host: &Host) -> Result<Arc<Limits>, SettingsError
     let limits = Arc::new(Limits::open(path, CallKind::ALL.map(CallKind::name), host.clock.clone()).await?);
     observe(&limits, &host.telemetry.meter());
     let (running, shutdown) = (Arc::clone(&limits), host.shutdown.clone());
-    host.tasks.spawn("limits", async move { running.run(shutdown.begun()).await });
+    let audits = host.audits.clone();
+    host.tasks.spawn("limits", async move { running.run(shutdown.begun(), |read| audits.read(&read)).await });
     Ok(limits)
 }
 

@@ -42,7 +42,8 @@ pub async fn open(folder: Option<&Path>, bindings: &Path, host: &Host) -> Result
     observe(&policies, &host.telemetry.meter());
     let (running, shutdown) = (Arc::clone(&policies), host.shutdown.clone());
     // Calls in flight are decided on until the end, by what held last.
-    host.tasks.spawn("policies", async move { running.run(shutdown.begun()).await });
+    let audits = host.audits.clone();
+    host.tasks.spawn("policies", async move { running.run(shutdown.begun(), |read| audits.read(&read)).await });
     Ok(policies)
 }
 

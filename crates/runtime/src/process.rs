@@ -11,6 +11,7 @@ use crate::config::ProcessArgs;
 use crate::host::Host;
 use crate::limits;
 use crate::policies;
+use crate::proxies::Proxies;
 use crate::running::Running;
 use crate::telemetry::Telemetry;
 
@@ -71,6 +72,7 @@ where
         )
     })?;
     tracing::info!(address = %admin, "admin port is open");
+    host.proxies = Proxies::new(args.trusted_proxies.iter().copied());
     if let Some(file) = &args.authentication {
         host.authenticator = authentication::open(file, &host).await?;
     }

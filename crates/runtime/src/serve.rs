@@ -25,6 +25,7 @@ use tower::{Layer as _, Service};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use waymark_tls::ServerTls;
 
+use crate::audit::Audit;
 use crate::authenticator::Exposed;
 use crate::config::ServerArgs;
 use crate::edge::{Audiences, Edge, Route};
@@ -77,6 +78,7 @@ pub struct Server {
     routes: Routes,
     names: Vec<&'static str>,
     audiences: Option<Arc<dyn Audiences>>,
+    audit: Option<Audit>,
     route: fn(&str) -> Route,
 }
 
@@ -90,6 +92,7 @@ impl Server {
             routes: Routes::default(),
             names: Vec::new(),
             audiences: None,
+            audit: None,
             route: Route::of,
         }
     }
@@ -112,6 +115,12 @@ impl Server {
     /// Answers callers who have an audience, too: with what these say that it sees.
     pub fn audiences(mut self, audiences: Arc<dyn Audiences>) -> Self {
         self.audiences = Some(audiences);
+        self
+    }
+
+    /// Records what is decided about calls.
+    pub fn audited(mut self, audit: &Audit) -> Self {
+        self.audit = Some(audit.clone());
         self
     }
 
@@ -193,7 +202,7 @@ impl Server {
             .tasks
             .spawn(format!("health {address}"), report_health(self.host.clone(), reporter, self.names.clone()));
 
-        let edge = Edge::new(&self.args.limits, self.audiences, self.route, &self.host);
+        let edge = Edge::new(&self.args.limits, self.audiences, self.audit, self.route, &self.host);
         let guarded = edge.layer(self.routes.prepare());
         let (running, ended) = Running::at(address);
         let encrypted = tls.is_some();

@@ -15,11 +15,14 @@ use opentelemetry_otlp::{MetricExporter, SpanExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{ParseError, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use crate::audit;
 use crate::config::{LogFormat, TelemetryArgs};
 use crate::panic;
 use collector::Collector;
@@ -59,8 +62,8 @@ impl Telemetry {
             collector.as_ref().map(|collector| traces(collector, args.trace_ratio, resource.clone())).transpose()?;
         let telemetry = Self::with(resource, collector.as_ref(), traces)?;
 
-        let filter = EnvFilter::try_new(&args.log)
-            .map_err(|error| anyhow::anyhow!("--log {:?} is not a log filter: {error}", args.log))?;
+        let filter =
+            filter(&args.log).map_err(|error| anyhow::anyhow!("--log {:?} is not a log filter: {error}", args.log))?;
         let lines = match args.log_format {
             // Colours are for people at a terminal, not for files.
             LogFormat::Text => tracing_subscriber::fmt::layer()
@@ -71,12 +74,17 @@ impl Telemetry {
                 tracing_subscriber::fmt::layer().json().with_span_list(false).with_writer(std::io::stderr).boxed()
             }
         };
+        let is_audit = |metadata: &tracing::Metadata<'_>| metadata.target() == audit::TARGET;
+        let lines = lines.with_filter(filter_fn(move |line| !is_audit(line)));
+        let entries = audit_lines(std::io::stderr).with_filter(filter_fn(is_audit));
         let export = telemetry.traces.as_ref().map(|traces| {
             let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("waymark"));
             // Sending spans makes spans; those must not be sent again.
-            layer.with_filter(filter_fn(|span| !EXPORT.iter().any(|target| span.target().starts_with(target))))
+            layer.with_filter(filter_fn(move |span| {
+                !is_audit(span) && !EXPORT.iter().any(|target| span.target().starts_with(target))
+            }))
         });
-        tracing_subscriber::registry().with(filter).with(lines).with(export).try_init()?;
+        tracing_subscriber::registry().with(filter).with(lines).with(entries).with(export).try_init()?;
         log_panics();
         Ok(telemetry)
     }
@@ -128,6 +136,21 @@ impl Telemetry {
     }
 }
 
+/// Which lines are kept. What is said later of a target counts, so the audit can be turned off, but not by the way.
+fn filter(log: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(format!("{}=info,{log}", audit::TARGET))
+}
+
+/// Entries of the audit, each an object of JSON that says what the entry does and nothing else.
+fn audit_lines<S, W>(writer: W) -> impl tracing_subscriber::Layer<S>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer);
+    lines.without_time().with_level(false).with_current_span(false).with_span_list(false)
+}
+
 fn traces(collector: &Collector, ratio: f64, resource: Resource) -> anyhow::Result<SdkTracerProvider> {
     let exporter = collector.reached_by(SpanExporter::builder().with_tonic()).build()?;
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
@@ -144,7 +167,77 @@ fn log_panics() {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use std::time::Duration;
+
+    use chrono::DateTime;
+    use waymark_proto::access::v1::{AuditDecision, AuditEntry};
+    use waymark_proto::convert::timestamp;
+
     use super::*;
+
+    #[derive(Debug, Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_entry_of_the_audit_is_a_line_of_json_with_what_is_known() {
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = audit_lines(move || writer.clone());
+        let entry = AuditEntry {
+            id: "7".into(),
+            time: Some(timestamp(DateTime::UNIX_EPOCH)),
+            principal: "users/corp/ada".into(),
+            decision: AuditDecision::Refused.into(),
+            policies: vec!["a".into(), "b".into()],
+            reason: "corp\n\"x\"".into(),
+            latency: Some(Duration::from_micros(1_500).into()),
+            count: 3,
+            ..AuditEntry::default()
+        };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            audit::tell("sample", &entry);
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let expected = serde_json::json!({
+            "target": "audit", "service": "sample", "id": "7", "time": "1970-01-01T00:00:00.000000Z",
+            "principal": "users/corp/ada", "decision": "REFUSED", "policies": "a,b", "reason": "corp\n\"x\"",
+            "latency": 0.0015, "count": 3,
+        });
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), expected);
+    }
+
+    #[test]
+    fn lines_of_the_audit_are_left_out_only_where_that_is_said() {
+        let shown = |log: &str| {
+            let written = Written::default();
+            let writer = written.clone();
+            let lines = audit_lines(move || writer.clone());
+            tracing::subscriber::with_default(
+                tracing_subscriber::registry().with(filter(log).unwrap()).with(lines),
+                || {
+                    tracing::info!(target: audit::TARGET, "an entry");
+                },
+            );
+            let length = written.0.lock().unwrap().len();
+            length > 0
+        };
+        assert!(shown("info") && shown("warn") && shown("off") && shown("error,waymark_store=debug"));
+        assert!(!shown("info,audit=off"));
+    }
 
     #[test]
     fn instruments_appear_in_the_prometheus_text() {

@@ -29,6 +29,7 @@ fn a_process_from_start_to_end() {
         bindings: None,
         policies: None,
         limits: None,
+        trusted_proxies: Vec::new(),
         admin_listen: admin,
         drain_timeout: Duration::from_secs(5),
         drain_delay: Duration::from_millis(300),

@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use waymark_runtime::audit::AuditDecision;
 use waymark_runtime::{DatabaseArgs, Host};
-use waymark_store::{Error, PostgresFiles, Schema, Store, StoreOptions};
+use waymark_store::{Error, Migration, PostgresFiles, Schema, Store, StoreOptions};
 use waymark_tls::ClientFiles;
 
 use crate::address::without_password;
@@ -14,13 +15,13 @@ use crate::address::without_password;
 /// A pause before looking again whether the password changed.
 const LOOK_EVERY: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(4) };
 
-/// Opens the database of `service`; its readiness and its metrics are the host's.
+/// Opens the database of `service`, and tells which migrations were applied; its readiness and its metrics are the host's.
 pub(crate) async fn open(
     host: &Host,
     service: &'static str,
     schema: &'static Schema,
     args: &DatabaseArgs,
-) -> anyhow::Result<Store> {
+) -> anyhow::Result<(Store, Vec<&'static Migration>)> {
     #[cfg(feature = "failpoints")]
     arm_fail_points();
     let _latch = host.readiness.latch(format!("{service}: schema"));
@@ -39,14 +40,14 @@ pub(crate) async fn open(
         password: password.as_ref().map(|password| password.held.clone()),
         ..StoreOptions::new(url)
     };
-    let mut pause = Duration::from_millis(200);
+    let (mut pause, mut applied) = (Duration::from_millis(200), Vec::new());
     loop {
-        match attempt(host, schema, &options).await {
+        match attempt(host, schema, &options, &mut applied).await {
             Ok(store) => {
                 if let Some(password) = password {
                     host.tasks.spawn(format!("{service}: password"), password.kept(host.clone(), store.clone()));
                 }
-                return Ok(store.measured(&host.telemetry.meter(), service));
+                return Ok((store.measured(&host.telemetry.meter(), service), applied));
             }
             Err(error) if error.is_of_tls() => {
                 return Err(error).with_context(|| {
@@ -130,6 +131,7 @@ impl Password {
                     if read.held != self.held {
                         store.give_password(&read.held);
                         tracing::info!(file = %self.file.display(), "the database's password was read again");
+                        host.audits.happened("password.reload", AuditDecision::Done, self.file.display().to_string());
                         self = read;
                     }
                     told = false;
@@ -146,9 +148,14 @@ impl Password {
     }
 }
 
-async fn attempt(host: &Host, schema: &'static Schema, options: &StoreOptions) -> Result<Store, Error> {
+async fn attempt(
+    host: &Host,
+    schema: &'static Schema,
+    options: &StoreOptions,
+    applied: &mut Vec<&'static Migration>,
+) -> Result<Store, Error> {
     let store = Store::connect(options, &host.clock, &host.ids).await?.keeping(schema);
-    store.migrate(schema).await?;
+    store.migrate_telling(schema, |migration| applied.push(migration)).await?;
     store.check_schema(schema).await?;
     Ok(store)
 }

@@ -8,11 +8,13 @@ use waymark_events::{EventsApi, Subscription, Topic};
 use waymark_proto::access::v1::access_service_server::AccessServiceServer;
 use waymark_proto::events::v1::events_service_server::EventsServiceServer;
 use waymark_proto::graph::v1::graph_service_server::GraphServiceServer;
+use waymark_runtime::audit::AuditDecision;
 use waymark_runtime::edge::MESSAGE_BYTES;
-use waymark_runtime::{DatabaseArgs, EventArgs, Host, KeepLog, Running, Server, ServerArgs};
-use waymark_store::{Error, Reaction, Received, Schema, Store};
+use waymark_runtime::{Audit, DatabaseArgs, EventArgs, Host, KeepAudit, KeepLog, Running, Server, ServerArgs};
+use waymark_store::{Error, Migration, Reaction, Received, Schema, Store};
 
 use crate::audiences::{Audiences, FindAudience};
+use crate::auditing::Auditing;
 use crate::callers::Callers;
 use crate::graph::Graph;
 use crate::transport::{Peer, Transport};
@@ -78,8 +80,9 @@ impl<Parts, Options> Service<Parts, Options> {
         options: &Options,
     ) -> anyhow::Result<Open<Parts, Options>> {
         let parts = (self.parts)(host, database, options)?;
-        let store = database::open(host, self.name, self.schema, database).await?;
-        Ok(Open { service: self, store, keep_log: database.keep_log.clone(), parts })
+        let (store, applied) = database::open(host, self.name, self.schema, database).await?;
+        let (keep_log, keep_audit) = (database.keep_log.clone(), database.keep_audit);
+        Ok(Open { service: self, store, applied, keep_log, keep_audit, parts })
     }
 }
 
@@ -87,7 +90,10 @@ impl<Parts, Options> Service<Parts, Options> {
 pub struct Open<Parts: 'static = (), Options: 'static = ()> {
     service: &'static Service<Parts, Options>,
     store: Store,
+    /// The migrations that were applied then.
+    applied: Vec<&'static Migration>,
     keep_log: KeepLog,
+    keep_audit: KeepAudit,
     parts: Parts,
 }
 
@@ -112,6 +118,7 @@ impl<Parts, Options> Open<Parts, Options> {
         let name = self.service.name;
         host.tasks.spawn(format!("{name}: housekeeping"), housekeeping::run(host.clone(), self.store.clone()));
         let trimming = Trimming::new(host, &self.store, self.keep_log.clone(), transport.readers(name));
+        let trimming = trimming.keeping_audit(self.keep_audit);
         host.tasks.spawn(format!("{name}: trimming"), trimming.run());
         transport.start(host, name, &self.store, &self.subscription(), events);
         (self.service.background)(host, &self.store, &self.parts);
@@ -122,7 +129,11 @@ impl<Parts, Options> Open<Parts, Options> {
         let events = EventsApi::new(host, &self.store, self.subscription());
         let (service, schema) = (self.service.name, self.service.schema);
         let graph = Graph { service, schema, store: self.store.clone() };
-        let mut server = Server::new(host, args, self.service.address);
+        let audit = Audit::start(host, service, Arc::new(Auditing(self.store.clone())));
+        for Migration { number, name, .. } in &self.applied {
+            audit.happened("migration.apply", AuditDecision::Done, format!("{number} {name}"));
+        }
+        let mut server = Server::new(host, args, self.service.address).audited(&audit);
         if let Some(find) = self.service.audience {
             server = server.audiences(Arc::new(Audiences { store: self.store.clone(), find }));
         }
@@ -130,7 +141,10 @@ impl<Parts, Options> Open<Parts, Options> {
         let server = (self.service.rpcs)(server, &self.store, &self.parts)
             .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES))
             .service(GraphServiceServer::new(graph).max_decoding_message_size(MESSAGE_BYTES))
-            .service(AccessServiceServer::new(Callers).max_decoding_message_size(MESSAGE_BYTES));
+            .service(
+                AccessServiceServer::new(Callers { store: self.store.clone() })
+                    .max_decoding_message_size(MESSAGE_BYTES),
+            );
         Ok(server.start().await?)
     }
 

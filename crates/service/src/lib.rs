@@ -6,6 +6,7 @@
 
 mod address;
 mod audiences;
+mod auditing;
 mod callers;
 mod database;
 mod declaration;

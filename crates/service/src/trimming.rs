@@ -1,12 +1,12 @@
-//! What grows for ever is trimmed: answers after a day, notes of handled events after thirty, and of the log what is
-//! older than it is to be kept, if that is said. In small parts with pauses between, by one replica at a time: a lease
+//! What grows for ever is trimmed: answers after a day, notes of handled events after thirty, the audit and the log when they
+//! are older than they are to be kept, if that is said. In small parts with pauses between, by one replica at a time: a lease
 //! says which, and where two believe to hold it some of their work is in vain.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use waymark_domain::WorkspaceId;
-use waymark_runtime::{Host, KeepLog};
+use waymark_runtime::{Host, KeepAudit, KeepLog};
 use waymark_store::{Error, Lease, LogReaders, Store};
 
 /// Between two rounds.
@@ -23,6 +23,8 @@ const ANSWERS_AT_ONCE: u64 = 1_000;
 const NOTES: TimeDelta = TimeDelta::days(30);
 /// Notes folded at once.
 const NOTES_AT_ONCE: u64 = 500;
+/// Entries of the audit forgotten at once.
+const ENTRIES_AT_ONCE: u64 = 1_000;
 /// Workspaces whose logs are looked at in a round: 100,000 are gone through in nine hours.
 const LOGS: u64 = 32;
 
@@ -31,6 +33,7 @@ pub(crate) struct Trimming {
     host: Host,
     store: Store,
     keep_log: KeepLog,
+    keep_audit: KeepAudit,
     readers: LogReaders,
     lease: Lease,
     /// The id of the last workspace whose log was looked at.
@@ -42,7 +45,13 @@ impl Trimming {
     pub(crate) fn new(host: &Host, store: &Store, keep_log: KeepLog, readers: LogReaders) -> Self {
         let lease = Lease::new("trimming", host.ids.opaque().to_string(), TERM);
         let (host, store) = (host.clone(), store.clone());
-        Self { host, store, keep_log, readers, lease, position: String::new() }
+        Self { host, store, keep_log, keep_audit: KeepAudit::default(), readers, lease, position: String::new() }
+    }
+
+    /// The same, that keeps the audit for a time.
+    pub(crate) fn keeping_audit(mut self, keep_audit: KeepAudit) -> Self {
+        self.keep_audit = keep_audit;
+        self
     }
 
     /// Trims until shutdown.
@@ -81,6 +90,18 @@ impl Trimming {
                 tracing::debug!(folded, "notes of handled events folded");
             }
             more = folded == NOTES_AT_ONCE && self.pause(PAUSE).await;
+        }
+        // What is kept for longer than there is time is kept for ever.
+        let kept = self.keep_audit.0.and_then(|kept| TimeDelta::from_std(kept).ok());
+        if let Some(before) = kept.and_then(|kept| now.checked_sub_signed(kept)) {
+            more = true;
+            while more && self.lease.hold(&self.store).await? {
+                let forgotten = self.store.forget_audit(before, ENTRIES_AT_ONCE).await?;
+                if forgotten > 0 {
+                    tracing::debug!(forgotten, "old entries of the audit forgotten");
+                }
+                more = forgotten == ENTRIES_AT_ONCE && self.pause(PAUSE).await;
+            }
         }
         if self.lease.hold(&self.store).await? {
             for workspace in self.next_logs().await? {
@@ -142,7 +163,9 @@ impl Trimming {
 
 #[cfg(test)]
 mod tests {
-    use waymark_testkit::schema::execute;
+    use waymark_proto::convert::timestamp;
+    use waymark_runtime::audit::{AuditDecision, AuditEntry};
+    use waymark_testkit::schema::{execute, text};
     use waymark_testkit::{Engine, TestDatabase, host, sample};
 
     use super::*;
@@ -162,6 +185,32 @@ mod tests {
         one.host.shutdown.begin();
         one.run().await;
         assert!(other.lease.hold(&other.store).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn entries_of_the_audit_go_when_they_are_older_than_they_are_kept() {
+        for (keep, left) in [("30d", "1"), ("forever", "2")] {
+            let (host, clock) = host(7);
+            let (store, database) = sample::store(Engine::Sqlite, &host).await.unwrap();
+            let trimming = Trimming::new(&host, &store, KeepLog::default(), LogReaders::default());
+            let mut trimming = trimming.keeping_audit(keep.parse().unwrap());
+            let day = std::time::Duration::from_hours(24);
+            for id in ["a", "b"] {
+                let (time, workspace) = (Some(timestamp(store.now())), "workspaces/acme".to_owned());
+                let entry = AuditEntry {
+                    id: id.to_owned(),
+                    time,
+                    workspace,
+                    decision: AuditDecision::Done.into(),
+                    ..AuditEntry::default()
+                };
+                store.add_audit(&[entry]).await.unwrap();
+                clock.advance(16 * day);
+            }
+            trimming.round().await.unwrap();
+            let counted = text(database.url(), "SELECT CAST(count(*) AS text) FROM audit_entries").await.unwrap();
+            assert_eq!(counted, left, "{keep}");
+        }
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@
 //! This crate knows tables and columns, never what the resources mean. Nothing outside of it has a connection.
 
 mod access;
+mod audit;
 mod batch;
 mod blind;
 mod branches;
@@ -69,6 +70,7 @@ mod walk;
 mod workspaces;
 mod write;
 
+pub use audit::AuditFilter;
 pub use batch::BatchRows;
 pub use branches::below;
 pub use changes::{Changes, Reason};

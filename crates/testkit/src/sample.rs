@@ -53,6 +53,7 @@ pub const INITIAL: Migration = Migration {
         foundation::LABELS,
         foundation::MIRRORS,
         foundation::HELD_EVENTS,
+        foundation::AUDIT,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
             sqlite: include_str!("sample/0001_initial.sqlite.sql"),

@@ -58,6 +58,7 @@ pub static SCHEMA: Schema = Schema::new(
             backfill: None,
         },
         foundation::held_events(20, 1),
+        foundation::audit(21, 1),
     ],
     &[
         Declaration::of::<AssumptionTests>(),

@@ -52,6 +52,7 @@ pub static SCHEMA: Schema = Schema::new(
             backfill: None,
         },
         foundation::held_events(13, 1),
+        foundation::audit(14, 1),
     ],
     &[
         Declaration::of::<Frictions>(),

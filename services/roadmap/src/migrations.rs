@@ -150,6 +150,7 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 23,
             backfill: None,
         },
+        foundation::audit(24, 23),
     ],
     &[
         Declaration::of::<Audiences>(),

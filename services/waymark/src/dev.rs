@@ -18,7 +18,9 @@ use clap::builder::BoolishValueParser;
 use waymark_discovery::SERVICE as DISCOVERY;
 use waymark_metrics::{MetricsArgs, SERVICE as METRICS};
 use waymark_roadmap::SERVICE as ROADMAP;
-use waymark_runtime::config::{DatabaseArgs, EventArgs, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TlsArgs};
+use waymark_runtime::config::{
+    DatabaseArgs, EventArgs, KeepAudit, KeepLog, LimitArgs, ProcessArgs, ServerArgs, TlsArgs,
+};
 use waymark_runtime::{Host, Running};
 use waymark_service::{Transport, connect, without_passwords};
 
@@ -44,6 +46,9 @@ pub struct Dev {
     /// 365d,acme=forever
     #[arg(long, env = "WAYMARK_KEEP_LOG", value_name = "DURATION[,WORKSPACE=DURATION]", default_value = "forever")]
     keep_log: KeepLog,
+    /// How long entries of the audit are kept, such as 90d, or forever
+    #[arg(long, env = "WAYMARK_KEEP_AUDIT", value_name = "DURATION", default_value = "365d")]
+    keep_audit: KeepAudit,
     /// Origins from which browsers may call (gRPC-Web with CORS), separated by commas; `*` for any. Without it gRPC-Web
     /// is off
     #[arg(long = "web-origin", env = "WAYMARK_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
@@ -125,8 +130,8 @@ async fn start(host: Host, args: Dev, broker: Option<String>) -> Result<Vec<Runn
         Some(url) => Some(connect(url, &args.events, host.name).await?),
         None => None,
     };
-    let (data_dir, keep_log) = (args.data_dir.clone(), args.keep_log.clone());
-    let database = DatabaseArgs { data_dir, keep_log, ..DatabaseArgs::default() };
+    let (data_dir, keep_log, keep_audit) = (args.data_dir.clone(), args.keep_log.clone(), args.keep_audit);
+    let database = DatabaseArgs { data_dir, keep_log, keep_audit, ..DatabaseArgs::default() };
     let metrics = METRICS.open(&host, &database, &args.metrics).await?;
     let discovery = DISCOVERY.open(&host, &database, &()).await?;
     let roadmap = ROADMAP.open(&host, &database, &()).await?;

@@ -115,7 +115,7 @@ async fn a_slow_issuer_keeps_no_other_waiting() {
         }
     };
     let start = Instant::now();
-    tokio::time::timeout(Duration::from_secs(30), world.authentication.run(taken)).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), world.authentication.run(taken, drop)).await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(30));
 }
 

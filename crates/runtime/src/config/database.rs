@@ -45,6 +45,10 @@ pub struct DatabaseArgs {
     /// differ: 365d,acme=forever
     #[arg(long, env = "WAYMARK_KEEP_LOG", value_name = "DURATION[,WORKSPACE=DURATION]", default_value = "forever")]
     pub keep_log: KeepLog,
+    /// How long entries of the audit are kept, such as 90d, or forever: which calls were refused, which that manage or
+    /// administer were allowed, and what was read again
+    #[arg(long, env = "WAYMARK_KEEP_AUDIT", value_name = "DURATION", default_value = "365d")]
+    pub keep_audit: KeepAudit,
 }
 
 impl DatabaseArgs {
@@ -68,8 +72,32 @@ impl Default for DatabaseArgs {
             database_connections: 16,
             data_dir: PathBuf::from("./.waymark"),
             keep_log: KeepLog::default(),
+            keep_audit: KeepAudit::default(),
         }
     }
+}
+
+/// How long entries of the audit are kept; `None` for ever. By default for a year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAudit(pub Option<Duration>);
+
+impl Default for KeepAudit {
+    fn default() -> Self {
+        Self(Some(Duration::from_hours(365 * 24)))
+    }
+}
+
+impl FromStr for KeepAudit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        kept(text).map(Self)
+    }
+}
+
+/// A time for which something is kept.
+fn kept(text: &str) -> Result<Option<Duration>, String> {
+    if text == "forever" { Ok(None) } else { positive_duration(text).map(Some) }
 }
 
 /// How long a service keeps the history of its workspaces. By default for ever.
@@ -92,17 +120,16 @@ impl FromStr for KeepLog {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let time = |text: &str| if text == "forever" { Ok(None) } else { positive_duration(text).map(Some) };
         let mut parts = text.split(',');
         let all = parts.next().unwrap_or_default();
         let mut keep =
-            Self { all: time(all).map_err(|wrong| format!("{wrong}; or write forever"))?, ..Self::default() };
+            Self { all: kept(all).map_err(|wrong| format!("{wrong}; or write forever"))?, ..Self::default() };
         for part in parts {
             let (id, kept) = part
                 .split_once('=')
                 .ok_or_else(|| format!("{part:?} says of no workspace how long; write it as acme=365d"))?;
             let workspace = WorkspaceId::from_id(id).map_err(|wrong| wrong.to_string())?;
-            if keep.of.insert(workspace, time(kept)?).is_some() {
+            if keep.of.insert(workspace, self::kept(kept)?).is_some() {
                 return Err(format!("the workspace {id} is named twice"));
             }
         }

@@ -19,6 +19,7 @@ use tonic_types::StatusExt as _;
 use tracing::Span;
 use waymark_access::Watching;
 
+use super::record::Record;
 use super::route::Route;
 
 /// Instruments of the edge, after OpenTelemetry's semantic conventions for RPC.
@@ -51,6 +52,7 @@ impl RpcMetrics {
             code: None,
             reason: None,
             watching: None,
+            record: None,
             span,
         }
     }
@@ -87,6 +89,8 @@ pub(super) struct Completion {
     reason: Option<String>,
     /// The place of the stream that it opens, which is free when the call has ended.
     pub(super) watching: Option<Watching>,
+    /// What is recorded of it, if anything is.
+    pub(super) record: Option<Box<Record>>,
     span: Span,
 }
 
@@ -96,6 +100,9 @@ impl Completion {
         self.code = Some(code);
         if code != Code::Ok {
             let info = Status::from_header_map(headers).and_then(|status| status.get_details_error_info());
+            if let (Some(record), Some(info)) = (&mut self.record, &info) {
+                record.told(info);
+            }
             self.reason = info.map(|info| info.reason);
         }
     }
@@ -107,6 +114,9 @@ impl Drop for Completion {
         let elapsed = self.started.elapsed();
         let [service, method] = self.labels.clone();
         self.metrics.active.add(-1, &self.labels);
+        if let Some(record) = self.record.take() {
+            record.end(code, self.reason.as_deref(), elapsed);
+        }
         let code_label = KeyValue::new("rpc.grpc.status_code", i64::from(code as i32));
         match self.reason.take() {
             None => self.metrics.duration.record(elapsed.as_secs_f64(), &[service, method, code_label]),

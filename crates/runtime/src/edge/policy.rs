@@ -52,11 +52,11 @@ impl Asking {
 impl Asked {
     /// Whether the caller may still call, as one who is shown the same.
     pub(super) fn holds(&self, audience: Option<&str>) -> bool {
-        self.decide().is_ok_and(|now| now.as_deref() == audience)
+        self.decide().is_ok_and(|now| now.audience.as_deref() == audience)
     }
 
-    /// The audience as which the caller is answered, if it may call at all.
-    pub(super) fn decide(&self) -> Result<Option<String>, Status> {
+    /// By which policies the caller may call, and as which audience it is answered, if it may at all.
+    pub(super) fn decide(&self) -> Result<Arc<Decision>, Status> {
         let action = format!("{}/{}", self.method.service, self.method.method);
         let resource = match &self.target {
             Target::Workspace(workspace) => Resource::Workspace(workspace.id()),
@@ -72,7 +72,7 @@ impl Asked {
             validate_only: self.validate_only,
         });
         if decision.allowed {
-            return Ok(decision.audience.clone());
+            return Ok(decision);
         }
         Err(self.denied(action, resource, &decision))
     }
@@ -140,7 +140,8 @@ mod tests {
         let own = update("workspaces/own/products/app").await;
         let is_for = (own.target.clone(), own.validate_only);
         assert_eq!(is_for, (Target::Product("workspaces/own/products/app".parse().unwrap()), true));
-        assert_eq!(own.decide().unwrap(), None);
+        let decided = own.decide().unwrap();
+        assert_eq!((&decided.audience, &*decided.policies), (&None, &["contributor".to_owned()][..]));
         let denied = update("workspaces/other/products/app").await.decide().unwrap_err();
         let info = denied.get_details_error_info().unwrap();
         assert_eq!((denied.code(), info.reason.as_str()), (Code::PermissionDenied, "PERMISSION_DENIED"));
@@ -155,7 +156,7 @@ mod tests {
     async fn who_has_an_audience_is_answered_as_it() {
         let parent = [&[0x0a, 14][..], b"workspaces/own"].concat();
         let shown = asked("kim", "RoadmapService/GetRoadmap", &parent).await.unwrap();
-        assert_eq!(shown.decide().unwrap().as_deref(), Some("workspaces/own/audiences/customers"));
+        assert_eq!(shown.decide().unwrap().audience.as_deref(), Some("workspaces/own/audiences/customers"));
         assert!(shown.holds(Some("workspaces/own/audiences/customers")) && !shown.holds(None));
         let hidden = asked("kim", "PrioritizationService/RankInitiatives", &parent).await.unwrap();
         assert_eq!(hidden.decide().unwrap_err().code(), Code::PermissionDenied);

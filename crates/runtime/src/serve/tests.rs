@@ -23,6 +23,7 @@ use crate::config::{LimitArgs, TlsArgs};
 use crate::edge::{Caller, MESSAGE_BYTES};
 use waymark_clock::{Clock, Ids};
 
+mod audit;
 mod callers;
 mod connections;
 mod limits;
@@ -50,7 +51,7 @@ impl UnaryService<String> for Method {
         Box::pin(async move {
             match method.as_str() {
                 "Panic" => panic!("a secret"),
-                "Sleep" => tokio::time::sleep(Duration::from_mins(1)).await,
+                "Sleep" | "ManageSleep" => tokio::time::sleep(Duration::from_mins(1)).await,
                 "Who" => {
                     let names = request.extensions().get::<Arc<waymark_tls::PeerCertificate>>();
                     return Ok(tonic::Response::new(names.map_or_else(String::new, |shown| shown.uris.join(" "))));
@@ -59,7 +60,7 @@ impl UnaryService<String> for Method {
                     let caller = Caller::of(&request).map(|caller| caller.actor.subject.clone());
                     return Ok(tonic::Response::new(caller.unwrap_or_default()));
                 }
-                "Broken" => return Err(Status::out_of_range("no details")),
+                "Broken" | "ManageBroken" => return Err(Status::out_of_range("no details")),
                 _ => {}
             }
             Ok(tonic::Response::new(request.into_inner()))
@@ -108,14 +109,16 @@ impl Service<Request<Body>> for Misbehave {
 fn route(path: &str) -> Route {
     static METHODS: LazyLock<HashMap<String, RpcMethod>> = LazyLock::new(|| {
         let names = ["Echo", "Who", "Caller", "Panic", "Sleep", "Broken", "Single", "Stream", "StreamPanic"];
-        let methods = names.map(|method| {
-            let (service, access) = (Misbehave::NAME.to_owned(), Access::Write);
+        let manage = ["Manage", "ManageBroken", "ManageSleep"];
+        let methods = names.into_iter().chain(manage).map(|method| {
+            let access = if manage.contains(&method) { Access::Manage } else { Access::Write };
+            let service = Misbehave::NAME.to_owned();
             let kind = if method.starts_with("Stream") { CallKind::Watch } else { CallKind::Read };
             let (method_name, aim) = (method.to_owned(), Aim::default());
             let rpc = RpcMethod { service, method: method_name, access, shown_to_audiences: false, kind, aim };
             (format!("/{}/{method}", Misbehave::NAME), rpc)
         });
-        methods.into_iter().collect()
+        methods.collect()
     });
     match METHODS.get(path) {
         Some(method) => Route::Rpc(method),
@@ -138,9 +141,14 @@ async fn serve_with(args: ServerArgs) -> Fixture {
     serve_on(Host::local(Clock::system(), Ids::seeded(1)).unwrap(), args).await
 }
 
-async fn serve_on(mut host: Host, args: ServerArgs) -> Fixture {
+async fn serve_on(host: Host, args: ServerArgs) -> Fixture {
+    serve_audited(host, args, None).await
+}
+
+async fn serve_audited(mut host: Host, args: ServerArgs, audit: Option<&Audit>) -> Fixture {
     host.drain_timeout = Duration::from_millis(300);
-    let server = Server::new(&host, &args, "127.0.0.1:0".parse().unwrap()).service(Misbehave).routed(route);
+    let mut server = Server::new(&host, &args, "127.0.0.1:0".parse().unwrap()).service(Misbehave).routed(route);
+    server.audit = audit.cloned();
     let server = server.unary(Misbehave::NAME, "/test.Misbehave/Single", MESSAGE_BYTES, |request| {
         let answer = request.into_inner().to_ascii_uppercase();
         Box::pin(async move { Ok(tonic::Response::new(answer)) })

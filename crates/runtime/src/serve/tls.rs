@@ -9,8 +9,11 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use waymark_tls::{Acceptor, H2, HTTP1, Look, ServerFiles, ServerTls};
 
+use crate::audit;
 use crate::host::Host;
 
+/// What is recorded of the certificate.
+const RELOAD: &str = "certificate.reload";
 /// A pause between looks.
 const LOOK_EVERY: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(4) };
 
@@ -68,6 +71,7 @@ pub(super) fn keep(mut tls: ServerTls, address: SocketAddr, host: &Host) -> Acce
                     told = None;
                     until.store(tls.until().timestamp(), Ordering::Relaxed);
                     tracing::info!(%address, until = %tls.until(), "the certificate was read again");
+                    looking.audits.happened(RELOAD, audit::done(true), address.to_string());
                 }
                 Look::Refused(error) => {
                     failures.add(1, &labels);
@@ -77,6 +81,7 @@ pub(super) fn keep(mut tls: ServerTls, address: SocketAddr, host: &Host) -> Acce
                             "the files of the certificate changed and cannot be used; the one read before is served on"
                         );
                         told = Some(error);
+                        looking.audits.happened(RELOAD, audit::done(false), address.to_string());
                     }
                 }
             }

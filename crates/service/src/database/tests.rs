@@ -19,7 +19,7 @@ fn args(url: String, files: ClientFiles) -> DatabaseArgs {
 /// One attempt to use a database as it is configured.
 async fn reached(args: &DatabaseArgs) -> Result<(), Error> {
     let options = StoreOptions { files: files(args).unwrap(), ..StoreOptions::new(args.url("sample")) };
-    attempt(&host(1).0, &sample::SCHEMA, &options).await.map(|_| ())
+    attempt(&host(1).0, &sample::SCHEMA, &options, &mut Vec::new()).await.map(|_| ())
 }
 
 #[tokio::test]
@@ -83,7 +83,8 @@ async fn a_password_that_changes_in_its_file_is_used_for_what_is_connected_from_
     let url = format!("postgres://app:stale@127.0.0.1:{port}/app");
     let args = DatabaseArgs { database_password_file: Some(file.clone()), ..args(url, client) };
     let (host, _) = host(1);
-    let store = open(&host, "sample", &sample::SCHEMA, &args).await.unwrap();
+    let (store, applied) = open(&host, "sample", &sample::SCHEMA, &args).await.unwrap();
+    assert_eq!(applied.len(), 1);
     store.ping().await.unwrap();
 
     server.run("ALTER ROLE app PASSWORD 'second'").await.unwrap();

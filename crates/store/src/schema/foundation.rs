@@ -99,6 +99,17 @@ pub const fn held_events(number: i64, oldest: i64) -> Migration {
     Migration { number, name: "held events", scripts: &[HELD_EVENTS], oldest, backfill: None }
 }
 
+/// What was decided, in rows that stay.
+pub const AUDIT: Script = Script {
+    postgres: include_str!("foundation/0009_audit.postgres.sql"),
+    sqlite: include_str!("foundation/0009_audit.sqlite.sql"),
+};
+
+/// The migration that takes that in.
+pub const fn audit(number: i64, oldest: i64) -> Migration {
+    Migration { number, name: "audit", scripts: &[AUDIT], oldest, backfill: None }
+}
+
 /// The migration that takes in labels, those of the rows of a first table; the others are [`further`].
 pub const fn labels(number: i64, oldest: i64, backfill: Backfill) -> Migration {
     Migration { number, name: backfill.name, scripts: &[LABELS], oldest, backfill: Some(backfill) }
@@ -118,4 +129,5 @@ pub const ALL: &[Script] = &[
     LABELS,
     MIRRORS,
     HELD_EVENTS,
+    AUDIT,
 ];

@@ -33,9 +33,21 @@ impl Store {
     ///
     /// Where nothing is missing no lock is asked for, so a backfill at work holds up nobody who does without it.
     pub async fn migrate(&self, schema: &Schema) -> Result<(), Error> {
+        self.migrate_telling(schema, drop).await
+    }
+
+    /// The same, telling of each migration that this process has applied.
+    pub async fn migrate_telling(
+        &self,
+        schema: &Schema,
+        mut tell: impl FnMut(&'static Migration),
+    ) -> Result<(), Error> {
         loop {
             match schema.standing(&record::applied(&self.writer).await?, self.backend())? {
-                Standing::Behind(migration) => self.patiently(migration.name, || self.apply(schema)).await?,
+                Standing::Behind(migration) => {
+                    let applied = self.patiently(migration.name, || self.apply(schema)).await?;
+                    applied.into_iter().for_each(&mut tell);
+                }
                 Standing::Current => break,
                 Standing::Ahead(number) => {
                     tracing::warn!(
@@ -74,11 +86,11 @@ impl Store {
     }
 
     /// Applies the next migration, if another process has not done so meanwhile.
-    async fn apply(&self, schema: &Schema) -> Result<(), Error> {
+    async fn apply(&self, schema: &Schema) -> Result<Option<&'static Migration>, Error> {
         let begin = Instant::now();
         let transaction = self.one_process().await?;
         let applied = record::applied(&transaction).await?;
-        let Standing::Behind(migration) = schema.standing(&applied, self.backend())? else { return Ok(()) };
+        let Standing::Behind(migration) = schema.standing(&applied, self.backend())? else { return Ok(None) };
         let taken_over = applied.is_empty() && record::is_of_before(&transaction).await?;
         if !taken_over {
             for script in migration.scripts {
@@ -90,7 +102,7 @@ impl Store {
         transaction.commit().await?;
         let (number, name, took) = (migration.number, migration.name, begin.elapsed());
         tracing::info!(number, name, taken_over, ?took, "a migration was applied");
-        Ok(())
+        Ok(Some(migration))
     }
 
     /// A transaction that no other of its kind runs beside, in any process. Waiting for it has no limit; once it has

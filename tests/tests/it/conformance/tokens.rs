@@ -1,7 +1,9 @@
 //! Every RPC of the contract asks who calls: tokens that another library made are taken or refused, each for its reason,
 //! and what they may do is what the role of their group may.
 
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
 use prost::Message as _;
 use serde_json::Value;
@@ -11,7 +13,8 @@ use tonic_types::StatusExt as _;
 use waymark_proto::access::v1::{Role, WhoAmIResponse};
 use waymark_proto::{Access, rpc_methods};
 use waymark_runtime::KeepLog;
-use waymark_testkit::{Engine, NOW};
+use waymark_testkit::schema::text;
+use waymark_testkit::{Engine, NOW, wait_until};
 
 use crate::services::{Services, Wires};
 
@@ -111,10 +114,16 @@ async fn no_rpc_takes_a_hostile_token() {
 async fn a_token_may_what_its_group_s_role_may() {
     let issuers = Issuers::new();
     let services = issuers.serve().await;
-    let mut wrong = Vec::new();
+    let (mut wrong, mut recorded) = (Vec::new(), BTreeMap::new());
     for (path, method) in rpc_methods() {
         for wire in services.serving(path) {
             for (role, most) in ROLES {
+                let action = path.trim_start_matches('/');
+                if most < method.access {
+                    *recorded.entry(format!("{action} REFUSED")).or_default() += 1;
+                } else if [Access::Manage, Access::Admin].contains(&method.access) {
+                    *recorded.entry(format!("{action} ALLOWED")).or_default() += 1;
+                }
                 let answer = wire.answer_as(path, &[("authorization", &issuers.bearer(role))], &[]).await;
                 let denied = answer.code() == Code::PermissionDenied && answer.reason() == "PERMISSION_DENIED";
                 let let_in =
@@ -126,7 +135,29 @@ async fn a_token_may_what_its_group_s_role_may() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let all: u32 = recorded.values().sum();
+    let mut found = BTreeMap::new();
+    wait_until("the last entries of the audit", Duration::from_secs(30), async || {
+        found = entries(&services).await;
+        found.values().sum::<u32>() >= all
+    })
+    .await;
+    assert_eq!(found, recorded, "what is refused, and what manages or administers, and nothing else");
     services.stop().await;
+}
+
+/// How often each action was decided on in each way, by the entries of all services.
+async fn entries(services: &Services) -> BTreeMap<String, u32> {
+    let query = "SELECT coalesce(group_concat(line, char(10)), '') FROM (
+        SELECT action || ' ' || decision || ' ' || sum(count) AS line FROM audit_entries GROUP BY action, decision)";
+    let mut entries = BTreeMap::new();
+    for (service, _) in services.addresses() {
+        for line in text(services.database(service), query).await.unwrap().lines() {
+            let (what, times) = line.rsplit_once(' ').unwrap();
+            *entries.entry(what.to_owned()).or_default() += times.parse::<u32>().unwrap();
+        }
+    }
+    entries
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -48,7 +48,7 @@ roles:
     }
 
     /// A token of ada, who is in the group that may write, with these claims in place.
-    fn token(&self, others: Value) -> String {
+    pub(super) fn token(&self, others: Value) -> String {
         let now = self.host.clock.now().timestamp();
         let mut claims =
             json!({"iss": "https://corp", "aud": "waymark", "sub": "ada", "exp": now + 60, "groups": ["product"]});
