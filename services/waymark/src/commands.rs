@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches as _, Subcommand};
 
 use crate::Usage;
+use crate::audit::{self, Audit};
 use crate::calendar;
 use crate::demo::{self, Demo};
 use crate::dev::Dev;
@@ -43,6 +44,11 @@ enum Own {
     /// Read the logs of the services and look after events
     #[command(subcommand)]
     Events(Events),
+    /// List which calls were refused, which that manage or administer were allowed, and what was read again
+    ///
+    /// Lists what each service decided in the workspace, newest first. What is of no workspace, such as tokens that are not
+    /// taken, and what the servers did to themselves stands under `-w installation`.
+    Audit(Audit),
     /// Check policies and tell what they say, without a server
     #[command(subcommand)]
     Policies(policies::Command),
@@ -225,6 +231,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Demo(options) => demo::run(&options, settings).await?,
         Own::Import(import) => return import::run(import, settings).await,
         Own::Events(events) => events::run(events, settings).await?,
+        Own::Audit(options) => audit::run(&options, settings).await?,
         Own::Policies(command) => return policies::run(command, settings).await,
         Own::Rank(options) => rank::run(&options, settings).await?,
         Own::Compare(options) => compare::run(&options, settings).await?,

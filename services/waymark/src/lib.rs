@@ -3,6 +3,7 @@
 //!
 //! This crate decides nothing about products: every rule is the services'.
 
+mod audit;
 pub mod calendar;
 mod client_credentials;
 pub mod commands;

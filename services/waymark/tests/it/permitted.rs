@@ -11,19 +11,25 @@ use waymark_access::testing::{Signer, key_set};
 use crate::server::Server;
 
 const BINDINGS: &str = "bindings:
-  - {role: admin, members: [users/corp/root], workspaces: [shop, bank]}
+  - {role: admin, members: [users/corp/root], workspaces: [shop, bank, installation]}
   - {role: contributor, members: [users/corp/ada], workspaces: [shop]}
   - {role: viewer, members: [groups/corp/readers], workspaces: [\"*\"]}
   - {audience: customers, members: [users/corp/kim], workspaces: [shop]}
 ";
 
-struct World {
-    server: Server,
-    folder: tempfile::TempDir,
+/// A server with policies, and people with tokens.
+pub struct World {
+    pub server: Server,
+    pub folder: tempfile::TempDir,
 }
 
 impl World {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With these options besides.
+    pub fn start_with(options: &[&str]) -> Self {
         let (folder, signer) = (tempfile::tempdir().unwrap(), Signer::new("k", "ES256"));
         let write = |name: &str, content: &str| {
             let path = folder.path().join(name);
@@ -41,21 +47,22 @@ impl World {
             let claims = json!({"iss": "https://corp", "aud": "waymark", "sub": who, "exp": ends, "groups": groups});
             write(who, &signer.token(&claims));
         }
-        let server = Server::start_with(folder.path(), &["--authentication", &authentication, "--bindings", &bindings]);
+        let files = ["--authentication", authentication.as_str(), "--bindings", &bindings];
+        let server = Server::start_with(folder.path(), &[&files[..], options].concat());
         Self { server, folder }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
     /// What a command of somebody answers, or with which status it ends and what it tells.
-    fn run(&self, who: &str, line: &str) -> Result<String, (i32, String)> {
+    pub fn run(&self, who: &str, line: &str) -> Result<String, (i32, String)> {
         let token = self.path(who);
         self.server.run(&line.split(' ').chain(["--token-file", &token]).collect::<Vec<_>>())
     }
 
-    fn denied(&self, who: &str, line: &str) -> String {
+    pub fn denied(&self, who: &str, line: &str) -> String {
         let (status, told) = self.run(who, line).expect_err(line);
         assert!(status == 5 && told.contains("PERMISSION_DENIED"), "{who} {line}: {told}");
         told

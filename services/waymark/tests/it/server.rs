@@ -1,11 +1,15 @@
 //! `waymark dev` in a process of its own, on free ports, and the commands against it.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// The file in its folder that a server writes its log to.
+pub const LOG: &str = "log";
 
 const WAYMARK: &str = env!("CARGO_BIN_EXE_waymark");
 
@@ -41,7 +45,7 @@ impl Server {
             .arg(folder.join("data"))
             .args(options)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(File::options().create(true).append(true).open(folder.join(LOG)).unwrap())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
