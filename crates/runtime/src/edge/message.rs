@@ -20,6 +20,8 @@ use super::limits::BULK_MESSAGE_BYTES;
 
 /// Bytes in front of a message: whether it is compressed, and how long it is.
 const PREFIX: usize = 5;
+/// How messages are compressed.
+const ENCODING: &str = "grpc-encoding";
 /// Bytes that are kept of messages that have not come whole, in all.
 const COMING: usize = 16 * BULK_MESSAGE_BYTES;
 
@@ -39,6 +41,10 @@ impl Messages {
     /// The message of a request, and the request as it was.
     pub(super) async fn first(&self, request: Request<Body>) -> Result<(Bytes, Request<Body>), Status> {
         let (head, body) = request.into_parts();
+        if head.headers.get(ENCODING).is_some_and(|encoding| encoding != "identity") {
+            let message = "the message is compressed; send it uncompressed";
+            return Err(refuse(Code::Unimplemented, Reason::Unimplemented, message));
+        }
         let (message, body) = tokio::time::timeout(self.time, self.read(body)).await.map_err(|_| {
             let message = format!(
                 "the message of the call did not come whole within {:?}; send it faster, or a smaller one",
@@ -99,11 +105,9 @@ fn message_in(read: &[Bytes], length: usize) -> Result<Option<Bytes>, Status> {
     }
     let [compressed, wanted @ ..] = prefix;
     if compressed != 0 {
-        return Err(refuse(
-            Code::Unimplemented,
-            Reason::Unimplemented,
-            "the message is compressed; send it uncompressed",
-        ));
+        let message =
+            "the request is not a valid message: its frame says that it is compressed, and its headers do not say how";
+        return Err(refuse(Code::InvalidArgument, Reason::InvalidField, message));
     }
     let wanted = u32::from_be_bytes(wanted) as usize;
     if wanted > BULK_MESSAGE_BYTES {
@@ -195,12 +199,22 @@ mod tests {
             (&[][..], Code::InvalidArgument),
             (&[0, 0, 0], Code::InvalidArgument),
             (&[0, 0, 0, 0, 9, 1], Code::InvalidArgument),
-            (&[1, 0, 0, 0, 0], Code::Unimplemented),
+            (&[1, 0, 0, 0, 0], Code::InvalidArgument),
+            (&[9, 0, 0, 0, 0], Code::InvalidArgument),
             (&[0, 255, 255, 255, 255], Code::ResourceExhausted),
         ] {
             let body = http_body_util::Full::new(Bytes::copy_from_slice(bytes)).map_err(|never| match never {});
             let refused = messages().first(Request::new(Body::new(body))).await.unwrap_err();
             assert_eq!(refused.code(), code, "{bytes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_compressed_is_refused() {
+        for (encoding, code) in [("gzip", Some(Code::Unimplemented)), ("identity", None)] {
+            let mut request = body(MESSAGE, 100);
+            request.headers_mut().insert(ENCODING, encoding.parse().unwrap());
+            assert_eq!(messages().first(request).await.err().map(|refused| refused.code()), code, "{encoding}");
         }
     }
 
