@@ -130,7 +130,10 @@ impl<Parts, Options> Open<Parts, Options> {
         let server = (self.service.rpcs)(server, &self.store, &self.parts)
             .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES))
             .service(GraphServiceServer::new(graph).max_decoding_message_size(MESSAGE_BYTES))
-            .service(AccessServiceServer::new(Callers).max_decoding_message_size(MESSAGE_BYTES));
+            .service(
+                AccessServiceServer::new(Callers { policies: host.policies.clone() })
+                    .max_decoding_message_size(MESSAGE_BYTES),
+            );
         Ok(server.start().await?)
     }
 
