@@ -71,7 +71,7 @@ pub use identity::Identity;
 pub use limits::{Allowance, Buckets, Exceeded, Limits, LimitsCounted, Watching};
 pub use policies::{
     Action, DEFAULT_POLICIES, Decision, Grant, Granted, Policies, PoliciesCounted, Question, Resource, ResourceKind,
-    Trial, schema,
+    Right, Trial, schema,
 };
 pub use principal::{Principal, PrincipalError};
 pub use refusal::Refusal;

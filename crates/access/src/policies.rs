@@ -30,6 +30,7 @@ mod bindings;
 mod decision;
 mod files;
 mod question;
+mod rights;
 mod schema;
 mod set;
 mod trial;
@@ -51,6 +52,7 @@ use bindings::Bindings;
 use decision::Decided;
 use files::Files;
 use question::Asked;
+use rights::Worth;
 use schema::Schema;
 use set::PolicySet;
 
@@ -58,6 +60,7 @@ pub use bindings::{Grant, Granted};
 pub use decision::{Decision, PoliciesCounted};
 pub use files::DEFAULT_POLICIES;
 pub use question::{Question, Resource};
+pub use rights::Right;
 pub use schema::{Action, ResourceKind};
 pub use trial::Trial;
 
@@ -84,6 +87,7 @@ pub struct Policies {
 struct Rules {
     set: PolicySet,
     bindings: Bindings,
+    worth: Worth,
     decided: Generations<Asked, Arc<Decision>>,
 }
 
@@ -156,6 +160,17 @@ impl Policies {
     /// What the bindings give somebody in one workspace, in the order of the file.
     pub fn grants_in(&self, identity: &Identity, workspace: &str) -> Vec<Grant> {
         self.rules().bindings.of(identity, workspace)
+    }
+
+    /// What the bindings give somebody, wherever it is or in one workspace, in the order of the file, with the policies
+    /// that say what that is worth.
+    pub fn rights(&self, identity: &Identity, workspace: Option<&str>) -> Vec<Right> {
+        let rules = self.rules();
+        let grants = match workspace {
+            Some(workspace) => rules.bindings.of(identity, workspace),
+            None => rules.bindings.grants(identity),
+        };
+        grants.into_iter().map(|grant| rules.worth.right(grant)).collect()
     }
 
     /// The full name of the action that is meant by it or by its end, such as `StrategyService/GetProduct` or
@@ -258,8 +273,10 @@ impl Policies {
 
 impl Rules {
     fn new(schema: &Schema, files: &Files) -> Result<Self, SettingsError> {
+        let set = PolicySet::parse(schema, &files.policies)?;
         Ok(Self {
-            set: PolicySet::parse(schema, &files.policies)?,
+            worth: Worth::of(schema, &set),
+            set,
             bindings: Bindings::parse(&files.bindings.path, &files.bindings.content)?,
             decided: Generations::new(MOST_DECIDED_BYTES),
         })

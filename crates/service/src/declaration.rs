@@ -142,7 +142,7 @@ impl<Parts, Options> Open<Parts, Options> {
             .service(EventsServiceServer::new(events).max_decoding_message_size(MESSAGE_BYTES))
             .service(GraphServiceServer::new(graph).max_decoding_message_size(MESSAGE_BYTES))
             .service(
-                AccessServiceServer::new(Callers { store: self.store.clone() })
+                AccessServiceServer::new(Callers { store: self.store.clone(), policies: host.policies.clone() })
                     .max_decoding_message_size(MESSAGE_BYTES),
             );
         Ok(server.start().await?)

@@ -74,7 +74,7 @@ enum Own {
     Login(Login),
     /// End the login, here and at the issuer
     Logout,
-    /// Tell who a service takes you for, and what you may do
+    /// Tell who a service takes you for, and what you may do: in the workspace that is given, or else anywhere
     Whoami {
         /// The service that is asked
         #[arg(long, value_enum, default_value_t = Area::Roadmap)]
@@ -240,7 +240,7 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Logout => login::logout(settings).await?,
         Own::Whoami { service } => {
             let method = contract().find_method(&format!("{service}.AccessService/WhoAmI"))?;
-            execute::call(method, "{}", settings).await?;
+            execute::call(method, &whoami(settings), settings).await?;
         }
         Own::Calendar => calendar::run(settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,
@@ -248,6 +248,12 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The request of WhoAmI, in JSON.
+fn whoami(settings: &Settings) -> String {
+    // Without a workspace it is asked of all.
+    serde_json::json!({ "workspace": settings.parent().unwrap_or_default() }).to_string()
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ struct Places {
 
 /// Workspaces of which the id has a beginning and an end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Like {
+pub(super) struct Like {
     before: String,
     after: String,
 }
@@ -75,11 +75,8 @@ impl Bindings {
         for member in members {
             let places = self.by_member.entry(member.clone()).or_default();
             for workspace in workspaces {
-                match workspace.split_once('*') {
-                    Some((before, after)) => {
-                        let like = Like { before: before.to_owned(), after: after.to_owned() };
-                        places.like.push((like, at));
-                    }
+                match Like::parse(workspace) {
+                    Some(like) => places.like.push((like, at)),
                     None => places.named.entry(workspace.clone()).or_default().push(at),
                 }
             }
@@ -145,6 +142,16 @@ impl Bindings {
 }
 
 impl Like {
+    fn parse(text: &str) -> Option<Self> {
+        let (before, after) = text.split_once('*')?;
+        Some(Self { before: before.to_owned(), after: after.to_owned() })
+    }
+
+    /// Whether a text, an id or what stands for some with a `*`, is of a workspace.
+    pub(super) fn covers(text: &str, workspace: &str) -> bool {
+        Self::parse(text).map_or(text == workspace, |like| like.is_of(workspace))
+    }
+
     fn is_of(&self, workspace: &str) -> bool {
         let rest = workspace.strip_prefix(self.before.as_str());
         rest.is_some_and(|rest| rest.ends_with(self.after.as_str()))

@@ -39,7 +39,7 @@ fn call_with_secrets(address: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        let mut request = tonic::Request::new(WhoAmIRequest {});
+        let mut request = tonic::Request::new(WhoAmIRequest::default());
         for (key, value) in [("authorization", "Basic planted-basic"), ("x-api-key", "planted-metadata")] {
             request.metadata_mut().insert(key, value.parse().unwrap());
         }

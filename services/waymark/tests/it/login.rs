@@ -156,7 +156,7 @@ async fn a_watch_outlives_its_tokens_where_each_alone_ends_it() {
     let world = World::start();
     let robot = world.robot();
     let mut me = AccessServiceClient::new(world.channel(robot.clone()));
-    let told = me.who_am_i(WhoAmIRequest {}).await.unwrap().into_inner();
+    let told = me.who_am_i(WhoAmIRequest::default()).await.unwrap().into_inner();
     assert_eq!((told.principal.as_str(), told.role()), ("users/corp/robot", Role::Viewer));
 
     // With one token, the stream ends with it, and says after which revision to go on.
@@ -201,7 +201,7 @@ async fn new_keys_of_the_issuer_are_taken_up_and_a_token_file_is_read_again() {
     let whoami = |file: &Path| world.server.run(&["whoami", "--token-file", file.to_str().unwrap()]);
     assert!(whoami(&file).unwrap().contains("users/corp/robot"));
     let mut me = AccessServiceClient::new(world.channel(TokenSource::file(&file)));
-    me.who_am_i(WhoAmIRequest {}).await.unwrap();
+    me.who_am_i(WhoAmIRequest::default()).await.unwrap();
     std::fs::write(&file, "no.token.atall").unwrap();
     let (status, said) = whoami(&file).unwrap_err();
     assert!(status == 5 && said.contains("not a signed JSON web token"), "{said}");
@@ -211,7 +211,7 @@ async fn new_keys_of_the_issuer_are_taken_up_and_a_token_file_is_read_again() {
     loop {
         // As what projects tokens does: a new one, in the same place.
         std::fs::write(&file, world.token().await).unwrap();
-        match me.who_am_i(WhoAmIRequest {}).await {
+        match me.who_am_i(WhoAmIRequest::default()).await {
             Ok(told) => break assert_eq!(told.get_ref().principal, "users/corp/robot"),
             Err(status) => {
                 let refusal = status.get_details_error_info().unwrap().metadata["refusal"].clone();

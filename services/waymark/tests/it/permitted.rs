@@ -39,11 +39,12 @@ impl World {
         write("keys.json", &key_set(&[&signer]));
         let issuer = "issuers: [{name: corp, url: 'https://corp', audiences: [waymark], keys_file: keys.json, groups: groups, required: true}]";
         let authentication = write("authentication.yaml", issuer);
-        let bindings = write("bindings.yaml", BINDINGS);
+        let many = (0..=1_000).map(|n| format!("w{n}")).collect::<Vec<_>>().join(", ");
+        let many = format!("  - {{role: viewer, members: [users/corp/mary], workspaces: [{many}]}}\n");
+        let bindings = write("bindings.yaml", &format!("{BINDINGS}{many}"));
         let ends = waymark_clock::Clock::system().now().timestamp() + 3_600;
-        for (who, groups) in
-            [("root", vec![]), ("ada", vec![]), ("rhea", vec!["readers"]), ("kim", vec![]), ("nobody", vec![])]
-        {
+        for who in ["root", "ada", "rhea", "kim", "mary", "nobody"] {
+            let groups: &[&str] = if who == "rhea" { &["readers"] } else { &[] };
             let claims = json!({"iss": "https://corp", "aud": "waymark", "sub": who, "exp": ends, "groups": groups});
             write(who, &signer.token(&claims));
         }
@@ -109,6 +110,44 @@ fn callers_may_what_bindings_and_policies_say_and_are_not_told_of_the_rest() {
     }
     let (status, told) = world.run("ada", "products list -w ..").unwrap_err();
     assert!(status == 2 && told.contains("parent"), "{told}");
+}
+
+#[test]
+fn whoever_calls_is_told_what_it_may_do_where_and_by_which_policies() {
+    let world = World::start();
+    let rights = |who: &str, line: &str| {
+        let told = world.run(who, &format!("{line} -o json")).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert!(told.get("role").is_none_or(|role| role == "ROLE_UNSPECIFIED"), "no role holds everywhere: {told}");
+        told["rights"]["given"].clone()
+    };
+    let role = |workspace: &str, role: &str, member: &str, policy: &str| json!({"workspaces": format!("workspaces/{workspace}"), "role": role, "member": member, "policies": [policy]});
+    let (root, ada, all) = ("users/corp/root", "users/corp/ada", "groups/corp/readers");
+    let bank = role("bank", "ROLE_ADMIN", root, "admin");
+    assert_eq!(rights("root", "whoami"), json!([bank, role("shop", "ROLE_ADMIN", root, "admin")]));
+    assert_eq!(rights("root", "whoami -w bank"), json!([bank]));
+    let shop = role("shop", "ROLE_CONTRIBUTOR", ada, "contributor");
+    for service in ["discovery", "roadmap", "metrics"] {
+        assert_eq!(rights("ada", &format!("whoami --service {service}")), json!([shop]));
+    }
+    assert_eq!(rights("rhea", "whoami -w none"), json!([role("*", "ROLE_VIEWER", all, "viewer")]));
+    let kim = json!({"workspaces": "workspaces/shop", "audience": "customers", "member": "users/corp/kim", "policies": ["audience"]});
+    assert_eq!(rights("kim", "whoami"), json!([kim]));
+    for (who, line) in [("nobody", "whoami"), ("ada", "whoami -w bank")] {
+        assert!(rights(who, line).as_array().is_none_or(Vec::is_empty), "{who} {line}");
+    }
+    let shown = world.run("ada", "whoami").unwrap();
+    assert!(shown.contains("shop") && shown.contains("CONTRIBUTOR") && shown.contains(ada), "{shown}");
+    // Of many the first are told, and of one workspace all.
+    let told = |line: &str| -> serde_json::Value { serde_json::from_str(&world.run("mary", line).unwrap()).unwrap() };
+    let (all, one) = (told("whoami -o json"), told("whoami -w w1000 -o json"));
+    assert_eq!((all["rights"]["given"].as_array().unwrap().len(), &all["rights"]["more"]), (1_000, &json!(true)));
+    assert_eq!(one["rights"]["given"], json!([role("w1000", "ROLE_VIEWER", "users/corp/mary", "viewer")]));
+    assert_ne!(one["rights"]["more"], true);
+    for none in ["*", "..", "Shop", &"a".repeat(64)] {
+        let (status, told) = world.run("ada", &format!("whoami -w {none}")).unwrap_err();
+        assert!(status == 2 && told.contains("workspace"), "{none}: {told}");
+    }
 }
 
 #[test]

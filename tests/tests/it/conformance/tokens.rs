@@ -174,6 +174,7 @@ async fn who_calls_is_told_and_is_what_the_log_has() {
             (["groups/corp/contributor".to_owned()].as_slice(), Role::Contributor)
         );
         assert_eq!(told.expire_time.unwrap().seconds, NOW.timestamp() + 3_600 + 30, "with what clocks may differ by");
+        assert_eq!(told.rights, None, "where its role counts everywhere");
     }
     let product = waymark_proto::roadmap::v1::CreateProductRequest {
         parent: "workspaces/acme".into(),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use waymark_access::{Granted, Resource, Role};
+use waymark_access::{Granted, Identity, Policies, Resource, Right, Role};
 
 use super::{BINDINGS, Files, ask, told, who};
 
@@ -172,4 +172,46 @@ async fn ten_thousand_bindings_cost_what_ten_do() {
         took[took.len() / 2]
     });
     assert!(many < few * 2, "{many:?} where few take {few:?}");
+}
+
+#[tokio::test]
+async fn rights_are_told_with_the_policies_that_give_them_their_worth() {
+    let told = |policies: &Policies, identity: &Identity, workspace: Option<&str>| -> Vec<String> {
+        let line = |Right { grant, policies }: Right| {
+            let given = match grant.gives {
+                Granted::Role(role) => role.name().to_owned(),
+                Granted::Audience(audience) => format!("as {audience}"),
+            };
+            format!("{given} in {} to {} by {}", grant.workspaces, grant.member, policies.join("+"))
+        };
+        policies.rights(identity, workspace).into_iter().map(line).collect()
+    };
+    let (bob, kim) = (
+        who("users/corp/bob", &["groups/corp/product", "groups/corp/everyone"]),
+        who("users/customers/kim", &["groups/customers/gold"]),
+    );
+    let policies = Files::new(&[], BINDINGS).default().await;
+    let (everywhere, of_product) = ("viewer in * to groups/corp/everyone by viewer", |workspace| {
+        format!("contributor in {workspace} to groups/corp/product by contributor")
+    });
+    assert_eq!(told(&policies, &bob, None), [everywhere, &of_product("acme"), &of_product("team-*")]);
+    assert_eq!(told(&policies, &bob, Some("team-1")), [everywhere, &of_product("team-*")]);
+    assert_eq!(told(&policies, &bob, Some("other")), [everywhere]);
+    assert_eq!(told(&policies, &kim, None), ["as customers in acme to groups/customers/* by audience"]);
+    assert_eq!(told(&policies, &who("users/corp/nobody", &[]), None), Vec::<String>::new());
+
+    let own = "@id(\"reads\") permit (principal in Role::\"viewer\", action in Action::\"read\", resource);
+        @id(\"b\") permit (principal, action, resource) when { principal in Role::\"viewer\" || principal in Role::\"admin\" };
+        @id(\"never\") forbid (principal in Role::\"viewer\", action == Action::\"S/Redrive\", resource);
+        @id(\"here\") permit (principal in Audience::\"workspaces/acme/audiences/customers\", action in Action::\"read\", resource);
+        @id(\"there\") permit (principal in Audience::\"workspaces/other/audiences/customers\", action in Action::\"read\", resource);
+        @id(\"any\") permit (principal, action in Action::\"read\", resource) when { context has audience && principal in context.audience };
+        @id(\"none\") permit (principal, action in Action::\"read\", resource) unless { context has audience };";
+    let policies = Files::new(&[("own.cedar", own)], BINDINGS).open().await.unwrap();
+    assert_eq!(told(&policies, &bob, Some("other")), ["viewer in * to groups/corp/everyone by b+reads"]);
+    let eve = who("users/corp/eve", &[]);
+    assert_eq!(told(&policies, &eve, None), ["admin in acme to users/corp/eve by b"]);
+    let ada = who("users/corp/ada", &[]);
+    assert_eq!(told(&policies, &ada, None), ["manager in acme to users/corp/ada by "], "is worth nothing");
+    assert_eq!(told(&policies, &kim, None), ["as customers in acme to groups/customers/* by any+here"]);
 }
