@@ -56,7 +56,7 @@ pub struct ProcessArgs {
     pub limits: Option<PathBuf>,
     /// Proxies that are believed when they say, by X-Forwarded-For, for whom they call: addresses or networks, separated by
     /// commas, such as 10.0.0.0/8. The audit names the address a call comes from, which is otherwise the other end of its
-    /// connection. Limits of peers go by connections in any case
+    /// connection, and sign-ins that fail are counted by it. Limits of connections go by connections in any case
     #[arg(long, env = "WAYMARK_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
     pub trusted_proxies: Vec<Network>,
     /// Logs, traces and metrics.
@@ -180,7 +180,7 @@ pub struct LimitArgs {
     #[arg(long, env = "WAYMARK_MAX_CONNECTION_AGE", value_name = "DURATION", default_value = "1h", value_parser = positive_duration)]
     pub max_connection_age: Duration,
     /// Sign-ins of one peer that may fail in a minute; when there are more, tokens from there that are not known yet are not looked
-    /// at for a while. What counts as one peer is told at --max-peer-connections
+    /// at for a while. What counts as one peer is told at --max-peer-connections; who calls by a trusted proxy counts by itself
     #[arg(long, env = "WAYMARK_MAX_PEER_FAILED_SIGN_INS", value_name = "SIGN-INS", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_peer_failed_sign_ins: u32,
     /// Longest time until the message of a call has come whole, such as 10s; it takes no place among the calls being worked on

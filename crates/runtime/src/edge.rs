@@ -48,7 +48,6 @@ use crate::audit::Audit;
 use crate::authenticator::Authenticator;
 use crate::config::LimitArgs;
 use crate::host::Host;
-use crate::peer::Peer;
 use crate::shutdown::Shutdown;
 use crate::{panic, propagation};
 use answer::refuse;
@@ -206,7 +205,7 @@ impl Steps {
                 }
                 Err(refused) => (Err(refused), None),
             },
-            Route::Open(..) => match self.strangers.open_call(peer(&request), Instant::now()) {
+            Route::Open(..) => match self.strangers.open_call(self.recorder.client(&request), Instant::now()) {
                 Ok(()) => (self.unharmed(request, inner).await, Some(self.end_of_service())),
                 Err(refused) => {
                     completion.record = self.recorder.of_path(&request);
@@ -311,7 +310,7 @@ impl Steps {
 
     /// Who calls, unless too many calls from there had credentials that are not taken.
     fn signed_in(&self, request: &Request<Body>) -> Result<Caller, Status> {
-        let (now, peer) = (Instant::now(), peer(request));
+        let (now, peer) = (Instant::now(), self.recorder.client(request));
         let certificate = request.extensions().get::<Arc<PeerCertificate>>().map(|certificate| &**certificate);
         let held_up = self.strangers.hold_up(peer, now);
         let caller =
@@ -389,11 +388,6 @@ struct StreamTerms {
     expires: Option<DateTime<Utc>>,
     /// Its place among those of its caller.
     watching: Option<Watching>,
-}
-
-/// Where a call comes from; none but in tests without connections.
-fn peer(request: &Request<Body>) -> Option<Peer> {
-    request.extensions().get().copied()
 }
 
 async fn first(one: Ending, other: Ending) -> Status {

@@ -51,6 +51,12 @@ impl Recorder {
         Self { audit, proxies }
     }
 
+    /// Where a call comes from, of which a proxy that is believed may tell; none but in tests without connections.
+    pub(super) fn client(&self, request: &Request<Body>) -> Option<Peer> {
+        let Peer { address, .. } = request.extensions().get().copied()?;
+        Some(Peer::at((self.proxies.client(address.ip(), request.headers()), address.port()).into()))
+    }
+
     /// A record of an RPC, where somebody wants one.
     pub(super) fn of(&self, method: &RpcMethod, request: &Request<Body>) -> Option<Box<Record>> {
         let record = self.of_action(|| format!("{}/{}", method.service, method.method), request);
@@ -65,14 +71,13 @@ impl Recorder {
     /// What connection and headers tell.
     fn of_action(&self, action: impl Fn() -> String, request: &Request<Body>) -> Option<Record> {
         let (audit, headers) = (self.audit.clone()?, request.headers());
-        let peer: Option<&Peer> = request.extensions().get();
-        let client = peer.map(|peer| self.proxies.client(peer.address.ip(), headers));
+        let client = self.client(request);
         let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         let given = headers.get(propagation::TRACEPARENT).and_then(|value| value.to_str().ok());
         let entry = AuditEntry {
             time: Some(timestamp(audit.now())),
             workspace: INSTALLATION.to_owned(),
-            peer: client.map(|client| client.to_string()).unwrap_or_default(),
+            peer: client.map(|client| client.address.ip().to_string()).unwrap_or_default(),
             // It is ASCII.
             user_agent: agent.get(..MOST).unwrap_or(agent).to_owned(),
             action: action(),
@@ -80,7 +85,7 @@ impl Recorder {
             count: 1,
             ..AuditEntry::default()
         };
-        let network = client.map(|client| Peer::at((client, 0).into()).network());
+        let network = client.map(Peer::network);
         Some(Record { audit, entry, network, when_allowed: false, refusal: None })
     }
 }

@@ -12,6 +12,7 @@ use super::tls::Encrypted;
 use super::*;
 use crate::authentication;
 use crate::config::Asked;
+use crate::proxies::Proxies;
 
 /// A process with an authentication file, and the key that its issuer signs by.
 pub(super) struct World {
@@ -147,6 +148,25 @@ async fn a_peer_that_fails_too_often_keeps_those_who_are_known() {
         assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
     }
     assert_eq!(served.call("Caller", with(&known)).await.unwrap(), "users/corp/ada", "it was taken before");
+}
+
+#[tokio::test]
+async fn who_calls_by_a_trusted_proxy_is_held_up_by_its_own_failures_alone() {
+    let mut world = World::new().await;
+    world.host.proxies = Proxies::new(["127.0.0.0/8".parse().unwrap()]);
+    let limits = LimitArgs { max_peer_failed_sign_ins: 2, ..LimitArgs::default() };
+    let served = serve_on(world.host.clone(), ServerArgs { limits, ..ServerArgs::default() }).await;
+    let token = format!("Bearer {}", world.token(json!({})));
+    let calls = async |address: &str, credentials: &str| {
+        let mut request = with(credentials);
+        request.metadata_mut().insert("x-forwarded-for", address.parse().unwrap());
+        served.call("Caller", request).await.map_err(|status| status.code())
+    };
+    for _ in 0..2 {
+        assert_eq!(calls("203.0.113.1", "Bearer junk").await, Err(Code::Unauthenticated));
+    }
+    assert_eq!(calls("203.0.113.1", &token).await, Err(Code::ResourceExhausted));
+    assert_eq!(calls("203.0.113.2", &token).await.as_deref(), Ok("users/corp/ada"));
 }
 
 #[tokio::test]
