@@ -82,7 +82,11 @@ pub fn run(args: Dev) -> ExitCode {
         Ok(broker) => broker,
         Err(error) => return crate::failure::report(&error),
     };
-    let process = args.process.clone();
+    let mut process = args.process.clone();
+    if !process.telemetry.log.contains("audit") {
+        // On a terminal lines of JSON hide the rest; `waymark audit` lists the same.
+        process.telemetry.log.push_str(",audit=off");
+    }
     let url = broker.as_ref().map(|broker| broker.url().to_owned());
     let code = waymark_runtime::run("waymark-dev", &process, |host| start(host, args, url));
     // Only now: a broker that went first would be waited for by those that still talk to it.

@@ -63,7 +63,8 @@ fn has(folder: &Path, text: &str) -> Vec<String> {
 
 #[test]
 fn who_administers_a_workspace_is_told_what_was_refused_there_and_nobody_of_a_secret() {
-    let world = World::start_with(&["--otlp-endpoint", "http://user:planted-url@127.0.0.1:1"]);
+    let world =
+        World::start_with(&["--otlp-endpoint", "http://user:planted-url@127.0.0.1:1", "--log", "info,audit=info"]);
     world.run("root", "products create app --display-name App -w bank").unwrap();
     for _ in 0..3 {
         world.denied("ada", "products update app --vision planted-vision -w bank");

@@ -124,7 +124,8 @@ fn whoever_calls_is_told_what_it_may_do_where_and_by_which_policies() {
     let role = |workspace: &str, role: &str, member: &str, policy: &str| json!({"workspaces": format!("workspaces/{workspace}"), "role": role, "member": member, "policies": [policy]});
     let (root, ada, all) = ("users/corp/root", "users/corp/ada", "groups/corp/readers");
     let bank = role("bank", "ROLE_ADMIN", root, "admin");
-    assert_eq!(rights("root", "whoami"), json!([bank, role("shop", "ROLE_ADMIN", root, "admin")]));
+    let others = ["installation", "shop"].map(|workspace| role(workspace, "ROLE_ADMIN", root, "admin"));
+    assert_eq!(rights("root", "whoami"), json!([bank, others[0], others[1]]));
     assert_eq!(rights("root", "whoami -w bank"), json!([bank]));
     let shop = role("shop", "ROLE_CONTRIBUTOR", ada, "contributor");
     for service in ["discovery", "roadmap", "metrics"] {
