@@ -51,6 +51,7 @@ mod identity;
 mod issuer;
 mod key;
 mod keyring;
+mod like;
 mod limits;
 mod policies;
 mod principal;

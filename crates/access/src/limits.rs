@@ -19,6 +19,7 @@ use waymark_clock::Clock;
 
 use crate::counters::Count;
 use crate::fetch;
+use crate::like::covers;
 use crate::reload::{Reload, Reloaded};
 use crate::settings::SettingsError;
 use crate::settling::{Seen, Settling};
@@ -72,17 +73,11 @@ struct Rules {
 /// What those with certain names may ask; of several rules that fit the first counts.
 #[derive(Debug, PartialEq)]
 struct Rule {
-    names: Vec<Pattern>,
+    /// Each as it is, or with one `*` for any part.
+    names: Vec<String>,
     allowance: Allowance,
     /// Streams open at once; of workspaces none is said.
     watches: Option<u32>,
-}
-
-/// A name, or its beginning and its end where a `*` stands for what is between them.
-#[derive(Debug, PartialEq)]
-struct Pattern {
-    before: String,
-    after: Option<String>,
 }
 
 /// A limit that a call would exceed.
@@ -180,12 +175,12 @@ impl Limits {
         let rules = self.rules();
         let most = rule(&rules.principals, principal).and_then(|rule| rule.watches);
         let mut watches = self.watches();
-        let open = watches.entry(principal.to_owned()).or_default();
-        if let Some(most) = most.filter(|most| *open >= *most) {
+        let open = watches.get(principal).copied().unwrap_or_default();
+        if let Some(most) = most.filter(|most| open >= *most) {
             self.counters.limited.add();
             return Err(Exceeded::Watches { whose: principal.to_owned(), most });
         }
-        *open += 1;
+        watches.insert(principal.to_owned(), open + 1);
         Ok(Watching { limits: Arc::clone(self), whose: principal.to_owned() })
     }
 
@@ -278,24 +273,8 @@ impl Drop for Watching {
     }
 }
 
-impl Pattern {
-    fn new(text: &str) -> Self {
-        match text.split_once('*') {
-            Some((before, after)) => Self { before: before.to_owned(), after: Some(after.to_owned()) },
-            None => Self { before: text.to_owned(), after: None },
-        }
-    }
-
-    fn fits(&self, name: &str) -> bool {
-        match &self.after {
-            Some(after) => name.strip_prefix(self.before.as_str()).is_some_and(|rest| rest.ends_with(after.as_str())),
-            None => name == self.before,
-        }
-    }
-}
-
 fn rule<'a>(rules: &'a [Rule], name: &str) -> Option<&'a Rule> {
-    rules.iter().find(|rule| rule.names.iter().any(|pattern| pattern.fits(name)))
+    rules.iter().find(|rule| rule.names.iter().any(|wanted| covers(wanted, name)))
 }
 
 fn allowance(rules: &[Rule], name: &str) -> Option<Allowance> {

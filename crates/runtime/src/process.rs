@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use waymark_clock::{Clock, Ids};
 
 use crate::admin;
@@ -74,13 +75,17 @@ where
     tracing::info!(address = %admin, "admin port is open");
     host.proxies = Proxies::new(args.trusted_proxies.iter().copied());
     if let Some(file) = &args.authentication {
-        host.authenticator = authentication::open(file, &host).await?;
+        host.authenticator = authentication::open(file, &host).await.context("--authentication cannot be used")?;
     }
     if let Some(bindings) = &args.bindings {
-        host.policies = Some(policies::open(args.policies.as_deref(), bindings, &host).await?);
+        host.policies = Some(
+            policies::open(args.policies.as_deref(), bindings, &host)
+                .await
+                .context("--bindings or --policies cannot be used")?,
+        );
     }
     if let Some(file) = &args.limits {
-        host.limits = Some(limits::open(file, &host).await?);
+        host.limits = Some(limits::open(file, &host).await.context("--limits cannot be used")?);
     }
     host.shutdown.on_signals(args.drain_delay, &host.tasks)?;
 

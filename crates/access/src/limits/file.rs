@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{Allowance, Pattern, Rule, Rules};
+use super::{Allowance, Rule, Rules};
 use crate::settings::{Checked, SettingsError, wrong, yaml};
 
 /// Units a second, of a burst or of a call, at most: more limits nothing.
@@ -78,9 +78,9 @@ fn rule(said: Spanned<Of>, replicas: f64) -> Checked<Rule> {
                 format!("names: each is a name in which one * stands for any: {:?} is not", name.value),
             );
         }
-        Ok(Pattern::new(&name.value))
+        Ok(name.value.clone())
     };
-    let patterns = names.value.iter().map(pattern).collect::<Checked<Vec<_>>>()?;
+    let names = names.value.iter().map(pattern).collect::<Checked<Vec<_>>>()?;
     let of_rate = units("rate", &rate, f64::MIN_POSITIVE)? / replicas;
     let of_burst = match &burst {
         Some(burst) => units("burst", burst, 1.0)? / replicas,
@@ -90,7 +90,7 @@ fn rule(said: Spanned<Of>, replicas: f64) -> Checked<Rule> {
     // A stream is open or not: a replica has one at least.
     let watches = watches.map(|watches| (f64::from(watches.value) / replicas).ceil() as u32);
     let allowance = Allowance { rate: of_rate, burst: of_burst.max(1.0) };
-    Ok(Rule { names: patterns, allowance, watches })
+    Ok(Rule { names, allowance, watches })
 }
 
 fn units(field: &str, said: &Spanned<f64>, least: f64) -> Checked<f64> {

@@ -79,6 +79,10 @@ async fn streams_are_counted_while_they_are_open() {
     drop(held);
     assert!(limits.watch("users/corp/ada").is_ok());
     assert_eq!(limits.watches().len(), 1, "who has none takes no room");
+
+    let (_folder, _, limits) = opened("principals: [{ names: [\"*\"], rate: 1, watches: 0 }]").await;
+    let limits = limits.unwrap();
+    assert!(limits.watch("users/corp/eve").is_err() && limits.watches().is_empty(), "nor who may have none");
 }
 
 #[tokio::test]

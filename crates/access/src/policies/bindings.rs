@@ -9,6 +9,7 @@ mod fields;
 use std::collections::HashMap;
 
 use crate::identity::Identity;
+use crate::like::Like;
 use crate::role::Role;
 
 /// What a bindings file says.
@@ -33,13 +34,6 @@ struct Places {
     /// By the id of a workspace.
     named: HashMap<String, Vec<usize>>,
     like: Vec<(Like, usize)>,
-}
-
-/// Workspaces of which the id has a beginning and an end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Like {
-    before: String,
-    after: String,
 }
 
 /// What a binding gives.
@@ -93,7 +87,7 @@ impl Bindings {
         self.each(identity, |member, places| {
             let named = places.named.get(workspace).into_iter().flatten();
             found.extend(named.map(|at| (*at, self.grant(*at, member, workspace.to_owned()))));
-            let like = places.like.iter().filter(|(like, _)| like.is_of(workspace));
+            let like = places.like.iter().filter(|(like, _)| like.covers(workspace));
             found.extend(like.map(|(like, at)| (*at, self.grant(*at, member, like.text()))));
         });
         in_order(found)
@@ -138,27 +132,6 @@ impl Bindings {
                 start = end + 1;
             }
         }
-    }
-}
-
-impl Like {
-    fn parse(text: &str) -> Option<Self> {
-        let (before, after) = text.split_once('*')?;
-        Some(Self { before: before.to_owned(), after: after.to_owned() })
-    }
-
-    /// Whether a text, an id or what stands for some with a `*`, is of a workspace.
-    pub(super) fn covers(text: &str, workspace: &str) -> bool {
-        Self::parse(text).map_or(text == workspace, |like| like.is_of(workspace))
-    }
-
-    fn is_of(&self, workspace: &str) -> bool {
-        let rest = workspace.strip_prefix(self.before.as_str());
-        rest.is_some_and(|rest| rest.ends_with(self.after.as_str()))
-    }
-
-    fn text(&self) -> String {
-        format!("{}*{}", self.before, self.after)
     }
 }
 

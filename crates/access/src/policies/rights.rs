@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use cedar_policy::{Effect, Policy};
 use serde_json::Value;
 
-use super::bindings::{Grant, Granted, Like};
+use super::bindings::{Grant, Granted};
 use super::schema::Schema;
 use super::set::PolicySet;
+use crate::like::covers;
 use crate::role::Role;
 
 /// What somebody is given, and what that is worth.
@@ -74,7 +75,7 @@ impl Shown {
     fn is_about(&self, workspaces: &str, audience: &str) -> bool {
         let is_it = |name: &String| {
             let parts = name.strip_prefix("workspaces/").and_then(|rest| rest.split_once("/audiences/"));
-            parts.is_some_and(|(workspace, id)| id == audience && Like::covers(workspaces, workspace))
+            parts.is_some_and(|(workspace, id)| id == audience && covers(workspaces, workspace))
         };
         self.audiences.is_empty() || self.audiences.iter().any(is_it)
     }
