@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use waymark_runtime::audit::AuditDecision;
 use waymark_runtime::{DatabaseArgs, Host};
-use waymark_store::{Error, Migration, PostgresFiles, Schema, Store, StoreOptions};
+use waymark_store::schema::Separation;
+use waymark_store::{Error, Login, LoginOf, Migration, PostgresFiles, Schema, Store, StoreOptions};
 use waymark_tls::ClientFiles;
 
 use crate::address::without_password;
@@ -26,26 +27,44 @@ pub(crate) async fn open(
     arm_fail_points();
     let _latch = host.readiness.latch(format!("{service}: schema"));
     let url = args.url(service);
-    check(service, &url)?;
+    check(service, "--database-url", &url)?;
     tracing::info!(service, database = without_password(&url), "opening the database");
     if args.database_url.is_none() {
         std::fs::create_dir_all(&args.data_dir)
             .with_context(|| format!("the data folder {} cannot be made", args.data_dir.display()))?;
     }
     let files = files(args)?;
-    let password = args.database_password_file.as_deref().map(Password::read).transpose()?;
+    let read = |flag, file: &Option<PathBuf>| file.as_deref().map(|file| Password::read(flag, file)).transpose();
+    let password = read("--database-password-file", &args.database_password_file)?;
+    let of_keeper = read("--keeper-database-password-file", &args.keeper_database_password_file)?;
+    let of_owner = read("--owner-database-password-file", &args.owner_database_password_file)?;
+    let login = |flag, url: &Option<String>, password: &Option<Password>| {
+        let Some(url) = url.clone() else { return Ok(None) };
+        check(service, flag, &url)?;
+        anyhow::ensure!(!url.starts_with("sqlite:"), "{flag} of {service} must begin with postgres://");
+        Ok(Some(Login { url, password: password.as_ref().map(|password| password.held.clone()) }))
+    };
+    let keeper = login("--keeper-database-url", &args.keeper_database_url, &of_keeper)?;
+    let owner = login("--owner-database-url", &args.owner_database_url, &of_owner)?;
+    if keeper.is_some() && url.starts_with("sqlite:") {
+        anyhow::bail!("{service} keeps an SQLite file, which has no roles: --keeper-database-url is for PostgreSQL");
+    }
     let options = StoreOptions {
         max_connections: args.database_connections,
         files,
         password: password.as_ref().map(|password| password.held.clone()),
+        keeper,
         ..StoreOptions::new(url)
     };
     let (mut pause, mut applied) = (Duration::from_millis(200), Vec::new());
     loop {
-        match attempt(host, schema, &options, &mut applied).await {
+        match attempt(host, schema, &options, owner.as_ref(), &mut applied).await {
             Ok(store) => {
-                if let Some(password) = password {
-                    host.tasks.spawn(format!("{service}: password"), password.kept(host.clone(), store.clone()));
+                for (password, of) in [(password, LoginOf::Calls), (of_keeper, LoginOf::Keeper)] {
+                    if let Some(password) = password {
+                        let kept = password.kept(host.clone(), store.clone(), of);
+                        host.tasks.spawn(format!("{service}: password"), kept);
+                    }
                 }
                 return Ok((store.measured(&host.telemetry.meter(), service), applied));
             }
@@ -78,14 +97,15 @@ pub(crate) async fn open(
 }
 
 /// Refuses an address that is none. It is said here, as the driver's own words would show all of it, password included.
-fn check(service: &str, url: &str) -> anyhow::Result<()> {
+fn check(service: &str, flag: &str, url: &str) -> anyhow::Result<()> {
     if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-        anyhow::bail!("the database address of {service} must begin with postgres:// or sqlite://; see --database-url");
+        anyhow::bail!("the database address of {service} must begin with postgres:// or sqlite://; see {flag}");
     }
     // Passwords with characters that must be escaped are what usually goes wrong.
     if !url.starts_with("sqlite:") && url::Url::parse(url).is_err() {
         anyhow::bail!(
-            "the database address of {service} cannot be read; characters such as / # @ in a password must be percent-encoded"
+            "the database address of {service} ({flag}) cannot be read; characters such as / # @ in a password must be \
+             percent-encoded"
         );
     }
     Ok(())
@@ -102,12 +122,14 @@ fn files(args: &DatabaseArgs) -> anyhow::Result<PostgresFiles> {
 
 /// A password in a file.
 struct Password {
+    /// The option that names it.
+    flag: &'static str,
     file: PathBuf,
     held: String,
 }
 
 impl Password {
-    fn read(file: &Path) -> anyhow::Result<Self> {
+    fn read(flag: &'static str, file: &Path) -> anyhow::Result<Self> {
         let read = || {
             let text = std::fs::read_to_string(file)?;
             // Editors and `echo` end a line that is none of the password's.
@@ -115,21 +137,21 @@ impl Password {
             anyhow::ensure!(!held.is_empty(), "it is empty");
             Ok(held)
         };
-        let held = read().with_context(|| format!("--database-password-file {} cannot be used", file.display()))?;
-        Ok(Self { file: file.to_owned(), held })
+        let held = read().with_context(|| format!("{flag} {} cannot be used", file.display()))?;
+        Ok(Self { flag, file: file.to_owned(), held })
     }
 
     /// Hands a password that changed to the store until no call is left; what cannot be read changes nothing.
-    async fn kept(mut self, host: Host, store: Store) {
+    async fn kept(mut self, host: Host, store: Store, of: LoginOf) {
         let mut told = false;
         let mut drained = pin!(host.shutdown.drained());
         loop {
             tokio::select! { () = tokio::time::sleep(LOOK_EVERY) => {} () = &mut drained => return }
-            let file = self.file.clone();
-            match tokio::task::spawn_blocking(move || Self::read(&file)).await {
+            let (flag, file) = (self.flag, self.file.clone());
+            match tokio::task::spawn_blocking(move || Self::read(flag, &file)).await {
                 Ok(Ok(read)) => {
                     if read.held != self.held {
-                        store.give_password(&read.held);
+                        store.give_password(of, &read.held);
                         tracing::info!(file = %self.file.display(), "the database's password was read again");
                         host.audits.happened("password.reload", AuditDecision::Done, self.file.display().to_string());
                         self = read;
@@ -152,11 +174,26 @@ async fn attempt(
     host: &Host,
     schema: &'static Schema,
     options: &StoreOptions,
+    owner: Option<&Login>,
     applied: &mut Vec<&'static Migration>,
 ) -> Result<Store, Error> {
+    if let (Some(owner), Some(keeper)) = (owner, &options.keeper) {
+        let calls = Login { url: options.url.clone(), password: None };
+        let roles = Separation { calls: calls.role()?, keeper: keeper.role()? };
+        let Login { url, password } = owner.clone();
+        let options = StoreOptions { url, password, keeper: None, max_connections: 2, ..options.clone() };
+        let store = Store::connect(&options, &host.clock, &host.ids).await?;
+        store.migrate_telling(schema, |migration| applied.push(migration)).await?;
+        store.separate(&roles).await?;
+        store.close().await?;
+    }
     let store = Store::connect(options, &host.clock, &host.ids).await?.keeping(schema);
-    store.migrate_telling(schema, |migration| applied.push(migration)).await?;
+    if options.keeper.is_none() {
+        store.migrate_telling(schema, |migration| applied.push(migration)).await?;
+    }
     store.check_schema(schema).await?;
+    store.check_separation().await?;
+    store.look().await?;
     Ok(store)
 }
 

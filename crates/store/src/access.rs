@@ -64,7 +64,7 @@ impl Store {
             select.expr(Expr::SubQuery(None, Box::new(size.into())));
         }
         let mut weights = Vec::with_capacity(ways.len());
-        if let Some(row) = self.query_one(&select).await? {
+        if let Some(row) = self.of(workspace.id()).query_one(&select).await? {
             for (index, (way, _)) in ways.iter().enumerate() {
                 weights.push(row.try_get_by_index::<i64>(index)?.unsigned_abs() * weight(way));
             }

@@ -78,7 +78,7 @@ impl Store {
             insert.values_panic(row(entry)?);
         }
         insert.on_conflict(OnConflict::new().do_nothing().to_owned());
-        self.execute(&insert).await.map(|_| ())
+        self.across().execute(&insert).await.map(|_| ())
     }
 
     /// A page of a workspace's entries, newest first.
@@ -99,13 +99,13 @@ impl Store {
         // A filter that selects little must not make a page read all there is.
         let end = match &filter {
             Filter::All(terms) if terms.is_empty() => None,
-            _ => self.query_one(&stretch(workspace, before.as_ref(), self.looked_at)).await?,
+            _ => self.of(workspace.id()).query_one(&stretch(workspace, before.as_ref(), self.looked_at)).await?,
         };
         let end: Option<(i64, String)> =
             end.map(|row| Ok::<_, Error>((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).transpose()?;
         select.and_where_option(end.as_ref().map(|(time, id)| columns(ORDER).gte(place(*time, id))));
         backwards(&mut select).limit(size as u64 + 1);
-        let mut rows = self.query_all(&select).await?;
+        let mut rows = self.of(workspace.id()).query_all(&select).await?;
         let more = rows.len() > size;
         rows.truncate(size);
         let last = match rows.last() {
@@ -126,15 +126,15 @@ impl Store {
         let mut old = Query::select();
         old.columns(["workspace", "time", "id"]).from(TABLE).and_where(Expr::col("time").lt(before));
         old.order_by("time", Order::Asc);
-        if self.query_one(old.clone().limit(1)).await?.is_none() {
+        if self.across().query_one(old.clone().limit(1)).await?.is_none() {
             return Ok(0);
         }
         let mut rise = Query::update();
         rise.table(FLOOR).value("time", before).and_where(Expr::col("time").lt(before));
-        self.execute(&rise).await?;
+        self.across().execute(&rise).await?;
         let mut delete = Query::delete();
         delete.from_table(TABLE).and_where(columns(["workspace", "time", "id"]).in_subquery(old.limit(limit).take()));
-        self.execute(&delete).await
+        self.across().execute(&delete).await
     }
 }
 

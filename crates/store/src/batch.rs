@@ -53,7 +53,7 @@ impl Store {
         let mut select = resource::bodies_of::<T>(self.backend(), workspace.id(), looked_for);
         let by_id = [("id".to_owned(), Order::Asc, None)];
         order_by(&mut select, by_id.iter().cloned());
-        let (rows, more) = self.page(select, ids.len(), ("body", PAGE_BYTES), &by_id).await?;
+        let (rows, more) = self.of(workspace.id()).page(select, ids.len(), ("body", PAGE_BYTES), &by_id).await?;
         if more {
             let problem = format!("are of resources with more than {PAGE_BYTES} bytes in all; ask for fewer at a time");
             return Err(Violations::one("names", problem).into());

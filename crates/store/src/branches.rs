@@ -63,7 +63,7 @@ impl View {
         after: &str,
         limit: usize,
     ) -> Result<Part<T::Message, String>, Error> {
-        let once = history::once_unset::<T>(self.backend(), self.workspace(), column, after, limit);
+        let once = history::once_unset::<T>(self.backend(), self.workspace(), after, limit);
         let mut ids = self.ids_of(once).await?;
         let next = if ids.len() > limit { ids.pop_last().and_then(|_| ids.last().cloned()) } else { None };
         let is_wanted = |value: Option<&str>| value.is_none();

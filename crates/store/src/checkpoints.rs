@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Order, Query};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, TransactionTrait as _};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction};
 
 use crate::statement::insert;
 use crate::{Error, Store};
@@ -82,11 +82,11 @@ impl Store {
         let mut stream = Query::select();
         stream.columns(["create_time", "rewinding", "version"]).from("relay_stream");
         stream.and_where(Expr::col("name").eq(name));
-        let Some(row) = self.query_one(&stream).await? else { return Ok(None) };
+        let Some(row) = self.across().query_one(&stream).await? else { return Ok(None) };
         let mut select = Query::select();
         select.columns(["sequence", "message_id", "resumed"]).from("relay_checkpoints");
         select.order_by("sequence", Order::Desc);
-        let rows = self.query_all(&select).await?;
+        let rows = self.across().query_all(&select).await?;
         let checkpoints = rows.iter().map(|row| {
             Ok(Checkpoint {
                 sequence: row.try_get_by_index::<i64>(0)?.unsigned_abs(),
@@ -105,7 +105,7 @@ impl Store {
 
     /// Takes a stream as it is: the one that is remembered, if any, has no checkpoints. False when another was quicker.
     pub async fn take_stream(&self, name: &str, create_time: i64, newest: Option<&Checkpoint>) -> Result<bool, Error> {
-        let transaction = self.writer.begin().await?;
+        let transaction = self.across().begin().await?;
         let row = [
             ("name", name.into()),
             ("create_time", create_time.into()),
@@ -140,7 +140,7 @@ impl Store {
         base: u64,
         last: u64,
     ) -> Result<bool, Error> {
-        let transaction = self.writer.begin().await?;
+        let transaction = self.across().begin().await?;
         if !advance(&transaction, known, Some((create_time, true))).await? {
             transaction.rollback().await?;
             return Ok(false);
@@ -174,7 +174,7 @@ impl Store {
 
     /// The rewind is done: what the cursors say is published, the stream holds.
     pub async fn end_rewind(&self, known: &mut Checkpoints) -> Result<bool, Error> {
-        let transaction = self.writer.begin().await?;
+        let transaction = self.across().begin().await?;
         let ended = advance(&transaction, known, Some((known.create_time, false))).await?;
         transaction.commit().await?;
         if ended {

@@ -14,7 +14,7 @@ impl Store {
     pub async fn consumed(&self, source: &str) -> Result<HashMap<WorkspaceId, i64>, Error> {
         let mut select = Query::select();
         select.columns(["workspace", "revision"]).from("bus_cursors").and_where(Expr::col("source").eq(source));
-        let rows = self.query_all(&select).await?;
+        let rows = self.across().query_all(&select).await?;
         let pairs = rows.iter().map(|row| {
             let workspace = workspace_of("bus_cursors", row.try_get_by_index(0)?)?;
             Ok((workspace, row.try_get_by_index(1)?))
@@ -27,7 +27,7 @@ impl Store {
         let mut select = Query::select();
         select.column("revision").from("bus_cursors").and_where(Expr::col("source").eq(source));
         select.and_where(Expr::col("workspace").eq(workspace.id()));
-        Ok(self.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
+        Ok(self.across().query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
     }
 
     /// Remembers that this service has handled the events of `workspace` up to `revision`.
@@ -35,6 +35,6 @@ impl Store {
         let row = [("source", source.into()), ("workspace", workspace.id().into()), ("revision", revision.into())];
         let mut insert = insert("bus_cursors", row);
         insert.on_conflict(OnConflict::columns(["source", "workspace"]).update_column("revision").to_owned());
-        self.execute(&insert).await.map(|_| ())
+        self.across().execute(&insert).await.map(|_| ())
     }
 }

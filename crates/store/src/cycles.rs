@@ -19,7 +19,7 @@ use crate::{Error, Store, Table, Write};
 impl Store {
     /// The ids of all that refers to others of `T`, or is referred to, by an acyclic field.
     pub async fn chained<T: Table>(&self, workspace: &WorkspaceId, field: &str) -> Result<BTreeSet<String>, Error> {
-        let rows = self.query_all(&chains(workspace, T::Resource::COLLECTION, field)).await?;
+        let rows = self.of(workspace.id()).query_all(&chains(workspace, T::Resource::COLLECTION, field)).await?;
         let mut ids = BTreeSet::new();
         for row in rows {
             for end in [0, 1] {

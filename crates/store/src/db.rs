@@ -6,11 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
-use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement, StatementBuilder,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement,
 };
 use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
@@ -19,7 +19,6 @@ use crate::holding::Holding;
 use crate::lookups::Lookups;
 use crate::place::Looks;
 use crate::postgres::{PostgresFiles, give_password, secured};
-use crate::statement::{Ordering, page};
 use crate::table::Collection;
 use crate::turn::Turns;
 use crate::{Error, Heads};
@@ -46,12 +45,34 @@ pub struct StoreOptions {
     pub files: PostgresFiles,
     /// The password for PostgreSQL, instead of one in the address.
     pub password: Option<String>,
-    /// Connections at most: half for writes, half for reads; on SQLite the readers beside the one writer.
+    /// Who reaches the rows of all workspaces on PostgreSQL, where `url` names a role that reaches those of the
+    /// workspace which it tells, and no others.
+    pub keeper: Option<Login>,
+    /// Connections at most: half for writes, half for reads; on SQLite the readers beside the one writer. The keeper
+    /// has half as many besides.
     pub max_connections: u32,
     /// How long a request waits for a free connection.
     pub acquire_timeout: Duration,
     /// How long the database may work on one statement (PostgreSQL).
     pub statement_timeout: Duration,
+}
+
+/// Another role on the same database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// The password, instead of one in the address.
+    pub password: Option<String>,
+}
+
+/// Who a password is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginOf {
+    /// Whose connections calls are answered by.
+    Calls,
+    /// The keeper.
+    Keeper,
 }
 
 impl StoreOptions {
@@ -61,6 +82,7 @@ impl StoreOptions {
             url: url.into(),
             files: PostgresFiles::default(),
             password: None,
+            keeper: None,
             max_connections: 16,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
@@ -74,6 +96,8 @@ pub struct Store {
     /// Where writes begin: on SQLite a single connection, since there can be one writer.
     pub(crate) writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
+    /// What reaches all workspaces, where the other two reach the one that is told.
+    pub(crate) keeper: Option<DatabaseConnection>,
     clock: Clock,
     pub(crate) ids: Ids,
     heads: Heads,
@@ -107,23 +131,43 @@ fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .foreign_keys(true)
 }
 
+fn connecting(options: &StoreOptions, url: &str) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(url);
+    // `connect_timeout` is what sea-orm hands to the pool as the time to wait for a connection.
+    connect
+        .connect_timeout(options.acquire_timeout)
+        .acquire_timeout(options.acquire_timeout)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .test_before_acquire(false);
+    connect
+}
+
+async fn postgres(options: &StoreOptions, login: &Login, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut connect = connecting(options, &login.url);
+    // A connection that the server closed is found out by a ping, but only after it lay idle.
+    connect
+        .max_connections(connections)
+        .min_connections(1)
+        .statement_timeout(options.statement_timeout)
+        .test_before_acquire_if_idle_for(Duration::from_secs(1));
+    // A stopped replica must not keep a workspace locked, nor a locked workspace all connections of the others. A
+    // statement that looks costly, as recursions do, is not worth the second that compiling it takes.
+    let (files, password) = (options.files.clone(), login.password.clone());
+    connect.map_sqlx_postgres_opts(move |o| {
+        let settings = [("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s"), ("jit", "off")];
+        let o = secured(o.options(settings), &files);
+        if let Some(password) = &password { o.password(password) } else { o }
+    });
+    Database::connect(connect).await
+}
+
 impl Store {
     /// Connects. A SQLite file is made when there is none.
     pub async fn connect(options: &StoreOptions, clock: &Clock, ids: &Ids) -> Result<Self, Error> {
-        let base = || {
-            let mut connect = ConnectOptions::new(options.url.clone());
-            // `connect_timeout` is what sea-orm hands to the pool as the time to wait for a connection.
-            connect
-                .connect_timeout(options.acquire_timeout)
-                .acquire_timeout(options.acquire_timeout)
-                .sqlx_logging(false)
-                .record_stmt_in_spans(false)
-                .test_before_acquire(false);
-            connect
-        };
         let (writer, reader) = if options.url.starts_with("sqlite:") {
             let sqlite = |connections: u32| {
-                let mut connect = base();
+                let mut connect = connecting(options, &options.url);
                 connect.max_connections(connections).min_connections(1).idle_timeout(None).max_lifetime(None);
                 connect.map_sqlx_sqlite_opts(sqlite_options);
                 connect
@@ -147,29 +191,19 @@ impl Store {
             let writer = Database::connect(writer).await?;
             (writer, Database::connect(sqlite(options.max_connections)).await?)
         } else {
-            let mut connect = base();
-            // A connection that the server closed is found out by a ping, but only after it lay idle.
-            connect
-                .min_connections(1)
-                .statement_timeout(options.statement_timeout)
-                .test_before_acquire_if_idle_for(Duration::from_secs(1));
-            // A stopped replica must not keep a workspace locked, nor a locked workspace all connections of the others. A
-            // statement that looks costly, as recursions do, is not worth the second that compiling it takes.
-            let (files, password) = (options.files.clone(), options.password.clone());
-            connect.map_sqlx_postgres_opts(move |o| {
-                let settings = [("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s"), ("jit", "off")];
-                let o = secured(o.options(settings), &files);
-                if let Some(password) = &password { o.password(password) } else { o }
-            });
             // Reads have connections of their own, so that writers that wait for one workspace do not stop them.
-            let (mut writes, mut reads) = (connect.clone(), connect);
-            writes.max_connections((options.max_connections / 2).max(1));
-            reads.max_connections(options.max_connections.div_ceil(2).max(1));
-            (Database::connect(writes).await?, Database::connect(reads).await?)
+            let (writes, reads) = ((options.max_connections / 2).max(1), options.max_connections.div_ceil(2).max(1));
+            let calls = Login { url: options.url.clone(), password: options.password.clone() };
+            (postgres(options, &calls, writes).await?, postgres(options, &calls, reads).await?)
+        };
+        let keeper = match &options.keeper {
+            Some(keeper) => Some(postgres(options, keeper, (options.max_connections / 2).max(1)).await?),
+            None => None,
         };
         Ok(Self {
             writer,
             reader,
+            keeper,
             clock: clock.clone(),
             ids: ids.clone(),
             heads: Heads::default(),
@@ -235,13 +269,22 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.query_one(Query::select().expr(Expr::val(1))).await.map(|_| ())
+        self.across().query_one(Query::select().expr(Expr::val(1))).await.map(|_| ())
+    }
+
+    /// Whether the database separates workspaces, and has to be told which one a statement is of.
+    pub(crate) fn separates(&self) -> bool {
+        self.keeper.is_some()
     }
 
     /// Makes connections to PostgreSQL from now on with another password; those there are stay.
-    pub fn give_password(&self, password: &str) {
+    pub fn give_password(&self, of: LoginOf, password: &str) {
         if self.backend() == DbBackend::Postgres {
-            for pool in [&self.writer, &self.reader] {
+            let pools = match of {
+                LoginOf::Calls => vec![&self.writer, &self.reader],
+                LoginOf::Keeper => self.keeper.iter().collect(),
+            };
+            for pool in pools {
                 give_password(pool, password);
             }
         }
@@ -249,41 +292,15 @@ impl Store {
 
     /// Closes the connections; later calls fail.
     pub async fn close(&self) -> Result<(), Error> {
-        self.writer.clone().close().await?;
-        Ok(self.reader.clone().close().await?)
-    }
-
-    /// The first row that a statement finds, outside of a write.
-    pub(crate) async fn query_one(&self, statement: &impl StatementBuilder) -> Result<Option<QueryResult>, Error> {
-        self.reader.query_one(statement).await.map_err(|e| self.error(e))
+        for pool in [&self.writer, &self.reader].into_iter().chain(&self.keeper) {
+            pool.clone().close().await?;
+        }
+        Ok(())
     }
 
     /// The first row that a statement answers which is a write by itself.
     pub(crate) async fn query_one_on_writer(&self, statement: Statement) -> Result<Option<QueryResult>, Error> {
         self.writer.query_one_raw(statement).await.map_err(|e| self.error(e))
-    }
-
-    /// A page of what a statement finds, outside of a write, as [`page`] reads it.
-    pub(crate) async fn page(
-        &self,
-        select: SelectStatement,
-        size: usize,
-        within: (&'static str, i64),
-        order: &[Ordering],
-    ) -> Result<(Vec<QueryResult>, bool), Error> {
-        page(&self.reader, select, size, within, order).await.map_err(|e| self.error(e))
-    }
-
-    /// All rows that a statement finds, outside of a write.
-    pub(crate) async fn query_all(&self, statement: &impl StatementBuilder) -> Result<Vec<QueryResult>, Error> {
-        self.reader.query_all(statement).await.map_err(|e| self.error(e))
-    }
-
-    /// How many rows a statement changed that is a transaction by itself. Resources are changed by [`Store::write`]
-    /// only; this is for what relay, consumers and housekeeping keep.
-    pub(crate) async fn execute(&self, statement: &impl StatementBuilder) -> Result<u64, Error> {
-        let done = self.writer.execute(statement).await.map_err(|e| self.error(e))?;
-        Ok(done.rows_affected())
     }
 
     pub(crate) fn error(&self, error: sea_orm::DbErr) -> Error {

@@ -54,7 +54,7 @@ impl Store {
         insert.on_conflict(
             OnConflict::columns(["workspace", "event_id"]).update_columns(["error", "attempts"]).to_owned(),
         );
-        self.execute(&insert).await.map(|_| ())
+        self.of(event.workspace.id()).execute(&insert).await.map(|_| ())
     }
 
     /// A page of a workspace's dead letters, oldest first.
@@ -76,7 +76,8 @@ impl Store {
             select.order_by(column, Order::Asc);
         }
         select.limit(size as u64 + 1);
-        let mut items = self.query_all(&select).await?.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+        let mut items =
+            self.of(workspace.id()).query_all(&select).await?.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
         let more = items.len() > size;
         items.truncate(size);
         let next_page_token = match items.last() {
@@ -93,7 +94,7 @@ impl Store {
     pub async fn find_dead_letter(&self, workspace: &WorkspaceId, event_id: Uuid) -> Result<Option<DeadLetter>, Error> {
         let mut select = letters(workspace);
         select.and_where(Expr::col("event_id").eq(event_id.to_string()));
-        self.query_one(&select).await?.as_ref().map(decode).transpose()
+        self.of(workspace.id()).query_one(&select).await?.as_ref().map(decode).transpose()
     }
 
     /// Forgets a dead letter; false when there is none.
@@ -101,7 +102,7 @@ impl Store {
         let mut delete = Query::delete();
         delete.from_table("dead_letters").and_where(Expr::col("workspace").eq(workspace.id()));
         delete.and_where(Expr::col("event_id").eq(event_id.to_string()));
-        Ok(self.execute(&delete).await? > 0)
+        Ok(self.of(workspace.id()).execute(&delete).await? > 0)
     }
 }
 

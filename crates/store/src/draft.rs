@@ -173,7 +173,7 @@ impl Draft {
         self.label::<T>(&id, &message, known.as_ref());
         self.tally::<T>(&resource, before.as_deref())?;
         for event in events {
-            let row = self.event::<T>(&id, event.into(), &body, &changed)?;
+            let row = self.event::<T>(&resource, event.into(), &body, &changed)?;
             self.rows.push(row);
             self.events += 1;
         }
@@ -299,7 +299,14 @@ impl Draft {
         });
     }
 
-    fn event<T: Table>(&self, id: &str, verb: &str, body: &str, changed: &[String]) -> Result<Row, Error> {
+    fn event<T: Table>(
+        &self,
+        resource: &T::Resource,
+        verb: &str,
+        body: &str,
+        changed: &[String],
+    ) -> Result<Row, Error> {
+        let traced = T::COLUMNS.iter().find(|column| column.traced).map(|column| column.value_of(resource));
         let package = T::Message::FULL_NAME.rsplit_once('.').map_or("", |(package, _)| package);
         let event_type = format!("{package}.{}{verb}", T::Resource::KIND);
         if !waymark_proto::event::is_event(&event_type) {
@@ -314,7 +321,7 @@ impl Draft {
         if !changed.is_empty() {
             change.insert("changedFields".into(), changed.to_vec().into());
         }
-        let (resource, change) = (json_name(T::Message::SINGULAR), serde_json::Value::Object(change));
+        let (field, change) = (json_name(T::Message::SINGULAR), serde_json::Value::Object(change));
         let cells = vec![
             ("workspace", self.workspace.id().into()),
             ("revision", Cell::Revision),
@@ -322,13 +329,14 @@ impl Draft {
             ("event_id", self.new_id().to_string().into()),
             ("type", event_type.into()),
             ("collection", T::Resource::COLLECTION.into()),
-            ("resource_id", id.into()),
+            ("resource_id", resource.meta().name.id().as_str().into()),
+            ("traced", traced.unwrap_or(sea_orm::Value::String(None)).into()),
             ("time", self.now.timestamp_micros().into()),
             ("actor", self.actor().into()),
             ("request_id", self.call.request_id.map(|id| id.to_string()).into()),
             ("causation_id", causation.into()),
             ("traceparent", self.call.traceparent.clone().into()),
-            ("data", Cell::Json(format!(r#"{{"{resource}":{body},"change":{change}}}"#))),
+            ("data", Cell::Json(format!(r#"{{"{field}":{body},"change":{change}}}"#))),
         ];
         let (workspace, id) = (self.workspace.id().to_owned(), self.events.to_string());
         Ok(Row { workspace, table: "log", collection: "events", id, action: Action::Insert, cells })

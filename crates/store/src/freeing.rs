@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use sea_orm::sea_query::{
     DeleteStatement, Expr, ExprTrait as _, InsertStatement, OnConflict, Order, Query, SelectStatement,
 };
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, TransactionTrait as _};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction};
 use waymark_domain::WorkspaceId;
 
 use crate::holding::Holding;
@@ -34,9 +34,9 @@ impl Store {
     pub async fn free_log(&self, workspace: &WorkspaceId) -> Result<Option<u64>, Error> {
         let Some(holding) = self.holding else { return Ok(None) };
         let mut last = i64::MIN;
-        while let Some(row) = self.query_one(&next(workspace, last)).await? {
+        while let Some(row) = self.of(workspace.id()).query_one(&next(workspace, last)).await? {
             last = row.try_get_by_index(0)?;
-            if self.query_one(&holding.holds(workspace, last)).await?.is_none() {
+            if self.of(workspace.id()).query_one(&holding.holds(workspace, last)).await?.is_none() {
                 return self.free(&holding, workspace, last).await.map(Some);
             }
         }
@@ -45,7 +45,7 @@ impl Store {
 
     /// Forgets or hands over a part of what was kept for a revision.
     async fn free(&self, holding: &Holding, workspace: &WorkspaceId, held: i64) -> Result<u64, Error> {
-        let transaction = self.writer.begin().await.map_err(|error| self.error(error))?;
+        let transaction = self.across().begin().await?;
         let holds = held_before(&transaction, holding, workspace, held).await?;
         let (mut gone, mut rows) = (Vec::new(), Vec::new());
         for row in transaction.query_all(&kept(workspace, held)).await? {

@@ -5,9 +5,7 @@ use sea_orm::sea_query::{
     CommonTableExpression, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, UnionType, WithClause,
 };
 use waymark_domain::{Name, Resource, WorkspaceId};
-use waymark_proto::ResourceMessage;
 
-use crate::carried::json_name;
 use crate::list::PAGE_BYTES;
 use crate::log::{ORDER, decode_all, events, of_events};
 use crate::statement::{columns, json_text, order_by, unseen};
@@ -32,7 +30,7 @@ impl Store {
         let order = KEY.map(|column| (column.to_owned(), Order::Asc, None));
         order_by(&mut select, order.clone());
         select.limit(PART);
-        let (rows, _) = self.page(select, PART as usize, ("data", PAGE_BYTES), &order).await?;
+        let (rows, _) = self.of(workspace).page(select, PART as usize, ("data", PAGE_BYTES), &order).await?;
         decode_all(&rows)
     }
 }
@@ -47,7 +45,7 @@ impl Store {
     ) -> Result<(Vec<LogRow>, bool), Error> {
         let select = events_of::<T>(self.backend(), name, before, limit);
         let order = ORDER.map(|column| (column.to_owned(), Order::Desc, None));
-        let (rows, more) = self.page(select, limit, ("data", PAGE_BYTES), &order).await?;
+        let (rows, more) = self.of(name.workspace().id()).page(select, limit, ("data", PAGE_BYTES), &order).await?;
         Ok((decode_all(&rows)?, more))
     }
 }
@@ -92,11 +90,10 @@ pub(crate) fn once<T: Table>(
     if !T::COLUMNS.iter().any(|c| c.name == column && c.traced) {
         return Err(Error::bug(format!("{} are not traced by {column:?}", T::TABLE)));
     }
-    let traced = Expr::cust(traced::<T>(column));
     let mut next = Query::select();
     next.column("resource_id").from("log").and_where(Expr::cust(collection::<T>()));
     let (value, id) = (Expr::col(("once", "value")), Expr::col(("once", "id")));
-    next.and_where(Expr::col("workspace").eq(unseen(backend, workspace.id()))).and_where(traced.eq(value));
+    next.and_where(Expr::col("workspace").eq(unseen(backend, workspace.id()))).and_where(Expr::col("traced").eq(value));
     next.and_where(Expr::col("resource_id").gt(id)).order_by("resource_id", Order::Asc);
     let all = match backend {
         DbBackend::Postgres => Func::cust("unnest").arg(Expr::val(values.to_vec()).cast_as("text[]")),
@@ -115,18 +112,16 @@ pub(crate) fn once<T: Table>(
 pub(crate) fn once_unset<T: Table>(
     backend: DbBackend,
     workspace: &WorkspaceId,
-    column: &str,
     after: &str,
     limit: usize,
 ) -> SelectStatement {
-    let traced = Expr::cust(traced::<T>(column));
     let mut next = Query::select();
     next.column("resource_id").from("log").and_where(Expr::cust(collection::<T>()));
-    next.and_where(Expr::col("workspace").eq(unseen(backend, workspace.id()))).and_where(traced.clone().is_null());
+    next.and_where(Expr::col("workspace").eq(unseen(backend, workspace.id()))).and_where(Expr::col("traced").is_null());
     let behind = Expr::col("resource_id").gt(Expr::col(("once", "id")));
     if backend == DbBackend::Postgres {
         // By both, as it does not take those without a value for the same.
-        next.and_where(behind).order_by_expr(traced, Order::Asc);
+        next.and_where(behind).order_by("traced", Order::Asc);
     } else {
         // It would rather read all of the collection behind the id than what is traced, unless it thinks that few are.
         next.and_where(Func::cust("unlikely").arg(behind).into());
@@ -161,8 +156,7 @@ fn by_bytes(backend: DbBackend, text: &str) -> Expr {
 /// The statement that makes the index of the log by which [`those`] finds them, after its name.
 pub(crate) fn index<T: Table>(column: &str) -> (String, String) {
     let name = format!("log_{}_{column}", T::TABLE);
-    let (traced, collection) = (traced::<T>(column), collection::<T>());
-    let columns = format!("workspace, ({traced}), resource_id, revision, ordinal");
+    let (columns, collection) = ("workspace, traced, resource_id, revision, ordinal", collection::<T>());
     let statement = format!("CREATE INDEX {name} ON log ({columns}) WHERE {collection};");
     (name, statement)
 }
@@ -171,9 +165,4 @@ pub(crate) fn index<T: Table>(column: &str) -> (String, String) {
 /// rows, serves only statements that say the same, and not those that bind a value there.
 fn collection<T: Table>() -> String {
     format!("collection = '{}'", T::Resource::COLLECTION)
-}
-
-/// A field of the resource that an event carries.
-fn traced<T: Table>(field: &str) -> String {
-    format!("data -> '{}' ->> '{}'", json_name(T::Message::SINGULAR), json_name(field))
 }

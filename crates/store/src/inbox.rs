@@ -27,7 +27,7 @@ use sea_orm::sea_query::{
     CaseStatement, DeleteStatement, Expr, ExprTrait as _, Func, InsertStatement, OnConflict, Order, Query,
     SelectStatement,
 };
-use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, QueryResult, TransactionTrait as _};
+use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, QueryResult};
 use waymark_request::Causation;
 
 use crate::statement::{index_of, insert, joined};
@@ -38,7 +38,7 @@ impl Store {
     ///
     /// It may run twice at a time: what both fold is folded once.
     pub async fn fold_inbox(&self, before: DateTime<Utc>, limit: u64) -> Result<u64, Error> {
-        let notes = self.query_all(&old(before, limit)).await?;
+        let notes = self.across().query_all(&old(before, limit)).await?;
         let notes = notes.iter().map(Note::read).collect::<Result<Vec<_>, _>>()?;
         if notes.is_empty() {
             return Ok(0);
@@ -49,7 +49,7 @@ impl Store {
             stretches.entry(&note.stretch).or_default().push(note);
             ids.entry(&note.stretch.consumer).or_default().push(&note.event_id);
         }
-        let transaction = self.writer.begin().await.map_err(|error| self.error(error))?;
+        let transaction = self.across().begin().await?;
         // In order of their keys, so that two that fold at a time wait for each other rather than deadlock.
         for (stretch, notes) in &stretches {
             let revisions = || notes.iter().map(|note| note.revision);

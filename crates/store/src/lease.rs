@@ -68,13 +68,13 @@ impl Store {
         let mut taken = OnConflict::column("name");
         taken.update_columns(["holder", "expire_time"]).action_cond_where(free);
         insert.on_conflict(taken);
-        Ok(self.execute(&insert).await? == 1)
+        Ok(self.across().execute(&insert).await? == 1)
     }
 
     /// Gives a lease up, so that another need not wait for its end.
     async fn release_lease(&self, name: &str, holder: &str) -> Result<(), Error> {
         let mut delete = Query::delete();
         delete.from_table("leases").and_where(Expr::col("name").eq(name)).and_where(Expr::col("holder").eq(holder));
-        self.execute(&delete).await.map(|_| ())
+        self.across().execute(&delete).await.map(|_| ())
     }
 }

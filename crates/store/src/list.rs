@@ -90,7 +90,8 @@ impl Store {
         };
         let end = match way {
             Access::Among(_) if let Some(mut ids) = shown_to => {
-                let last = self.query_one(ids.offset(self.looked_at.saturating_sub(1)).limit(1)).await?;
+                let last =
+                    self.of(workspace.id()).query_one(ids.offset(self.looked_at.saturating_sub(1)).limit(1)).await?;
                 last.map(|row| Ok::<_, Error>(vec![Some(row.try_get_by_index(0)?)])).transpose()?
             }
             Access::All | Access::Among(_) | Access::Entries(_) => None,
@@ -126,7 +127,7 @@ impl Store {
         let by_keys: Vec<_> = order.iter().zip(keys()).map(|(ordered, key)| direction(key, ordered, &set)).collect();
         let mut select = with_bodies::<T>(&workspace, select, keys());
         order_by(&mut select, by_keys.iter().cloned());
-        let (rows, more) = self.page(select, size, ("body", PAGE_BYTES), &by_keys).await?;
+        let (rows, more) = self.of(workspace.id()).page(select, size, ("body", PAGE_BYTES), &by_keys).await?;
         let last = match rows.last() {
             Some(last) if more => Some(key(last, &order, 2)?),
             // What was looked at ends here, be it without any that the filter selects.
@@ -159,7 +160,7 @@ impl Store {
         rows: u64,
     ) -> Result<Option<Vec<Option<String>>>, Error> {
         let mut last = stretch::<T>(workspace, order, from, rows)?;
-        let last = self.query_one(last.and_where_option(only)).await?;
+        let last = self.of(workspace.id()).query_one(last.and_where_option(only)).await?;
         last.map(|row| key(&row, order, 0)).transpose()
     }
 
@@ -188,7 +189,7 @@ impl Store {
         for ids in ids.chunks(IDS) {
             let mut select = crate::resource::bodies_of::<T>(self.backend(), workspace.id(), ids.iter().copied());
             select.and_where(Expr::col("delete_time").is_null());
-            for row in self.query_all(&select).await? {
+            for row in self.of(workspace.id()).query_all(&select).await? {
                 let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
                 let message = crate::resource::decode::<T>(workspace.id(), &id, &body)?;
                 named.insert(id, message);

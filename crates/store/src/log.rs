@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, WindowStatement};
-use sea_orm::{DbErr, QueryResult, StatementBuilder};
+use sea_orm::{DbErr, QueryResult};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_proto::{Sight, event};
@@ -114,7 +114,7 @@ impl Store {
         let mut select = events();
         rows_after(&mut select);
         select.and_where(Expr::col("revision").lte(end));
-        self.events(&select).await
+        self.of(workspace).events(&select).await
     }
 
     /// One event; `None` when there is none of that id.
@@ -128,7 +128,7 @@ impl Store {
         select.from("log").and_where(Expr::col("workspace").eq(workspace.id()));
         select.and_where(Expr::col("revision").gt(before)).and_where(Expr::col("revision").lte(last));
         select.and_where(Expr::col("event_id").eq(event_id.to_string()));
-        Ok(self.events(&select).await?.pop())
+        Ok(self.of(workspace.id()).events(&select).await?.pop())
     }
 
     /// The last revision whose events are older than `time`; 0 when there is none. Times of a workspace do not run
@@ -140,7 +140,7 @@ impl Store {
         while newer - older > 1 {
             let middle = older + (newer - older) / 2;
             // Of what was trimmed some events are left, so there need not be one of this revision.
-            match self.query_one(&last_until(workspace, middle)).await? {
+            match self.of(workspace.id()).query_one(&last_until(workspace, middle)).await? {
                 Some(row) if row.try_get_by_index::<i64>(1)? >= time.timestamp_micros() => {
                     newer = row.try_get_by_index(0)?;
                 }
@@ -181,7 +181,7 @@ impl Store {
         }
         let end = match filter {
             Filter::All(terms) if terms.is_empty() && query.sight.is_none() => None,
-            _ => self.query_one(&stretch(workspace, after, self.looked_at)).await?,
+            _ => self.of(workspace.id()).query_one(&stretch(workspace, after, self.looked_at)).await?,
         };
         let end = end.map(|row| Ok::<_, DbErr>((row.try_get_by_index(0)?, row.try_get_by_index::<i32>(1)?.into())));
         let end = end.transpose()?;
@@ -189,7 +189,7 @@ impl Store {
         let order = ORDER.map(ascending);
         order_by(&mut select, order.clone());
         select.limit(size as u64 + 1);
-        let (rows, more) = self.page(select, size, ("data", PAGE_BYTES), &order).await?;
+        let (rows, more) = self.of(workspace.id()).page(select, size, ("data", PAGE_BYTES), &order).await?;
         let items = decode_all(&rows)?;
         let last = match items.last() {
             Some(last) if more => Some((last.revision, last.ordinal.into())),
@@ -201,11 +201,6 @@ impl Store {
         };
         let next_page_token = last.map(token).unwrap_or_default();
         Ok(Page { items, next_page_token })
-    }
-
-    /// The events that a statement made from [`events`] finds.
-    pub(crate) async fn events(&self, select: &impl StatementBuilder) -> Result<Vec<LogRow>, Error> {
-        decode_all(&self.query_all(select).await?)
     }
 }
 

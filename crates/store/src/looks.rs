@@ -47,7 +47,7 @@ impl Store {
         } else {
             select.expr(Func::coalesce([Expr::col("rowid").max(), Expr::val(0_i64)])).from("log");
         }
-        let row = self.query_one(&select).await?.ok_or_else(|| Error::bug("the log has no place"))?;
+        let row = self.across().query_one(&select).await?.ok_or_else(|| Error::bug("the log has no place"))?;
         if self.backend() == DbBackend::Postgres {
             let snapshot: String = row.try_get_by_index(0)?;
             return Place::of(&snapshot).ok_or_else(|| Error::bug(format!("{snapshot} is no snapshot")));
@@ -69,7 +69,7 @@ impl Store {
     /// Observes the workspaces and revisions that a statement finds in `table`; tells the last.
     async fn observe(&self, table: &'static str, found: &SelectStatement) -> Result<Option<WorkspaceId>, Error> {
         let mut last = None;
-        for row in self.query_all(found).await? {
+        for row in self.across().query_all(found).await? {
             let workspace = workspace_of(table, row.try_get_by_index(0)?)?;
             self.heads().observe(&workspace, row.try_get_by_index(1)?);
             last = Some(workspace);

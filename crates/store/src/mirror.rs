@@ -210,11 +210,21 @@ impl Store {
     }
 
     /// Keeps those of the resources, which are in order of workspace and id, that are newer than what is there; tells
-    /// how many. All or none of them are kept.
+    /// how many. Of each workspace all or none of them are kept.
+    async fn keep(&self, mirror: &Mirror, copies: &[Copied]) -> Result<u64, Error> {
+        let mut kept = 0;
+        // Where the database separates workspaces a transaction is of one.
+        for part in copies.chunk_by(|one, next| !self.separates() || one.row.workspace == next.row.workspace) {
+            kept += self.keep_part(mirror, part).await?;
+        }
+        Ok(kept)
+    }
+
+    /// As [`Store::keep`], all or none of them.
     ///
     /// Two may be at it: the walk through the source, and what comes by events. Where they meet at a resource, the
     /// later finds that what it has read is no longer there, and reads again.
-    async fn keep(&self, mirror: &Mirror, copies: &[Copied]) -> Result<u64, Error> {
+    async fn keep_part(&self, mirror: &Mirror, copies: &[Copied]) -> Result<u64, Error> {
         let Some(first) = copies.first() else { return Ok(0) };
         let workspace = workspace_of(mirror.table(), first.row.workspace.clone())?;
         for _ in 0..TRIES {
@@ -232,12 +242,15 @@ impl Store {
         Err(Error::Busy(self.patience))
     }
 
-    /// As [`Store::keep`], in a turn; `None` when another wrote meanwhile.
+    /// As [`Store::keep_part`], in a turn; `None` when another wrote meanwhile.
     async fn merge(&self, turn: &mut Turn, mirror: &Mirror, copies: &[Copied]) -> Result<Option<u64>, Error> {
         let backend = self.backend();
         let keys: Vec<_> = copies.iter().map(Copied::key).collect();
         let mut there = BTreeMap::new();
-        for row in turn.all(backend.build(&known(backend, mirror.table(), mirror.refers, &keys))).await? {
+        let known = backend.build(&known(backend, mirror.table(), mirror.refers, &keys));
+        // What it tells holds for the rest of the transaction.
+        let workspace = keys.first().map_or("", |key| key.0);
+        for row in turn.all(self.of(workspace).telling(known)).await? {
             let (workspace, id): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             there.insert((workspace, id), Known::read(mirror, &row)?);
         }

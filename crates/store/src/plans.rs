@@ -49,9 +49,9 @@ const ROWS: &str = r#"
     INSERT INTO dead_letters (workspace, event_id, source, event, error, attempts, time)
     SELECT 'w' || (i % 200), 'e' || i, 's', '{}', 'e', 1, 1 FROM n;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-    INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data)
-    SELECT 'w' || (i % 2), i, 0, 'e' || i, 't', 'products', 'r' || (i % 3000), i, 'a',
-        CAST('{"product":{"vision":"v' || (i % 500) || '"}}' AS JSON_TYPE) FROM n;
+    INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data, traced)
+    SELECT 'w' || (i % 2), i, 0, 'e' || i, 't', 'products', 'r' || (i % 3000), i, 'a', CAST('{}' AS JSON_TYPE),
+        'v' || (i % 500) FROM n;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
     INSERT INTO products (workspace, id, uid, version, display_name, create_time, update_time, body, vision)
     SELECT 'w1', 'r' || i, 'u', 1, 'p', 1, 1, '{}', 'v' || (i % 500) FROM n;
@@ -281,10 +281,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
                 "products_vision",
             ),
             (plan(&connection, &branches::unset::<Products>(&workspace, "vision", "r1", 50)).await, "products_vision"),
-            (
-                plan(&connection, &history::once_unset::<Products>(backend, &workspace, "vision", "r1", 50)).await,
-                of_recursion,
-            ),
+            (plan(&connection, &history::once_unset::<Products>(backend, &workspace, "r1", 50)).await, of_recursion),
             (
                 plan(&connection, &branches::occurring::<Products>(&workspace, "vision", &visions)).await,
                 "products_vision",

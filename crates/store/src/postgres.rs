@@ -6,7 +6,7 @@ use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use waymark_tls::is_local;
 
-use crate::Error;
+use crate::{Error, Login};
 
 /// Files that connections to PostgreSQL are made by. They are read for each connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +42,18 @@ pub(crate) fn secured(options: PgConnectOptions, files: &PostgresFiles) -> PgCon
 pub(crate) fn give_password(pool: &DatabaseConnection, password: &str) {
     let pool = pool.get_postgres_connection_pool();
     pool.set_connect_options(PgConnectOptions::clone(&pool.connect_options()).password(password));
+}
+
+impl Login {
+    /// The name of the role.
+    pub fn role(&self) -> Result<String, Error> {
+        let options: PgConnectOptions = self.url.parse().map_err(|error| {
+            // Its own words may show the password.
+            drop::<sqlx::Error>(error);
+            DbErr::Custom("an address of PostgreSQL cannot be read".to_owned())
+        })?;
+        Ok(options.get_username().to_owned())
+    }
 }
 
 impl Error {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use sea_orm::ConnectionTrait as _;
 use sea_orm::sea_query::{
     CaseStatement, Expr, ExprTrait as _, Func, JoinType, OnConflict, Order, Query, SelectStatement,
 };
-use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use waymark_domain::WorkspaceId;
 
 use crate::checkpoints::{Checkpoint, Checkpoints, advance, remember};
@@ -64,13 +64,13 @@ impl Store {
         settle.table("relay_cursors").value("rewound", false);
         settle.and_where(Expr::col("workspace").eq(cursor.workspace.id()));
         settle.and_where(Expr::col("revision").eq(cursor.published));
-        self.execute(&settle).await.map(|_| ())
+        self.across().execute(&settle).await.map(|_| ())
     }
 
     async fn cursors(&self, select: &mut SelectStatement) -> Result<Vec<Cursor>, Error> {
         let or_zero = |column| Func::coalesce([Expr::col(("relay_cursors", column)), Expr::val(0_i64)]);
         select.column(("workspaces", "id")).expr(or_zero("revision")).expr(or_zero("reached"));
-        let rows = self.query_all(select.column(("workspaces", "revision"))).await?;
+        let rows = self.across().query_all(select.column(("workspaces", "revision"))).await?;
         let cursors = rows.iter().map(|row| {
             Ok(Cursor {
                 workspace: workspace_of("workspaces", row.try_get_by_index(0)?)?,
@@ -94,7 +94,7 @@ impl Store {
         if newest.is_none() && published.is_empty() {
             return Ok(true);
         }
-        let transaction = self.writer.begin().await?;
+        let transaction = self.across().begin().await?;
         if !advance(&transaction, known, None).await? {
             transaction.rollback().await?;
             return Ok(false);
@@ -132,7 +132,7 @@ impl Store {
     pub async fn has_published(&self) -> Result<bool, Error> {
         let mut select = Query::select();
         select.column("workspace").from("relay_cursors").and_where(Expr::col("revision").gt(0)).limit(1);
-        Ok(self.query_one(&select).await?.is_some())
+        Ok(self.across().query_one(&select).await?.is_some())
     }
 
     /// Has the relay publish a workspace again from revision `from` on; tells how many events those are.
@@ -142,11 +142,17 @@ impl Store {
         let mut rewind = Query::update();
         rewind.table("relay_cursors").value("revision", from - 1).value("rewound", true);
         rewind.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::col("revision").gte(from));
-        self.execute(&rewind).await?;
+        self.across().execute(&rewind).await?;
         let mut select = Query::select();
         select.expr(Expr::col("ordinal").count()).from("log");
         select.and_where(Expr::col("workspace").eq(workspace.id())).and_where(Expr::col("revision").gte(from));
-        Ok(self.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0))
+        Ok(self
+            .of(workspace.id())
+            .query_one(&select)
+            .await?
+            .map(|row| row.try_get_by_index(0))
+            .transpose()?
+            .unwrap_or(0))
     }
 }
 

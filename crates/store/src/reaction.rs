@@ -82,7 +82,7 @@ impl Store {
             return together.react(&reaction.call, work).await;
         }
         if let Some(causation) = &reaction.call.causation
-            && self.query_one(&inbox::find_handled(causation, self.backend())).await?.is_some()
+            && self.across().query_one(&inbox::find_handled(causation, self.backend())).await?.is_some()
         {
             return Ok(());
         }

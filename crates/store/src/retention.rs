@@ -12,8 +12,8 @@ use std::cmp::{max, min};
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait as _;
 use sea_orm::sea_query::{DeleteStatement, Expr, ExprTrait as _, Order, Query, SelectStatement, UpdateStatement};
-use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use waymark_domain::WorkspaceId;
 
 use crate::freeing::{STEP, Superseded, held_before, take};
@@ -35,14 +35,14 @@ pub struct LogReaders {
 impl Store {
     /// Forgets answers of requests made before `before`, the oldest `limit` of them at most.
     pub async fn purge_requests(&self, before: DateTime<Utc>, limit: u64) -> Result<u64, Error> {
-        self.execute(&old_requests(before, limit)).await
+        self.across().execute(&old_requests(before, limit)).await
     }
 
     /// The first `limit` workspaces behind the one called `after`, in order of their ids.
     pub async fn workspaces_after(&self, after: &str, limit: u64) -> Result<Vec<WorkspaceId>, Error> {
         let mut select = Query::select();
         select.column("id").from("workspaces").and_where(Expr::col("id").gt(after));
-        let rows = self.query_all(select.order_by("id", Order::Asc).limit(limit)).await?;
+        let rows = self.across().query_all(select.order_by("id", Order::Asc).limit(limit)).await?;
         rows.iter().map(|row| workspace_of("workspaces", row.try_get_by_index(0)?)).collect()
     }
 
@@ -75,18 +75,18 @@ impl Store {
         if to <= beginning {
             return Ok(None);
         }
-        let to = match self.query_one(&step_end(workspace, earliest, to)).await? {
+        let to = match self.of(workspace.id()).query_one(&step_end(workspace, earliest, to)).await? {
             Some(row) => row.try_get_by_index(0)?,
             None => to,
         };
-        let rows = self.query_all(&superseded(workspace, earliest, to)).await?;
+        let rows = self.of(workspace.id()).query_all(&superseded(workspace, earliest, to)).await?;
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
             let (revision, id): (Option<i64>, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             let (found, until) = (revision.zip(id), row.try_get_by_index(2)?);
             events.extend(found.map(|(revision, event_id)| Superseded { revision, event_id, until }));
         }
-        let transaction = self.writer.begin().await.map_err(|error| self.error(error))?;
+        let transaction = self.across().begin().await?;
         if transaction.execute(&advance(workspace, earliest, to)).await?.rows_affected() == 0 {
             // Another has moved on, or the relay was sent back.
             transaction.rollback().await?;
@@ -108,7 +108,7 @@ impl Store {
             let mut select = Query::select();
             select.column("revision").from(table).and_where(Expr::col("workspace").eq(workspace.id())).take()
         };
-        let mut unread = match self.query_one(&read("relay_cursors")).await? {
+        let mut unread = match self.across().query_one(&read("relay_cursors")).await? {
             Some(row) => row.try_get_by_index::<i64>(0)? + 1,
             None if readers.relay => 1,
             None => i64::MAX,
@@ -116,7 +116,7 @@ impl Store {
         let mut read = read("bus_cursors");
         read.and_where(Expr::col("source").eq(readers.source));
         for reader in &readers.bus {
-            let row = reader.query_one(&read).await?;
+            let row = reader.across().query_one(&read).await?;
             let revision: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
             unread = min(unread, revision + 1);
         }

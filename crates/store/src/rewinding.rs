@@ -1,7 +1,7 @@
 //! Cursors that are ahead of the stream, after that has lost messages: which they are, and how they are moved back.
 
+use sea_orm::ConnectionTrait as _;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, OnConflict, Order, Query};
-use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use waymark_domain::WorkspaceId;
 
 use crate::checkpoints::{Checkpoints, advance};
@@ -26,7 +26,7 @@ impl Store {
     pub async fn count_ahead(&self, base: u64) -> Result<u64, Error> {
         let mut select = Query::select();
         select.expr(Expr::col("workspace").count()).from("relay_cursors").cond_where(ahead(base));
-        let count = self.query_one(&select).await?.map(|row| row.try_get_by_index::<i64>(0)).transpose()?;
+        let count = self.across().query_one(&select).await?.map(|row| row.try_get_by_index::<i64>(0)).transpose()?;
         Ok(count.unwrap_or(0).unsigned_abs())
     }
 
@@ -43,7 +43,7 @@ impl Store {
         if let Some(after) = after {
             select.and_where(Expr::col("workspace").gt(after.id()));
         }
-        let rows = self.query_all(select.order_by("workspace", Order::Asc).limit(limit)).await?;
+        let rows = self.across().query_all(select.order_by("workspace", Order::Asc).limit(limit)).await?;
         let workspaces = rows.iter().map(|row| {
             let published = row.try_get_by_index(1)?;
             Ok(Ahead {
@@ -61,13 +61,13 @@ impl Store {
         let mut select = Query::select();
         select.column("event_id").from("log").and_where(Expr::col("workspace").eq(workspace.id()));
         select.and_where(Expr::col("revision").eq(revision)).order_by("ordinal", Order::Desc).limit(1);
-        Ok(self.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
+        Ok(self.of(workspace.id()).query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
     }
 
     /// Moves cursors back to the revisions that the stream holds up to its message `base`, each beside what it was;
     /// none moves forward. False when another relay has marked or rewound since `known` was read.
     pub async fn rewind(&self, known: &mut Checkpoints, base: u64, cursors: &[(Ahead, i64)]) -> Result<bool, Error> {
-        let transaction = self.writer.begin().await?;
+        let transaction = self.across().begin().await?;
         if !advance(&transaction, known, None).await? {
             transaction.rollback().await?;
             return Ok(false);

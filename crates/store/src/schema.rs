@@ -11,6 +11,7 @@ mod error;
 pub mod foundation;
 mod migrate;
 mod record;
+mod separation;
 
 use std::fmt::Write as _;
 
@@ -24,6 +25,7 @@ use crate::{Holding, Mirror};
 pub use backfill::Backfill;
 pub use declaration::Declaration;
 pub use error::SchemaError;
+pub use separation::{Separation, WITHOUT_POLICY};
 
 /// The schema of one service.
 #[derive(Debug)]

@@ -103,7 +103,7 @@ impl Store {
     pub async fn shown(&self, sight: &Sight, names: BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
         let mut shown = BTreeSet::new();
         for select in statements(self.backend(), sight, &names) {
-            shown.extend(named(sight, &self.query_all(&select).await?)?);
+            shown.extend(named(sight, &self.of(sight.workspace().id()).query_all(&select).await?)?);
         }
         Ok(shown)
     }

@@ -33,7 +33,7 @@ impl Store {
         let order = ["workspace", "id"].map(|column| (column.to_owned(), Order::Asc, None));
         let room = bytes.min(PAGE) as i64;
         let select = behind(collection.table, &request.after_workspace, &request.after_id);
-        let (rows, more) = self.page(select, ROWS, ("resource", room), &order).await?;
+        let (rows, more) = self.across().page(select, ROWS, ("resource", room), &order).await?;
         let mut page = pb::SnapshotResponse { rows: Vec::new(), more };
         let mut left = bytes.saturating_sub(FIELD);
         for row in &rows {

@@ -35,12 +35,12 @@ impl Store {
     async fn bodies_by_id<T: Table>(&self, workspace: &str, ids: Vec<String>) -> Result<Found, Error> {
         if let [id] = ids.as_slice() {
             let mut select = resource::bodies::<T>(workspace);
-            let row = self.query_one(select.and_where(Expr::col("id").eq(id))).await?;
+            let row = self.of(workspace).query_one(select.and_where(Expr::col("id").eq(id))).await?;
             let body = row.map(|row| row.try_get_by_index::<String>(1)).transpose()?;
             return Ok(body.map(|body| (id.clone(), Arc::from(body))).into_iter().collect());
         }
         let select = resource::bodies_of::<T>(self.backend(), workspace, ids.iter().map(String::as_str));
-        let row = self.query_one(&as_one(self.backend(), select, &["id", "body"])).await?;
+        let row = self.of(workspace).query_one(&as_one(self.backend(), select, &["id", "body"])).await?;
         let text = row.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?.flatten().unwrap_or_default();
         Ok(apart(&text).map(|(id, body)| (id.to_owned(), Arc::from(body))).collect())
     }
@@ -49,7 +49,7 @@ impl Store {
     pub async fn all<T: Table>(&self, workspace: &WorkspaceId) -> Result<Vec<T::Message>, Error> {
         let mut select = resource::bodies::<T>(workspace.id());
         select.and_where(Expr::col("delete_time").is_null()).order_by("id", Order::Asc);
-        let rows = self.query_all(&select).await?;
+        let rows = self.of(workspace.id()).query_all(&select).await?;
         let decode = |(id, body): (String, String)| resource::decode::<T>(workspace.id(), &id, &body);
         rows.iter().map(|row| decode((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
     }

@@ -11,6 +11,8 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, StreamTrait};
 
+use crate::reach::telling;
+
 /// A column to order by; where nulls go only if it can be null.
 pub(crate) type Ordering = (String, Order, Option<NullOrdering>);
 
@@ -153,9 +155,10 @@ fn within_bytes(page: SelectStatement, bytes: i64, text: &'static str, order: &[
 }
 
 /// The first `size` rows of `select` until its column `text` adds up to `bytes`, at least one row, and whether it found
-/// more. `order` is its own, by names of its columns, and total.
+/// more. `order` is its own, by names of its columns, and total. The workspace is `told` where the database has to know it.
 pub(crate) async fn page(
     connection: &(impl ConnectionTrait + StreamTrait),
+    told: Option<&str>,
     select: SelectStatement,
     size: usize,
     (text, bytes): (&'static str, i64),
@@ -163,7 +166,9 @@ pub(crate) async fn page(
 ) -> Result<(Vec<QueryResult>, bool), DbErr> {
     if ConnectionTrait::get_database_backend(connection) == DbBackend::Postgres {
         // It sends whatever it was asked for, read or not.
-        let mut rows = connection.query_all(&within_bytes(select, bytes, text, order)).await?;
+        let statement = DbBackend::Postgres.build(&within_bytes(select, bytes, text, order));
+        let statement = told.map_or_else(|| statement.clone(), |workspace| telling(workspace, statement.clone()));
+        let mut rows = connection.query_all_raw(statement).await?;
         let found = rows.first().map(|row| row.try_get::<i64>("", "rows_found")).transpose()?.unwrap_or(0);
         rows.truncate(size);
         let more = found as usize > rows.len();

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, OnConflict, Query, UpdateStatement};
-use sea_orm::{ConnectionTrait as _, StatementBuilder, TransactionTrait as _};
+use sea_orm::{ConnectionTrait as _, StatementBuilder};
 use waymark_domain::WorkspaceId;
 
 use crate::statement::insert;
@@ -52,7 +52,7 @@ impl Store {
         let mut select = Query::select();
         select.column("holder").from("stream_positions").and_where(Expr::col("consumer").eq(consumer));
         select.and_where(Expr::col("source").eq(source));
-        Ok(self.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
+        Ok(self.across().query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
     }
 
     /// Takes over the reading of the stream of `source` for `consumer`. `holder` tells this process from others.
@@ -71,7 +71,7 @@ impl Store {
         ];
         let mut insert = insert("stream_positions", row);
         insert.on_conflict(OnConflict::columns(["consumer", "source"]).update_column("holder").to_owned());
-        self.execute(&insert).await?;
+        self.across().execute(&insert).await?;
         Ok(StreamReader { store: self.clone(), consumer, source, holder: holder.to_owned() })
     }
 }
@@ -81,7 +81,7 @@ impl StreamReader {
     pub async fn load(&self) -> Result<(StreamPosition, Vec<ParkedWorkspace>), Error> {
         let mut select = Query::select();
         select.columns(["sequence", "time"]).from("stream_positions").cond_where(self.here());
-        let position = match self.store.query_one(&select).await? {
+        let position = match self.store.across().query_one(&select).await? {
             Some(row) => StreamPosition {
                 sequence: sequence(row.try_get_by_index(0)?)?,
                 time: DateTime::from_timestamp_micros(row.try_get_by_index(1)?)
@@ -91,7 +91,7 @@ impl StreamReader {
         };
         let mut select = Query::select();
         select.columns(["workspace", "sequence"]).from("parked_workspaces").cond_where(self.here());
-        let rows = self.store.query_all(&select).await?;
+        let rows = self.store.across().query_all(&select).await?;
         let parked = rows.iter().map(|row| {
             let workspace = workspace_of("parked_workspaces", row.try_get_by_index(0)?)?;
             Ok(ParkedWorkspace { workspace, sequence: sequence(row.try_get_by_index(1)?)? })
@@ -102,7 +102,7 @@ impl StreamReader {
     /// Saves that everything up to `position` is settled, but for parked workspaces.
     pub async fn advance(&self, position: StreamPosition) -> Result<bool, Error> {
         let statement = self.moved_to(position)?;
-        Ok(self.store.execute(&statement).await? > 0)
+        Ok(self.store.across().execute(&statement).await? > 0)
     }
 
     /// Parks a workspace: its events from `at` on are no longer covered by the position. One that is parked already
@@ -140,7 +140,7 @@ impl StreamReader {
     /// Runs both statements, the second only if the first, which locks the position, finds this holder's name there.
     async fn save(&self, held: &UpdateStatement, statement: &impl StatementBuilder) -> Result<bool, Error> {
         let store = &self.store;
-        let transaction = store.writer.begin().await.map_err(|e| store.error(e))?;
+        let transaction = store.across().begin().await?;
         let holds = transaction.execute(held).await?.rows_affected() > 0;
         if holds {
             transaction.execute(statement).await?;

@@ -31,7 +31,7 @@ impl Store {
             select.order_by(column, Order::Asc);
         }
         select.limit(limit.into());
-        self.query_all(&select).await?.iter().map(name::<T>).collect()
+        self.across().query_all(&select).await?.iter().map(name::<T>).collect()
     }
 }
 

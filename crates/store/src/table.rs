@@ -143,8 +143,8 @@ impl<R> Column<R> {
         self.index = Some(further);
         self
     }
-    /// The same with an index of the log, so that resources are found by what the column was after a revision. It must
-    /// be the text of the resource's field of the same name.
+    /// The same with an index of the log, whose events say so, too: so resources are found by what the column was after
+    /// a revision. A table has one such column at most.
     #[must_use]
     pub const fn traced(mut self) -> Self {
         self.traced = true;

@@ -22,7 +22,7 @@ impl Store {
         low: &str,
         high: &str,
     ) -> Result<u32, Error> {
-        let row = self.query_one(&count_between::<T>(workspace, column, low, high)?).await?;
+        let row = self.of(workspace.id()).query_one(&count_between::<T>(workspace, column, low, high)?).await?;
         Ok(row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.unwrap_or(0) as u32)
     }
 }

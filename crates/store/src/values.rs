@@ -35,7 +35,7 @@ impl Store {
         let mut select = rows_of::<T>(self.backend(), workspace, way);
         select.columns(["id", column]).and_where(Expr::col("delete_time").is_null());
         select.and_where(Fields::of::<T>(self.backend(), Some(workspace)).condition(&filter)?);
-        self.all_pairs(select, column).await
+        self.all_pairs(workspace, select, column).await
     }
 
     /// Ids of the resources whose value of an indexed text column is between two texts, with that value, in its order: read
@@ -51,7 +51,7 @@ impl Store {
         let mut found: Vec<(String, String)> = Vec::new();
         loop {
             let after = found.last().map_or((low, ""), |(id, value)| (value.as_str(), id.as_str()));
-            let part = self.all_pairs(between::<T>(workspace, column, after, high), column).await?;
+            let part = self.all_pairs(workspace, between::<T>(workspace, column, after, high), column).await?;
             let last = part.len() < PART;
             let begin = found.len();
             found.extend(part.into_iter().filter_map(|(id, value)| Some((id, value?))));
@@ -69,10 +69,11 @@ impl Store {
     /// The pairs of a statement that makes one text of them: thousands of rows cost the driver more than the database.
     async fn all_pairs(
         &self,
+        workspace: &WorkspaceId,
         rows: SelectStatement,
         column: &'static str,
     ) -> Result<Vec<(String, Option<String>)>, Error> {
-        let row = self.query_one(&as_one(self.backend(), rows, &["id", column])).await?;
+        let row = self.of(workspace.id()).query_one(&as_one(self.backend(), rows, &["id", column])).await?;
         let text = row.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?.flatten().unwrap_or_default();
         let pair = |(id, value): (&str, &str)| (id.to_owned(), (!value.is_empty()).then(|| value.to_owned()));
         Ok(apart(&text).map(pair).collect())

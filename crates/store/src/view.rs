@@ -140,7 +140,9 @@ impl Store {
         // All that a transaction of SQLite reads agrees by itself.
         let isolation = (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
         let transaction = self.reader.begin_with_config(isolation, None).await.map_err(|e| self.error(e))?;
-        let bounds = match transaction.query_one(&bounds(workspace.id())).await? {
+        // What the first statement tells holds for the transaction.
+        let first = self.of(workspace.id()).telling(self.backend().build(&bounds(workspace.id())));
+        let bounds = match transaction.query_one_raw(first).await? {
             Some(row) => (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
             None => (0, 0),
         };
@@ -172,7 +174,7 @@ impl Store {
             let expected = holding.collection;
             return Err(Violations::one(field, format!("must be one of {expected}, got {name}")).into());
         }
-        let row = self.query_one(&holding.of_resource(name)).await?;
+        let row = self.of(name.workspace.id()).query_one(&holding.of_resource(name)).await?;
         Ok(row.ok_or_else(|| Error::NotFound(name.to_string()))?.try_get_by_index(0)?)
     }
 }
@@ -224,7 +226,7 @@ impl View {
         within: (&'static str, i64),
         order: &[Ordering],
     ) -> Result<(Vec<QueryResult>, bool), Error> {
-        Ok(page(&self.transaction, select, size, within, order).await?)
+        Ok(page(&self.transaction, None, select, size, within, order).await?)
     }
 
     pub(crate) async fn rows(&self, statement: &impl StatementBuilder) -> Result<Vec<QueryResult>, Error> {

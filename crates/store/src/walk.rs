@@ -193,7 +193,7 @@ impl Store {
             after.map(|a| (&*a.field, &*a.far)),
             wanted,
         );
-        let rows = self.query_all(&select).await?;
+        let rows = self.of(route.workspace.id()).query_all(&select).await?;
         let edge = |row: &sea_orm::QueryResult| {
             let holds = row.try_get_by_index(3)?;
             let [near, field, far] = [row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?];
@@ -216,7 +216,7 @@ impl Store {
             let mut select = Query::select();
             select.column("id").expr(json_text("body")).from(table.table);
             select.and_where(keyed(self.backend(), route.workspace.id(), ids));
-            for row in self.query_all(&select).await? {
+            for row in self.of(route.workspace.id()).query_all(&select).await? {
                 let (id, body): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
                 for ((field, far), reference) in table.links_of(route.workspace.id(), &id, &body)? {
                     if route.field.is_empty() || route.field == field {
@@ -248,7 +248,7 @@ impl Store {
             });
         }
         let Some(select) = select else { return Ok(BTreeMap::new()) };
-        let rows = self.query_all(&select).await?;
+        let rows = self.of(route.workspace.id()).query_all(&select).await?;
         let name = |row: &sea_orm::QueryResult| {
             let (prefix, id): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             Ok((format!("{prefix}{id}"), row.try_get_by_index(2)?))

@@ -13,7 +13,7 @@ impl Store {
 
     /// The earliest revision whose history is whole, and the current one.
     pub async fn bounds(&self, workspace: &str) -> Result<(i64, i64), Error> {
-        match self.query_one(&bounds(workspace)).await? {
+        match self.of(workspace).query_one(&bounds(workspace)).await? {
             Some(row) => Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)),
             None => Ok((0, 0)),
         }
@@ -21,7 +21,7 @@ impl Store {
 
     /// All workspaces that were ever written to, with their revisions.
     pub async fn revisions(&self) -> Result<Vec<(WorkspaceId, i64)>, Error> {
-        let rows = self.query_all(Query::select().columns(["id", "revision"]).from("workspaces")).await?;
+        let rows = self.across().query_all(Query::select().columns(["id", "revision"]).from("workspaces")).await?;
         let pairs = rows.iter().map(|row| {
             let workspace = workspace_of("workspaces", row.try_get_by_index(0)?)?;
             Ok((workspace, row.try_get_by_index(1)?))

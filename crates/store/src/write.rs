@@ -88,7 +88,7 @@ impl Store {
         let mut answer = Query::select();
         answer.column("answer").from("requests").and_where(Expr::col("workspace").eq(workspace.id()));
         answer.and_where(Expr::col("request_id").eq(id.to_string()));
-        match self.query_one(&answer).await? {
+        match self.of(workspace.id()).query_one(&answer).await? {
             Some(row) => repeat(call, &row.try_get_by_index::<Vec<u8>>(0)?),
             None => Err(error),
         }

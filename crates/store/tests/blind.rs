@@ -18,9 +18,7 @@ use waymark_domain::roadmap::{Product, ProductEvent};
 use waymark_domain::{Change, Failure as _, FailureKind};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::{Call, Origin, Written};
-use waymark_store::{
-    Asked, Columns, Declaration, Draft, Error, Rule, Ruled, Rules, Store, StoreOptions, Table, resource,
-};
+use waymark_store::{Asked, Columns, Declaration, Draft, Error, Rule, Ruled, Rules, Store, Table, resource};
 use waymark_testkit::sample::{Products, call, create, created, product, store, workspace as ws};
 use waymark_testkit::{Engine, TestDatabase, host, wait_for};
 
@@ -31,7 +29,7 @@ async fn replicas(engine: Engine) -> ([Store; 2], TestDatabase) {
     let (second, _) = host(8);
     let (store, database) = store(engine, &first).await.unwrap();
     let late = Clock::skewed(TimeDelta::milliseconds(-20));
-    let behind = Store::connect(&StoreOptions::new(database.url()), &late, &second.ids).await.unwrap();
+    let behind = Store::connect(&database.options(), &late, &second.ids).await.unwrap();
     ([store, behind], database)
 }
 
@@ -113,7 +111,7 @@ async fn work_is_done_again_only_where_the_workspace_has_a_later_time() {
 
         let ahead = Clock::skewed(TimeDelta::hours(1));
         let (other, _) = host(9);
-        let other = Store::connect(&StoreOptions::new(database.url()), &ahead, &other.ids).await.unwrap();
+        let other = Store::connect(&database.options(), &ahead, &other.ids).await.unwrap();
         let early = other.write_blind(&call(), &ws(), make("early")).await.unwrap().message;
         runs.set(0);
         let late = s.write_blind(&call(), &ws(), make("late")).await.unwrap().message;
@@ -301,7 +299,7 @@ async fn a_connection_lost_in_the_statement_leaves_nothing_behind() {
     let other = other.begin().await.unwrap();
     other.execute_unprepared("SELECT 1 FROM workspaces FOR UPDATE").await.unwrap();
     let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH _bump_%'";
+                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%, _bump_ %'";
     let lost = wait_for("the statement to wait", Duration::from_secs(10), async || {
         let terminate = Statement::from_string(DbBackend::Postgres, terminate);
         let row = killer.query_one_raw(terminate).await.unwrap().unwrap();

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use waymark_domain::WorkspaceId;
-use waymark_store::{Moved, Store, StoreOptions};
+use waymark_store::{Moved, Store};
 use waymark_testkit::sample::{Products, call, created, product, store};
 use waymark_testkit::schema::text;
 use waymark_testkit::{Engine, TestDatabase, host};
@@ -31,7 +31,7 @@ async fn replicas(engine: Engine, workspaces: usize) -> ([Store; 2], TestDatabas
     ] {
         connection.execute_unprepared(statement).await.unwrap();
     }
-    let second = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await.unwrap();
+    let second = Store::connect(&database.options(), &host.clock, &host.ids).await.unwrap();
     first.look().await.unwrap();
     second.look().await.unwrap();
     ([first, second], database)
@@ -117,8 +117,7 @@ async fn what_a_look_reads_does_not_depend_on_the_number_of_workspaces() {
         let count = "SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint::text
                      FROM pg_stat_user_tables WHERE relname IN ('workspaces', 'log')";
         second.close().await.unwrap();
-        let second =
-            Store::connect(&StoreOptions::new(database.url()), &host(8).0.clock, &host(8).0.ids).await.unwrap();
+        let second = Store::connect(&database.options(), &host(8).0.clock, &host(8).0.ids).await.unwrap();
         let before: i64 = text(database.url(), count).await.unwrap().parse().unwrap();
         for _ in 0..LOOKS {
             second.look().await.unwrap();

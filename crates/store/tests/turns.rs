@@ -194,7 +194,7 @@ async fn a_full_disk_refuses_writes_and_keeps_those_it_confirms_later() {
     // As another process sees the file.
     let (mut host, _) = host(8);
     host.clock = Clock::system();
-    let other = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await.unwrap();
+    let other = Store::connect(&database.options(), &host.clock, &host.ids).await.unwrap();
     assert_eq!(stored(&other).await, (ids, revisions));
 }
 
@@ -204,7 +204,7 @@ async fn a_write_abandoned_while_it_begins_leaves_no_transaction_open() {
     let (mut host, _) = host(8);
     host.clock = Clock::system();
     // One connection for all writes: the one that was abandoned is the next one's.
-    let options = StoreOptions { max_connections: 2, ..StoreOptions::new(database.url()) };
+    let options = StoreOptions { max_connections: 2, ..database.options() };
     let s = Store::connect(&options, &host.clock, &host.ids).await.unwrap();
     for round in 0..100_u64 {
         let (call, acme, patience) = (call(), ws(), Duration::from_micros(10 * round));
@@ -228,7 +228,7 @@ async fn a_transaction_whose_end_is_not_confirmed_frees_the_turn() {
     let (_, database) = open(Engine::Postgres).await;
     let (mut host, _) = host(8);
     host.clock = Clock::system();
-    let options = StoreOptions { statement_timeout: Duration::from_secs(1), ..StoreOptions::new(database.url()) };
+    let options = StoreOptions { statement_timeout: Duration::from_secs(1), ..database.options() };
     let s = Store::connect(&options, &host.clock, &host.ids).await.unwrap();
     let other = database.connect().await.unwrap();
     create(&s, "before", "").await;

@@ -3,9 +3,12 @@
 use anyhow::{Context as _, Result};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend as Backend, Statement};
 use tempfile::TempDir;
+use waymark_runtime::DatabaseArgs;
+use waymark_store::schema::Separation;
+use waymark_store::{Login, Schema, Store, StoreOptions};
 
 use crate::connection::connect;
-use crate::postgres::Postgres;
+use crate::postgres::{CALLS, KEEPER, Postgres};
 
 /// The databases a service runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,18 +61,103 @@ impl Drop for Engines {
     }
 }
 
+/// Where a database is, for each of those who use it. On SQLite all are one.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// For who owns its tables.
+    owner: String,
+    /// For who answers calls, and for the keeper, where the database separates workspaces.
+    roles: Option<[String; 2]>,
+}
+
+impl Addresses {
+    /// Of a file, or of a database that has one role.
+    pub(crate) fn of_one(url: String) -> Self {
+        Self { owner: url, roles: None }
+    }
+
+    /// Of a database that separates workspaces.
+    pub(crate) fn of_roles(owner: String, calls: String, keeper: String) -> Self {
+        Self { owner, roles: Some([calls, keeper]) }
+    }
+
+    /// How a store is connected that serves calls.
+    pub fn options(&self) -> StoreOptions {
+        match &self.roles {
+            None => StoreOptions::new(&self.owner),
+            Some([calls, keeper]) => {
+                let keeper = Login { url: keeper.clone(), password: None };
+                StoreOptions { keeper: Some(keeper), ..StoreOptions::new(calls) }
+            }
+        }
+    }
+
+    /// What a service is told of it beside `args`, by who does not migrate it.
+    pub fn args(&self, args: &DatabaseArgs) -> DatabaseArgs {
+        let (url, keeper) = match &self.roles {
+            None => (&self.owner, None),
+            Some([calls, keeper]) => (calls, Some(keeper.clone())),
+        };
+        DatabaseArgs { database_url: Some(url.clone()), keeper_database_url: keeper, ..args.clone() }
+    }
+
+    /// The same by who migrates it.
+    pub fn owner_args(&self, args: &DatabaseArgs) -> DatabaseArgs {
+        let owner_database_url = self.roles.as_ref().map(|_| self.owner.clone());
+        DatabaseArgs { owner_database_url, ..self.args(args) }
+    }
+
+    /// Migrates it, and has it separate workspaces, as a service does at its start.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn migrate(&self, schema: &Schema) -> Result<()> {
+        let store = crate::schema::store(&self.owner).await?;
+        store.migrate(schema).await?;
+        self.separate_by(&store).await?;
+        Ok(store.close().await?)
+    }
+
+    /// Has the database separate the workspaces of all tables it has by now.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn separate(&self) -> Result<()> {
+        let store = crate::schema::store(&self.owner).await?;
+        self.separate_by(&store).await?;
+        Ok(store.close().await?)
+    }
+
+    async fn separate_by(&self, store: &Store) -> Result<()> {
+        if self.roles.is_some() {
+            store.separate(&Separation { calls: CALLS.to_owned(), keeper: KEEPER.to_owned() }).await?;
+        }
+        Ok(())
+    }
+}
+
 /// A database of one test.
 #[derive(Debug)]
 pub struct TestDatabase {
-    url: String,
+    addresses: Addresses,
     /// The folder of an SQLite file, removed with this value.
     _folder: Option<TempDir>,
 }
 
 impl TestDatabase {
-    /// Its address, as `--database-url` takes it.
+    /// Its address for its owner, who reaches all there is.
     pub fn url(&self) -> &str {
-        &self.url
+        &self.addresses.owner
+    }
+
+    /// Its addresses.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// How a store is connected that serves calls.
+    pub fn options(&self) -> StoreOptions {
+        self.addresses.options()
     }
 
     /// A connection of the test's own, to see or disturb what no product path does.
@@ -77,7 +165,7 @@ impl TestDatabase {
     /// # Errors
     /// When the database refuses.
     pub async fn connect(&self) -> Result<DatabaseConnection> {
-        connect(&self.url).await
+        connect(self.url()).await
     }
 
     /// The number that a question finds which no product path asks.
@@ -104,12 +192,12 @@ impl TestDatabase {
     }
 }
 
-/// A database as `migrate`, which is given its address, leaves an empty one. `schema` names what it migrates to, such
+/// A database as `migrate`, which is given its addresses, leaves an empty one. `schema` names what it migrates to, such
 /// as `roadmap`: on PostgreSQL databases of one schema are copies of a template that was migrated once.
 ///
 /// # Errors
 /// When the engine refuses or `migrate` fails.
-pub async fn database<F>(engine: Engine, schema: &str, migrate: impl FnOnce(String) -> F) -> Result<TestDatabase>
+pub async fn database<F>(engine: Engine, schema: &str, migrate: impl FnOnce(Addresses) -> F) -> Result<TestDatabase>
 where
     F: Future<Output = Result<()>>,
 {
@@ -117,11 +205,12 @@ where
         Engine::Sqlite => {
             let folder = tempfile::tempdir()?;
             let url = format!("sqlite://{}?mode=rwc", folder.path().join(format!("{schema}.db")).display());
-            migrate(url.clone()).await.with_context(|| format!("migrating {url}"))?;
-            Ok(TestDatabase { url, _folder: Some(folder) })
+            let addresses = Addresses::of_one(url);
+            migrate(addresses.clone()).await.with_context(|| format!("migrating {}", addresses.owner))?;
+            Ok(TestDatabase { addresses, _folder: Some(folder) })
         }
         Engine::Postgres => {
-            Ok(TestDatabase { url: Postgres::shared()?.migrated(schema, migrate).await?, _folder: None })
+            Ok(TestDatabase { addresses: Postgres::shared()?.migrated(schema, migrate).await?, _folder: None })
         }
     }
 }

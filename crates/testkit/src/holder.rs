@@ -12,7 +12,7 @@ use crate::database::TestDatabase;
 use crate::wait::wait_for;
 
 /// Who waits for a lock: whether it is a blind write.
-const WAITING: &str = "SELECT query LIKE 'WITH _bump_%' FROM pg_stat_activity
+const WAITING: &str = "SELECT query LIKE '%, _bump_ %' FROM pg_stat_activity
                        WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 /// A transaction that holds the lock.

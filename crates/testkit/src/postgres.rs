@@ -12,9 +12,17 @@ use uuid::Uuid;
 use waymark_tls::testing::Authority;
 
 use crate::connection::connect;
+use crate::database::Addresses;
 use crate::process::Process;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/postgres.sh");
+
+/// Who owns the tables of databases that separate workspaces.
+pub(crate) const OWNER: &str = "waymark_owner";
+/// Who answers calls there.
+pub(crate) const CALLS: &str = "waymark_calls";
+/// Who reaches all workspaces there.
+pub(crate) const KEEPER: &str = "waymark_keeper";
 
 /// A PostgreSQL server that ends with the test process.
 #[derive(Debug)]
@@ -97,6 +105,24 @@ impl Postgres {
         self.url.replacen("/postgres?", &format!("/{name}?"), 1)
     }
 
+    /// The addresses of the database `name` on this server for the roles that it separates workspaces between.
+    pub fn addresses_of(&self, name: &str) -> Addresses {
+        let [owner, calls, keeper] =
+            [OWNER, CALLS, KEEPER].map(|role| self.url_of(name).replacen("//waymark@", &format!("//{role}@"), 1));
+        Addresses::of_roles(owner, calls, keeper)
+    }
+
+    /// Makes an empty database that separates workspaces once it is migrated.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn separated(&self) -> Result<Addresses> {
+        let name = format!("test_{}", unique());
+        self.run(&roles()).await?;
+        self.run(&format!("CREATE DATABASE {name} OWNER {OWNER}")).await?;
+        Ok(self.addresses_of(&name))
+    }
+
     /// Makes an empty database. It lives as long as the server.
     ///
     /// # Errors
@@ -112,7 +138,7 @@ impl Postgres {
     ///
     /// # Errors
     /// When the server refuses or `migrate` fails.
-    pub async fn migrated<F>(&self, template: &str, migrate: impl FnOnce(String) -> F) -> Result<String>
+    pub async fn migrated<F>(&self, template: &str, migrate: impl FnOnce(Addresses) -> F) -> Result<Addresses>
     where
         F: Future<Output = Result<()>>,
     {
@@ -124,8 +150,9 @@ impl Postgres {
         if admin.query_one_raw(Statement::from_string(DbBackend::Postgres, exists)).await?.is_none() {
             // Renamed when it is complete, so that a template that exists is a whole one.
             let unfinished = format!("unfinished_{}", unique());
-            admin.execute_unprepared(&format!("CREATE DATABASE {unfinished}")).await?;
-            migrate(self.url_of(&unfinished)).await.with_context(|| format!("migrating {template}"))?;
+            admin.execute_unprepared(&roles()).await?;
+            admin.execute_unprepared(&format!("CREATE DATABASE {unfinished} OWNER {OWNER}")).await?;
+            migrate(self.addresses_of(&unfinished)).await.with_context(|| format!("migrating {template}"))?;
             crate::wait_for("connections of the migration to close", std::time::Duration::from_secs(10), async || {
                 admin.execute_unprepared(&format!("ALTER DATABASE {unfinished} RENAME TO {template}")).await.ok()
             })
@@ -133,8 +160,8 @@ impl Postgres {
         }
         admin.close().await?;
         let name = format!("test_{}", unique());
-        self.run(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
-        Ok(self.url_of(&name))
+        self.run(&format!("CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER}")).await?;
+        Ok(self.addresses_of(&name))
     }
 
     /// Runs a statement as the server's owner.
@@ -146,6 +173,18 @@ impl Postgres {
         admin.execute_unprepared(statement).await.with_context(|| statement.to_owned())?;
         Ok(admin.close().await?)
     }
+}
+
+/// Makes the roles that a server lacks.
+fn roles() -> String {
+    let role = |name| {
+        format!(
+            "DO $$ BEGIN CREATE ROLE {name} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;"
+        )
+    };
+    // The owner sees and ends connections of others for tests, beside what it owns.
+    [OWNER, CALLS, KEEPER].map(role).concat()
+        + &format!("GRANT pg_monitor, pg_signal_backend, {CALLS}, {KEEPER} TO {OWNER};")
 }
 
 #[expect(clippy::disallowed_methods, reason = "names of databases on a shared server must differ between processes")]

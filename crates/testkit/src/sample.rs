@@ -11,8 +11,7 @@ use waymark_request::{Actor, Call};
 use waymark_runtime::Host;
 use waymark_store::schema::foundation;
 use waymark_store::{
-    Column, Columns, Declaration, Error, Migration, Mirror, Position, Ruled, Schema, Script, Store, StoreOptions,
-    Table, Write,
+    Column, Columns, Declaration, Error, Migration, Mirror, Position, Ruled, Schema, Script, Store, Table, Write,
 };
 
 use crate::database::{Engine, TestDatabase, database};
@@ -54,6 +53,7 @@ pub const INITIAL: Migration = Migration {
         foundation::MIRRORS,
         foundation::HELD_EVENTS,
         foundation::AUDIT,
+        foundation::TRACED,
         Script {
             postgres: include_str!("sample/0001_initial.postgres.sql"),
             sqlite: include_str!("sample/0001_initial.sqlite.sql"),
@@ -108,12 +108,8 @@ pub async fn copier(engine: Engine, host: &Host) -> Result<(Store, TestDatabase)
 }
 
 async fn store_of(schema: &Schema, name: &str, engine: Engine, host: &Host) -> Result<(Store, TestDatabase)> {
-    let database = database(engine, name, async |url| {
-        Store::connect(&StoreOptions::new(url), &host.clock, &host.ids).await?.migrate(schema).await?;
-        Ok(())
-    })
-    .await?;
-    let store = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await?;
+    let database = database(engine, name, async |addresses| addresses.migrate(schema).await).await?;
+    let store = Store::connect(&database.options(), &host.clock, &host.ids).await?;
     Ok((store.keeping(schema), database))
 }
 

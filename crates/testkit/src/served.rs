@@ -45,15 +45,14 @@ impl<Parts, Options> Served<Parts, Options> {
         options: &Options,
         args: &DatabaseArgs,
     ) -> Result<Self> {
-        let args =
-            |url: &str| DatabaseArgs { database_url: Some(url.to_owned()), database_connections: 4, ..args.clone() };
-        let database = database(engine, service.name, async |url| {
+        let args = DatabaseArgs { database_connections: 4, ..args.clone() };
+        let database = database(engine, service.name, async |addresses| {
             // Of another process, as the parts of this one may be opened once only.
             let (migrating, _) = crate::host(1);
-            Ok(service.open(&migrating, &args(&url), options).await?.store().close().await?)
+            Ok(service.open(&migrating, &addresses.owner_args(&args), options).await?.store().close().await?)
         })
         .await?;
-        let service = service.open(host, &args(database.url()), options).await?;
+        let service = service.open(host, &database.addresses().args(&args), options).await?;
         let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let running = service.serve(host, &ServerArgs { listen, ..ServerArgs::default() }).await?;
         Ok(Self { service, running, host: host.clone(), database })

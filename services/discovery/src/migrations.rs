@@ -59,6 +59,7 @@ pub static SCHEMA: Schema = Schema::new(
         },
         foundation::held_events(20, 1),
         foundation::audit(21, 1),
+        foundation::traced(22, &[foundation::TRACED, Script::both(include_str!("migrations/0022_traced.sql"))]),
     ],
     &[
         Declaration::of::<AssumptionTests>(),

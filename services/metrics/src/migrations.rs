@@ -53,6 +53,7 @@ pub static SCHEMA: Schema = Schema::new(
         },
         foundation::held_events(13, 1),
         foundation::audit(14, 1),
+        foundation::traced(15, &[foundation::TRACED]),
     ],
     &[
         Declaration::of::<Frictions>(),

@@ -151,6 +151,7 @@ pub static SCHEMA: Schema = Schema::new(
             backfill: None,
         },
         foundation::audit(24, 23),
+        foundation::traced(25, &[foundation::TRACED, Script::both(include_str!("migrations/0025_traced.sql"))]),
     ],
     &[
         Declaration::of::<Audiences>(),

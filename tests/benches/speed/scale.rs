@@ -102,9 +102,9 @@ pub async fn run(engine: Engine, size: usize, runs: impl Fn(&str) -> bool, repor
 /// Doubles what happened, as updates of years would: not by updates, which would take as long as they do.
 async fn repeat_history(bare: &Pool) -> Result<()> {
     bare.execute(
-        "INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data)
+        "INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data, traced)
          SELECT workspace, log.revision + workspaces.revision, ordinal, event_id, type, collection, resource_id, last_time,
-                actor, data
+                actor, data, traced
          FROM log JOIN workspaces ON workspaces.id = log.workspace",
     )
     .await?;

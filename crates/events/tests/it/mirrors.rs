@@ -13,7 +13,7 @@ use waymark_events::{Mirroring, Subscription, Topic, bus, consumer, snapshots, s
 use waymark_proto::events::v1::{SnapshotRequest, SnapshotResponse};
 use waymark_proto::roadmap::v1 as pb;
 use waymark_runtime::Host;
-use waymark_store::{Batch, Error, ListQuery, Store, StoreOptions, Table};
+use waymark_store::{Batch, Error, ListQuery, Store, Table};
 use waymark_testkit::sample::{COPIER, Mirrored, Products, call, copier, create, created_in, product, store, update};
 use waymark_testkit::schema::execute;
 use waymark_testkit::{Engine, NatsServer, TestDatabase, host, wait_for, wait_until};
@@ -81,7 +81,7 @@ impl World {
     async fn listen_to(&self, topic: Topic) -> (Host, JoinSet<()>) {
         static PROCESSES: AtomicUsize = AtomicUsize::new(10);
         let (host, _) = host(PROCESSES.fetch_add(1, Ordering::Relaxed) as u64);
-        let options = StoreOptions::new(self.database.url());
+        let options = self.database.options();
         let target = Store::connect(&options, &host.clock, &host.ids).await.unwrap().keeping(&COPIER);
         let (mirroring, closed, stuck) = (target.clone(), Arc::clone(&self.closed), Arc::clone(&self.stuck));
         let together = Arc::clone(&self.together);

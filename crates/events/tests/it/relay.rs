@@ -11,7 +11,7 @@ use waymark_domain::WorkspaceId;
 use waymark_events::{EventsApi, stream_name};
 use waymark_proto::events::v1::RepublishEventsRequest;
 use waymark_proto::events::v1::events_service_server::EventsService as _;
-use waymark_store::{Lease, Store, StoreOptions};
+use waymark_store::{Lease, Store};
 use waymark_testkit::sample::{Products, call, created, product, store};
 use waymark_testkit::{Engine, NatsServer, TestDatabase, host, wait_until};
 
@@ -113,7 +113,7 @@ async fn a_lease_from_a_clock_that_was_ahead_does_not_stop_the_relay() {
         let (store, database) = store(engine, &host).await.unwrap();
         let (ahead, hand) = waymark_testkit::host(6);
         hand.advance(Duration::from_hours(1));
-        let other = Store::connect(&StoreOptions::new(database.url()), &ahead.clock, &ahead.ids).await.unwrap();
+        let other = Store::connect(&database.options(), &ahead.clock, &ahead.ids).await.unwrap();
         assert!(Lease::new("relay/roadmap", "dead", Duration::from_secs(10)).hold(&other).await.unwrap());
         let nats = NatsServer::start().await.unwrap();
         relay(&host, &store, &nats).await;
@@ -181,7 +181,7 @@ async fn what_a_relay_reads_does_not_depend_on_how_many_workspaces_there_are() {
     let before = read(&database).await;
 
     let (host, _) = waymark_testkit::host(8);
-    let store = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await.unwrap();
+    let store = Store::connect(&database.options(), &host.clock, &host.ids).await.unwrap();
     relay(&host, &store, &nats).await;
     for _ in 0..ROUNDS {
         write(&store, "alpha", 1).await;
@@ -204,7 +204,7 @@ async fn a_republish_is_noticed_though_nothing_moves() {
         relay(&host, &store, &nats).await;
         write(&store, "alpha", 6).await;
         relayed(&store, &nats, &["alpha"], "the events are published").await;
-        let other = Store::connect(&StoreOptions::new(database.url()), &host.clock, &host.ids).await.unwrap();
+        let other = Store::connect(&database.options(), &host.clock, &host.ids).await.unwrap();
         assert_eq!(other.republish(&WorkspaceId::from_id("alpha").unwrap(), 2).await.unwrap(), 5);
         wait_until("the events are published again", LIMIT, async || {
             let metrics = host.telemetry.prometheus().unwrap();

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 use waymark_events::{Handler, stream_name};
-use waymark_store::{Error, Store, StoreOptions};
+use waymark_store::{Error, Store};
 use waymark_testkit::{Engine, FaultProxy, NatsServer, host, wait_until};
 
 use crate::consume::Poison;
@@ -183,7 +183,7 @@ async fn two_that_both_believe_to_be_the_one_lose_nothing_and_repeat_no_effect()
         // To each the lease of the other is one that a wrong clock has taken.
         let (other_host, clock) = host(3);
         clock.advance(Duration::from_hours(1));
-        let options = StoreOptions::new(world.database.url());
+        let options = world.database.options();
         let other = Store::connect(&options, &other_host.clock, &other_host.ids).await.unwrap();
         let handler = stormy(&world.target, &failures);
         let first = world.listen(handler).await;

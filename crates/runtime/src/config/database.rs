@@ -24,6 +24,22 @@ pub struct DatabaseArgs {
     /// seconds after it changed use the new one
     #[arg(long, env = "WAYMARK_DATABASE_PASSWORD_FILE", value_name = "FILE", requires = "database_url")]
     pub database_password_file: Option<PathBuf>,
+    /// PostgreSQL for the keeper, who relays, reacts to events and keeps house: a role that reaches the rows of all
+    /// workspaces, on the same database. With it calls are answered by the role of --database-url within row-level
+    /// security, which lets nothing through but the workspace that each statement names; deploy/postgres.sql makes both roles
+    #[arg(long, env = "WAYMARK_KEEPER_DATABASE_URL", value_name = "URL", hide_env_values = true, requires = "database_url", value_parser = NonEmptyStringValueParser::new())]
+    pub keeper_database_url: Option<String>,
+    /// File with the keeper's password, as --database-password-file
+    #[arg(long, env = "WAYMARK_KEEPER_DATABASE_PASSWORD_FILE", value_name = "FILE", requires = "keeper_database_url")]
+    pub keeper_database_password_file: Option<PathBuf>,
+    /// PostgreSQL for the owner of the tables, on the same database: brings them to this version's schema at the start,
+    /// sets up row-level security, and is not used after. Without it, and with a keeper, a service waits until another
+    /// has done so
+    #[arg(long, env = "WAYMARK_OWNER_DATABASE_URL", value_name = "URL", hide_env_values = true, requires = "keeper_database_url", value_parser = NonEmptyStringValueParser::new())]
+    pub owner_database_url: Option<String>,
+    /// File with the owner's password, read at the start
+    #[arg(long, env = "WAYMARK_OWNER_DATABASE_PASSWORD_FILE", value_name = "FILE", requires = "owner_database_url")]
+    pub owner_database_password_file: Option<PathBuf>,
     /// Authorities, in PEM, that PostgreSQL's certificate may come from beside the public ones. This file and the two
     /// below are read for each connection
     #[arg(long, env = "WAYMARK_DATABASE_CA", value_name = "FILE", requires = "database_url")]
@@ -34,7 +50,8 @@ pub struct DatabaseArgs {
     /// Key of that certificate, in PEM, not encrypted
     #[arg(long, env = "WAYMARK_DATABASE_KEY", value_name = "FILE", requires = "database_certificate")]
     pub database_key: Option<PathBuf>,
-    /// Connections to PostgreSQL at most, half for writes, half for reads; or readers of an SQLite file
+    /// Connections to PostgreSQL at most, half for writes, half for reads, and for the keeper half as many besides; or
+    /// readers of an SQLite file
     #[arg(long, env = "WAYMARK_DATABASE_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..))]
     pub database_connections: u32,
     /// Folder for SQLite files and product events; made when it is absent
@@ -66,6 +83,10 @@ impl Default for DatabaseArgs {
         Self {
             database_url: None,
             database_password_file: None,
+            keeper_database_url: None,
+            keeper_database_password_file: None,
+            owner_database_url: None,
+            owner_database_password_file: None,
             database_ca: None,
             database_certificate: None,
             database_key: None,

@@ -19,7 +19,7 @@ fn args(url: String, files: ClientFiles) -> DatabaseArgs {
 /// One attempt to use a database as it is configured.
 async fn reached(args: &DatabaseArgs) -> Result<(), Error> {
     let options = StoreOptions { files: files(args).unwrap(), ..StoreOptions::new(args.url("sample")) };
-    attempt(&host(1).0, &sample::SCHEMA, &options, &mut Vec::new()).await.map(|_| ())
+    attempt(&host(1).0, &sample::SCHEMA, &options, None, &mut Vec::new()).await.map(|_| ())
 }
 
 #[tokio::test]

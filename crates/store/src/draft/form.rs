@@ -37,7 +37,7 @@ pub(crate) fn bump(
         values.extend([workspace.id().into(), request_id.to_string().into()]);
     }
     let what = if request_id.is_some() { "bump and answer" } else { "bump" };
-    let build = |_: &[Group]| Ok(backend.build(&sql::bump(workspace, now, request_id)));
+    let build = |_: &[Group]| Ok(backend.build(&sql::bump(backend, workspace, now, request_id)?));
     statement(backend, what, values, &mut [], Revision::Bumped, build)
 }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 
 use crate::Error;
+use crate::reach::told;
 use crate::statement::json_value;
 
 use super::{Action, Cell, Row};
@@ -36,7 +37,12 @@ pub(super) enum Revision {
 /// The bump of a workspace's revision under its lock, which it takes. It answers the revision, the time of the write
 /// (clocks of replicas differ and step back, the times of a workspace do not) and what the request, if it has an id, was
 /// answered before.
-pub(super) fn bump(workspace: &WorkspaceId, now: DateTime<Utc>, request_id: Option<Uuid>) -> InsertStatement {
+pub(super) fn bump(
+    backend: DbBackend,
+    workspace: &WorkspaceId,
+    now: DateTime<Utc>,
+    request_id: Option<Uuid>,
+) -> Result<InsertStatement, Error> {
     let mut answers = vec![Expr::col("revision"), Expr::col("last_time")];
     if let Some(request_id) = request_id {
         let mut answer = Query::select();
@@ -44,20 +50,31 @@ pub(super) fn bump(workspace: &WorkspaceId, now: DateTime<Utc>, request_id: Opti
         answer.and_where(Expr::col("request_id").eq(request_id.to_string()));
         answers.push(Expr::SubQuery(None, Box::new(answer.into())));
     }
-    let mut insert = bumping(workspace, now, bumped());
+    let mut insert = bumping(backend, workspace, now, bumped())?;
+    if backend == DbBackend::Postgres {
+        // What is told holds for the rest of the transaction.
+        insert.with_cte(WithClause::new().cte(told(workspace.id())).to_owned());
+    }
     insert.returning(Query::returning().exprs(answers));
-    insert
+    Ok(insert)
 }
 
-fn bumping(workspace: &WorkspaceId, now: DateTime<Utc>, conflict: OnConflict) -> InsertStatement {
-    let values = [workspace.id().into(), 1_i64.into(), now.timestamp_micros().into()];
-    // As many values as columns.
-    Query::insert()
-        .into_table("workspaces")
-        .columns(["id", "revision", "last_time"])
-        .values_panic(values)
-        .on_conflict(conflict)
-        .take()
+/// On PostgreSQL the workspace is what was told before.
+fn bumping(
+    backend: DbBackend,
+    workspace: &WorkspaceId,
+    now: DateTime<Utc>,
+    conflict: OnConflict,
+) -> Result<InsertStatement, Error> {
+    let mut insert = Query::insert();
+    insert.into_table("workspaces").columns(["id", "revision", "last_time"]).on_conflict(conflict);
+    let (revision, time) = (Expr::val(1_i64), Expr::val(now.timestamp_micros()));
+    let filled = if backend == DbBackend::Postgres {
+        insert.select_from(Query::select().column(("told", "workspace")).exprs([revision, time]).from("told").take())
+    } else {
+        insert.values([workspace.id().into(), revision, time])
+    };
+    Ok(filled.map_err(Error::bug)?.take())
 }
 
 fn bumped() -> OnConflict {
@@ -75,10 +92,10 @@ fn bumped() -> OnConflict {
 pub(super) fn blind(workspace: &WorkspaceId, now: DateTime<Utc>, groups: &[Group]) -> Result<WithQuery, Error> {
     let mut conflict = bumped();
     conflict.action_and_where(Expr::col(("workspaces", "last_time")).lte(Expr::col(("excluded", "last_time"))));
-    let mut bump = bumping(workspace, now, conflict);
+    let mut bump = bumping(DbBackend::Postgres, workspace, now, conflict)?;
     bump.returning_col("revision");
     let mut with = WithClause::new();
-    with.cte(table("bump".to_owned(), bump.into()));
+    with.cte(told(workspace.id())).cte(table("bump".to_owned(), bump.into()));
     let (mut guards, mut looks) = (Vec::new(), Vec::new());
     for (i, group) in groups.iter().enumerate() {
         let name = format!("group{i}");
@@ -211,7 +228,7 @@ pub(super) fn sent(group: &[Row], backend: DbBackend, revision: Revision) -> Res
     Ok(update.into())
 }
 
-/// True once the bump is done.
+/// True once the bump is done, before which nothing is looked at: the workspace is not told, nor its lock taken.
 fn bump_done() -> Expr {
     Expr::exists(Query::select().column("revision").from("bump").take())
 }
@@ -219,18 +236,18 @@ fn bump_done() -> Expr {
 /// The row, locked, if it is there and not deleted. It is looked at again when it changed while the bump was waited for.
 fn required<'a>(table: &'static str, key: impl Iterator<Item = (&'a str, Expr)>) -> SelectStatement {
     let mut select = Query::select();
-    select.column((table, "workspace")).from("bump").cross_join(table);
+    select.column("workspace").from(table).and_where(bump_done());
     for (column, value) in key {
-        select.and_where(Expr::col((table, column.to_owned())).eq(value));
+        select.and_where(Expr::col(column.to_owned()).eq(value));
     }
-    select.and_where(Expr::col((table, "delete_time")).is_null());
+    select.and_where(Expr::col("delete_time").is_null());
     select.lock_with_tables(LockType::Share, [table]).take()
 }
 
 /// Whether the row, if it is there, is deleted.
 fn looked_for<'a>(table: &'static str, key: impl Iterator<Item = (&'a str, Expr)>) -> SelectStatement {
     let mut select = Query::select();
-    select.expr_as(Expr::col("delete_time").is_not_null(), "deleted").from(table);
+    select.expr_as(Expr::col("delete_time").is_not_null(), "deleted").from(table).and_where(bump_done());
     for (column, value) in key {
         select.and_where(Expr::col(column.to_owned()).eq(value));
     }

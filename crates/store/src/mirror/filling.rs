@@ -62,7 +62,7 @@ impl Store {
         if !goes_on {
             begun.update_columns(["walk", "workspace", "id", "rows", "end_time"]);
         }
-        self.execute(insert("mirrors", row).on_conflict(begun)).await.map(|_| ())
+        self.across().execute(insert("mirrors", row).on_conflict(begun)).await.map(|_| ())
     }
 
     /// Has the mirror be filled anew.
@@ -70,7 +70,7 @@ impl Store {
         let mut update = noted(mirror);
         update.values([("workspace", "".into()), ("id", "".into()), ("rows", 0_i64.into())]);
         update.value("walk", Expr::col("walk").add(1_i64));
-        self.execute(update.value("end_time", None::<i64>)).await.map(|_| ())
+        self.across().execute(update.value("end_time", None::<i64>)).await.map(|_| ())
     }
 
     /// How far the mirror is filled. One that was emptied is so from the beginning.
@@ -83,7 +83,7 @@ impl Store {
             select.and_where(Expr::col("workspace").eq(workspace)).and_where(Expr::col("id").eq(id));
         }
         // Where nothing was found to take over there may be something by now: it costs a page to ask.
-        let is_kept = workspace.is_empty() && !filling.is_done || self.query_one(&select).await?.is_some();
+        let is_kept = workspace.is_empty() && !filling.is_done || self.across().query_one(&select).await?.is_some();
         Ok(if is_kept { filling } else { Filling { walk: filling.walk, ..Filling::default() } })
     }
 
@@ -109,7 +109,7 @@ impl Store {
         let mut update = noted(mirror);
         update.values([("workspace", workspace.into()), ("id", id.into()), ("rows", filling.rows.into())]);
         update.value("end_time", filling.is_done.then(|| self.now().timestamp_micros()));
-        let noted = self.execute(update.and_where(Expr::col("walk").eq(filling.walk))).await?;
+        let noted = self.across().execute(update.and_where(Expr::col("walk").eq(filling.walk))).await?;
         Ok((noted > 0).then_some(filling))
     }
 
@@ -118,7 +118,7 @@ impl Store {
         select.columns(["reader", "types", "workspace", "id", "rows", "end_time", "walk"]).from("mirrors");
         select.and_where(Expr::col("source").eq(mirror.source));
         select.and_where(Expr::col("collection").eq(mirror.collection));
-        let Some(row) = self.query_one(&select).await? else { return Ok(None) };
+        let Some(row) = self.across().query_one(&select).await? else { return Ok(None) };
         let filling = Filling {
             after: (row.try_get_by_index(2)?, row.try_get_by_index(3)?),
             rows: row.try_get_by_index(4)?,

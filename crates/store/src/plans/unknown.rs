@@ -13,10 +13,9 @@ use crate::{changes, history, past, view};
 /// Two workspaces, of which one comes before all that are known and one behind them. Of each 3,000 products, of which a
 /// hundred never had a vision; the others had one of five hundred, four times over.
 const SINCE: &str = r#"
-    INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data)
-    SELECT w, i, 0, 'e' || i, 't', 'products', 'r' || (i % 3000), i, 'a',
-        CASE WHEN i % 3000 < 100 THEN json '{"product":{}}'
-        ELSE json_build_object('product', json_build_object('vision', 'v' || (i % 500))) END
+    INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data, traced)
+    SELECT w, i, 0, 'e' || i, 't', 'products', 'r' || (i % 3000), i, 'a', json '{}',
+        CASE WHEN i % 3000 >= 100 THEN 'v' || (i % 500) END
     FROM generate_series(1, 12000) AS n(i), (VALUES ('a'), ('x')) AS new(w);
     INSERT INTO products (workspace, id, uid, version, display_name, create_time, update_time, body, vision)
     SELECT w, 'r' || i, 'u', 1, 'p', 1, 1, '{}', 'v' || (i % 500)
@@ -59,7 +58,7 @@ async fn the_past_is_found_by_its_indexes_though_nothing_is_known_of_a_workspace
         let mut states = view::states::<Products>(backend, &workspace, Some(9_000));
         states.and_where(keyed(backend, workspace.id(), texts.iter().copied()));
         let once = history::once::<Products>(backend, &workspace, "vision", &visions).unwrap();
-        let once_unset = history::once_unset::<Products>(backend, &workspace, "vision", "", 20);
+        let once_unset = history::once_unset::<Products>(backend, &workspace, "", 20);
         let events = history::events_of::<Products>(backend, &product, None, 50);
         let changed = changes::changed::<Products>(backend, &workspace, 8_960, 9_000, (8_960, 0), None, 50);
         let reasons = changes::reasons::<Products>(backend, &workspace, (0, 9_000), &ids, 10);

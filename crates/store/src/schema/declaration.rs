@@ -41,6 +41,12 @@ impl Declaration {
                 event::agree::<T::Resource, T::Message>(),
                 "the contract and the domain name it or its events otherwise"
             );
+            let (mut at, mut traced) = (0, 0);
+            while at < T::COLUMNS.len() {
+                traced += T::COLUMNS[at].traced as usize;
+                at += 1;
+            }
+            assert!(traced <= 1, "an event says one thing that the past is looked up by");
         };
         Self { methods: methods::<T>, ..Self::without_methods::<T>() }
     }

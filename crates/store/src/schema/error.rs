@@ -41,14 +41,58 @@ pub enum SchemaError {
         /// The number of the program's schema.
         program: i64,
     },
+    /// The keeper is named, and policies do not bind the role of calls.
+    #[error(
+        "the database's role {role} is not bound by row-level security, as it is a superuser, has BYPASSRLS, or owns \
+         tables: give calls a role that owns nothing (deploy/postgres.sql makes it), or name no keeper"
+    )]
+    NotBound {
+        /// The role.
+        role: String,
+    },
+    /// The keeper is named, and a table has no policy.
+    #[error(
+        "the table {table} is not separated by row-level security yet; who is named by --owner-database-url does so at \
+         the start"
+    )]
+    NotSeparated {
+        /// The table.
+        table: String,
+    },
+    /// Policies bind the keeper.
+    #[error(
+        "row-level security of the table {table} hides rows from the keeper {role}, as it was set up for another one: \
+         drop the policy \"keeper\" of each table, and start once with --owner-database-url"
+    )]
+    NotKept {
+        /// The role.
+        role: String,
+        /// The table.
+        table: String,
+    },
+    /// No keeper is named, and policies bind the role.
+    #[error(
+        "row-level security of the table {table} hides rows from the role {role}: name the keeper by \
+         --keeper-database-url"
+    )]
+    Separated {
+        /// The role.
+        role: String,
+        /// The table.
+        table: String,
+    },
 }
 
 impl SchemaError {
     /// Whether it passes by itself, as another replica may be at work on it.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Behind { .. } | Self::Backfilling(_) => true,
-            Self::Changed { .. } | Self::TooNew { .. } => false,
+            Self::Behind { .. } | Self::Backfilling(_) | Self::NotSeparated { .. } => true,
+            Self::Changed { .. }
+            | Self::TooNew { .. }
+            | Self::NotBound { .. }
+            | Self::NotKept { .. }
+            | Self::Separated { .. } => false,
         }
     }
 }

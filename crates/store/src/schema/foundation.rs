@@ -110,6 +110,15 @@ pub const fn audit(number: i64, oldest: i64) -> Migration {
     Migration { number, name: "audit", scripts: &[AUDIT], oldest, backfill: None }
 }
 
+/// What the past is looked up by.
+pub const TRACED: Script = Script::both(include_str!("foundation/0010_traced.sql"));
+
+/// The migration that takes that in, beside what the service's own tables have of it.
+pub const fn traced(number: i64, scripts: &'static [Script]) -> Migration {
+    // A program of before would leave it out of what it writes.
+    Migration { number, name: "traced", scripts, oldest: number, backfill: None }
+}
+
 /// The migration that takes in labels, those of the rows of a first table; the others are [`further`].
 pub const fn labels(number: i64, oldest: i64, backfill: Backfill) -> Migration {
     Migration { number, name: backfill.name, scripts: &[LABELS], oldest, backfill: Some(backfill) }
@@ -130,4 +139,5 @@ pub const ALL: &[Script] = &[
     MIRRORS,
     HELD_EVENTS,
     AUDIT,
+    TRACED,
 ];

@@ -111,6 +111,7 @@ async fn database(engine: Engine) -> (Store, TestDatabase) {
     let statements: Vec<String> =
         [in_dialect(&declared.create(), engine.backend())].into_iter().chain(indexes).collect();
     database.execute(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+    database.addresses().separate().await.unwrap();
     (store, database)
 }
 

@@ -68,6 +68,7 @@ async fn what_a_mirrored_resource_refers_to_is_found_and_goes_with_it() {
         let World { target, target_database: database, .. } = World::new(engine).await;
         let table = in_dialect(&INITIATIVES.declaration().create(), engine.backend());
         execute(database.url(), &table).await.unwrap();
+        database.addresses().separate().await.unwrap();
         let hear = async |event: Received| target.mirror(&[INITIATIVES], &[event]).await.unwrap();
         let cites = |id: &str| waymark_proto::common::v1::Evidence {
             target: format!("//metrics.waymark.dev/workspaces/acme/products/{id}"),

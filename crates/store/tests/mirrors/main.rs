@@ -10,9 +10,7 @@ use waymark_domain::roadmap::{Product, ProductEvent};
 use waymark_domain::{Change, WorkspaceId};
 use waymark_proto::events::v1::{SnapshotRequest, SnapshotResponse, SnapshotRow};
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{
-    Error, Filling, ListQuery, LogRow, Mirror, Position, Read as _, Received, Store, StoreOptions, Table,
-};
+use waymark_store::{Error, Filling, ListQuery, LogRow, Mirror, Position, Read as _, Received, Store, Table};
 use waymark_testkit::sample::{COPIER, Mirrored, Products, call, copier, create, created, product, store, updated};
 use waymark_testkit::schema::execute;
 use waymark_testkit::{Engine, TestDatabase, host};
@@ -40,7 +38,7 @@ impl World {
     /// The target as another process has it.
     async fn another(&self) -> Store {
         let (host, _) = host(3);
-        let options = StoreOptions::new(self.target_database.url());
+        let options = self.target_database.options();
         Store::connect(&options, &host.clock, &host.ids).await.unwrap().keeping(&COPIER)
     }
 

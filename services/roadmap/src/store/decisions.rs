@@ -130,7 +130,7 @@ pub async fn write_down(write: &mut Write, id: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use waymark_domain::roadmap::Declining;
-    use waymark_store::{Store, StoreOptions};
+    use waymark_store::Store;
     use waymark_testkit::sample::{call, workspace};
     use waymark_testkit::{Engine, database, host};
 
@@ -141,10 +141,9 @@ mod tests {
     async fn what_was_declined_before_decisions_were_kept_gets_one_once() {
         for engine in Engine::each() {
             let (host, _) = host(3);
-            let connect = async |url: &str| Store::connect(&StoreOptions::new(url), &host.clock, &host.ids).await;
-            let database = database(engine, "decisions", async |url| Ok(connect(&url).await?.migrate(&SCHEMA).await?));
+            let database = database(engine, "decisions", async |addresses| addresses.migrate(&SCHEMA).await);
             let database = database.await.unwrap();
-            let store = connect(database.url()).await.unwrap().keeping(&SCHEMA);
+            let store = Store::connect(&database.options(), &host.clock, &host.ids).await.unwrap().keeping(&SCHEMA);
             let decline = async |write: &mut Write| {
                 let message = pb::Initiative { display_name: "Export".into(), ..Default::default() };
                 let initiative = write.fresh::<Initiatives>("export", message)?;
