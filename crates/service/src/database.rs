@@ -54,6 +54,7 @@ pub(crate) async fn open(
         files,
         password: password.as_ref().map(|password| password.held.clone()),
         keeper,
+        transaction_pooling: args.database_transaction_pooling,
         ..StoreOptions::new(url)
     };
     let (mut pause, mut applied) = (Duration::from_millis(200), Vec::new());

@@ -15,6 +15,7 @@ use sea_orm::{
 use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
+use crate::connections::Connections;
 use crate::holding::Holding;
 use crate::lookups::Lookups;
 use crate::place::Looks;
@@ -51,6 +52,8 @@ pub struct StoreOptions {
     /// Connections at most: half for writes, half for reads; on SQLite the readers beside the one writer. The keeper
     /// has half as many besides.
     pub max_connections: u32,
+    /// A pooler stands between that hands a connection to PostgreSQL on after each transaction.
+    pub transaction_pooling: bool,
     /// How long a request waits for a free connection.
     pub acquire_timeout: Duration,
     /// How long the database may work on one statement (PostgreSQL).
@@ -84,6 +87,7 @@ impl StoreOptions {
             password: None,
             keeper: None,
             max_connections: 16,
+            transaction_pooling: false,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
         }
@@ -94,10 +98,10 @@ impl StoreOptions {
 #[derive(Clone)]
 pub struct Store {
     /// Where writes begin: on SQLite a single connection, since there can be one writer.
-    pub(crate) writer: DatabaseConnection,
-    pub(crate) reader: DatabaseConnection,
+    pub(crate) writer: Connections,
+    pub(crate) reader: Connections,
     /// What reaches all workspaces, where the other two reach the one that is told.
-    pub(crate) keeper: Option<DatabaseConnection>,
+    pub(crate) keeper: Option<Connections>,
     clock: Clock,
     pub(crate) ids: Ids,
     heads: Heads,
@@ -143,23 +147,28 @@ fn connecting(options: &StoreOptions, url: &str) -> ConnectOptions {
     connect
 }
 
-async fn postgres(options: &StoreOptions, login: &Login, connections: u32) -> Result<DatabaseConnection, DbErr> {
+async fn postgres(options: &StoreOptions, login: &Login, connections: u32) -> Result<Connections, DbErr> {
     let mut connect = connecting(options, &login.url);
     // A connection that the server closed is found out by a ping, but only after it lay idle.
-    connect
-        .max_connections(connections)
-        .min_connections(1)
-        .statement_timeout(options.statement_timeout)
-        .test_before_acquire_if_idle_for(Duration::from_secs(1));
+    connect.max_connections(connections).min_connections(1).test_before_acquire_if_idle_for(Duration::from_secs(1));
     // A stopped replica must not keep a workspace locked, nor a locked workspace all connections of the others. A
     // statement that looks costly, as recursions do, is not worth the second that compiling it takes.
     let (files, password) = (options.files.clone(), login.password.clone());
+    let (transaction_pooling, longest) =
+        (options.transaction_pooling, format!("{}ms", options.statement_timeout.as_millis()));
     connect.map_sqlx_postgres_opts(move |o| {
-        let settings = [("idle_in_transaction_session_timeout", "30s"), ("lock_timeout", "4s"), ("jit", "off")];
-        let o = secured(o.options(settings), &files);
+        let settings = [
+            ("statement_timeout", longest.as_str()),
+            ("idle_in_transaction_session_timeout", "30s"),
+            ("lock_timeout", "4s"),
+            ("jit", "off"),
+        ];
+        // A pooler refuses them; its roles have them then.
+        let o = if transaction_pooling { o.statement_cache_capacity(0) } else { o.options(settings) };
+        let o = secured(o, &files);
         if let Some(password) = &password { o.password(password) } else { o }
     });
-    Database::connect(connect).await
+    Ok(Connections::new(Database::connect(connect).await?, options.transaction_pooling))
 }
 
 impl Store {
@@ -189,7 +198,8 @@ impl Store {
                 })
             });
             let writer = Database::connect(writer).await?;
-            (writer, Database::connect(sqlite(options.max_connections)).await?)
+            let reader = Database::connect(sqlite(options.max_connections)).await?;
+            (Connections::new(writer, false), Connections::new(reader, false))
         } else {
             // Reads have connections of their own, so that writers that wait for one workspace do not stop them.
             let (writes, reads) = ((options.max_connections / 2).max(1), options.max_connections.div_ceil(2).max(1));
@@ -256,7 +266,7 @@ impl Store {
     /// The connections that writes begin on, for tests that disturb them. On SQLite it is the one all writes use.
     #[cfg(feature = "testing")]
     pub fn writer(&self) -> &DatabaseConnection {
-        &self.writer
+        &self.writer.pool
     }
 
     /// The same with lists that look at fewer rows for a page, for tests of what they do where there are more.
@@ -285,7 +295,7 @@ impl Store {
                 LoginOf::Keeper => self.keeper.iter().collect(),
             };
             for pool in pools {
-                give_password(pool, password);
+                give_password(&pool.pool, password);
             }
         }
     }
@@ -293,7 +303,7 @@ impl Store {
     /// Closes the connections; later calls fail.
     pub async fn close(&self) -> Result<(), Error> {
         for pool in [&self.writer, &self.reader].into_iter().chain(&self.keeper) {
-            pool.clone().close().await?;
+            pool.pool.clone().close().await?;
         }
         Ok(())
     }

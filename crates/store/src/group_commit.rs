@@ -9,10 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::{
-    ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
-};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use waymark_domain::WorkspaceId;
@@ -57,10 +54,8 @@ impl Store {
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction, Error> {
-        let immediate = Some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions { sqlite_transaction_mode: immediate, ..Default::default() };
         let writer = self.writer.clone();
-        let mut begin = Box::pin(async move { writer.begin_with_options(options).await });
+        let mut begin = Box::pin(async move { writer.begin(true).await });
         if let Ok(begun) = timeout(self.patience, &mut begin).await {
             return begun.map_err(|error| self.error(error));
         }

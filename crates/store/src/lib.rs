@@ -16,6 +16,7 @@ mod branches;
 mod carried;
 mod changes;
 mod checkpoints;
+mod connections;
 mod consuming;
 mod cycles;
 mod db;

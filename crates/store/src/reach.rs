@@ -6,11 +6,9 @@
 //! hand to another.
 
 use sea_orm::sea_query::{CommonTableExpression, Expr, Func, Query, SelectStatement};
-use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, QueryResult, Statement, StatementBuilder,
-    TransactionTrait as _,
-};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, QueryResult, Statement, StatementBuilder};
 
+use crate::connections::Connections;
 use crate::statement::{self, Ordering};
 use crate::{Error, LogRow, Store, log};
 
@@ -82,7 +80,7 @@ impl<'a> Reach<'a> {
 
     /// A transaction of what relay, consumers and housekeeping keep.
     pub(crate) async fn begin(self) -> Result<DatabaseTransaction, Error> {
-        let transaction = self.writer().begin().await.map_err(|error| self.store.error(error))?;
+        let transaction = self.writer().begin(false).await.map_err(|error| self.store.error(error))?;
         if let Some(workspace) = self.told() {
             transaction.execute(&tell(workspace)).await?;
         }
@@ -102,15 +100,15 @@ impl<'a> Reach<'a> {
         self.workspace.filter(|_| self.store.separates())
     }
 
-    fn reader(self) -> &'a DatabaseConnection {
+    fn reader(self) -> &'a Connections {
         self.keeper().unwrap_or(&self.store.reader)
     }
 
-    fn writer(self) -> &'a DatabaseConnection {
+    fn writer(self) -> &'a Connections {
         self.keeper().unwrap_or(&self.store.writer)
     }
 
-    fn keeper(self) -> Option<&'a DatabaseConnection> {
+    fn keeper(self) -> Option<&'a Connections> {
         self.store.keeper.as_ref().filter(|_| self.workspace.is_none())
     }
 }

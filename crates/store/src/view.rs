@@ -8,10 +8,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
-use sea_orm::{
-    ConnectionTrait as _, DatabaseTransaction, DbBackend, IsolationLevel, QueryResult, StatementBuilder,
-    TransactionTrait as _,
-};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, QueryResult, StatementBuilder};
 use waymark_domain::{AnyName, Name, Resource as _, Violations, WorkspaceId};
 use waymark_proto::common::v1::{AsOf, as_of};
 use waymark_proto::{ResourceMessage, convert};
@@ -137,9 +134,7 @@ impl Store {
             Some(position) => Some(self.revision_at(workspace, position).await?),
             None => None,
         };
-        // All that a transaction of SQLite reads agrees by itself.
-        let isolation = (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
-        let transaction = self.reader.begin_with_config(isolation, None).await.map_err(|e| self.error(e))?;
+        let transaction = self.reader.begin_view().await.map_err(|e| self.error(e))?;
         // What the first statement tells holds for the transaction.
         let first = self.of(workspace.id()).telling(self.backend().build(&bounds(workspace.id())));
         let bounds = match transaction.query_one_raw(first).await? {

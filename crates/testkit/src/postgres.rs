@@ -18,11 +18,11 @@ use crate::process::Process;
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/postgres.sh");
 
 /// Who owns the tables of databases that separate workspaces.
-pub(crate) const OWNER: &str = "waymark_owner";
+pub const OWNER: &str = "waymark_owner";
 /// Who answers calls there.
-pub(crate) const CALLS: &str = "waymark_calls";
+pub const CALLS: &str = "waymark_calls";
 /// Who reaches all workspaces there.
-pub(crate) const KEEPER: &str = "waymark_keeper";
+pub const KEEPER: &str = "waymark_keeper";
 
 /// A PostgreSQL server that ends with the test process.
 #[derive(Debug)]

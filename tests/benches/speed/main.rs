@@ -23,6 +23,7 @@ mod processor;
 mod reads;
 mod report;
 mod scale;
+mod separated;
 mod service;
 mod targets;
 mod trees;
@@ -75,6 +76,9 @@ fn main() -> Result<ExitCode> {
             if runs("events") {
                 consumers::run(engine, &mut report).await?;
             }
+        }
+        if engines.contains(&Engine::Postgres) && runs("separated") {
+            separated::run(&mut report).await?;
         }
         for &engine in engines.iter().filter(|_| runs("crowd")) {
             crowd::run(engine, &mut report).await?;

@@ -8,7 +8,7 @@ use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_testkit::Engine;
 
 use crate::known::{Credentials, Known};
-use crate::load::closed;
+use crate::load::{Load, closed};
 use crate::report::Report;
 use crate::service::{Roadmap, channels, create};
 
@@ -20,21 +20,7 @@ const IN_FLIGHT: usize = 64;
 /// Measures both.
 pub async fn run(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
     fill(roadmap, Request::new).await?;
-    let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| roadmap.client(worker)).collect();
-    let whole = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
-        let mut client = clients[worker].clone();
-        async move { Ok(client.get_initiative(get(worker, number)).await.map(|_| ())?) }
-    });
-    let whole = whole.await?;
-
-    let channels = channels(roadmap.bare.serve()?)?;
-    let clients: Vec<_> =
-        (0..IN_FLIGHT).map(|worker| RoadmapServiceClient::new(channels[worker % channels.len()].clone())).collect();
-    let bare = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
-        let mut client = clients[worker].clone();
-        async move { Ok(client.get_initiative(get(worker, number)).await.map(|_| ())?) }
-    });
-    let bare = bare.await?;
+    let (whole, bare) = (reading(roadmap, None).await?, bare(roadmap).await?);
 
     report.load("GetInitiative through everything", &whole, None);
     report.load("bare tonic handler with one select by key", &bare, None);
@@ -49,20 +35,6 @@ pub async fn known(roadmap: &Roadmap, engine: Engine, report: &mut Report) -> Re
     let credentials = known.credentials(&other.host)?;
     let asking = credentials.clone();
     fill(&other, move |batch| asking.of(batch)).await?;
-    let reading = async |roadmap: &Roadmap, credentials: Option<&Credentials>| {
-        let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| roadmap.client(worker)).collect();
-        let credentials = credentials.cloned();
-        let load = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
-            let mut client = clients[worker].clone();
-            let message = get(worker, number);
-            let request = match &credentials {
-                Some(credentials) => credentials.of(message),
-                None => Request::new(message),
-            };
-            async move { Ok(client.get_initiative(request).await.map(|_| ())?) }
-        });
-        load.await
-    };
     let plain = reading(roadmap, None).await?;
     let decided = reading(&other, Some(&credentials)).await?;
     other.stop().await;
@@ -71,7 +43,36 @@ pub async fn known(roadmap: &Roadmap, engine: Engine, report: &mut Report) -> Re
     Ok(())
 }
 
-async fn fill<F>(roadmap: &Roadmap, asking: F) -> Result<()>
+/// Reads through everything, by who has these credentials.
+pub async fn reading(roadmap: &Roadmap, credentials: Option<&Credentials>) -> Result<Load> {
+    let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| roadmap.client(worker)).collect();
+    let credentials = credentials.cloned();
+    let load = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
+        let mut client = clients[worker].clone();
+        let message = get(worker, number);
+        let request = match &credentials {
+            Some(credentials) => credentials.of(message),
+            None => Request::new(message),
+        };
+        async move { Ok(client.get_initiative(request).await.map(|_| ())?) }
+    });
+    load.await
+}
+
+/// Reads by a handler that is one select.
+pub async fn bare(roadmap: &Roadmap) -> Result<Load> {
+    let channels = channels(roadmap.bare.serve()?)?;
+    let clients: Vec<_> =
+        (0..IN_FLIGHT).map(|worker| RoadmapServiceClient::new(channels[worker % channels.len()].clone())).collect();
+    let bare = closed(IN_FLIGHT, roadmap.server(), move |worker, number| {
+        let mut client = clients[worker].clone();
+        async move { Ok(client.get_initiative(get(worker, number)).await.map(|_| ())?) }
+    });
+    bare.await
+}
+
+/// Makes what is read.
+pub async fn fill<F>(roadmap: &Roadmap, asking: F) -> Result<()>
 where
     F: Fn(pb::BatchCreateInitiativesRequest) -> Request<pb::BatchCreateInitiativesRequest>,
 {

@@ -80,7 +80,7 @@ impl Report {
     /// How much of a bare peer's rate is left; must reach `least`.
     pub fn ratio(&mut self, what: &'static str, rate: f64, peer: f64, least: f64) {
         let ratio = rate / peer;
-        self.add(what, format!("{ratio:.2} of it"), Some((format!("at least {least:.1}"), ratio >= least)));
+        self.add(what, format!("{ratio:.2} of it"), Some((format!("at least {least}"), ratio >= least)));
     }
 
     /// The same of two loads, and beside it the ratio of what they cost, which others on the machine change less.

@@ -52,7 +52,18 @@ impl Roadmap {
     pub async fn start_limited(engine: Engine, limits: &Path) -> Result<Self> {
         let mut host = Host::local(Clock::system(), Ids::system())?;
         host.limits = Some(waymark_runtime::limits::open(limits, &host).await?);
-        let roadmap = Self::on(host, engine).await?;
+        let roadmap = Self::on(host, engine, false).await?;
+        roadmap.service.start(&roadmap.host, &EventArgs::default(), Transport::None);
+        Ok(roadmap)
+    }
+
+    /// The same on PostgreSQL, where row-level security separates workspaces, and tokens and policies decide if they are known.
+    pub async fn start_separated(known: Option<&Known>) -> Result<Self> {
+        let mut host = Host::local(Clock::system(), Ids::system())?;
+        if let Some(known) = known {
+            known.take_hold(&mut host).await?;
+        }
+        let roadmap = Self::on(host, Engine::Postgres, true).await?;
         roadmap.service.start(&roadmap.host, &EventArgs::default(), Transport::None);
         Ok(roadmap)
     }
@@ -61,17 +72,17 @@ impl Roadmap {
     pub async fn start_known(engine: Engine, known: &Known) -> Result<Self> {
         let mut host = Host::local(Clock::system(), Ids::system())?;
         known.take_hold(&mut host).await?;
-        let roadmap = Self::on(host, engine).await?;
+        let roadmap = Self::on(host, engine, false).await?;
         roadmap.service.start(&roadmap.host, &EventArgs::default(), Transport::None);
         Ok(roadmap)
     }
 
     /// Serves it on an empty database; what it does in the background is not started.
     pub async fn open(engine: Engine) -> Result<Self> {
-        Self::on(Host::local(Clock::system(), Ids::system())?, engine).await
+        Self::on(Host::local(Clock::system(), Ids::system())?, engine, false).await
     }
 
-    async fn on(host: Host, engine: Engine) -> Result<Self> {
+    async fn on(host: Host, engine: Engine, separated: bool) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let postgres = match engine {
             Engine::Sqlite => None,
@@ -86,6 +97,10 @@ impl Roadmap {
             database_connections: CONNECTIONS,
             data_dir: data.path().to_owned(),
             ..DatabaseArgs::default()
+        };
+        let args = match &postgres {
+            Some(postgres) if separated => postgres.separated().await?.owner_args(&args),
+            _ => args,
         };
         let service = SERVICE.open(&host, &args, &()).await?;
         let listen = Some((Ipv4Addr::LOCALHOST, 0).into());

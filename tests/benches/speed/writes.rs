@@ -53,7 +53,7 @@ fn syncs() -> Result<f64> {
 }
 
 /// With a request id each, as clients that repeat calls send them.
-async fn writes(roadmap: &Roadmap, workspace: fn(usize) -> String) -> Result<Load> {
+pub async fn writes(roadmap: &Roadmap, workspace: fn(usize) -> String) -> Result<Load> {
     let clients: Vec<_> = (0..IN_FLIGHT).map(|worker| roadmap.client(worker)).collect();
     let ids = roadmap.host.ids.clone();
     closed(IN_FLIGHT, roadmap.server(), move |worker, number| {

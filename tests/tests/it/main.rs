@@ -14,5 +14,6 @@ mod mirrors;
 mod real_data;
 mod retention;
 mod schema;
+mod separation;
 mod services;
 mod support;

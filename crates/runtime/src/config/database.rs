@@ -50,6 +50,11 @@ pub struct DatabaseArgs {
     /// Key of that certificate, in PEM, not encrypted
     #[arg(long, env = "WAYMARK_DATABASE_KEY", value_name = "FILE", requires = "database_certificate")]
     pub database_key: Option<PathBuf>,
+    /// A pooler that hands a connection on after each transaction stands before PostgreSQL, such as PgBouncer in its transaction
+    /// mode: each statement is in a transaction then, none stays prepared, and no settings are sent (give them to the roles).
+    /// PgBouncer that keeps prepared statements (max_prepared_statements) does without
+    #[arg(long, env = "WAYMARK_DATABASE_TRANSACTION_POOLING", requires = "database_url")]
+    pub database_transaction_pooling: bool,
     /// Connections to PostgreSQL at most, half for writes, half for reads, and for the keeper half as many besides; or
     /// readers of an SQLite file
     #[arg(long, env = "WAYMARK_DATABASE_CONNECTIONS", value_name = "CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..))]
@@ -90,6 +95,7 @@ impl Default for DatabaseArgs {
             database_ca: None,
             database_certificate: None,
             database_key: None,
+            database_transaction_pooling: false,
             database_connections: 16,
             data_dir: PathBuf::from("./.waymark"),
             keep_log: KeepLog::default(),

@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement, St
 use waymark_domain::WorkspaceId;
 use waymark_testkit::{Engine, host, sample};
 
+use super::be_bound;
 use super::{Products, ROWS};
 use crate::statement::keyed;
 use crate::{changes, history, past, view};
@@ -50,7 +51,11 @@ async fn the_past_is_found_by_its_indexes_though_nothing_is_known_of_a_workspace
     connection.execute_unprepared("ANALYZE").await.unwrap();
     connection.execute_unprepared(SINCE).await.unwrap();
     let backend = DbBackend::Postgres;
-    for workspace in ["a", "x"].map(|id| WorkspaceId::from_id(id).unwrap()) {
+    for (workspace, bound) in [("a", false), ("x", false), ("a", true), ("x", true)] {
+        let workspace = WorkspaceId::from_id(workspace).unwrap();
+        if bound {
+            be_bound(&connection, workspace.id()).await;
+        }
         let ids: Vec<String> = (100..120).map(|i| format!("r{i}")).collect();
         let texts: Vec<&str> = ids.iter().map(String::as_str).collect();
         let visions: Vec<String> = (100..120).map(|i| format!("v{i}")).collect();
@@ -75,7 +80,10 @@ async fn the_past_is_found_by_its_indexes_though_nothing_is_known_of_a_workspace
                 ("since", cost(&connection, mode, &since).await, 20, 20 * 8),
             ] {
                 assert_eq!(found, expected, "{what}");
-                assert!(pages <= most, "{pages} pages and not {most} for {what} in {workspace} with {mode}");
+                assert!(
+                    pages <= most,
+                    "{pages} pages and not {most} for {what} in {workspace} with {mode}, bound: {bound}"
+                );
             }
         }
     }

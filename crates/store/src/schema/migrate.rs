@@ -3,10 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait, sqlx,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, sqlx};
 
 use super::{Declaration, Migration, Schema, SchemaError, Standing, record};
 use crate::{Error, Store};
@@ -109,11 +106,7 @@ impl Store {
     /// begun, a lock of anybody else's is waited for [`LOCK_WAIT`] only.
     pub(super) async fn one_process(&self) -> Result<DatabaseTransaction, Error> {
         // On SQLite beginning it is the lock.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        };
-        let transaction = self.writer.begin_with_options(options).await.map_err(|error| self.error(error))?;
+        let transaction = self.writer.begin(true).await.map_err(|error| self.error(error))?;
         if self.backend() == DbBackend::Postgres {
             // In text, as settings and advisory locks have no form in sea-query.
             transaction.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;

@@ -112,7 +112,7 @@ async fn links_of_before_are_filled_in_and_stale_ones_go() {
             "UPDATE schema_backfills SET workspace = '', id = '', end_time = NULL",
         ];
         database.execute(&before).await.unwrap();
-        f.served.store().migrate(SERVICE.schema).await.unwrap();
+        f.served.database().addresses().migrate(SERVICE.schema).await.unwrap();
         assert_eq!(database.number(count).await.unwrap(), links);
         assert_eq!(database.number("SELECT count(*) FROM links WHERE field LIKE '%dependencies'").await.unwrap(), 2);
     })

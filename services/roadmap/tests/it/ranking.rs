@@ -203,7 +203,7 @@ async fn initiatives_of_before_get_their_priorities() {
         let reopened = "UPDATE schema_backfills SET workspace = '', id = '', end_time = NULL";
         database.execute(&[priority, "DELETE FROM tallies", reopened]).await.unwrap();
         assert_eq!(pages(f, "", 50).await.0.len(), 0);
-        f.served.store().migrate(waymark_roadmap::SERVICE.schema).await.unwrap();
+        f.served.database().addresses().migrate(waymark_roadmap::SERVICE.schema).await.unwrap();
         assert_eq!(pages(f, "", 50).await, kept);
     })
     .await;
