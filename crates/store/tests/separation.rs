@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 use waymark_domain::roadmap::ProductEvent;
 use waymark_domain::{Change, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
@@ -24,7 +24,8 @@ const PLANS: [&str; 6] = [
 ];
 
 async fn as_calls(database: &TestDatabase) -> DatabaseConnection {
-    Database::connect(database.options().url).await.unwrap()
+    // One, as settings are of a connection.
+    Database::connect(ConnectOptions::new(database.options().url).max_connections(1).to_owned()).await.unwrap()
 }
 
 async fn number(connection: &DatabaseConnection, sql: &str) -> i64 {

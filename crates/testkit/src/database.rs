@@ -81,6 +81,11 @@ impl Addresses {
         Self { owner, roles: Some([calls, keeper]) }
     }
 
+    /// For who owns its tables.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// How a store is connected that serves calls.
     pub fn options(&self) -> StoreOptions {
         match &self.roles {

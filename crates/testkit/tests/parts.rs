@@ -9,7 +9,6 @@ use nix::unistd::Pid;
 use sea_orm::{ConnectionTrait as _, Database};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use waymark_runtime::DatabaseArgs;
 use waymark_testkit::database::Addresses;
 use waymark_testkit::process::Process;
 use waymark_testkit::{Engine, FaultProxy, NatsServer, Postgres, database, host, wait_until};
@@ -20,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 async fn a_database_of_either_engine_is_migrated_and_private() {
     for engine in Engine::each() {
         let migrate = async |addresses: Addresses| {
-            let connection = Database::connect(addresses.owner_args(&DatabaseArgs::default()).url("")).await?;
+            let connection = Database::connect(addresses.owner()).await?;
             connection.execute_unprepared("CREATE TABLE thing (id integer primary key)").await?;
             Ok(connection.close().await?)
         };
