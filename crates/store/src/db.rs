@@ -164,7 +164,11 @@ async fn postgres(options: &StoreOptions, login: &Login, connections: u32) -> Re
             ("jit", "off"),
         ];
         // A pooler refuses them; its roles have them then.
-        let o = if transaction_pooling { o.statement_cache_capacity(0) } else { o.options(settings) };
+        let o = if transaction_pooling {
+            o.statement_cache_capacity(0).extra_float_digits(None)
+        } else {
+            o.options(settings)
+        };
         let o = secured(o, &files);
         if let Some(password) = &password { o.password(password) } else { o }
     });

@@ -11,7 +11,7 @@ use waymark_store::schema::{SchemaError, Separation, WITHOUT_POLICY};
 use waymark_store::{Error, ListQuery, LogFilter, Login, Position, Read as _, Store, StoreOptions, Table as _, Write};
 use waymark_testkit::postgres::{CALLS, KEEPER};
 use waymark_testkit::sample::{self, Products, call, product};
-use waymark_testkit::{Engine, Postgres, TestDatabase, host};
+use waymark_testkit::{Engine, PgBouncer, Postgres, TestDatabase, host};
 
 /// What else the planner does when it is kept from what it would rather do.
 const PLANS: [&str; 6] = [
@@ -141,32 +141,22 @@ async fn a_workspace_is_told_before_its_rows_are_looked_at_however_it_is_planned
     }
 }
 
-#[tokio::test]
-async fn many_at_once_never_meet_a_row_of_another_workspace() {
-    let (host, _) = host(7);
-    let (_, database) = sample::store(Engine::Postgres, &host).await.unwrap();
-    let options = StoreOptions { max_connections: 8, ..database.options() };
-    let store = Store::connect(&options, &host.clock, &host.ids).await.unwrap().keeping(&sample::SCHEMA);
+/// Has many work at once in many workspaces, and each look whether it meets a row of another.
+async fn busy(store: &Store) {
     let tasks = (0..64).map(|task| {
         let store = store.clone();
         tokio::spawn(async move {
             for round in 0..25 {
                 let id = format!("w{}", (task * 7 + round * 13) % 100);
                 let (parent, product) = (format!("workspaces/{id}"), format!("t{task}-{round}"));
-                let made = store.create::<Products>(&call(), create(&id, &product, &id)).await.unwrap();
-                assert!(made.message.name.starts_with(&format!("{parent}/")));
+                let of_it = |found: &pb::Product| found.vision == id && found.name.starts_with(&format!("{parent}/"));
+                let made = store.create::<Products>(&call(), create(&id, &product, &id)).await.unwrap().message;
+                assert!(of_it(&made));
                 let query = ListQuery { parent: &parent, page_size: 100, ..ListQuery::default() };
-                for found in store.list::<Products>(query).await.unwrap().items {
-                    assert_eq!(
-                        (found.vision.as_str(), found.name.starts_with(&format!("{parent}/"))),
-                        (id.as_str(), true)
-                    );
-                }
-                assert_eq!(store.get::<Products>(&made.message.name).await.unwrap().vision, id);
+                assert!(store.list::<Products>(query).await.unwrap().items.iter().all(of_it));
+                assert!(of_it(&store.get::<Products>(&made.name).await.unwrap()));
                 let view = store.view(&WorkspaceId::from_id(&id).unwrap(), None).await.unwrap();
-                for found in view.part::<Products>("", 50).await.unwrap().items {
-                    assert_eq!(found.vision, id);
-                }
+                assert!(view.part::<Products>("", 50).await.unwrap().items.iter().all(of_it));
             }
         })
     });
@@ -175,6 +165,30 @@ async fn many_at_once_never_meet_a_row_of_another_workspace() {
     }
     let kept: BTreeMap<_, _> = store.revisions().await.unwrap().into_iter().collect();
     assert_eq!((kept.len(), kept.values().sum::<i64>()), (100, 64 * 25));
+}
+
+#[tokio::test]
+async fn many_at_once_never_meet_a_row_of_another_workspace() {
+    let (host, _) = host(7);
+    let (_, database) = sample::store(Engine::Postgres, &host).await.unwrap();
+    let options = StoreOptions { max_connections: 8, ..database.options() };
+    let store = Store::connect(&options, &host.clock, &host.ids).await.unwrap().keeping(&sample::SCHEMA);
+    busy(&store).await;
+}
+
+#[tokio::test]
+async fn a_pooler_that_hands_connections_on_mixes_nothing_up() {
+    let (host, _) = host(7);
+    let (_, database) = sample::store(Engine::Postgres, &host).await.unwrap();
+    let Some(pooler) = PgBouncer::start(Postgres::shared().unwrap(), 4).await.unwrap() else {
+        eprintln!("not run: there is no PgBouncer on this machine; see what `make tools` says");
+        return;
+    };
+    let options = StoreOptions { transaction_pooling: true, ..pooler.before(database.addresses()).options() };
+    let store = Store::connect(&options, &host.clock, &host.ids).await.unwrap().keeping(&sample::SCHEMA);
+    store.check_schema(&sample::SCHEMA).await.unwrap();
+    store.check_separation().await.unwrap();
+    busy(&store).await;
 }
 
 #[tokio::test]

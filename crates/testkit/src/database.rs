@@ -81,6 +81,17 @@ impl Addresses {
         Self { owner, roles: Some([calls, keeper]) }
     }
 
+    /// The same, where all but the owner come by way of a pooler that listens at an address.
+    pub(crate) fn at(&self, address: &str) -> Self {
+        let by_way = |url: &String| {
+            let url = url.split('?').next().unwrap_or_default();
+            let (role, database) =
+                (url.split('@').next().unwrap_or_default(), url.rsplit('/').next().unwrap_or_default());
+            format!("{role}@{address}/{database}?sslmode=disable")
+        };
+        Self { roles: self.roles.as_ref().map(|roles| roles.each_ref().map(by_way)), ..self.clone() }
+    }
+
     /// For who owns its tables.
     pub fn owner(&self) -> &str {
         &self.owner
