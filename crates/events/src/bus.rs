@@ -76,7 +76,7 @@ pub async fn run(host: Host, store: Store, source: Store, subscription: Subscrip
     // Ends with this function.
     let mut filling = JoinSet::new();
     if topic.mirrors().next().is_some() {
-        let filler = Filler { intake: Arc::clone(&bus.intake), pages: Pages::Store(bus.source.clone()) };
+        let filler = Filler { intake: Arc::clone(&bus.intake), pages: Pages::Store(Box::new(bus.source.clone())) };
         filling.spawn(filler.run().in_current_span());
     }
     let mut tasks = JoinSet::new();

@@ -25,7 +25,7 @@ pub(crate) enum Pages {
     /// From the source's replicas, over NATS.
     Nats(Client),
     /// From the source's database, as it is in this process.
-    Store(Store),
+    Store(Box<Store>),
 }
 
 /// What fills the mirrors of a topic's source.

@@ -7,6 +7,7 @@ mod durability;
 mod imports;
 mod laws;
 mod paths;
+mod prefix;
 mod support;
 mod trends;
 mod upkeep;
