@@ -141,7 +141,7 @@ pub(crate) fn done(done: bool) -> AuditDecision {
     if done { AuditDecision::Done } else { AuditDecision::Failed }
 }
 
-fn occurrence(time: DateTime<Utc>, action: &str, decision: AuditDecision, reason: String) -> AuditEntry {
+pub(crate) fn occurrence(time: DateTime<Utc>, action: &str, decision: AuditDecision, reason: String) -> AuditEntry {
     AuditEntry {
         time: Some(timestamp(time)),
         workspace: INSTALLATION.to_owned(),

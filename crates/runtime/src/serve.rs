@@ -202,7 +202,7 @@ impl Server {
             .tasks
             .spawn(format!("health {address}"), report_health(self.host.clone(), reporter, self.names.clone()));
 
-        let edge = Edge::new(&self.args.limits, self.audiences, self.audit, self.route, &self.host);
+        let edge = Edge::new(&self.args.limits, self.audiences, self.audit.clone(), self.route, &self.host);
         let guarded = edge.layer(self.routes.prepare());
         let (running, ended) = Running::at(address);
         let encrypted = tls.is_some();
@@ -212,6 +212,7 @@ impl Server {
             tls: tls.map(|tls| tls::keep(tls, address, &self.host)),
             max_age: self.args.limits.max_connection_age,
             peers: Peers::new(&self.args.limits, &self.host.telemetry.meter()),
+            audit: self.audit,
         };
         let host = self.host.clone();
         let serving = async move {

@@ -4,6 +4,7 @@
 //! nothing, and leaves running what a bounded drain must be able to cut.
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +24,15 @@ use waymark_tls::{Acceptor, PeerCertificate, TlsStream};
 
 use super::greeted::Greeted;
 use super::peers::{Peers, Place};
+use crate::audit::{self, Audit, AuditDecision, AuditEntry};
 use crate::host::Host;
 use crate::peer::Peer;
 
 /// How long a new connection may take to agree on keys, where it must, and to say how it speaks. After that HTTP's own
 /// limits hold: pings, and a time for headers.
 const GREETING: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+/// Characters of why a handshake failed.
+const REASON: usize = 256;
 /// How long what is open on a connection that has come of age may take to finish.
 const LAST_CALL: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 /// How often a silent HTTP/2 connection is asked whether it is alive, and how long it may take to answer.
@@ -72,6 +76,8 @@ pub(super) struct Accepting {
     pub(super) max_age: Duration,
     /// How many there may be.
     pub(super) peers: Peers,
+    /// What records handshakes that fail.
+    pub(super) audit: Option<Audit>,
 }
 
 /// Accepts connections until shutdown begins, then lets those there are finish, at most for the host's drain time.
@@ -80,7 +86,7 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    let Accepting { listener, builder, tls, max_age, peers } = accepting;
+    let Accepting { listener, builder, tls, max_age, peers, audit } = accepting;
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     let mut begun = pin!(host.shutdown.begun());
@@ -96,8 +102,15 @@ where
                         continue;
                     }
                 };
-                let conversation =
-                    Conversation { host: host.clone(), tls: tls.clone(), max_age, cut: cut.clone(), peer, place };
+                let conversation = Conversation {
+                    host: host.clone(),
+                    tls: tls.clone(),
+                    max_age,
+                    cut: cut.clone(),
+                    peer,
+                    place,
+                    audit: audit.clone(),
+                };
                 connections.spawn(conversation.held(stream, service.clone(), builder.clone()));
             }
             Err(error) => {
@@ -129,6 +142,7 @@ struct Conversation {
     peer: Peer,
     /// Held to the end.
     place: Place,
+    audit: Option<Audit>,
 }
 
 /// A connection that is spoken on, and who the peer has proven to be.
@@ -151,7 +165,15 @@ impl Conversation {
         };
         let (stream, certificate) = match opened {
             Ok(Ok(opened)) => opened,
-            Ok(Err(error)) => return tracing::debug!(%error, peer = %peer.address, "a connection was not opened"),
+            Ok(Err(error)) => {
+                // Whoever only looks whether somebody listens goes away, and proves nothing wrong.
+                if error.kind() == ErrorKind::InvalidData
+                    && let Some(audit) = &self.audit
+                {
+                    audit.refuse(handshake(audit, peer, &error), Some(peer.network()));
+                }
+                return tracing::debug!(%error, peer = %peer.address, "a connection was not opened");
+            }
             Err(_) => return tracing::debug!(peer = %peer.address, "a connection took too long to open"),
         };
         self.place.opened();
@@ -195,6 +217,13 @@ impl Conversation {
         let valid = certificate.map(|certificate| certificate.until - self.host.clock.now());
         valid.map_or(age, |valid| age.min(valid.to_std().unwrap_or_default()))
     }
+}
+
+/// An entry of a handshake that failed by what one of the two said or showed.
+fn handshake(audit: &Audit, peer: Peer, error: &std::io::Error) -> AuditEntry {
+    let reason = error.to_string().chars().take(REASON).collect();
+    let entry = audit::occurrence(audit.now(), "handshake", AuditDecision::Refused, reason);
+    AuditEntry { peer: peer.address.ip().to_string(), ..entry }
 }
 
 async fn open(stream: TcpStream, tls: Option<&Acceptor>) -> std::io::Result<Opened> {

@@ -5,10 +5,14 @@ use std::sync::Mutex;
 use futures::future::BoxFuture;
 use serde_json::json;
 
+use waymark_tls::testing::Authority;
+
 use super::callers::World;
+use super::tls::Encrypted;
 use super::*;
 use crate::audit::AuditDecision::{self, Allowed, Refused};
 use crate::audit::{AuditEntry, Sink};
+use crate::config::Asked;
 use crate::proxies::Proxies;
 
 #[derive(Debug, Default)]
@@ -92,6 +96,29 @@ async fn refusals_and_what_manages_are_recorded_once_they_have_ended_and_nothing
     assert_eq!((echo.principal.as_str(), echo.peer.as_str()), ("users/ada", "127.0.0.1"));
     assert!(echo.user_agent.starts_with("tonic/") && echo.latency.is_some() && echo.time.is_some(), "{echo:?}");
     assert_eq!((echo.workspace.as_str(), entries.last().unwrap().principal.as_str()), ("workspaces/installation", ""));
+}
+
+#[tokio::test]
+async fn handshakes_that_fail_are_recorded_and_looks_whether_somebody_listens_are_not() {
+    let host = Host::local(Clock::system(), Ids::seeded(1)).unwrap();
+    let kept = Arc::new(Kept::default());
+    let audit = Audit::start(&host, "test", Arc::clone(&kept) as Arc<dyn Sink>);
+    let clients = Authority::new("clients");
+    let asked = Some((Asked::Required, &clients));
+    let server = Encrypted::start_audited(host, asked, LimitArgs::default(), Some(&audit)).await;
+    let strange = Authority::new("others").issue(&["waymark"]);
+    for _ in 0..3 {
+        assert!(server.who(Some(&strange)).await.is_err());
+    }
+    assert!(server.who(None).await.is_err());
+    drop(TcpStream::connect(server.served.running.address()).await.unwrap());
+    server.who(Some(&clients.issue(&["waymark"]))).await.unwrap();
+    let entries = Recorded { fixture: server.served, kept }.end().await;
+    let handshakes: Vec<_> = outline(&entries).into_iter().filter(|entry| entry.0 == "handshake").collect();
+    let [(_, Refused, reason, count), (_, Refused, other, 1)] = handshakes.as_slice() else { panic!("{entries:?}") };
+    assert!(*count >= 3 && reason != other, "{handshakes:?}");
+    assert!([reason, other].iter().any(|reason| reason.contains("UnknownIssuer")), "{handshakes:?}");
+    assert!(entries.iter().all(|entry| entry.peer == "127.0.0.1"));
 }
 
 #[tokio::test]

@@ -31,6 +31,15 @@ impl Encrypted {
     }
 
     pub(super) async fn start_on(host: Host, asked: Option<(Asked, &Authority)>, limits: LimitArgs) -> Self {
+        Self::start_audited(host, asked, limits, None).await
+    }
+
+    pub(super) async fn start_audited(
+        host: Host,
+        asked: Option<(Asked, &Authority)>,
+        limits: LimitArgs,
+        audit: Option<&Audit>,
+    ) -> Self {
         let (authority, folder) = (Authority::new("servers"), tempfile::tempdir().unwrap());
         let (certificate, key) = authority.issue(&LOCAL).put(folder.path(), "tls");
         let client_ca = asked.map(|(_, clients)| put(&folder.path().join("clients.crt"), clients.pem()));
@@ -41,7 +50,7 @@ impl Encrypted {
             client_certificates: asked.map(|(asked, _)| asked),
             plaintext: false,
         };
-        let served = serve_on(host, ServerArgs { tls, limits, ..ServerArgs::default() }).await;
+        let served = serve_audited(host, ServerArgs { tls, limits, ..ServerArgs::default() }, audit).await;
         Self { served, authority, folder }
     }
 
@@ -63,7 +72,7 @@ impl Encrypted {
     }
 
     /// What a call on a connection of its own is answered by a server that is shown `shown`.
-    async fn who(&self, shown: Option<&Issued>) -> Result<String, Status> {
+    pub(super) async fn who(&self, shown: Option<&Issued>) -> Result<String, Status> {
         let (_folder, files) = self.client(shown);
         call(self.channel(&files), "Who", text("")).await
     }
