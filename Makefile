@@ -78,6 +78,22 @@ bench-scale: tools ## Measure what calls cost in a workspace of SIZE initiatives
 soak: tools ## Run the long fault and load tests
 	cargo test --package waymark-e2e --profile bench -- --ignored --test-threads 1 --nocapture
 
+# Policies of row-level security must hold, and find what they should, however the planner goes about it.
+PLANS := enable_nestloop=off \
+	enable_hashjoin=off,enable_mergejoin=off \
+	enable_seqscan=off \
+	enable_indexscan=off,enable_indexonlyscan=off,enable_bitmapscan=off \
+	plan_cache_mode=force_generic_plan
+
+.PHONY: plans
+plans: tools ## Run the services' tests on a PostgreSQL that is kept from the plans it would rather make (minutes for each)
+	@for settings in $(PLANS); do \
+		echo "== $$settings"; \
+		WAYMARK_TEST_POSTGRES_SETTINGS="$$(echo $$settings | tr , ' ')" cargo nextest run --no-fail-fast \
+			--package waymark-store --package waymark-roadmap --package waymark-discovery --package waymark-metrics \
+			-E 'not (test(plans::) | test(sqlite))' || exit; \
+	done
+
 .PHONY: deploy-check
 deploy-check: tools ## Check the Dockerfile and the deployment files
 	hadolint deploy/Dockerfile

@@ -7,6 +7,8 @@
 #                                 waymark by a certificate of that authority, others by a password
 #   postgres.sh nextest           nextest setup script: exports WAYMARK_TEST_POSTGRES; the server ends with the nextest run
 #
+# WAYMARK_TEST_POSTGRES_SETTINGS, such as "enable_nestloop=off enable_seqscan=off", keeps the planner from what it would rather do.
+#
 # "durable" keeps fsync and full page writes on, for measuring; without it a crash of the machine may lose data, which no test minds.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -41,7 +43,8 @@ serve() {
     if [ "${1:-}" != durable ]; then
         durable=(-c fsync=off -c full_page_writes=off -c synchronous_commit=off)
     fi
-    local listen=(-c listen_addresses=)
+    local listen=(-c listen_addresses=) setting
+    for setting in ${WAYMARK_TEST_POSTGRES_SETTINGS:-}; do durable+=(-c "$setting"); done
     trap 'kill -QUIT "${server:-}" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
     trap 'exit 143' TERM INT HUP
     cd "$dir"
@@ -100,7 +103,7 @@ nextest)
     echo "WAYMARK_TEST_POSTGRES=${url% *}" >>"$NEXTEST_ENV"
     ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
