@@ -58,5 +58,8 @@ async fn policies(bindings: usize) -> Policies {
     let binding = |n| format!("  - {{role: viewer, members: [groups/corp/team-{n}], workspaces: [w{n}, w{n}-*]}}\n");
     std::fs::write(&path, format!("bindings:\n{}", (0..bindings).map(binding).collect::<String>())).unwrap();
     let action = |n| Action { name: format!("S/M{n}"), groups: vec!["read"], resource: ResourceKind::Workspace };
-    Policies::open(None, &path, (0..300).map(action), Clock::system()).await.unwrap()
+    // The policies speak of these, too.
+    let shown = Action { groups: vec!["read", "shown_to_audiences"], ..action(300) };
+    let of_none = Action { resource: ResourceKind::Installation, ..action(301) };
+    Policies::open(None, &path, (0..300).map(action).chain([shown, of_none]), Clock::system()).await.unwrap()
 }
