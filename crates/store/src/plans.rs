@@ -36,7 +36,7 @@ impl Table for Products {
 }
 
 /// Many rows of what grows, of which a few are old.
-const ROWS: &str = r#"
+const ROWS: &str = r"
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO requests (workspace, request_id, revision, time, answer)
     SELECT 'w' || (i % 200), 'r' || i, i, i, 'x' FROM n;
@@ -70,7 +70,7 @@ const ROWS: &str = r#"
     INSERT INTO labels (workspace, collection, key, value, id)
     SELECT 'w1', 'products', 'team', 't' || (i % 500), 'r' || i FROM n;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-    INSERT INTO held_events (workspace, held, revision, event_id) SELECT 'w' || (i % 2), i % 50, i, 'e' || i FROM n;"#;
+    INSERT INTO held_events (workspace, held, revision, event_id) SELECT 'w' || (i % 2), i % 50, i, 'e' || i FROM n;";
 
 /// What SQLite says of reading whole what holds few rows: those that are looked for, or those that were just found.
 const FEW: [&str; 10] = [

@@ -12,7 +12,7 @@ use crate::{changes, cycles, history, past, resource, sight, view, walk};
 
 /// Two workspaces, of which one comes before all that are known and one behind them. Of each 3,000 products, of which a
 /// hundred never had a vision; the others had one of five hundred, four times over.
-const SINCE: &str = r#"
+const SINCE: &str = r"
     INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data, traced)
     SELECT w, i, 0, 'e' || i, 't', 'products', 'r' || (i % 3000), i, 'a', json '{}',
         CASE WHEN i % 3000 >= 100 THEN 'v' || (i % 500) END
@@ -24,7 +24,7 @@ const SINCE: &str = r#"
     SELECT w, referrer || i, field, target, true
     FROM generate_series(0, 19999) AS n(i), (VALUES ('a'), ('x')) AS new(w), LATERAL (VALUES
         ('initiatives/i', 'product', 'products/r' || i), ('products/r', '~product', 'initiatives/i' || i),
-        ('products/r', 'audiences', 'audiences/customers')) AS all_of(referrer, field, target);"#;
+        ('products/r', 'audiences', 'audiences/customers')) AS all_of(referrer, field, target);";
 
 /// How many rows a statement finds, and how many pages are looked at for that.
 async fn cost(connection: &DatabaseConnection, mode: &str, statement: &impl StatementBuilder) -> (usize, u64) {
