@@ -21,19 +21,18 @@ pub async fn below<T: Table>(
     nodes: Vec<String>,
     limit: usize,
 ) -> Result<Vec<T::Message>, Error> {
-    let mut seen: BTreeSet<String> = nodes.iter().cloned().collect();
-    let (mut level, mut found) = (nodes, Vec::new());
-    while !level.is_empty() && found.len() < limit {
-        let next = read.messages_where_in::<T>(column, &level, (limit - found.len()) as u32).await?;
-        level.clear();
-        for message in next {
-            let name = message.standard().name;
-            // A damaged tree may lead back.
-            if seen.insert(name.clone()) {
-                level.push(name);
-                found.push(message);
-            }
-        }
+    let tops: BTreeSet<String> = nodes.iter().cloned().collect();
+    let (mut seen, mut level, mut levels) = (tops.clone(), nodes, Vec::new());
+    while !level.is_empty() && seen.len() - tops.len() < limit {
+        let wanted = limit - (seen.len() - tops.len());
+        let next = read.where_in::<T>(column, &level, wanted as u32).await?;
+        level = next.names.iter().filter(|name| seen.insert((*name).clone())).cloned().collect();
+        levels.push(next);
+    }
+    let mut found = Vec::with_capacity(seen.len() - tops.len());
+    for level in levels {
+        // The only ones that even a damaged tree leads to twice are those where it began.
+        found.extend(level.all().await?.into_iter().filter(|message| !tops.contains(&message.standard().name)));
     }
     Ok(found)
 }

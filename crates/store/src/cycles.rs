@@ -13,7 +13,7 @@ use waymark_proto::ResourceMessage;
 use crate::integrity::links;
 use crate::links::{back, of};
 use crate::rules::Step;
-use crate::statement::one_of;
+use crate::statement::{one_of, unseen};
 use crate::{Error, Store, Table, Write};
 
 impl Store {
@@ -176,9 +176,9 @@ pub(crate) fn from_any<'a>(
     field: &str,
     resources: impl IntoIterator<Item = &'a str>,
 ) -> SelectStatement {
-    let mut begin = links(workspace);
-    begin.column("target").and_where(Expr::col("field").eq(back(field)));
-    begin.and_where(one_of(backend, "target", resources)).take()
+    let mut begin = Query::select();
+    begin.column("target").from("links").and_where(Expr::col("workspace").eq(unseen(backend, workspace.id())));
+    begin.and_where(Expr::col("field").eq(back(field))).and_where(one_of(backend, "target", resources)).take()
 }
 
 /// The links by the field of all that is reached from what `begin` finds, from one to another, in order.

@@ -86,7 +86,7 @@ pub use holding::Holding;
 pub use lease::Lease;
 pub use list::ListQuery;
 pub use log::{LogFilter, LogRow};
-pub use many::Coming;
+pub use many::{Coming, Found};
 pub use members::{Common, Members};
 pub use methods::{Asked, StandardMethod};
 pub use mirror::{Filling, Mirror};

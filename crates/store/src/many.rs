@@ -7,6 +7,7 @@ use sea_orm::QueryResult;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use serde::de::DeserializeOwned;
 use tokio::task::{JoinHandle, spawn_blocking};
+use waymark_proto::ResourceMessage;
 
 use crate::statement::{apart, as_one, keyed, lists};
 use crate::view::{VALUES, states};
@@ -114,6 +115,36 @@ impl View {
         let row = self.rows(&as_one(self.backend(), rows, columns)).await?.pop();
         let text = row.as_ref().map(|row: &QueryResult| row.try_get_by_index::<Option<String>>(0)).transpose()?;
         Ok(text.flatten().unwrap_or_default())
+    }
+}
+
+/// Resources that were found: their names, and what is read of them meanwhile, so that what goes by names alone need not wait.
+pub struct Found<M> {
+    /// In the order in which they are read.
+    pub names: Vec<String>,
+    pub(crate) parts: Vec<Coming<M>>,
+}
+
+impl<M> Default for Found<M> {
+    fn default() -> Self {
+        Self { names: Vec::new(), parts: Vec::new() }
+    }
+}
+
+impl<M: ResourceMessage> Found<M> {
+    /// What was read at once.
+    pub(crate) fn read(messages: Vec<M>) -> Self {
+        let names = messages.iter().map(|message| message.standard().name).collect();
+        Self { names, parts: vec![Coming(Reading::Done(Ok(messages)))] }
+    }
+
+    /// All of them, once they are read.
+    pub async fn all(self) -> Result<Vec<M>, Error> {
+        let mut all = Vec::with_capacity(self.names.len());
+        for part in self.parts {
+            all.extend(part.all().await?);
+        }
+        Ok(all)
     }
 }
 

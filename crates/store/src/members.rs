@@ -124,7 +124,7 @@ impl View {
     /// Those of resources, by name, that an audience is shown as things stand.
     pub async fn shown(&self, sight: &Sight, names: BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
         let mut shown = BTreeSet::new();
-        for select in sight::statements(self.backend(), sight, &names) {
+        for select in sight::statements(sight, &names) {
             shown.extend(sight::named(sight, &self.rows(&select).await?)?);
         }
         Ok(shown)

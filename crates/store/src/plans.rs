@@ -36,7 +36,7 @@ impl Table for Products {
 }
 
 /// Many rows of what grows, of which a few are old.
-const ROWS: &str = r#"
+const ROWS: &str = r"
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO requests (workspace, request_id, revision, time, answer)
     SELECT 'w' || (i % 200), 'r' || i, i, i, 'x' FROM n;
@@ -70,7 +70,7 @@ const ROWS: &str = r#"
     INSERT INTO labels (workspace, collection, key, value, id)
     SELECT 'w1', 'products', 'team', 't' || (i % 500), 'r' || i FROM n;
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-    INSERT INTO held_events (workspace, held, revision, event_id) SELECT 'w' || (i % 2), i % 50, i, 'e' || i FROM n;"#;
+    INSERT INTO held_events (workspace, held, revision, event_id) SELECT 'w' || (i % 2), i % 50, i, 'e' || i FROM n;";
 
 /// What SQLite says of reading whole what holds few rows: those that are looked for, or those that were just found.
 const FEW: [&str; 10] = [
@@ -165,6 +165,20 @@ async fn sqlite_looks_up_a_few_by_their_keys_though_an_index_has_all_that_is_ask
     assert!(plan.contains("sqlite_autoindex_products_1 (workspace=? AND id=?)"), "{plan}");
 }
 
+/// An audience of a workspace.
+fn customers(workspace: &str) -> Sight {
+    let customers = pb::Audience {
+        name: format!("workspaces/{workspace}/audiences/customers"),
+        uid: Uuid::nil().to_string(),
+        display_name: "c".into(),
+        etag: "1".into(),
+        create_time: Some(waymark_proto::Timestamp::default()),
+        update_time: Some(waymark_proto::Timestamp::default()),
+        ..Default::default()
+    };
+    Sight::from(&Audience::try_from(customers).unwrap())
+}
+
 /// The steps of the plan of a statement, line by line.
 async fn plan(connection: &DatabaseConnection, statement: &impl StatementBuilder) -> Vec<String> {
     let backend = connection.get_database_backend();
@@ -235,16 +249,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             select.column("id").and_where(fields.condition(&filter).unwrap()).order_by("id", Order::Desc).take()
         };
         let targets = [1, 2].map(|i| format!("products/p{i}"));
-        let customers = pb::Audience {
-            name: "workspaces/w1/audiences/customers".into(),
-            uid: Uuid::nil().to_string(),
-            display_name: "c".into(),
-            etag: "1".into(),
-            create_time: Some(waymark_proto::Timestamp::default()),
-            update_time: Some(waymark_proto::Timestamp::default()),
-            ..Default::default()
-        };
-        let customers = Sight::from(&Audience::try_from(customers).unwrap());
+        let customers = customers("w1");
         let product = "workspaces/w1/products/r1".parse().unwrap();
         // PostgreSQL tells what a recursion does only once it does it: see below, in `unknown`.
         let of_recursion = if engine == Engine::Postgres { "Recursive Union" } else { "log_products_vision" };
@@ -334,10 +339,7 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             (plan(&connection, &members::next_value::<Products>(&workspace, "vision", None)).await, "products_vision"),
             (plan(&connection, &members::next_label::<Products>(&workspace, "team", Some("t1"))).await, "labels_pkey"),
             (plan(&connection, &sight::shown::<Products>(&workspace, &customers, "r1", 50)).await, "links_pkey"),
-            (
-                plan(&connection, &sight::among(backend, &customers, targets.iter().map(String::as_str))).await,
-                "links_pkey",
-            ),
+            (plan(&connection, &sight::among(&customers, targets.iter().map(String::as_str))).await, "links_pkey"),
             (
                 plan(&connection, &changes::reasons::<Products>(backend, &workspace, (9_000, 9_400), &ids, 10)).await,
                 "log_resource",

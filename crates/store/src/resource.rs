@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 
-use crate::statement::{json_text, keyed, one_of};
+use crate::statement::{json_text, keyed, one_of, unseen};
 use crate::{Error, Table, carried};
 
 /// The domain's value of a message that the store gave out.
@@ -84,7 +84,8 @@ pub(crate) fn those<T: Table>(
     column: &'static str,
     values: &[String],
 ) -> Result<SelectStatement, Error> {
-    let mut select = bodies::<T>(workspace.id());
+    let mut select = ids_and_bodies::<T>();
+    select.and_where(Expr::col("workspace").eq(unseen(backend, workspace.id())));
     select.and_where(one_of(backend, declared::<T>(column)?, values.iter().map(String::as_str)));
     Ok(select.and_where(Expr::col("delete_time").is_null()).take())
 }

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, Order, SelectStatement};
-use sea_orm::{DbBackend, QueryResult};
+use sea_orm::QueryResult;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_proto::ResourceMessage;
 use waymark_proto::sight::{AUDIENCES, EVENT, Sight};
@@ -14,7 +14,7 @@ use waymark_request::{Comparison, Filter, FilterError, Operator, OrderError};
 
 use crate::integrity::{links, referring};
 use crate::links::prefix;
-use crate::statement::{joined, one_of};
+use crate::statement::joined;
 use crate::{Error, Store, Table};
 
 /// Names that one statement looks for; databases limit how many it may bind.
@@ -76,15 +76,15 @@ pub(crate) fn shown<T: Table>(workspace: &WorkspaceId, sight: &Sight, after: &st
     ids.order_by("referrer", Order::Asc).limit(most).take()
 }
 
-/// Those of resources, as collections and ids, that an audience is shown.
-pub(crate) fn among<'a>(
-    backend: DbBackend,
-    sight: &Sight,
-    names: impl Iterator<Item = &'a str> + Clone,
-) -> SelectStatement {
+/// Those of resources, as collections and ids, that an audience is shown. Each is looked up: PostgreSQL would rather read all
+/// that the audience is shown than find what is on a list.
+pub(crate) fn among<'a>(sight: &Sight, names: impl IntoIterator<Item = &'a str>) -> SelectStatement {
     let mut shown = links(sight.workspace());
-    shown.column("referrer").and_where(Expr::col("target").eq(target(sight)));
-    shown.and_where(Expr::col("field").eq(AUDIENCES)).and_where(one_of(backend, "referrer", names)).take()
+    shown.expr(Expr::val(1_i32)).and_where(Expr::col("target").eq(target(sight)));
+    shown.and_where(Expr::col("field").eq(AUDIENCES)).and_where(Expr::col("referrer").equals(("of", "column1")));
+    let mut select = Query::select();
+    select.column(("of", "column1")).from_values(names.into_iter().map(str::to_owned).collect::<Vec<_>>(), "of");
+    select.and_where(Expr::SubQuery(None, Box::new(shown.take().into())).is_not_null()).take()
 }
 
 /// The condition that the audience is told of an event, a row of `log`.
@@ -102,7 +102,7 @@ impl Store {
     /// Those of resources, by name, that an audience is shown as things stand.
     pub async fn shown(&self, sight: &Sight, names: BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
         let mut shown = BTreeSet::new();
-        for select in statements(self.backend(), sight, &names) {
+        for select in statements(sight, &names) {
             shown.extend(named(sight, &self.of(sight.workspace().id()).query_all(&select).await?)?);
         }
         Ok(shown)
@@ -110,10 +110,10 @@ impl Store {
 }
 
 /// Statements that find those of resources that an audience is shown, which are of its workspace.
-pub(crate) fn statements(backend: DbBackend, sight: &Sight, names: &BTreeSet<String>) -> Vec<SelectStatement> {
+pub(crate) fn statements(sight: &Sight, names: &BTreeSet<String>) -> Vec<SelectStatement> {
     let own = format!("{}/", sight.workspace());
     let wanted: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix(&own)).collect();
-    wanted.chunks(NAMES).map(|names| among(backend, sight, names.iter().copied())).collect()
+    wanted.chunks(NAMES).map(|names| among(sight, names.iter().copied())).collect()
 }
 
 /// The names of the resources in rows of these.

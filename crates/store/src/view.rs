@@ -17,7 +17,7 @@ use crate::holding::Holding;
 use crate::list::PAGE_BYTES;
 use crate::statement::{Ordering, apart, columns, json_text, order_by, page, unseen};
 use crate::workspaces::{bounds, within};
-use crate::{Error, Store, Table, Write, history, resource};
+use crate::{Error, Found, Store, Table, Write, history, resource};
 
 /// What times are told apart by.
 const MOMENT: TimeDelta = TimeDelta::microseconds(1);
@@ -80,13 +80,23 @@ pub trait Read: Send {
     ) -> impl Future<Output = Result<Option<T::Resource>, Error>> + Send;
 
     /// Live resources whose declared text column `column` is one of `values`, in no order; at most `limit`. Of the past
-    /// if the column is [traced](crate::Column::traced).
+    /// if the column is [traced](crate::Column::traced). Their names are there before they are read.
+    fn where_in<T: Table>(
+        &mut self,
+        column: &'static str,
+        values: &[String],
+        limit: u32,
+    ) -> impl Future<Output = Result<Found<T::Message>, Error>> + Send;
+
+    /// The same, read.
     fn messages_where_in<T: Table>(
         &mut self,
         column: &'static str,
         values: &[String],
         limit: u32,
-    ) -> impl Future<Output = Result<Vec<T::Message>, Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<T::Message>, Error>> + Send {
+        async move { self.where_in::<T>(column, values, limit).await?.all().await }
+    }
 
     /// The same as the domain has them.
     fn all_where_in<T: Table>(
@@ -305,25 +315,25 @@ impl Read for View {
         self.live::<T>(&rows)?.pop().map(resource::resource::<T>).transpose()
     }
 
-    async fn messages_where_in<T: Table>(
+    async fn where_in<T: Table>(
         &mut self,
         column: &'static str,
         values: &[String],
         limit: u32,
-    ) -> Result<Vec<T::Message>, Error> {
+    ) -> Result<Found<T::Message>, Error> {
         if self.past_of::<T>().is_some() {
-            return self.stood::<T>(column, values, limit as usize).await;
+            return Ok(Found::read(self.stood::<T>(column, values, limit as usize).await?));
         }
-        let (mut parts, mut wanted) = (Vec::new(), limit as usize);
+        let (mut found, limit) = (Found::default(), limit as usize);
         for values in values.chunks(VALUES) {
             let mut select = resource::those::<T>(self.backend(), &self.workspace, column, values)?;
+            let wanted = limit - found.names.len();
             let text = self.one(select.limit(wanted as u64).take(), &["id", "body"]).await?;
-            wanted -= apart(&text).count();
-            parts.push(self.coming::<T>(text));
-        }
-        let mut found = Vec::with_capacity(limit as usize - wanted);
-        for part in parts {
-            found.extend(part.all().await?);
+            for (id, _) in apart(&text) {
+                let id = id.parse().map_err(Error::bug)?;
+                found.names.push(Name::<T::Resource>::new(self.workspace.clone(), id).to_string());
+            }
+            found.parts.push(self.coming::<T>(text));
         }
         Ok(found)
     }
@@ -334,19 +344,19 @@ impl Read for Write {
         Write::find::<T>(self, name).await
     }
 
-    async fn messages_where_in<T: Table>(
+    async fn where_in<T: Table>(
         &mut self,
         column: &'static str,
         values: &[String],
         limit: u32,
-    ) -> Result<Vec<T::Message>, Error> {
+    ) -> Result<Found<T::Message>, Error> {
         let mut found = Vec::new();
         for values in values.chunks(VALUES) {
             let mut select = resource::those::<T>(self.backend(), self.workspace(), column, values)?;
             select.limit(u64::from(limit) - found.len() as u64);
             found.extend(self.messages::<T>(select).await?);
         }
-        Ok(found)
+        Ok(Found::read(found))
     }
 }
 

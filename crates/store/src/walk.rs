@@ -13,7 +13,7 @@ use waymark_proto::standard::Page;
 use waymark_request::{PageToken, page};
 
 use crate::links::{Link as Reference, holds, key};
-use crate::statement::{columns, json_text, keyed, one_of};
+use crate::statement::{columns, json_text, keyed, one_of, unseen};
 use crate::{Declaration, Error, Schema, Store};
 
 /// Links before the last level at most.
@@ -318,7 +318,8 @@ pub(crate) fn referring(
 ) -> SelectStatement {
     let order = ["target", "field", "referrer"];
     let mut select = Query::select();
-    select.columns(order).column("holds").from("links").and_where(Expr::col("workspace").eq(workspace.id()));
+    select.columns(order).column("holds").from("links");
+    select.and_where(Expr::col("workspace").eq(unseen(backend, workspace.id())));
     match targets {
         [target] => select.and_where(Expr::col("target").eq(target.as_str())),
         targets => select.and_where(one_of(backend, "target", targets.iter().map(String::as_str))),

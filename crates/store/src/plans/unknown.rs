@@ -1,26 +1,30 @@
-//! What PostgreSQL reads of the past of a workspace that its statistics do not know, as they were gathered before there was
-//! anything in it.
+//! What PostgreSQL reads of a workspace that its statistics do not know, as they were gathered before there was anything in
+//! it: of its past, and of what many keys lead to.
 
 use sea_orm::sea_query::{PostgresQueryBuilder, QueryBuilder as _};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement, StatementBuilder};
 use waymark_domain::WorkspaceId;
 use waymark_testkit::{Engine, host, sample};
 
-use super::be_bound;
-use super::{Products, ROWS};
+use super::{Products, ROWS, be_bound, customers};
 use crate::statement::keyed;
-use crate::{changes, history, past, view};
+use crate::{changes, cycles, history, past, resource, sight, view, walk};
 
 /// Two workspaces, of which one comes before all that are known and one behind them. Of each 3,000 products, of which a
 /// hundred never had a vision; the others had one of five hundred, four times over.
-const SINCE: &str = r#"
+const SINCE: &str = r"
     INSERT INTO log (workspace, revision, ordinal, event_id, type, collection, resource_id, time, actor, data, traced)
     SELECT w, i, 0, 'e' || i, 't', 'products', 'r' || (i % 3000), i, 'a', json '{}',
         CASE WHEN i % 3000 >= 100 THEN 'v' || (i % 500) END
     FROM generate_series(1, 12000) AS n(i), (VALUES ('a'), ('x')) AS new(w);
     INSERT INTO products (workspace, id, uid, version, display_name, create_time, update_time, body, vision)
     SELECT w, 'r' || i, 'u', 1, 'p', 1, 1, '{}', 'v' || (i % 500)
-    FROM generate_series(0, 2999) AS n(i), (VALUES ('a'), ('x')) AS new(w);"#;
+    FROM generate_series(0, 2999) AS n(i), (VALUES ('a'), ('x')) AS new(w);
+    INSERT INTO links (workspace, referrer, field, target, holds)
+    SELECT w, referrer || i, field, target, true
+    FROM generate_series(0, 19999) AS n(i), (VALUES ('a'), ('x')) AS new(w), LATERAL (VALUES
+        ('initiatives/i', 'product', 'products/r' || i), ('products/r', '~product', 'initiatives/i' || i),
+        ('products/r', 'audiences', 'audiences/customers')) AS all_of(referrer, field, target);";
 
 /// How many rows a statement finds, and how many pages are looked at for that.
 async fn cost(connection: &DatabaseConnection, mode: &str, statement: &impl StatementBuilder) -> (usize, u64) {
@@ -40,12 +44,13 @@ async fn cost(connection: &DatabaseConnection, mode: &str, statement: &impl Stat
 }
 
 #[tokio::test]
-async fn the_past_is_found_by_its_indexes_though_nothing_is_known_of_a_workspace() {
+async fn rows_are_found_by_their_indexes_though_nothing_is_known_of_a_workspace() {
     let (host, _) = host(7);
     let (_, database) = sample::store(Engine::Postgres, &host).await.unwrap();
     let connection = database.connect().await.unwrap();
     connection.execute_unprepared("ALTER TABLE log SET (autovacuum_enabled = off)").await.unwrap();
     connection.execute_unprepared("ALTER TABLE products SET (autovacuum_enabled = off)").await.unwrap();
+    connection.execute_unprepared("ALTER TABLE links SET (autovacuum_enabled = off)").await.unwrap();
     connection.execute_unprepared(&ROWS.replace("JSON_TYPE", "json")).await.unwrap();
     connection.execute_unprepared(&history::index::<Products>("vision").1).await.unwrap();
     connection.execute_unprepared("ANALYZE").await.unwrap();
@@ -68,6 +73,13 @@ async fn the_past_is_found_by_its_indexes_though_nothing_is_known_of_a_workspace
         let changed = changes::changed::<Products>(backend, &workspace, 8_960, 9_000, (8_960, 0), None, 50);
         let reasons = changes::reasons::<Products>(backend, &workspace, (0, 9_000), &ids, 10);
         let since = past::since::<Products>(backend, &workspace, 9_000, &texts);
+        let many: Vec<String> = (0..200).map(|i| format!("products/r{i}")).collect();
+        let referring = walk::referring(backend, &workspace, &many, "product", None, 14_000);
+        let mut those = resource::those::<Products>(backend, &workspace, "vision", &visions).unwrap();
+        let those = those.limit(14_000).take();
+        let among = sight::among(&customers(workspace.id()), many.iter().map(String::as_str));
+        let initiatives: Vec<String> = (0..200).map(|i| format!("initiatives/i{i}")).collect();
+        let from = cycles::from_any(backend, &workspace, "product", initiatives.iter().map(String::as_str));
         for mode in ["force_custom_plan", "force_generic_plan"] {
             // Each look into an index takes two or three pages, and one for its row.
             for (what, (found, pages), expected, most) in [
@@ -78,6 +90,10 @@ async fn the_past_is_found_by_its_indexes_though_nothing_is_known_of_a_workspace
                 ("changed", cost(&connection, mode, &changed).await, 40, 40 * 10),
                 ("reasons", cost(&connection, mode, &reasons).await, 20, 20 * 8),
                 ("since", cost(&connection, mode, &since).await, 20, 20 * 8),
+                ("referring", cost(&connection, mode, &referring).await, 200, 200 * 5),
+                ("those", cost(&connection, mode, &those).await, 120, 120 * 5),
+                ("among", cost(&connection, mode, &among).await, 200, 200 * 5),
+                ("from", cost(&connection, mode, &from).await, 200, 200 * 5),
             ] {
                 assert_eq!(found, expected, "{what}");
                 assert!(

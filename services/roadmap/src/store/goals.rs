@@ -100,12 +100,13 @@ impl Goals {
         }
         let Some(room) = Objective::READ_AT_ONCE.checked_sub(goals.objectives.len()) else { return Ok(None) };
         let names: Vec<String> = goals.objectives.keys().cloned().collect();
-        let key_results = view.messages_where_in::<KeyResults>("objective", &names, room as u32 + 1).await?;
-        let Some(room) = room.checked_sub(key_results.len()) else { return Ok(None) };
-        if !goals.name(view, &key_results, room, initiatives).await? {
+        let found = view.where_in::<KeyResults>("objective", &names, room as u32 + 1).await?;
+        let Some(room) = room.checked_sub(found.names.len()) else { return Ok(None) };
+        // What names them is looked up while they are read.
+        if !goals.name(view, &found.names, room, initiatives).await? {
             return Ok(None);
         }
-        for key_result in key_results {
+        for key_result in found.all().await? {
             goals.key_results.entry(key_result.objective.clone()).or_default().push(key_result);
         }
         goals.key_results.values_mut().for_each(|of| of.sort_by(|a, b| a.name.cmp(&b.name)));
@@ -113,14 +114,8 @@ impl Goals {
     }
 
     /// Reads the first initiatives that name each of these key results; tells whether there was room for the references.
-    async fn name(
-        &mut self,
-        view: &View,
-        key_results: &[pb::KeyResult],
-        room: usize,
-        most: usize,
-    ) -> Result<bool, Error> {
-        let ids: Vec<String> = key_results.iter().map(|key_result| id(&key_result.name).to_owned()).collect();
+    async fn name(&mut self, view: &View, key_results: &[String], room: usize, most: usize) -> Result<bool, Error> {
+        let ids: Vec<String> = key_results.iter().map(|name| id(name).to_owned()).collect();
         let pairs = view.referrers::<Initiatives, KeyResult>("key_results", &ids, room + 1).await?;
         if pairs.len() > room {
             return Ok(false);
@@ -132,13 +127,13 @@ impl Goals {
         let shown = naming.values().flat_map(|of| of.iter().take(most).copied());
         let initiatives = Serving::of(view, shown.collect()).await?;
         for key_result in key_results {
-            let Some(naming) = naming.get(id(&key_result.name)) else { continue };
+            let Some(naming) = naming.get(id(key_result)) else { continue };
             if naming.len() > most {
-                self.more.insert(key_result.name.clone());
+                self.more.insert(key_result.clone());
             }
             let known = naming.iter().take(most).filter_map(|id| initiatives.get(*id));
-            let known = known.filter(|initiative| initiative.names(&key_result.name));
-            self.initiatives.insert(key_result.name.clone(), known.cloned().collect());
+            let known = known.filter(|initiative| initiative.names(key_result));
+            self.initiatives.insert(key_result.clone(), known.cloned().collect());
         }
         Ok(true)
     }
