@@ -19,7 +19,7 @@ use crate::connections::Connections;
 use crate::holding::Holding;
 use crate::lookups::Lookups;
 use crate::place::Looks;
-use crate::postgres::{PostgresFiles, give_password, secured};
+use crate::postgres::{Login, PostgresFiles, give_password, secured};
 use crate::table::Collection;
 use crate::turn::Turns;
 use crate::{Error, Heads};
@@ -58,15 +58,6 @@ pub struct StoreOptions {
     pub acquire_timeout: Duration,
     /// How long the database may work on one statement (PostgreSQL).
     pub statement_timeout: Duration,
-}
-
-/// Another role on the same database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
-    /// `postgres://user:password@host:port/database`.
-    pub url: String,
-    /// The password, instead of one in the address.
-    pub password: Option<String>,
 }
 
 /// Who a password is of.

@@ -11,7 +11,7 @@ use waymark_domain::roadmap::{Audience, Product};
 use waymark_proto::Sight;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_request::{Causation, Filter};
-use waymark_testkit::postgres::CALLS;
+use waymark_testkit::addresses::CALLS;
 use waymark_testkit::{Engine, host, sample};
 
 use crate::db::LOOKED_AT;
@@ -88,7 +88,7 @@ const FEW: [&str; 10] = [
 
 /// Has policies bind what a connection does from now on, as those of a role that has told this workspace.
 async fn be_bound(connection: &DatabaseConnection, workspace: &str) {
-    let tell = format!("SET {} = '{workspace}'", crate::reach::SETTING);
+    let tell = format!("SET {} = '{workspace}'", crate::told::SETTING);
     for statement in
         [&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {CALLS}"), &format!("SET ROLE {CALLS}"), &tell]
     {

@@ -6,7 +6,16 @@ use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use waymark_tls::is_local;
 
-use crate::{Error, Login};
+use crate::Error;
+
+/// Another role on the same database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// The password, instead of one in the address.
+    pub password: Option<String>,
+}
 
 /// Files that connections to PostgreSQL are made by. They are read for each connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

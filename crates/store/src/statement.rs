@@ -11,7 +11,7 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, StreamTrait};
 
-use crate::reach::telling;
+use crate::told::telling;
 
 /// A column to order by; where nulls go only if it can be null.
 pub(crate) type Ordering = (String, Order, Option<NullOrdering>);

@@ -9,7 +9,7 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::standard::Create;
 use waymark_store::schema::{SchemaError, Separation, WITHOUT_POLICY};
 use waymark_store::{Error, ListQuery, LogFilter, Login, Position, Read as _, Store, StoreOptions, Table as _, Write};
-use waymark_testkit::postgres::{CALLS, KEEPER};
+use waymark_testkit::addresses::{CALLS, KEEPER};
 use waymark_testkit::sample::{self, Products, call, product};
 use waymark_testkit::{Engine, PgBouncer, Postgres, TestDatabase, host};
 

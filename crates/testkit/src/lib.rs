@@ -6,6 +6,7 @@
 //! no service.
 
 pub mod address;
+pub mod addresses;
 mod connection;
 pub mod database;
 pub mod doubles;

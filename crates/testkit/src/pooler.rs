@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::address::free_address;
-use crate::database::Addresses;
-use crate::postgres::{CALLS, KEEPER, OWNER, Postgres};
+use crate::addresses::{Addresses, CALLS, KEEPER, OWNER};
+use crate::postgres::Postgres;
 use crate::process::Process;
 
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tools/bin/pgbouncer");

@@ -11,18 +11,11 @@ use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use uuid::Uuid;
 use waymark_tls::testing::Authority;
 
+use crate::addresses::{Addresses, CALLS, KEEPER, OWNER};
 use crate::connection::connect;
-use crate::database::Addresses;
 use crate::process::Process;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/postgres.sh");
-
-/// Who owns the tables of databases that separate workspaces.
-pub const OWNER: &str = "waymark_owner";
-/// Who answers calls there.
-pub const CALLS: &str = "waymark_calls";
-/// Who reaches all workspaces there.
-pub const KEEPER: &str = "waymark_keeper";
 
 /// A PostgreSQL server that ends with the test process.
 #[derive(Debug)]

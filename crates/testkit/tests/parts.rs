@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use sea_orm::{ConnectionTrait as _, Database};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use waymark_testkit::database::Addresses;
+use waymark_testkit::addresses::Addresses;
 use waymark_testkit::process::Process;
 use waymark_testkit::{Engine, FaultProxy, NatsServer, Postgres, database, host, wait_until};
 

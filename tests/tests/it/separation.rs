@@ -43,10 +43,9 @@ async fn the_roles_of_the_example_are_enough() {
     for statement in lines.collect::<Vec<_>>().join("\n").split(';').filter(|statement| !statement.trim().is_empty()) {
         server.run(statement).await.unwrap();
     }
-    let url =
-        |role: &str| Some(server.url_of("roadmap").replacen("//waymark@", &format!("//waymark_roadmap{role}@"), 1));
+    let url = |role: &str| Some(server.url_of("roadmap").replacen("//waymark@", &format!("//roadmap{role}@"), 1));
     let args = DatabaseArgs {
-        database_url: url(""),
+        database_url: url("_calls"),
         keeper_database_url: url("_keeper"),
         owner_database_url: url("_owner"),
         ..DatabaseArgs::default()
@@ -73,6 +72,6 @@ async fn the_roles_of_the_example_are_enough() {
         let purged = service.store().purge_requests(host.clock.now(), 10).await;
         assert!(purged.is_ok(), "{purged:?}");
     }
-    let others = server.url_of("roadmap").replacen("//waymark@", "//waymark_metrics@", 1);
+    let others = server.url_of("roadmap").replacen("//waymark@", "//metrics_calls@", 1);
     assert!(text(&others, "SELECT 'x'").await.is_err(), "each service's roles reach its own database");
 }

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use waymark_domain::WorkspaceId;
 
 use crate::Error;
-use crate::reach::told;
 use crate::statement::json_value;
+use crate::told::told;
 
 use super::{Action, Cell, Row};
 

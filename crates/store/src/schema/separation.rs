@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 
 use super::SchemaError;
-use crate::reach::SETTING;
+use crate::told::SETTING;
 use crate::{Error, Store};
 
 /// Tables without a policy, and why they have none.
