@@ -59,7 +59,8 @@ pub(crate) async fn open(
     };
     let (mut pause, mut applied) = (Duration::from_millis(200), Vec::new());
     loop {
-        match attempt(host, schema, &options, owner.as_ref(), &mut applied).await {
+        // On the heap, as it is large beside those who wait for it.
+        match Box::pin(attempt(host, schema, &options, owner.as_ref(), &mut applied)).await {
             Ok(store) => {
                 for (password, of) in [(password, LoginOf::Calls), (of_keeper, LoginOf::Keeper)] {
                     if let Some(password) = password {

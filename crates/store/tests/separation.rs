@@ -1,8 +1,12 @@
 //! Workspaces in PostgreSQL: what policies let through, whoever asks and however the planner goes about it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
+use tokio_util::task::TaskTracker;
 use waymark_domain::roadmap::ProductEvent;
 use waymark_domain::{Change, WorkspaceId};
 use waymark_proto::roadmap::v1 as pb;
@@ -142,11 +146,12 @@ async fn a_workspace_is_told_before_its_rows_are_looked_at_however_it_is_planned
 }
 
 /// Has many work at once in many workspaces, and each look whether it meets a row of another.
-async fn busy(store: &Store) {
+async fn busy(store: &Store, rounds: usize) {
+    let tracker = TaskTracker::new();
     let tasks = (0..64).map(|task| {
         let store = store.clone();
-        tokio::spawn(async move {
-            for round in 0..25 {
+        tracker.spawn(async move {
+            for round in 0..rounds {
                 let id = format!("w{}", (task * 7 + round * 13) % 100);
                 let (parent, product) = (format!("workspaces/{id}"), format!("t{task}-{round}"));
                 let of_it = |found: &pb::Product| found.vision == id && found.name.starts_with(&format!("{parent}/"));
@@ -164,16 +169,17 @@ async fn busy(store: &Store) {
         task.await.unwrap();
     }
     let kept: BTreeMap<_, _> = store.revisions().await.unwrap().into_iter().collect();
-    assert_eq!((kept.len(), kept.values().sum::<i64>()), (100, 64 * 25));
+    assert_eq!(kept.values().sum::<i64>(), 64 * rounds as i64);
+    assert!(kept.len() > 64, "{}", kept.len());
 }
 
 #[tokio::test]
 async fn many_at_once_never_meet_a_row_of_another_workspace() {
     let (host, _) = host(7);
     let (_, database) = sample::store(Engine::Postgres, &host).await.unwrap();
-    let options = StoreOptions { max_connections: 8, ..database.options() };
+    let options = StoreOptions { max_connections: 8, acquire_timeout: Duration::from_mins(1), ..database.options() };
     let store = Store::connect(&options, &host.clock, &host.ids).await.unwrap().keeping(&sample::SCHEMA);
-    busy(&store).await;
+    busy(&store, 25).await;
 }
 
 #[tokio::test]
@@ -184,11 +190,15 @@ async fn a_pooler_that_hands_connections_on_mixes_nothing_up() {
         eprintln!("not run: there is no PgBouncer on this machine; see what `make tools` says");
         return;
     };
-    let options = StoreOptions { transaction_pooling: true, ..pooler.before(database.addresses()).options() };
+    let options = StoreOptions {
+        transaction_pooling: true,
+        acquire_timeout: Duration::from_mins(1),
+        ..pooler.before(database.addresses()).options()
+    };
     let store = Store::connect(&options, &host.clock, &host.ids).await.unwrap().keeping(&sample::SCHEMA);
     store.check_schema(&sample::SCHEMA).await.unwrap();
     store.check_separation().await.unwrap();
-    busy(&store).await;
+    busy(&store, 5).await;
 }
 
 #[tokio::test]

@@ -60,8 +60,8 @@ impl ObjectStorage {
         ];
         let process = Process::start(TOOLS.as_ref(), &arguments.each_ref().map(String::as_str))?;
         let answers = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok();
-        crate::wait_for("the object storage to answer", Duration::from_secs(60), answers).await;
-        crate::wait_for("the bucket to be made", Duration::from_secs(60), async || {
+        crate::wait_for("the object storage to answer", Duration::from_mins(1), answers).await;
+        crate::wait_for("the bucket to be made", Duration::from_mins(1), async || {
             tokio::task::spawn_blocking(move || make_bucket(master)).await.ok()?.ok()
         })
         .await;

@@ -49,10 +49,12 @@ impl<Parts, Options> Served<Parts, Options> {
         let database = database(engine, service.name, async |addresses| {
             // Of another process, as the parts of this one may be opened once only.
             let (migrating, _) = crate::host(1);
-            Ok(service.open(&migrating, &addresses.owner_args(&args), options).await?.store().close().await?)
+            let args = addresses.owner_args(&args);
+            Ok(Box::pin(service.open(&migrating, &args, options)).await?.store().close().await?)
         })
         .await?;
-        let service = service.open(host, &database.addresses().args(&args), options).await?;
+        let args = database.addresses().args(&args);
+        let service = Box::pin(service.open(host, &args, options)).await?;
         let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let running = service.serve(host, &ServerArgs { listen, ..ServerArgs::default() }).await?;
         Ok(Self { service, running, host: host.clone(), database })

@@ -78,7 +78,7 @@ fn main() -> Result<ExitCode> {
             }
         }
         if engines.contains(&Engine::Postgres) && runs("separated") {
-            separated::run(&mut report).await?;
+            Box::pin(separated::run(&mut report)).await?;
         }
         for &engine in engines.iter().filter(|_| runs("crowd")) {
             crowd::run(engine, &mut report).await?;
