@@ -74,11 +74,11 @@ fn main() -> Result<ExitCode> {
             }
             roadmap.stop().await;
             if runs("events") {
-                consumers::run(engine, &mut report).await?;
+                Box::pin(consumers::run(engine, &mut report)).await?;
             }
         }
         if engines.contains(&Engine::Postgres) && runs("separated") {
-            separated::run(&mut report).await?;
+            Box::pin(separated::run(&mut report)).await?;
         }
         for &engine in engines.iter().filter(|_| runs("crowd")) {
             crowd::run(engine, &mut report).await?;

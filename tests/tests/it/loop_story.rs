@@ -17,12 +17,12 @@ const SOON: std::time::Duration = std::time::Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_loop_goes_round_on_sqlite_over_the_bus() -> Result<()> {
-    the_loop_goes_round(Services::start(Engine::Sqlite, Wires::Bus).await?).await
+    Box::pin(the_loop_goes_round(Services::start(Engine::Sqlite, Wires::Bus).await?)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_loop_goes_round_on_postgresql_over_nats() -> Result<()> {
-    the_loop_goes_round(Services::start(Engine::Postgres, Wires::Broker).await?).await
+    Box::pin(the_loop_goes_round(Services::start(Engine::Postgres, Wires::Broker).await?)).await
 }
 
 async fn the_loop_goes_round(services: Services) -> Result<()> {

@@ -70,7 +70,7 @@ async fn a_clickstream_is_counted_as_by_another_tool() -> Result<()> {
         "the file is the known one"
     );
     let arguments = ["--user", "user_id", "--event", "event", "--time", "timestamp", "--session", "session_id"];
-    imported_twice(&file, &arguments, &expected, (2024, 2025)).await
+    Box::pin(imported_twice(&file, &arguments, &expected, (2024, 2025))).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,7 +94,7 @@ async fn purchases_sum_up_as_by_another_tool() -> Result<()> {
         "--property",
         "dollar_value",
     ];
-    imported_twice(&file, &arguments, &expected, (1997, 1999)).await
+    Box::pin(imported_twice(&file, &arguments, &expected, (1997, 1999))).await
 }
 
 /// Imports `file` twice into a service of its own and compares what the service answers with `expected`, each time.
