@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use strum::VariantNames;
 use uuid::Uuid;
 
-use crate::name::{AnyName, FullName, NameError, ResourceId, WorkspaceId};
+use crate::name::{AnyName, FullName, NameError, Path, ResourceId, WorkspaceId};
 
 /// The standard fields of a resource (AIP-148). The store stamps version and times; a decision never does.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +113,7 @@ impl<T: Resource> FromStr for Name<T> {
 // Written out because a derive would ask `T` for the same traits.
 impl<T: Resource> fmt::Display for Name<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.workspace, T::COLLECTION, self.id)
+        Path { workspace: &self.workspace, collection: T::COLLECTION, id: self.id.as_str() }.fmt(f)
     }
 }
 impl<T> fmt::Debug for Name<T> {

@@ -1,5 +1,8 @@
 //! Names of resources of any kind (AIP-122): `workspaces/{workspace}/<collection>/{id}`, and full names that also say
 //! which service. Names of one kind are in `meta`, with what a kind is.
+//!
+//! A workspace is a resource, too: of the collection `workspaces` in the workspace that is of the installation. Its name
+//! is `workspaces/{id}`, and no other is read or printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,11 +29,41 @@ pub enum NameError {
     /// A parent that is no workspace.
     #[error("{0:?} is not a workspace name of the form workspaces/{{workspace}}")]
     Workspace(String),
+    /// A workspace within another.
+    #[error("{0:?} is in a workspace, and workspaces are in none: use workspaces/{{workspace}}")]
+    Nested(String),
     /// Not of the form of a full name.
     #[error(
         "{0:?} is not a full resource name of the form //{{service}}.waymark.dev/workspaces/{{workspace}}/<collection>/{{id}} with service discovery, roadmap or metrics"
     )]
     Full(String),
+}
+
+/// The id of the workspace that is of the installation.
+const INSTALLATION: &str = "installation";
+
+/// The collection of workspaces.
+const WORKSPACES: &str = "workspaces";
+
+/// The name of a resource.
+pub struct Path<'a> {
+    /// The workspace.
+    pub workspace: &'a WorkspaceId,
+    /// The collection.
+    pub collection: &'a str,
+    /// The id within the collection.
+    pub id: &'a str,
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { workspace, collection, id } = self;
+        if *collection == WORKSPACES && workspace.is_installation() {
+            write!(f, "{collection}/{id}")
+        } else {
+            write!(f, "{workspace}/{collection}/{id}")
+        }
+    }
 }
 
 fn is_label(text: &str) -> bool {
@@ -76,6 +109,17 @@ impl WorkspaceId {
         self.0.as_str()
     }
 
+    /// The workspace of what is of none: of workspaces themselves, and of what is told of the installation. No workspace is
+    /// made of this id, and nothing else is kept in it.
+    pub fn installation() -> Self {
+        Self(ResourceId(INSTALLATION.to_owned()))
+    }
+
+    /// Whether it is that of the installation.
+    pub fn is_installation(&self) -> bool {
+        self.id() == INSTALLATION
+    }
+
     /// From the bare id.
     pub fn from_id(id: &str) -> Result<Self, NameError> {
         id.parse().map(Self)
@@ -113,6 +157,9 @@ impl FromStr for AnyName {
     type Err = NameError;
     fn from_str(text: &str) -> Result<Self, NameError> {
         let form = || NameError::Form(text.to_owned());
+        if let Ok(WorkspaceId(id)) = text.parse() {
+            return Ok(Self { workspace: WorkspaceId::installation(), collection: WORKSPACES.to_owned(), id });
+        }
         let mut parts = text.split('/');
         let (Some("workspaces"), Some(workspace), Some(collection), Some(id), None) =
             (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
@@ -124,6 +171,9 @@ impl FromStr for AnyName {
         if !is_label(workspace) || !is_label(id) || !is_collection {
             return Err(form());
         }
+        if collection == WORKSPACES {
+            return Err(NameError::Nested(text.to_owned()));
+        }
         Ok(Self {
             workspace: WorkspaceId(ResourceId(workspace.to_owned())),
             collection: collection.to_owned(),
@@ -134,7 +184,8 @@ impl FromStr for AnyName {
 
 impl fmt::Display for AnyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.workspace, self.collection, self.id)
+        let Self { workspace, collection, id } = self;
+        Path { workspace, collection, id: id.as_str() }.fmt(f)
     }
 }
 
@@ -188,10 +239,24 @@ mod tests {
     }
 
     #[test]
+    fn a_workspace_has_one_name() {
+        let acme: AnyName = "workspaces/acme".parse().unwrap();
+        assert_eq!(
+            (acme.workspace.is_installation(), &*acme.collection, acme.id.as_str()),
+            (true, "workspaces", "acme")
+        );
+        assert_eq!(acme.to_string(), "workspaces/acme");
+        assert_eq!("workspaces/installation".parse(), Ok(WorkspaceId::installation()));
+    }
+
+    #[test]
     fn refuses_what_is_not_a_name() {
         for text in [
             "",
-            "workspaces/a",
+            "workspaces/",
+            "workspaces/*",
+            "workspaces/installation/workspaces/a",
+            "workspaces/a/workspaces/b",
             "workspaces/A/initiatives/x",
             "workspaces/a/initiatives/-x",
             "workspaces/a/initiatives/x/y",

@@ -24,6 +24,7 @@ pub mod scoring;
 pub mod scoring_model;
 pub mod snapshot;
 pub mod target;
+pub mod workspace;
 
 pub use audience::{Audience, AudienceError, AudienceEvent, DatePrecision, FieldGroup};
 pub use check_in::{CheckIn, CheckInError, CheckInEvent};
@@ -54,3 +55,4 @@ pub use scoring::{Combination, Criterion, Extent, Normalisation, Scoring, Scorin
 pub use scoring_model::{ScoringModel, ScoringModelEvent};
 pub use snapshot::{Snapshot, SnapshotEvent};
 pub use target::{Period, TargetInterval};
+pub use workspace::{Workspace, WorkspaceError, WorkspaceEvent, WorkspaceState};

@@ -101,7 +101,12 @@ impl Filler {
 
     async fn page(&self, mirror: &Mirror, after: (String, String)) -> Result<pb::SnapshotResponse, SnapshotError> {
         let (after_workspace, after_id) = after;
-        let request = pb::SnapshotRequest { collection: mirror.collection.to_owned(), after_workspace, after_id };
+        let request = pb::SnapshotRequest {
+            collection: mirror.collection.to_owned(),
+            after_workspace,
+            after_id,
+            ..pb::SnapshotRequest::default()
+        };
         match &self.pages {
             Pages::Nats(client) => ask(client, mirror.source, &request).await,
             Pages::Store(source) => Ok(source.snapshot_page(&request, usize::MAX).await?),

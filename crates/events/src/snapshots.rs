@@ -5,7 +5,7 @@ use async_nats::{Client, HeaderMap, Message};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use prost::Message as _;
-use waymark_domain::{Failure as _, FailureKind, Violations};
+use waymark_domain::{AnyName, Failure as _, FailureKind, Violations};
 use waymark_proto::events::v1 as pb;
 use waymark_runtime::Host;
 use waymark_store::{Error, Store};
@@ -98,6 +98,33 @@ async fn page(store: &Store, client: &Client, request: Bytes) -> Result<pb::Snap
     let malformed = |e| Violations::one("message", format!("is not a SnapshotRequest: {e}"));
     let request = pb::SnapshotRequest::decode(request).map_err(malformed)?;
     store.snapshot_page(&request, client.max_payload().saturating_sub(RESERVE)).await
+}
+
+/// Whether a service keeps a resource, by what it says itself; `None` when it does not say.
+pub async fn keeps(client: &Client, service: &str, name: &AnyName) -> Option<bool> {
+    let asked = ask(client, service, &request_for(name)).await;
+    asked
+        .inspect_err(
+            |error| tracing::debug!(service, %name, error = %chain(error), "whether there is one is not known"),
+        )
+        .ok()
+        .map(|page| has(&page, name))
+}
+
+/// As [`keeps`], of a service in this process.
+pub async fn keeps_here(source: &Store, name: &AnyName) -> Result<bool, Error> {
+    Ok(has(&source.snapshot_page(&request_for(name), usize::MAX).await?, name))
+}
+
+fn request_for(name: &AnyName) -> pb::SnapshotRequest {
+    let AnyName { workspace, collection, id } = name;
+    let (workspace, id) = (workspace.id().to_owned(), id.to_string());
+    pb::SnapshotRequest { collection: collection.clone(), workspace, id, ..pb::SnapshotRequest::default() }
+}
+
+/// A service that does not know yet that it may be asked for one answers with others.
+fn has(page: &pb::SnapshotResponse, name: &AnyName) -> bool {
+    page.rows.iter().any(|row| row.workspace == name.workspace.id() && row.id == name.id.as_str())
 }
 
 /// Asks a service for a page.

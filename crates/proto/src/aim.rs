@@ -10,6 +10,7 @@ use waymark_domain::{AnyName, FullName, WorkspaceId};
 use crate::options;
 
 const PRODUCTS: &str = "products";
+const WORKSPACES: &str = "workspaces";
 
 /// Where the requests of an RPC say what they are for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Aim {
     pub path: String,
     /// Whether it names a product, and not a workspace or anything in one.
     pub product: bool,
+    /// Whether requests are about a workspace itself, and not about what is in one.
+    pub workspaces: bool,
     /// The numbers of the fields of the path.
     numbers: Vec<u32>,
     /// The number of `validate_only`.
@@ -64,7 +67,8 @@ impl Aim {
         let number = |name: &str| request.get_field_by_name(name).map(|field| field.number());
         Self {
             path: path.iter().map(FieldDescriptor::name).collect::<Vec<_>>().join("."),
-            product: path.last().is_some_and(names_product),
+            product: path.last().is_some_and(|field| names(field, PRODUCTS)),
+            workspaces: request.fields().any(|field| is_of(&field, WORKSPACES)),
             numbers: path.iter().map(FieldDescriptor::number).collect(),
             validate_only: number("validate_only"),
             request_id: number("request_id"),
@@ -104,10 +108,17 @@ fn is_text(field: &FieldDescriptor) -> bool {
     !field.is_list() && matches!(field.kind(), Kind::String)
 }
 
-fn names_product(field: &FieldDescriptor) -> bool {
-    let referred = options().reference(field).is_some_and(|reference| reference.collections == [PRODUCTS]);
-    let own = options().resource(field.parent_message()).is_some_and(|resource| resource.collection == PRODUCTS);
+/// Whether a text is the name of a resource of the collection.
+fn names(field: &FieldDescriptor, collection: &str) -> bool {
+    let referred = options().reference(field).is_some_and(|reference| reference.collections == [collection]);
+    let own = options().resource(field.parent_message()).is_some_and(|resource| resource.collection == collection);
     referred || own
+}
+
+/// Whether a field is a resource of the collection, or the name of one.
+fn is_of(field: &FieldDescriptor, collection: &str) -> bool {
+    let resource = field.kind().as_message().and_then(|message| options().resource(message));
+    names(field, collection) || resource.is_some_and(|resource| resource.collection == collection)
 }
 
 /// What stands in the text at a path of fields. Of several the last counts, as for whoever reads the message whole.
@@ -185,6 +196,10 @@ mod tests {
         let expected = ["DeleteProduct", "GetProduct", "ListProductVersions", "UndeleteProduct", "UpdateProduct"];
         assert_eq!(products, expected);
         assert_eq!(aim("StrategyService/UpdateProduct").path, "product.name");
+        let workspaces: Vec<_> =
+            rpc_methods().filter(|(_, method)| method.aim.workspaces).map(|(_, method)| &*method.method).collect();
+        let expected = ["CloseWorkspace", "CreateWorkspace", "GetWorkspace", "ReopenWorkspace", "UpdateWorkspace"];
+        assert_eq!(workspaces, expected);
         assert_eq!(aim("PrioritizationService/GetScoreHistory").path, "initiative");
         assert_eq!(aim("RoadmapService/BatchUpdateInitiatives").path, "parent");
     }

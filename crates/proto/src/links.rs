@@ -53,7 +53,11 @@ pub fn table(service: &str, collection: &str) -> Option<&'static str> {
         let named = |message: MessageDescriptor| {
             let collection = options().resource(&message)?.collection;
             let service = message.package_name().strip_prefix("waymark.")?.strip_suffix(".v1")?.to_owned();
-            let table = snake(&collection);
+            let table = match collection.as_str() {
+                // The table that is called so has the revisions of workspaces, in every service.
+                "workspaces" => "workspace_resources".to_owned(),
+                collection => snake(collection),
+            };
             Some(((service, collection), table))
         };
         descriptors().all_messages().filter_map(named).collect()
@@ -115,6 +119,7 @@ mod tests {
     fn collections_have_tables() {
         assert_eq!(table("discovery", "assumptionTests"), Some("assumption_tests"));
         assert_eq!(table("discovery", "secrets"), None);
+        assert_eq!(table("roadmap", "workspaces"), Some("workspace_resources"));
         assert_eq!(table("roadmap", "insights"), None, "another service has them");
         assert_eq!((holders("insights"), holders("outcomes").len()), (vec!["discovery"], 2));
     }

@@ -1,6 +1,7 @@
 //! One call: who makes it, what makes it repeatable, and what it brought about.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -19,6 +20,30 @@ pub struct Origin {
     pub traceparent: Option<String>,
     /// What is seen by who asks, where that is not all: who has an audience.
     pub sight: Option<Arc<Sight>>,
+    /// Which workspaces may be read by who asks, where that is not all.
+    pub readable: Option<Readable>,
+}
+
+/// Which workspaces somebody may read.
+#[derive(Clone)]
+pub struct Readable(Arc<dyn Fn(&WorkspaceId) -> bool + Send + Sync>);
+
+impl Readable {
+    /// Those of which this is so.
+    pub fn new(may: impl Fn(&WorkspaceId) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(may))
+    }
+
+    /// Whether the workspace of this name is one of them.
+    pub fn has(&self, name: &str) -> bool {
+        name.parse().is_ok_and(|workspace| (self.0)(&workspace))
+    }
+}
+
+impl fmt::Debug for Readable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Readable")
+    }
 }
 
 /// What a write needs to know about the call that asks for it.

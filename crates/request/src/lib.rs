@@ -12,7 +12,7 @@ pub mod order;
 pub mod page;
 
 pub use actor::Actor;
-pub use call::{Call, CallError, Causation, Origin, Written};
+pub use call::{Call, CallError, Causation, Origin, Readable, Written};
 pub use failure::row_failure;
 pub use filter::{Comparison, Filter, FilterError, Operator};
 pub use order::{Order, OrderError};

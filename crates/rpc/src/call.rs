@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use waymark_domain::Failure;
 use waymark_proto::{Check, Mutation, Sight, check};
-use waymark_request::{Actor, Call, Origin, Written};
+use waymark_request::{Actor, Call, Origin, Readable, Written};
 
 use crate::status;
 
@@ -35,6 +35,7 @@ pub fn origin<M>(request: &Request<M>) -> Origin {
         actor: request.extensions().get::<Actor>().cloned(),
         traceparent: traceparent.filter(|v| is_traceparent(v)).map(str::to_owned),
         sight: sight(request),
+        readable: request.extensions().get::<Readable>().cloned(),
     }
 }
 

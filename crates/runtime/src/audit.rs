@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use waymark_access::{Reload, Reloaded};
 use waymark_clock::{Clock, Ids};
+use waymark_domain::WorkspaceId;
 use waymark_proto::convert::timestamp;
 
 use repeats::Repeats;
@@ -30,9 +31,6 @@ pub(crate) use line::tell;
 pub use writing::Sink;
 
 pub use waymark_proto::access::v1::{AuditDecision, AuditEntry};
-
-/// The workspace of what is of none.
-pub const INSTALLATION: &str = "workspaces/installation";
 
 /// Entries that may wait for the sink. With what is counted, each of some hundred bytes, that is all that is kept.
 const WAITING: usize = 4_096;
@@ -144,7 +142,7 @@ pub(crate) fn done(done: bool) -> AuditDecision {
 pub(crate) fn occurrence(time: DateTime<Utc>, action: &str, decision: AuditDecision, reason: String) -> AuditEntry {
     AuditEntry {
         time: Some(timestamp(time)),
-        workspace: INSTALLATION.to_owned(),
+        workspace: WorkspaceId::installation().to_string(),
         action: action.to_owned(),
         decision: decision.into(),
         reason,

@@ -16,6 +16,7 @@ mod observe;
 mod policy;
 mod record;
 mod route;
+mod workspaces;
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -37,6 +38,7 @@ pub use audiences::Audiences;
 pub use caller::Caller;
 pub use limits::{BULK_MESSAGE_BYTES, MESSAGE_BYTES};
 pub use waymark_access::Role;
+pub use workspaces::{Standing, Workspaces};
 
 pub(crate) use route::Route;
 
@@ -63,6 +65,15 @@ use waymark_tls::PeerCertificate;
 /// What a stream whose caller's token has expired gets to say where to go on.
 const LAST_WORDS: TimeDelta = TimeDelta::seconds(if cfg!(test) { 1 } else { 10 });
 
+/// What a service knows that is asked for here.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Knows {
+    /// None where callers who have an audience are shown nothing.
+    pub audiences: Option<Arc<dyn Audiences>>,
+    /// None where workspaces are there once they are named.
+    pub workspaces: Option<Arc<dyn Workspaces>>,
+}
+
 /// The layer around a server's services.
 #[derive(Debug, Clone)]
 pub(crate) struct Edge(Arc<Steps>);
@@ -80,8 +91,7 @@ struct Steps {
     /// Where policies decide, in place of a role.
     policies: Option<Arc<Policies>>,
     clock: Clock,
-    /// None where callers who have an audience are shown nothing.
-    audiences: Option<Arc<dyn Audiences>>,
+    knows: Knows,
     recorder: Recorder,
     /// Looks a path up; the contract's table but in tests.
     route: fn(&str) -> Route,
@@ -91,13 +101,7 @@ struct Steps {
 
 impl Edge {
     /// The edge of one server.
-    pub fn new(
-        limits: &LimitArgs,
-        audiences: Option<Arc<dyn Audiences>>,
-        audit: Option<Audit>,
-        route: fn(&str) -> Route,
-        host: &Host,
-    ) -> Self {
+    pub fn new(limits: &LimitArgs, knows: Knows, audit: Option<Audit>, route: fn(&str) -> Route, host: &Host) -> Self {
         Self(Arc::new(Steps {
             metrics: RpcMetrics::new(&host.telemetry.meter()),
             max_deadline: limits.max_deadline,
@@ -108,7 +112,7 @@ impl Edge {
             authenticator: host.authenticator.clone(),
             policies: host.policies.clone(),
             clock: host.clock.clone(),
-            audiences,
+            knows,
             recorder: Recorder::new(audit, host.proxies.clone()),
             route,
             ids: host.ids.clone(),
@@ -239,6 +243,7 @@ impl Steps {
         // Before the call takes a place: whoever sends slowly is waited for without one.
         let (message, mut request) = self.messages.first(request).await?;
         let aim = method.aim.at(&message);
+        let written = workspaces::written(method, aim.as_ref());
         let _permit = self.concurrency.admit()?;
         let limited = self.within_limits(&caller, method, aim.as_ref().ok().map(|(target, _)| target));
         let decided = limited.and_then(|watching| {
@@ -258,10 +263,16 @@ impl Steps {
         }
         drop(message);
         let (_, sight) = decided?;
+        if let Some(workspace) = written {
+            workspaces::must_be_written(self.knows.workspaces.as_deref(), &workspace, method).await?;
+        }
         hand_on_trace(&mut request);
         request.extensions_mut().insert(caller.actor.clone());
         stream.expires = caller.expires();
         let audience = caller.audience.clone();
+        if let Some(readable) = caller.readable(method) {
+            request.extensions_mut().insert(readable);
+        }
         request.extensions_mut().insert(caller);
         let (Some(audience), Some((audiences, sight))) = (audience, sight) else {
             return self.unharmed(request, inner).await;
@@ -283,10 +294,12 @@ impl Steps {
             return access::authorise(caller, method).map(|()| None);
         };
         caller.role = None;
+        let certified = request.extensions().get::<Arc<PeerCertificate>>().is_some();
         if method.access == Access::Caller {
+            let asking = Asking { identity, certified, audience: None };
+            caller.asked = Some(asking.of(policies, method, Ok((Target::Installation, false)))?);
             return Ok(None);
         }
-        let certified = request.extensions().get::<Arc<PeerCertificate>>().is_some();
         let asking = Asking { identity, certified, audience: caller.audience.take() };
         let asked = asking.of(policies, method, aim)?;
         let decision = asked.decide()?;
@@ -303,7 +316,7 @@ impl Steps {
         method: &'static RpcMethod,
     ) -> Result<Option<(Arc<dyn Audiences>, Arc<Sight>)>, Status> {
         let Some(audience) = &caller.audience else { return Ok(None) };
-        let audiences = self.audiences.as_ref().ok_or_else(|| access::not_shown(audience, method))?;
+        let audiences = self.knows.audiences.as_ref().ok_or_else(|| access::not_shown(audience, method))?;
         let sight = audiences::sight(&**audiences, audience, method).await?;
         Ok(Some((Arc::clone(audiences), Arc::new(sight))))
     }

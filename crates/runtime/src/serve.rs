@@ -28,7 +28,7 @@ use waymark_tls::ServerTls;
 use crate::audit::Audit;
 use crate::authenticator::Exposed;
 use crate::config::ServerArgs;
-use crate::edge::{Audiences, Edge, Route};
+use crate::edge::{Audiences, Edge, Knows, Route, Workspaces};
 use crate::host::Host;
 use crate::running::Running;
 
@@ -77,7 +77,7 @@ pub struct Server {
     address: SocketAddr,
     routes: Routes,
     names: Vec<&'static str>,
-    audiences: Option<Arc<dyn Audiences>>,
+    knows: Knows,
     audit: Option<Audit>,
     route: fn(&str) -> Route,
 }
@@ -91,7 +91,7 @@ impl Server {
             address: args.listen.unwrap_or(default),
             routes: Routes::default(),
             names: Vec::new(),
-            audiences: None,
+            knows: Knows::default(),
             audit: None,
             route: Route::of,
         }
@@ -114,7 +114,14 @@ impl Server {
 
     /// Answers callers who have an audience, too: with what these say that it sees.
     pub fn audiences(mut self, audiences: Arc<dyn Audiences>) -> Self {
-        self.audiences = Some(audiences);
+        self.knows.audiences = Some(audiences);
+        self
+    }
+
+    /// Refuses what would write where there is no workspace, or a closed one; without this a workspace is there once it is
+    /// named.
+    pub fn workspaces(mut self, workspaces: Arc<dyn Workspaces>) -> Self {
+        self.knows.workspaces = Some(workspaces);
         self
     }
 
@@ -202,7 +209,7 @@ impl Server {
             .tasks
             .spawn(format!("health {address}"), report_health(self.host.clone(), reporter, self.names.clone()));
 
-        let edge = Edge::new(&self.args.limits, self.audiences, self.audit.clone(), self.route, &self.host);
+        let edge = Edge::new(&self.args.limits, self.knows, self.audit.clone(), self.route, &self.host);
         let guarded = edge.layer(self.routes.prepare());
         let (running, ended) = Running::at(address);
         let encrypted = tls.is_some();

@@ -19,6 +19,7 @@ use crate::callers::Callers;
 use crate::graph::Graph;
 use crate::transport::{Peer, Transport};
 use crate::trimming::Trimming;
+use crate::workspaces::{FindWorkspace, Known, Workspaces};
 use crate::{database, housekeeping, standard};
 
 /// What a service does with an event of another, by its reaction to it.
@@ -44,6 +45,8 @@ pub struct Service<Parts: 'static = (), Options: 'static = ()> {
     pub handle: Handle,
     /// Finds the audiences that it knows; none where it shows nothing to any.
     pub audience: Option<FindAudience>,
+    /// Finds the workspaces that it keeps, or mirrors; none where a workspace is there once it is named.
+    pub workspace: Option<FindWorkspace>,
     /// Opens what it works with beside its database, before that is opened: what cannot be used is refused before a
     /// schema is migrated.
     pub parts: fn(&Host, &DatabaseArgs, &Options) -> anyhow::Result<Parts>,
@@ -82,7 +85,7 @@ impl<Parts, Options> Service<Parts, Options> {
         let parts = (self.parts)(host, database, options)?;
         let (store, applied) = database::open(host, self.name, self.schema, database).await?;
         let (keep_log, keep_audit) = (database.keep_log.clone(), database.keep_audit);
-        Ok(Open { service: self, store, applied, keep_log, keep_audit, parts })
+        Ok(Open { service: self, store, applied, keep_log, keep_audit, keeper: Known::default(), parts })
     }
 }
 
@@ -94,6 +97,7 @@ pub struct Open<Parts: 'static = (), Options: 'static = ()> {
     applied: Vec<&'static Migration>,
     keep_log: KeepLog,
     keep_audit: KeepAudit,
+    keeper: Known,
     parts: Parts,
 }
 
@@ -120,6 +124,8 @@ impl<Parts, Options> Open<Parts, Options> {
         let trimming = Trimming::new(host, &self.store, self.keep_log.clone(), transport.readers(name));
         let trimming = trimming.keeping_audit(self.keep_audit);
         host.tasks.spawn(format!("{name}: trimming"), trimming.run());
+        // Once is enough.
+        let _ = self.keeper.set(transport.keeper(name));
         transport.start(host, name, &self.store, &self.subscription(), events);
         (self.service.background)(host, &self.store, &self.parts);
     }
@@ -136,6 +142,9 @@ impl<Parts, Options> Open<Parts, Options> {
         let mut server = Server::new(host, args, self.service.address).audited(&audit);
         if let Some(find) = self.service.audience {
             server = server.audiences(Arc::new(Audiences { store: self.store.clone(), find }));
+        }
+        if let Some(find) = self.service.workspace.filter(|_| !host.authenticator.is_for_development()) {
+            server = server.workspaces(Arc::new(Workspaces::new(&self.store, find, &self.keeper)));
         }
         let server = standard::serve(server, schema, &self.store);
         let server = (self.service.rpcs)(server, &self.store, &self.parts)

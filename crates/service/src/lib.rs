@@ -17,6 +17,7 @@ mod process;
 mod standard;
 mod transport;
 mod trimming;
+mod workspaces;
 
 pub use address::without_passwords;
 pub use audiences::FindAudience;
@@ -24,3 +25,4 @@ pub use declaration::{Handle, Open, Service};
 pub use nats::connect;
 pub use process::run;
 pub use transport::{Peer, Transport};
+pub use workspaces::FindWorkspace;

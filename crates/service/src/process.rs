@@ -67,6 +67,7 @@ mod tests {
         consumes: &[],
         handle: |_, _, _| Box::pin(async { Ok(()) }),
         audience: None,
+        workspace: None,
         parts: |_, _, ()| Ok(()),
         rpcs: |server, _, ()| server,
         background: |_, _, ()| {},

@@ -1,11 +1,14 @@
 //! How events get from service to service: what reads a service's log for the others, and what brings theirs to it.
 
+use waymark_domain::Resource as _;
+use waymark_domain::roadmap::Workspace;
 use waymark_events::{Relay, Subscription, Topic, bus, consumer, snapshots};
 use waymark_runtime::{EventArgs, Host};
 use waymark_store::{LogReaders, Store};
 
 use crate::address::without_passwords;
 use crate::nats;
+use crate::workspaces::Keeper;
 
 /// How events get from service to service.
 #[derive(Clone)]
@@ -50,6 +53,19 @@ impl Transport {
             Self::Nats(_) | Self::None => Vec::new(),
         };
         LogReaders { relay: matches!(self, Self::Nats(_)), bus, source: service }
+    }
+
+    /// Whom `service` asks for workspaces that it does not know.
+    pub(crate) fn keeper(&self, service: &str) -> Keeper {
+        match self {
+            _ if service == Workspace::SERVICE => Keeper::Itself,
+            Self::Nats(client) => Keeper::Nats(client.clone()),
+            Self::Bus(peers) => {
+                let keeper = peers.iter().find(|peer| peer.name == Workspace::SERVICE);
+                keeper.map_or(Keeper::Nobody, |peer| Keeper::Store(Box::new(peer.store.clone())))
+            }
+            Self::None => Keeper::Nobody,
+        }
     }
 
     /// Starts what carries the events of `service` out, and what it subscribes to in.

@@ -5,6 +5,7 @@ use sea_orm::sea_query::{Asterisk, Expr, ExprTrait as _, Func, Order, Query, Sel
 use sea_orm::{DbErr, QueryResult};
 use uuid::Uuid;
 use waymark_domain::WorkspaceId;
+use waymark_domain::name::Path;
 use waymark_proto::{Sight, event};
 use waymark_request::{Comparison, Filter, FilterError, Operator, PageToken, page};
 
@@ -48,7 +49,7 @@ pub struct LogRow {
 impl LogRow {
     /// The name of the resource that changed.
     pub fn subject(&self) -> String {
-        format!("{}/{}/{}", self.workspace, self.collection, self.resource_id)
+        Path { workspace: &self.workspace, collection: &self.collection, id: &self.resource_id }.to_string()
     }
 }
 
@@ -160,10 +161,13 @@ impl Store {
             name_type(query.service, comparison)?;
         }
         let slash = || Expr::val("/");
-        let subject = joined(
-            Expr::val("workspaces/"),
-            [Expr::col("workspace"), slash(), Expr::col("collection"), slash(), Expr::col("resource_id")],
-        );
+        // Which names workspaces have is said by `Path`, too: that of the installation keeps nothing else.
+        let subject = if workspace.is_installation() {
+            joined(Expr::col("collection"), [slash(), Expr::col("resource_id")])
+        } else {
+            let rest = [Expr::col("workspace"), slash(), Expr::col("collection"), slash(), Expr::col("resource_id")];
+            joined(Expr::val("workspaces/"), rest)
+        };
         let named = Query::select().column(("log", Asterisk)).expr_as(subject, "subject").from("log").take();
         let mut select = events();
         select.from_subquery(named, "log").and_where(Expr::col("workspace").eq(workspace.id()));

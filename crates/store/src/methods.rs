@@ -10,10 +10,15 @@ use waymark_proto::standard::{
     Answer, Batch, Create, List, Named, Names, Order, Page, Question, Rows, Rpc, Update, Visitor,
 };
 use waymark_proto::{ResourceMessage, Sight, check};
-use waymark_request::{Call, Origin, Written};
+use waymark_request::{Call, Origin, Readable, Written, page};
 
 use crate::rules::BoxFuture;
-use crate::{Error, ListQuery, Ruled, Store, Write};
+use crate::{Error, ListQuery, Ruled, Store, Table, Write};
+
+/// Pages that are looked at for one, where not everything may be read.
+const PAGES: usize = 50;
+/// Resources after which such a page ends, be it empty: each is decided on.
+const PASSED_OVER: usize = 1_000;
 
 /// A standard method of a resource.
 pub struct StandardMethod {
@@ -75,13 +80,16 @@ impl<T: Ruled> Visitor<T::Message> for Methods<T> {
     fn list<Q: Question + Into<List>, A: Answer + From<Page<T::Message>>>(&mut self, rpc: Rpc) {
         self.add(rpc, |store, asked| {
             Box::pin(async move {
-                let sight = asked.origin.sight.clone();
+                let (sight, readable) = (asked.origin.sight.clone(), asked.origin.readable.clone());
                 let List { parent, page_size, page_token, filter, order_by, show_deleted } =
                     &asked.read::<Q, List>()?;
                 let (page_size, show_deleted) = (*page_size, *show_deleted);
                 let sight = sight.as_deref();
                 let query = ListQuery { parent, page_size, page_token, filter, order_by, show_deleted, sight };
-                let mut page = store.list::<T>(query).await?;
+                let mut page = match &readable {
+                    Some(readable) => readable_of::<T>(&store, query, readable).await?,
+                    None => store.list::<T>(query).await?,
+                };
                 for item in &mut page.items {
                     (T::RULES.shown)(item, store.now());
                     (T::RULES.listed)(item);
@@ -197,6 +205,28 @@ impl Asked {
         let call = Call::open(self.origin, &order).map_err(Error::rule)?;
         Ok((call, order.into()))
     }
+}
+
+/// A page of the workspaces that the caller may read. Of those that it may not, a bounded number is passed over.
+async fn readable_of<T: Table>(
+    store: &Store,
+    query: ListQuery<'_>,
+    readable: &Readable,
+) -> Result<Page<T::Message>, Error> {
+    let (wanted, mut token) = (page::size(query.page_size)?, query.page_token.to_owned());
+    let (mut items, mut looked) = (Vec::new(), 0);
+    for _ in 0..PAGES {
+        // No more than is lacking, as the token is of the last that was looked at.
+        let page_size = i32::try_from(wanted - items.len()).unwrap_or(i32::MAX);
+        let page = store.list::<T>(ListQuery { page_size, page_token: &token, ..query }).await?;
+        looked += page.items.len();
+        items.extend(page.items.into_iter().filter(|item| readable.has(&item.standard().name)));
+        token = page.next_page_token;
+        if items.len() == wanted || token.is_empty() || looked >= PASSED_OVER {
+            break;
+        }
+    }
+    Ok(Page { items, next_page_token: token })
 }
 
 /// Refuses what an audience is not shown as if there was none.

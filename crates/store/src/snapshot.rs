@@ -32,7 +32,10 @@ impl Store {
         };
         let order = ["workspace", "id"].map(|column| (column.to_owned(), Order::Asc, None));
         let room = bytes.min(PAGE) as i64;
-        let select = behind(collection.table, &request.after_workspace, &request.after_id);
+        let select = match request {
+            pb::SnapshotRequest { workspace, id, .. } if !id.is_empty() => single(collection.table, workspace, id),
+            _ => behind(collection.table, &request.after_workspace, &request.after_id),
+        };
         let (rows, more) = self.across().page(select, ROWS, ("resource", room), &order).await?;
         let mut page = pb::SnapshotResponse { rows: Vec::new(), more };
         let mut left = bytes.saturating_sub(FIELD);
@@ -57,10 +60,17 @@ impl Store {
     }
 }
 
+fn resources(table: &'static str) -> SelectStatement {
+    Query::select().columns(["workspace", "id"]).expr_as(json_text("body"), "resource").from(table).take()
+}
+
+fn single(table: &'static str, workspace: &str, id: &str) -> SelectStatement {
+    resources(table).and_where(Expr::col("workspace").eq(workspace)).and_where(Expr::col("id").eq(id)).take()
+}
+
 /// One row more than a page has, to tell whether there are more.
 pub(crate) fn behind(table: &'static str, workspace: &str, id: &str) -> SelectStatement {
-    let mut select = Query::select();
-    select.columns(["workspace", "id"]).expr_as(json_text("body"), "resource").from(table);
+    let mut select = resources(table);
     if !workspace.is_empty() {
         let last = Expr::tuple([Expr::val(workspace), Expr::val(id)]);
         select.and_where(columns(["workspace", "id"]).gt(last));

@@ -10,6 +10,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use sea_orm::{DbBackend, DbErr, QueryResult, SqlErr, StatementBuilder};
 use tokio::time::timeout;
 use uuid::Uuid;
+use waymark_domain::name::Path;
 use waymark_domain::{Change, Name, WorkspaceId};
 use waymark_proto::{ResourceMessage, Standard};
 use waymark_request::{Call, Written};
@@ -425,9 +426,10 @@ pub(crate) fn conflict(groups: &[Group], error: DbErr) -> Error {
     };
     match groups.iter().flatten().find(broken) {
         Some(Row { table: "requests", id, .. }) => Uuid::parse_str(id).map_or(error.into(), Error::RequestIdReused),
-        Some(Row { workspace, collection, id, .. }) => {
-            Error::Exists(format!("workspaces/{workspace}/{collection}/{id}"))
-        }
+        Some(Row { workspace, collection, id, .. }) => match WorkspaceId::from_id(workspace) {
+            Ok(workspace) => Error::Exists(Path { workspace: &workspace, collection, id }.to_string()),
+            Err(_) => error.into(),
+        },
         None => error.into(),
     }
 }

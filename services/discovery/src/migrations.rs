@@ -6,6 +6,7 @@ use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
 use crate::store::{
     AssumptionTests, Initiatives, Insights, Interviews, Opportunities, Outcomes, Participants, Solutions, Studies,
+    Workspaces,
 };
 
 /// What the service's database is.
@@ -60,6 +61,13 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::held_events(20, 1),
         foundation::audit(21, 1),
         foundation::traced(22, &[foundation::TRACED, Script::both(include_str!("migrations/0022_traced.sql"))]),
+        Migration {
+            number: 23,
+            name: "workspaces",
+            scripts: &[Script::both(include_str!("migrations/0023_workspaces.sql"))],
+            oldest: 22,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<AssumptionTests>(),
@@ -72,4 +80,4 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<Studies>(),
     ],
 )
-.mirroring(&[Mirror::of::<Initiatives>()]);
+.mirroring(&[Mirror::of::<Initiatives>(), Mirror::of::<Workspaces>()]);

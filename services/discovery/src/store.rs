@@ -12,6 +12,7 @@ mod research;
 mod solutions;
 mod studies;
 mod trees;
+mod workspaces;
 
 pub use assumption_tests::AssumptionTests;
 pub use initiatives::Initiatives;
@@ -25,3 +26,4 @@ pub use research::REQUEST_BYTES;
 pub use solutions::Solutions;
 pub use studies::Studies;
 pub use trees::{branch, put_node};
+pub use workspaces::{Workspaces, is_active};

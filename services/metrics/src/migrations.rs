@@ -4,7 +4,7 @@
 use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{Frictions, Imports, Initiatives, Metrics, Outcomes, Predictions};
+use crate::store::{Frictions, Imports, Initiatives, Metrics, Outcomes, Predictions, Workspaces};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -54,6 +54,13 @@ pub static SCHEMA: Schema = Schema::new(
         foundation::held_events(13, 1),
         foundation::audit(14, 1),
         foundation::traced(15, &[foundation::TRACED]),
+        Migration {
+            number: 16,
+            name: "workspaces",
+            scripts: &[Script::both(include_str!("migrations/0016_workspaces.sql"))],
+            oldest: 15,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<Frictions>(),
@@ -63,4 +70,4 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<Predictions>(),
     ],
 )
-.mirroring(&[Mirror::of::<Initiatives>()]);
+.mirroring(&[Mirror::of::<Initiatives>(), Mirror::of::<Workspaces>()]);

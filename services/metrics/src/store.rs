@@ -6,6 +6,7 @@ mod initiatives;
 mod metrics;
 mod outcomes;
 mod predictions;
+mod workspaces;
 
 use waymark_domain::Name;
 use waymark_proto::ResourceMessage;
@@ -17,6 +18,7 @@ pub use initiatives::Initiatives;
 pub use metrics::{Metrics, unread};
 pub use outcomes::Outcomes;
 pub use predictions::{Predictions, due};
+pub use workspaces::{Workspaces, is_active};
 
 /// A resource that exists and is not deleted.
 pub async fn live<T: Table>(store: &Store, name: &Name<T::Resource>) -> Result<T::Resource, Error> {

@@ -23,6 +23,7 @@ mod scorers;
 mod sensitivity;
 mod strategy;
 mod versions;
+mod workspaces;
 
 use waymark_store::Store;
 

@@ -3,6 +3,7 @@
 //! Here it is declared; nothing is decided here.
 
 mod api;
+mod background;
 mod consume;
 mod migrations;
 mod name;
@@ -15,6 +16,7 @@ use waymark_proto::roadmap::v1::prioritization_service_server::PrioritizationSer
 use waymark_proto::roadmap::v1::roadmap_service_server::RoadmapServiceServer;
 use waymark_proto::roadmap::v1::scenario_service_server::ScenarioServiceServer;
 use waymark_proto::roadmap::v1::strategy_service_server::StrategyServiceServer;
+use waymark_proto::roadmap::v1::workspace_service_server::WorkspaceServiceServer;
 use waymark_runtime::edge::MESSAGE_BYTES;
 use waymark_service::Service;
 
@@ -34,6 +36,7 @@ pub static SERVICE: Service = Service {
     consumes: CONSUMES,
     handle: |store, event, reaction| Box::pin(handle(store, event, reaction)),
     audience: Some(|store, name| Box::pin(store::sight(store, name))),
+    workspace: Some(|store, name| Box::pin(store::is_active(store, name))),
     parts: |_, _, ()| Ok(()),
     rpcs: |server, store, ()| {
         let api = Api { store: store.clone() };
@@ -42,7 +45,8 @@ pub static SERVICE: Service = Service {
             .service(DecisionServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(PrioritizationServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(ScenarioServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
+            .service(WorkspaceServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(StrategyServiceServer::new(api).max_decoding_message_size(MESSAGE_BYTES))
     },
-    background: |_, _, ()| {},
+    background: |host, store, ()| background::spawn(host, store),
 };

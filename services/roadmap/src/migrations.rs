@@ -6,7 +6,7 @@ use waymark_store::{Backfill, Declaration, Holding, Migration, Mirror, Schema, S
 
 use crate::store::{
     Audiences, CheckIns, Decisions, Estimates, FactorScales, Initiatives, KeyResults, Metrics, Objectives, Products,
-    REVISION, Scenarios, ScoringModels, Snapshots, Variants, reprioritize, write_down,
+    REVISION, Scenarios, ScoringModels, Snapshots, Variants, Workspaces, reprioritize, write_down,
 };
 
 /// What the service's database is.
@@ -152,6 +152,13 @@ pub static SCHEMA: Schema = Schema::new(
         },
         foundation::audit(24, 23),
         foundation::traced(25, &[foundation::TRACED, Script::both(include_str!("migrations/0025_traced.sql"))]),
+        Migration {
+            number: 26,
+            name: "workspaces",
+            scripts: &[Script::both(include_str!("migrations/0026_workspaces.sql"))],
+            oldest: 25,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<Audiences>(),
@@ -167,6 +174,7 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<ScoringModels>(),
         Declaration::of::<Snapshots>(),
         Declaration::of::<Variants>(),
+        Declaration::of::<Workspaces>(),
     ],
 )
 .mirroring(&[Mirror::of::<Metrics>()])

@@ -18,6 +18,7 @@ mod progress;
 mod scenarios;
 mod scoring_models;
 mod snapshots;
+mod workspaces;
 
 pub use audiences::{Audiences, sight};
 pub use branch::Branch;
@@ -41,3 +42,4 @@ pub use progress::reading;
 pub use scenarios::{SCENARIO, Scenarios, Variants};
 pub use scoring_models::ScoringModels;
 pub use snapshots::{REVISION, Snapshots};
+pub use workspaces::{Workspaces, enter, is_active};

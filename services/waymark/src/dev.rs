@@ -171,6 +171,10 @@ fn welcome(args: &Dev, servers: &[Running], broker: Option<&str>) -> String {
         .filter(|((_, port), address)| encrypted || **address != local(*port).to_string())
         .map(|((name, _), address)| format!(" --{name}-address {scheme}{address}"))
         .fold(String::new(), |all, flag| all + &flag);
+    // Where it is asked who calls, a workspace is not there by being named.
+    let known = args.process.authentication.is_some();
+    let create = format!("  {program} workspaces create acme --display-name Acme{flags}\n");
+    let create = if known { create } else { String::new() };
     format!(
         "
 Waymark is running. Ctrl-C ends it in an orderly way; the next start finds the data again.
@@ -184,7 +188,7 @@ Waymark is running. Ctrl-C ends it in an orderly way; the next start finds the d
 
 A first command, from another terminal:
 
-  {program} products create app --display-name 'My product' --lifecycle exploring -w acme{flags}
+{create}  {program} products create app --display-name 'My product' --lifecycle exploring -w acme{flags}
 
 The whole loop as a story: {program} demo{flags}
 ",

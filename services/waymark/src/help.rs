@@ -25,7 +25,7 @@ impl From<Phase> for Heading {
             Phase::Decide => Self::Decide,
             Phase::Deliver => Self::Deliver,
             Phase::Measure => Self::Measure,
-            Phase::Unspecified => Self::Run,
+            Phase::Run | Phase::Unspecified => Self::Run,
         }
     }
 }

@@ -74,7 +74,7 @@ fn main() -> Result<ExitCode> {
             }
             roadmap.stop().await;
             if runs("events") {
-                consumers::run(engine, &mut report).await?;
+                Box::pin(consumers::run(engine, &mut report)).await?;
             }
         }
         if engines.contains(&Engine::Postgres) && runs("separated") {

@@ -5,6 +5,7 @@ use anyhow::Result;
 use tonic::Request;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
+use waymark_proto::roadmap::v1::workspace_service_client::WorkspaceServiceClient;
 use waymark_testkit::Engine;
 
 use crate::known::{Credentials, Known};
@@ -34,6 +35,7 @@ pub async fn known(roadmap: &Roadmap, engine: Engine, report: &mut Report) -> Re
     let other = Roadmap::start_known(engine, &known).await?;
     let credentials = known.credentials(&other.host)?;
     let asking = credentials.clone();
+    create_workspace(&other, &credentials).await?;
     fill(&other, move |batch| asking.of(batch)).await?;
     let plain = reading(roadmap, None).await?;
     let decided = reading(&other, Some(&credentials)).await?;
@@ -69,6 +71,18 @@ pub async fn bare(roadmap: &Roadmap) -> Result<Load> {
         async move { Ok(client.get_initiative(get(worker, number)).await.map(|_| ())?) }
     });
     bare.await
+}
+
+/// Creates the workspace that is read, where callers are known.
+pub async fn create_workspace(roadmap: &Roadmap, credentials: &Credentials) -> Result<()> {
+    let reads = pb::CreateWorkspaceRequest {
+        parent: "workspaces/installation".to_owned(),
+        workspace_id: "reads".to_owned(),
+        workspace: Some(pb::Workspace { display_name: "Reads".to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
+    WorkspaceServiceClient::new(roadmap.channel(0)).create_workspace(credentials.of(reads)).await?;
+    Ok(())
 }
 
 /// Makes what is read.

@@ -6,7 +6,7 @@ use tonic::Request;
 use waymark_testkit::Engine;
 
 use crate::known::Known;
-use crate::reads::{bare, fill, reading};
+use crate::reads::{bare, create_workspace, fill, reading};
 use crate::report::Report;
 use crate::service::Roadmap;
 use crate::writes::writes;
@@ -31,6 +31,7 @@ pub async fn run(report: &mut Report) -> Result<()> {
     let whole = Roadmap::start_separated(Some(&known)).await?;
     let credentials = known.credentials(&whole.host)?;
     let asking = credentials.clone();
+    create_workspace(&whole, &credentials).await?;
     fill(&whole, move |batch| asking.of(batch)).await?;
     let (bare, read) = (bare(&plain).await?, reading(&whole, Some(&credentials)).await?);
     report.load("GetInitiative with a token, policies and row-level security", &read, None);

@@ -17,3 +17,4 @@ mod schema;
 mod separation;
 mod services;
 mod support;
+mod workspaces;

@@ -12,5 +12,6 @@ mod scoring_model;
 mod strategy;
 #[cfg(test)]
 mod tests;
+mod workspace;
 
 pub use score::Scored;

@@ -144,6 +144,6 @@ fn what_the_process_does_is_told_to_each_of_its_services() {
         (one.action.as_str(), one.reason.as_str(), one.decision()),
         ("keys.reload", "corp", AuditDecision::Failed)
     );
-    assert_eq!((one.workspace.as_str(), one.count), (INSTALLATION, 1));
+    assert_eq!((one.workspace.as_str(), one.count), ("workspaces/installation", 1));
     assert_ne!(one.id, other.id);
 }

@@ -13,7 +13,8 @@ use tonic::{Code, Request, Status};
 use waymark_access::{Authentication, Identity, Name, Refusal, Role};
 use waymark_domain::AnyName;
 use waymark_proto::sight::AUDIENCES;
-use waymark_request::Actor;
+use waymark_proto::{Access, RpcMethod};
+use waymark_request::{Actor, Readable};
 use waymark_rpc::status::Reason;
 use waymark_tls::PeerCertificate;
 
@@ -57,6 +58,20 @@ impl Caller {
     /// Whether policies allow what it asks for still, as one who is shown the same: asked by what goes on for long.
     pub fn is_allowed(&self) -> bool {
         self.asked.as_ref().is_none_or(|asked| asked.holds(self.audience.as_deref()))
+    }
+
+    /// Which workspaces it may read, where that is asked for and is not all.
+    pub(super) fn readable(&self, method: &RpcMethod) -> Option<Readable> {
+        if method.access != Access::Caller {
+            return None;
+        }
+        match &self.asked {
+            Some(asked) => {
+                let asked = asked.clone();
+                Some(Readable::new(move |workspace| asked.may_get(workspace)))
+            }
+            None => self.role.is_none().then(|| Readable::new(|_| false)),
+        }
     }
 
     /// When its token expires, if it has one: what goes on beyond needs a new one.

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use waymark_access::{Decision, Identity, Policies, Question, Resource};
+use waymark_domain::WorkspaceId;
 use waymark_proto::{Aimless, RpcMethod, Target};
 use waymark_rpc::status::{DOMAIN, Reason};
 
 use super::answer::refuse_with;
+
+/// What whoever reads a workspace may call.
+const GET_WORKSPACE: &str = "/waymark.roadmap.v1.WorkspaceService/GetWorkspace";
 
 /// A call that is decided on, and may be once more while it goes on.
 #[derive(Debug, Clone)]
@@ -53,6 +57,14 @@ impl Asked {
     /// Whether the caller may still call, as one who is shown the same.
     pub(super) fn holds(&self, audience: Option<&str>) -> bool {
         self.decide().is_ok_and(|now| now.audience.as_deref() == audience)
+    }
+
+    /// Whether the caller may get a workspace.
+    pub(super) fn may_get(&self, workspace: &WorkspaceId) -> bool {
+        let get = waymark_proto::rpc_method(GET_WORKSPACE);
+        get.is_some_and(|method| {
+            Self { method, target: Target::Workspace(workspace.clone()), ..self.clone() }.decide().is_ok()
+        })
     }
 
     /// By which policies the caller may call, and as which audience it is answered, if it may at all.

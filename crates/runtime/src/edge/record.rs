@@ -11,12 +11,13 @@ use tonic::Code;
 use tonic::body::Body;
 use tonic_types::ErrorInfo;
 use tracing::Span;
+use waymark_domain::WorkspaceId;
 use waymark_proto::convert::timestamp;
 use waymark_proto::{Access, CallKind, RpcMethod, Target};
 use waymark_rpc::status::Reason;
 
 use super::caller::Caller;
-use crate::audit::{Audit, AuditDecision, AuditEntry, INSTALLATION};
+use crate::audit::{Audit, AuditDecision, AuditEntry};
 use crate::peer::Peer;
 use crate::propagation;
 use crate::proxies::Proxies;
@@ -76,7 +77,7 @@ impl Recorder {
         let given = headers.get(propagation::TRACEPARENT).and_then(|value| value.to_str().ok());
         let entry = AuditEntry {
             time: Some(timestamp(audit.now())),
-            workspace: INSTALLATION.to_owned(),
+            workspace: WorkspaceId::installation().to_string(),
             peer: client.map(|client| client.address.ip().to_string()).unwrap_or_default(),
             // It is ASCII.
             user_agent: agent.get(..MOST).unwrap_or(agent).to_owned(),

@@ -44,7 +44,8 @@ impl World {
 
     async fn page(&self, after: &(String, String), bytes: usize) -> SnapshotResponse {
         let (after_workspace, after_id) = after.clone();
-        let request = SnapshotRequest { collection: "products".into(), after_workspace, after_id };
+        let request =
+            SnapshotRequest { collection: "products".into(), after_workspace, after_id, ..SnapshotRequest::default() };
         self.source.snapshot_page(&request, bytes).await.unwrap()
     }
 

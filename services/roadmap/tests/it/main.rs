@@ -27,6 +27,7 @@ mod scenarios;
 mod scoring_models;
 mod sensitivity;
 mod snapshots;
+mod workspaces;
 
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
@@ -41,6 +42,7 @@ use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationSer
 use waymark_proto::roadmap::v1::roadmap_service_client::RoadmapServiceClient;
 use waymark_proto::roadmap::v1::scenario_service_client::ScenarioServiceClient;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
+use waymark_proto::roadmap::v1::workspace_service_client::WorkspaceServiceClient;
 use waymark_roadmap::SERVICE;
 use waymark_testkit::{Engine, Served, host};
 
@@ -85,6 +87,10 @@ impl Fixture {
 
     pub(crate) fn roadmap(&self) -> RoadmapServiceClient<Channel> {
         RoadmapServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn workspaces(&self) -> WorkspaceServiceClient<Channel> {
+        WorkspaceServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn scenarios(&self) -> ScenarioServiceClient<Channel> {

@@ -4,11 +4,13 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
+use waymark_domain::WorkspaceId;
 use waymark_proto::options;
 use waymark_proto::options::Reference;
 
 use super::contract::{Method, Resource, Verb};
 use super::file::{File, told};
+use super::names::WORKSPACES;
 use super::tree::{self, CLEAR, FILE, ID, LIMIT, NAME, REPLACE};
 use super::{call, dates, export, flags, names, output, read};
 use crate::Usage;
@@ -63,7 +65,7 @@ pub async fn call(method: &Method, data: &str, settings: &Settings) -> Result<()
     if let Some(parent) = method.descriptor.input().get_field_by_name("parent")
         && !request.has_field(&parent)
     {
-        request.set_field(&parent, Value::String(settings.parent()?));
+        request.set_field(&parent, Value::String(self::parent(method, settings)?));
     }
     if !method.descriptor.is_server_streaming() {
         return answer(method, request, settings).await;
@@ -85,7 +87,7 @@ async fn answer(method: &Method, request: DynamicMessage, settings: &Settings) -
 fn request(method: &Method, matches: &ArgMatches, settings: &Settings) -> Result<DynamicMessage> {
     let mut request = DynamicMessage::new(method.descriptor.input());
     if request.descriptor().get_field_by_name("parent").is_some() {
-        set(&mut request, "parent", Value::String(settings.parent()?))?;
+        set(&mut request, "parent", Value::String(parent(method, settings)?))?;
     }
     let leaves = tree::request_leaves(method);
     flags::read(matches, &leaves, &settings.place(), &mut request).map_err(|e| Usage(e.to_string()))?;
@@ -94,6 +96,14 @@ fn request(method: &Method, matches: &ArgMatches, settings: &Settings) -> Result
     }
     dates::complete(&mut request, settings.zone());
     Ok(request)
+}
+
+/// Where what a method works on is: in the workspace that is named, unless it is a workspace.
+fn parent(method: &Method, settings: &Settings) -> Result<String> {
+    match &method.resource {
+        Some(resource) if resource.collection == WORKSPACES => Ok(WorkspaceId::installation().to_string()),
+        _ => settings.parent(),
+    }
 }
 
 fn set(message: &mut DynamicMessage, field: &str, value: Value) -> Result<()> {
@@ -111,6 +121,7 @@ fn full_name(method: &Method, text: &str, settings: &Settings) -> Result<String>
     let stated = method.descriptor.input().get_field_by_name("name").and_then(|field| options().reference(&field));
     let own = method.resource.as_ref().map(|resource| Reference::local(&resource.collection));
     let full = match stated.or(own) {
+        Some(reference) if reference.collections == [WORKSPACES] => names::expand(text, &reference, ""),
         Some(reference) => names::expand(text, &reference, settings.workspace()?),
         None if text.contains('/') => format!("{}/{text}", settings.parent()?),
         None => text.to_owned(),

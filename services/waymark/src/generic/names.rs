@@ -5,6 +5,9 @@
 use prost_reflect::{EnumDescriptor, EnumValueDescriptor};
 use waymark_proto::options::Reference;
 
+/// The collection of workspaces, which are no resources of one.
+pub const WORKSPACES: &str = "workspaces";
+
 /// Kebab case of a snake, camel or Pascal case word.
 pub fn kebab(word: &str) -> String {
     let mut kebab = String::with_capacity(word.len() + 4);
@@ -49,6 +52,8 @@ pub fn expand(text: &str, reference: &Reference, workspace: &str) -> String {
     }
     let host = if service.is_empty() { String::new() } else { format!("//{service}.waymark.dev/") };
     match collections.as_slice() {
+        // Workspaces are in none.
+        [collection] if collection == WORKSPACES => format!("{host}{collection}/{text}"),
         _ if text.contains('/') => format!("{host}workspaces/{workspace}/{text}"),
         [collection] => format!("{host}workspaces/{workspace}/{collection}/{text}"),
         _ => text.to_owned(),

@@ -41,12 +41,13 @@ impl Issuer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// An authentication file that believes it: people may write, robots read.
+    /// An authentication file that believes it: people may write, robots read, root does all.
     pub fn authentication(&self, folder: &Path) -> PathBuf {
         let path = folder.join("authentication.yaml");
         let file = format!(
             "issuers:\n  - {{name: corp, url: '{}', audiences: [waymark], groups: groups, leeway_seconds: 0, required: true}}\nroles:\n  \
-             - {{role: contributor, members: [groups/corp/people]}}\n  - {{role: viewer, members: [groups/corp/robots]}}\n",
+             - {{role: contributor, members: [groups/corp/people]}}\n  - {{role: viewer, members: [groups/corp/robots]}}\n  \
+             - {{role: admin, members: [users/corp/root]}}\n",
             self.url()
         );
         std::fs::write(&path, file).unwrap();

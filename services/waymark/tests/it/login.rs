@@ -113,6 +113,7 @@ fn people_sign_in_by_a_browser_or_on_another_device_and_sign_out() {
     let world = World::start();
     let (status, said) = world.run(&["whoami"]).unwrap_err();
     assert!(status == 5 && said.contains("no credentials"), "{said}");
+    world.create_workspace();
     for (who, device) in [("ada", true), ("bob", false)] {
         world.login(who, device);
         let me = world.json(&["whoami"]);
@@ -229,7 +230,13 @@ impl World {
         self.robot().token().await.unwrap()
     }
 
+    fn create_workspace(&self) {
+        self.login("root", true);
+        self.run(&["workspaces", "create", "acme", "--display-name", "Acme"]).unwrap();
+    }
+
     fn create_product(&self) {
+        self.create_workspace();
         self.login("ada", true);
         let line = ["products", "create", "app", "--display-name", "App", "--lifecycle", "exploring", "-w", "acme"];
         self.run(&line).unwrap();

@@ -30,7 +30,16 @@ impl World {
 
     /// With these options besides.
     pub fn start_with(options: &[&str]) -> Self {
-        let (folder, signer) = (tempfile::tempdir().unwrap(), Signer::new("k", "ES256"));
+        let world = Self::open(tempfile::tempdir().unwrap(), options);
+        for workspace in ["shop", "bank"] {
+            world.run("root", &format!("workspaces create {workspace} --display-name {workspace}")).unwrap();
+        }
+        world
+    }
+
+    /// On a folder that may hold data, without any workspace.
+    fn open(folder: tempfile::TempDir, options: &[&str]) -> Self {
+        let signer = Signer::new("k", "ES256");
         let write = |name: &str, content: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, content).unwrap();
@@ -202,4 +211,77 @@ fn a_watch_ends_when_policies_do_not_allow_it_any_more() {
         "{ended} {told}"
     );
     world.denied("ada", "products list -w shop");
+}
+
+#[test]
+fn workspaces_are_made_by_who_administers_the_installation_and_listed_to_who_may_read_them() {
+    let world = World::start();
+    let names = |who: &str, more: &str| -> Vec<String> {
+        let told = world.run(who, &format!("workspaces list -o json{more}")).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let all = told["workspaces"].as_array().cloned().unwrap_or_default();
+        all.iter().map(|workspace| workspace["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for who in ["ada", "rhea", "nobody"] {
+        world.denied(who, "workspaces create w1000 --display-name New");
+    }
+    let many = (0..=100).map(|n| json!({"name": format!("workspaces/v{n}"), "displayName": "New"}));
+    let many = json!({"workspaces": many.collect::<Vec<_>>()});
+    std::fs::write(world.path("many.json"), many.to_string()).unwrap();
+    world.run("root", &format!("workspaces create -f {}", world.path("many.json"))).unwrap();
+    world.run("root", "workspaces create w1000 --display-name New").unwrap();
+    assert_eq!(
+        (names("ada", ""), names("mary", "")),
+        (vec!["workspaces/shop".into()], vec!["workspaces/w1000".into()])
+    );
+    // A page passes over what may not be read, and has what may.
+    assert_eq!(names("ada", " --page-size 10 --limit 1"), ["workspaces/shop"]);
+    assert_eq!((names("rhea", " --limit 0").len(), names("nobody", "").len()), (104, 0));
+    let shown = world.run("ada", "workspaces get shop").unwrap();
+    assert!(shown.contains("workspaces/shop") && shown.contains("ACTIVE"), "{shown}");
+    for line in [
+        "workspaces get bank",
+        "workspaces get none",
+        "workspaces close shop",
+        "workspaces update shop --display-name X",
+    ] {
+        world.denied("ada", line);
+    }
+    let (status, told) = world.run("rhea", "workspaces get none").unwrap_err();
+    assert!(status == 3 && told.contains("workspaces/none"), "{told}");
+    let told = world.denied("ada", "products create web --display-name Web -w none");
+    assert!(told.contains("in workspaces/none"), "{told}");
+    for none in ["*", "..", "Shop", "installation", &"a".repeat(64)] {
+        let (status, told) = world.run("root", &format!("workspaces create {none} --display-name X")).unwrap_err();
+        assert!(status == 2 && told.contains("workspace_id"), "{none}: {told}");
+    }
+    let (status, told) = world.run("root", "products create x --display-name X -w installation").unwrap_err();
+    assert!(status == 2 && told.contains("reserved"), "{told}");
+    world.run("root", "workspaces close shop").unwrap();
+    let (status, told) = world.run("ada", "products create web --display-name Web -w shop").unwrap_err();
+    assert!(status == 4 && told.contains("STATE_CONFLICT") && told.contains("ReopenWorkspace"), "{status} {told}");
+    world.run("ada", "products list -w shop").unwrap();
+    world.run("root", "workspaces reopen shop").unwrap();
+    world.run("ada", "products create web --display-name Web -w shop").unwrap();
+}
+
+#[test]
+fn what_held_data_before_workspaces_had_to_be_created_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    server.run(&["products", "create", "app", "--display-name", "App", "-w", "shop"]).unwrap();
+    server.run(&["outcomes", "create", "more", "--display-name", "More", "--measure", "asking", "-w", "bank"]).unwrap();
+    assert_eq!(server.json(&["workspaces", "list"]), json!({}), "in development nobody creates any");
+    server.stop();
+    let world = World::open(folder, &[]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !world.run("root", "workspaces list").unwrap().contains("shop") {
+        assert!(Instant::now() < deadline, "shop is not entered");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    world.run("ada", "products create web --display-name Web -w shop").unwrap();
+    world.run("root", "outcomes create less --display-name Less --measure asking -w bank").unwrap();
+    assert_eq!(world.run("root", "products create app --display-name App -w bank").unwrap_err().0, 3);
+    world.run("root", "workspaces create bank --display-name Bank").unwrap();
+    world.run("root", "products create app --display-name App -w bank").unwrap();
 }

@@ -63,7 +63,8 @@ async fn unknown_names_are_not_found() {
             continue;
         };
         let mut request = DynamicMessage::new(method.input());
-        request.set_field_by_name("name", Value::String(format!("{WORKSPACE}/{collection}/missing")));
+        let parent = if collection == "workspaces" { "" } else { &format!("{WORKSPACE}/") };
+        request.set_field_by_name("name", Value::String(format!("{parent}{collection}/missing")));
         for wire in services.serving(path) {
             let answer = wire.call(path, None, &request.encode_to_vec()).await;
             assert_eq!(

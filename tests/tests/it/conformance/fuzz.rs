@@ -31,12 +31,12 @@ fn is_wrong(answer: &Answer) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_messages_are_answered_or_refused_on_sqlite() {
-    random_messages(Engine::Sqlite).await;
+    Box::pin(random_messages(Engine::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_messages_are_answered_or_refused_on_postgres() {
-    random_messages(Engine::Postgres).await;
+    Box::pin(random_messages(Engine::Postgres)).await;
 }
 
 async fn random_messages(engine: Engine) {

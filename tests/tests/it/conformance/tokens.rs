@@ -184,6 +184,16 @@ async fn who_calls_is_told_and_is_what_the_log_has() {
     };
     let path = "/waymark.roadmap.v1.StrategyService/CreateProduct";
     let wire = services.serving(path).remove(0);
+    let workspace = waymark_proto::roadmap::v1::CreateWorkspaceRequest {
+        parent: "workspaces/installation".into(),
+        workspace_id: "acme".into(),
+        workspace: Some(waymark_proto::roadmap::v1::Workspace { display_name: "Acme".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    let create = "/waymark.roadmap.v1.WorkspaceService/CreateWorkspace";
+    let by = issuers.bearer("admin");
+    let answer = wire.answer_as(create, &[("authorization", &by)], &workspace.encode_to_vec()).await;
+    assert_eq!(answer.code(), Code::Ok, "{:?}", answer.status);
     let answer = wire.answer_as(path, &metadata, &product.encode_to_vec()).await;
     assert_eq!(answer.code(), Code::Ok, "{:?}", answer.status);
     let list = waymark_proto::events::v1::ListEventsRequest { parent: "workspaces/acme".into(), ..Default::default() };
