@@ -225,7 +225,8 @@ async fn what_cannot_be_walked_is_refused() {
         assert_eq!(refused(incoming("workspaces/other/products/app", "", 1)).await, missing, "whatever is elsewhere");
         assert_eq!(refused(incoming("workspaces/none/products/app", "", 1)).await, missing);
         assert_eq!(refused(incoming(&format!("{W}/secrets/app"), "", 1)).await, missing);
-        for name in ["", "app", "workspaces/acme", "//x.waymark.dev/workspaces/acme/products/app", "'; DROP", "a\0"] {
+        assert_eq!(refused(incoming(W, "", 1)).await, missing, "nobody created it as a resource");
+        for name in ["", "app", "//x.waymark.dev/workspaces/acme/products/app", "'; DROP", "a\0"] {
             assert_eq!(refused(incoming(name, "", 1)).await, invalid, "{name:?}");
         }
         assert_eq!(refused(outgoing(&insight("i").target, "", 1)).await, invalid, "another service knows that");
