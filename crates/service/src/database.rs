@@ -85,7 +85,7 @@ pub(crate) async fn open(
                     service,
                     database = without_password(&options.url),
                     error = %format_args!("{:#}", anyhow::Error::new(error)),
-                    "the database does not answer, or it refuses connections; trying again"
+                    "the database cannot be used yet; trying again"
                 );
             }
             Err(error) => return Err(error).with_context(|| format!("the database of {service} cannot be used")),

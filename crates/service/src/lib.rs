@@ -25,4 +25,4 @@ pub use declaration::{Handle, Open, Service};
 pub use nats::connect;
 pub use process::run;
 pub use transport::{Peer, Transport};
-pub use workspaces::FindWorkspace;
+pub use workspaces::{FindWorkspace, is_active};

@@ -16,9 +16,10 @@ use tonic::Status;
 use waymark_domain::roadmap::Workspace;
 use waymark_domain::{Name, Resource as _, WorkspaceId};
 use waymark_events::snapshots;
+use waymark_proto::roadmap::v1 as pb;
 use waymark_rpc as rpc;
 use waymark_runtime::edge::{self, Standing};
-use waymark_store::{Error, Store};
+use waymark_store::{Error, Store, Table};
 
 /// For how long an active workspace is taken for one that is, unless this process changes one.
 const FRESH: Duration = Duration::from_secs(5);
@@ -27,6 +28,17 @@ const REMEMBERED: usize = 10_000;
 
 /// Whether a workspace is active, by what a service keeps of it; `None` when it keeps nothing.
 pub type FindWorkspace = for<'a> fn(&'a Store, &'a Name<Workspace>) -> BoxFuture<'a, Result<Option<bool>, Error>>;
+
+/// Whether a workspace is active, by what a service has in a table of them; `None` where it has nothing.
+pub fn is_active<'a, T: Table<Resource = Workspace, Message = pb::Workspace>>(
+    store: &'a Store,
+    name: &'a Name<Workspace>,
+) -> BoxFuture<'a, Result<Option<bool>, Error>> {
+    Box::pin(async move {
+        let found = store.named::<T>(name.workspace(), [name.id().as_str()]).await?.into_values().next();
+        Ok(found.map(|workspace| workspace.state() != pb::WorkspaceState::Closed))
+    })
+}
 
 /// Whom to ask for workspaces of which a service keeps nothing.
 #[derive(Clone)]

@@ -272,9 +272,10 @@ impl Store {
         self
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers those by whom calls are.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.across().query_one(Query::select().expr(Expr::val(1))).await.map(|_| ())
+        let ping = Query::select().expr(Expr::val(1)).take();
+        self.reader.query_one(&ping).await.map(|_| ()).map_err(|error| self.error(error))
     }
 
     /// Whether the database separates workspaces, and has to be told which one a statement is of.

@@ -166,8 +166,10 @@ pub(crate) async fn page(
 ) -> Result<(Vec<QueryResult>, bool), DbErr> {
     if ConnectionTrait::get_database_backend(connection) == DbBackend::Postgres {
         // It sends whatever it was asked for, read or not.
-        let statement = DbBackend::Postgres.build(&within_bytes(select, bytes, text, order));
-        let statement = told.map_or_else(|| statement.clone(), |workspace| telling(workspace, statement.clone()));
+        let mut statement = DbBackend::Postgres.build(&within_bytes(select, bytes, text, order));
+        if let Some(workspace) = told {
+            statement = telling(workspace, statement);
+        }
         let mut rows = connection.query_all_raw(statement).await?;
         let found = rows.first().map(|row| row.try_get::<i64>("", "rows_found")).transpose()?.unwrap_or(0);
         rows.truncate(size);

@@ -26,4 +26,4 @@ pub use research::REQUEST_BYTES;
 pub use solutions::Solutions;
 pub use studies::Studies;
 pub use trees::{branch, put_node};
-pub use workspaces::{Workspaces, is_active};
+pub use workspaces::Workspaces;

@@ -51,7 +51,7 @@ pub static SERVICE: Service<Parts, MetricsArgs> = Service {
     consumes: CONSUMES,
     handle: |store, event, reaction| Box::pin(handle(store, event, reaction)),
     audience: None,
-    workspace: Some(|store, name| Box::pin(store::is_active(store, name))),
+    workspace: Some(waymark_service::is_active::<store::Workspaces>),
     parts: Parts::open,
     rpcs: |server, store, parts| {
         let api = Api { store: store.clone(), lake: parts.lake.clone(), intake: parts.intake };

@@ -18,7 +18,7 @@ pub use initiatives::Initiatives;
 pub use metrics::{Metrics, unread};
 pub use outcomes::Outcomes;
 pub use predictions::{Predictions, due};
-pub use workspaces::{Workspaces, is_active};
+pub use workspaces::Workspaces;
 
 /// A resource that exists and is not deleted.
 pub async fn live<T: Table>(store: &Store, name: &Name<T::Resource>) -> Result<T::Resource, Error> {

@@ -36,7 +36,7 @@ pub static SERVICE: Service = Service {
     consumes: CONSUMES,
     handle: |store, event, reaction| Box::pin(handle(store, event, reaction)),
     audience: Some(|store, name| Box::pin(store::sight(store, name))),
-    workspace: Some(|store, name| Box::pin(store::is_active(store, name))),
+    workspace: Some(waymark_service::is_active::<store::Workspaces>),
     parts: |_, _, ()| Ok(()),
     rpcs: |server, store, ()| {
         let api = Api { store: store.clone() };

@@ -42,4 +42,4 @@ pub use progress::reading;
 pub use scenarios::{SCENARIO, Scenarios, Variants};
 pub use scoring_models::ScoringModels;
 pub use snapshots::{REVISION, Snapshots};
-pub use workspaces::{Workspaces, enter, is_active};
+pub use workspaces::{Workspaces, enter};

@@ -51,8 +51,7 @@ pub struct DatabaseArgs {
     #[arg(long, env = "WAYMARK_DATABASE_KEY", value_name = "FILE", requires = "database_certificate")]
     pub database_key: Option<PathBuf>,
     /// A pooler that hands a connection on after each transaction stands before PostgreSQL, such as PgBouncer in its transaction
-    /// mode: each statement is in a transaction then, none stays prepared, and no settings are sent (give them to the roles).
-    /// PgBouncer that keeps prepared statements (max_prepared_statements) does without
+    /// mode: each statement is in a transaction then, none stays prepared, and no settings are sent (give them to the roles)
     #[arg(long, env = "WAYMARK_DATABASE_TRANSACTION_POOLING", requires = "database_url")]
     pub database_transaction_pooling: bool,
     /// Connections to PostgreSQL at most, half for writes, half for reads, and for the keeper half as many besides; or

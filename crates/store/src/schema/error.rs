@@ -5,7 +5,8 @@
 pub enum SchemaError {
     /// The program's migrations are not all applied.
     #[error(
-        "the database's schema lacks migration {number} ({name}); a replica of this version applies it at its start"
+        "the database's schema lacks migration {number} ({name}); a replica of this version applies it at its start, \
+         as the owner where one is told apart"
     )]
     Behind {
         /// The first one's number.

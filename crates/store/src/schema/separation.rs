@@ -131,6 +131,12 @@ SELECT relname::text,
     array(SELECT polname::text FROM pg_policy WHERE polrelid = pg_class.oid)
 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') ORDER BY relname";
 
+/// Tables, and what a role may do with them.
+const GRANTED: &str = "
+SELECT relname::text, granted FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS granted
+WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+    AND has_table_privilege($1::name, pg_class.oid, granted)";
+
 /// In text, as sea-query knows no catalog.
 fn in_text<const N: usize>(sql: &str, values: [sea_orm::Value; N]) -> Statement {
     Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
@@ -150,6 +156,7 @@ async fn found(connection: &impl ConnectionTrait) -> Result<Vec<Found>, DbErr> {
 /// The statements that a database lacks to separate workspaces between roles.
 async fn lacking(connection: &impl ConnectionTrait, roles: &Separation) -> Result<Vec<String>, DbErr> {
     let (calls, keeper) = (quoted(&roles.calls), quoted(&roles.keeper));
+    let granted = (granted(connection, &roles.calls).await?, granted(connection, &roles.keeper).await?);
     let mut lacking = Vec::new();
     for Found { table, column, forced, policies } in found(connection).await? {
         let name = quoted(&table);
@@ -166,20 +173,20 @@ async fn lacking(connection: &impl ConnectionTrait, roles: &Separation) -> Resul
                 }
             }
         }
-        for (role, quoted_role, rights) in
-            [(&roles.calls, &calls, of_calls(&table)), (&roles.keeper, &keeper, of_keeper(&table))]
+        for (role, granted, rights) in
+            [(&calls, &granted.0, of_calls(&table)), (&keeper, &granted.1, of_keeper(&table))]
         {
-            for right in rights {
-                let has = "SELECT has_table_privilege($1, quote_ident($2), $3)";
-                let values = [role.as_str().into(), table.as_str().into(), (*right).into()];
-                let row = connection.query_one_raw(in_text(has, values)).await?;
-                if !row.map(|row| row.try_get_by_index::<bool>(0)).transpose()?.unwrap_or(false) {
-                    lacking.push(format!("GRANT {right} ON {name} TO {quoted_role}"));
-                }
-            }
+            let lacks = rights.iter().filter(|right| !granted.contains(&(table.clone(), (**right).to_owned())));
+            lacking.extend(lacks.map(|right| format!("GRANT {right} ON {name} TO {role}")));
         }
     }
     Ok(lacking)
+}
+
+/// What a role may do with which table.
+async fn granted(connection: &impl ConnectionTrait, role: &str) -> Result<BTreeSet<(String, String)>, DbErr> {
+    let read = |row: &QueryResult| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+    connection.query_all_raw(in_text(GRANTED, [role.into()])).await?.iter().map(read).collect()
 }
 
 fn quoted(name: &str) -> String {

@@ -1,9 +1,8 @@
 //! The mirror of workspaces.
 
-use waymark_domain::Name;
 use waymark_domain::roadmap::Workspace;
 use waymark_proto::roadmap::v1 as pb;
-use waymark_store::{Columns, Error, Store, Table};
+use waymark_store::{Columns, Table};
 
 use crate::name::NAME;
 
@@ -16,10 +15,4 @@ impl Table for Workspaces {
     const TABLE: &'static str = "roadmap_workspaces";
     const KEEPER: &'static str = NAME;
     const COLUMNS: Columns<Workspace> = &[];
-}
-
-/// Whether a workspace is active, if it is known.
-pub async fn is_active(store: &Store, name: &Name<Workspace>) -> Result<Option<bool>, Error> {
-    let found = store.named::<Workspaces>(name.workspace(), [name.id().as_str()]).await?.into_values().next();
-    Ok(found.map(|workspace| workspace.state() != pb::WorkspaceState::Closed))
 }

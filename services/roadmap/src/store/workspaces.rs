@@ -26,32 +26,37 @@ impl Ruled for Workspaces {
     const RULES: Rules<Self> = Rules { create: Rule::Alone(|new| new.create().map_err(Error::rule)), ..Rules::PLAIN };
 }
 
-/// Whether a workspace is active, if there is one.
-pub async fn is_active(store: &Store, name: &Name<Workspace>) -> Result<Option<bool>, Error> {
-    let found = store.named::<Workspaces>(name.workspace(), [name.id().as_str()]).await?.into_values().next();
-    Ok(found.map(|workspace| workspace.state() != pb::WorkspaceState::Closed))
+/// Workspaces that are looked at together.
+const PART: u64 = 500;
+
+/// Enters the workspaces that hold data here and that nobody created; tells how many. It goes through all of them by their
+/// ids, as any may have been written to by a program that knows nothing of this.
+pub async fn enter(store: &Store) -> Result<usize, Error> {
+    let (mut after, mut entered) = (String::new(), 0);
+    loop {
+        let part = store.workspaces_after(&after, PART).await?;
+        let Some(last) = part.last() else { return Ok(entered) };
+        after = last.id().to_owned();
+        let installation = WorkspaceId::installation();
+        let known = store.named::<Workspaces>(&installation, part.iter().map(WorkspaceId::id)).await?;
+        for workspace in part.iter().filter(|workspace| !workspace.is_installation()) {
+            if !known.contains_key(workspace.id()) {
+                entered += usize::from(enter_one(store, workspace).await?);
+            }
+        }
+    }
 }
 
-/// Enters the workspaces that hold data here and that nobody created; tells how many.
-pub async fn enter(store: &Store) -> Result<usize, Error> {
-    let installation = WorkspaceId::installation();
-    let mut missing = store.revisions().await?;
-    missing.retain(|(workspace, revision)| *revision > 0 && !workspace.is_installation());
-    let known = store.named::<Workspaces>(&installation, missing.iter().map(|(workspace, _)| workspace.id())).await?;
-    missing.retain(|(workspace, _)| !known.contains_key(workspace.id()));
-    let mut entered = 0;
-    for (workspace, _) in missing {
-        let name: Name<Workspace> = parse("name", &workspace.to_string())?;
-        let enter = async |write: &mut Write| {
-            // Somebody may have been faster.
-            if !write.is_free::<Workspaces>(&name).await? {
-                return Ok(pb::Workspace::default());
-            }
-            let message = pb::Workspace { display_name: workspace.id().to_owned(), ..pb::Workspace::default() };
-            let new = write.fresh::<Workspaces>(workspace.id(), message)?;
-            write.put::<Workspaces>(new.create().map_err(Error::rule)?)
-        };
-        entered += usize::from(store.write(&Call::internal(NAME), &installation, enter).await?.changed);
-    }
-    Ok(entered)
+/// Enters one, unless somebody was faster.
+async fn enter_one(store: &Store, workspace: &WorkspaceId) -> Result<bool, Error> {
+    let name: Name<Workspace> = parse("name", &workspace.to_string())?;
+    let enter = async |write: &mut Write| {
+        if !write.is_free::<Workspaces>(&name).await? {
+            return Ok(pb::Workspace::default());
+        }
+        let message = pb::Workspace { display_name: workspace.id().to_owned(), ..pb::Workspace::default() };
+        let new = write.fresh::<Workspaces>(workspace.id(), message)?;
+        write.put::<Workspaces>(new.create().map_err(Error::rule)?)
+    };
+    Ok(store.write(&Call::internal(NAME), &WorkspaceId::installation(), enter).await?.changed)
 }

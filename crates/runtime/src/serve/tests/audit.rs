@@ -173,7 +173,9 @@ async fn a_stream_that_goes_on_beyond_its_token_is_recorded_and_one_that_is_left
     let mut cut = served.fixture.stream(with(2), "Stream").await;
     while let Ok(Some(_)) = cut.message().await {}
     drop((left, cut));
-    let entries = served.end().await;
+    let mut entries = served.end().await;
+    // One of the issuers is away, which is found out when its time has come.
+    entries.retain(|entry| entry.action != "keys.reload");
     assert_eq!(outline(&entries), [("Stream", Refused, "UNAUTHENTICATED:expired", 1)]);
     assert_eq!(entries[0].principal, "users/corp/ada");
 }
