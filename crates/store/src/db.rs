@@ -9,9 +9,7 @@ use opentelemetry::metrics::{Histogram, Meter};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement,
-};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, DbErr, QueryResult, Statement};
 use tokio_util::task::TaskTracker;
 use waymark_clock::{Clock, Ids};
 
@@ -260,7 +258,7 @@ impl Store {
 
     /// The connections that writes begin on, for tests that disturb them. On SQLite it is the one all writes use.
     #[cfg(feature = "testing")]
-    pub fn writer(&self) -> &DatabaseConnection {
+    pub fn writer(&self) -> &sea_orm::DatabaseConnection {
         &self.writer.pool
     }
 
