@@ -2,7 +2,7 @@
 //!
 //! The crate answers "how much did it change, and how sure are we": intervals for proportions, comparisons of two samples
 //! in absolute and relative terms, what to believe of many comparisons, a pre/post comparison of daily series, and sums
-//! without rounding error. And "how sure is an order": how alike two are, how often one holds when its inputs are drawn
+//! without rounding error, and what a series is usually next. And "how sure is an order": how alike two are, how often one holds when its inputs are drawn
 //! from what is known of them, what would change it, what it is worth to find out. It knows nothing of products,
 //! experiments or verdicts: a caller compares the numbers with what was predicted. It never does I/O, and draws no
 //! number but by a seed that it is given.
@@ -31,6 +31,7 @@ mod sample;
 mod spread;
 mod sum;
 mod tipping;
+mod usual;
 
 pub use compare::{Effect, difference, relative_difference};
 pub use error::StatsError;
@@ -45,3 +46,4 @@ pub use sample::Sample;
 pub use spread::{Ends, Shape, Spread};
 pub use sum::{ExactSum, mean};
 pub use tipping::Neighbours;
+pub use usual::{Usual, usual, usual_needs};
