@@ -74,6 +74,12 @@ bench: tools ## Measure speed and memory against bare peers (optimised build; AR
 bench-scale: tools ## Measure what calls cost in a workspace of SIZE initiatives beside a tenth of it, and beside plain SQL (optimised build, minutes; ARGS="targets goals" for some of it)
 	cargo bench --package waymark-e2e --no-default-features --bench speed -- scale $(or $(SIZE),100000) $(ARGS)
 
+.PHONY: bench-analytics
+bench-analytics: tools ## Measure product analytics beside ClickHouse, DuckDB and a bare loop on 20 million events (optimised build, minutes; ARGS="100 funnel" for others)
+	@tools/fetch.sh bench
+	cargo build --profile bench --bin waymark-metrics
+	cargo bench --package waymark-e2e --bench analytics -- $(ARGS)
+
 .PHONY: soak
 soak: tools ## Run the long fault and load tests
 	cargo test --package waymark-e2e --profile bench -- --ignored --test-threads 1 --nocapture

@@ -2,6 +2,7 @@
 # Brings the tools that make's targets need and the machine lacks into .tools/, and says plainly what could not be got.
 #
 #   fetch.sh test   what `make test` needs: nats-server, a PostgreSQL server, PgBouncer, DuckDB and pandas, sslyze, oidc-provider, two public data sets
+#   fetch.sh bench  ClickHouse as a library, which `make bench-analytics` compares with
 #   fetch.sh lint   also cargo-deny and cargo-machete, which are compiled once (minutes)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,17 +11,19 @@ missing=()
 
 say() { echo "tools: $*" >&2; }
 
+# What a list of wheels names.
 wheels() {
-    local wanted
-    wanted=$(cat tools/requirements.txt)
-    [ "$(cat "$tools/.wheels" 2>/dev/null || true)" = "$wanted" ] && return
+    local list=$1 wanted stamp
+    stamp=$tools/.$(basename "$list" .txt)
+    wanted=$(cat "$list")
+    [ "$(cat "$stamp" 2>/dev/null || true)" = "$wanted" ] && return
     if [ ! -x "$tools/bin/python" ] && ! python3 -m venv "$tools"; then
         missing+=("all wheels: Python 3 with its venv module is needed (Debian: python3-venv)")
         return
     fi
     say "installing wheels into .tools/"
-    if "$tools/bin/pip" install --quiet --disable-pip-version-check -r tools/requirements.txt; then
-        echo "$wanted" >"$tools/.wheels"
+    if "$tools/bin/pip" install --quiet --disable-pip-version-check -r "$list"; then
+        echo "$wanted" >"$stamp"
         return
     fi
     # One that cannot be had must not take the others along.
@@ -28,7 +31,7 @@ wheels() {
     while read -r line; do
         line=${line%%#*}
         [ -z "${line// /}" ] || "$tools/bin/pip" install --quiet --disable-pip-version-check "${line%% *}" || missing+=("${line%% *} (pip)")
-    done <tools/requirements.txt
+    done <"$list"
 }
 
 postgres() {
@@ -104,7 +107,7 @@ compiled() {
         missing+=("$crate: cargo install $crate failed")
 }
 
-wheels
+wheels tools/requirements.txt
 case "${1:-}" in
 test)
     postgres
@@ -117,8 +120,11 @@ lint)
     compiled cargo-deny "^0.20"
     compiled cargo-machete "^0.9"
     ;;
+bench)
+    wheels tools/requirements-bench.txt
+    ;;
 *)
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -13,7 +13,7 @@ pub mod scalar;
 pub mod trend;
 mod watch;
 
-pub use alert::{Alert, Threshold, Watch};
+pub use alert::{Alert, FalseAlarms, Limit, Threshold, Usual, Watch};
 pub use friction::{
     Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question,
     QuestionError, Step, Ties, Window,

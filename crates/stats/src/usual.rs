@@ -21,7 +21,7 @@ const SEASONS: usize = 8;
 const LEAST_SEASONS: usize = 3;
 /// Intervals that the level is taken from, where a season is shorter.
 const LEVEL: usize = 5;
-/// Errors that are looked back on: what was in other years says little.
+/// Errors that are looked back on, unless a rare alarm needs more: what was in other years says little.
 const ERRORS: usize = 400;
 
 /// What the next value of a series would be like.
@@ -65,7 +65,7 @@ pub fn usual(history: &[f64], season: usize, alarms: f64) -> Result<Usual, Stats
         return Err(StatsError::TooFew { what: "what is usual", needed, got });
     }
     let ratios = history.iter().all(|value| *value >= 0.0);
-    let first = history.len().saturating_sub(ERRORS).max(least(season));
+    let first = history.len().saturating_sub(ERRORS.max(2 * errors(alarms))).max(least(season));
     let mut scores = Vec::with_capacity(history.len() - first);
     let (mut tried, mut alarmed) = (0, 0);
     for at in first..history.len() {

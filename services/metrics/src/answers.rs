@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use waymark_domain::metrics::Metric;
+use waymark_domain::metrics::{Alert, Measure, Metric, Usual};
 use waymark_domain::{Name, Period, WorkspaceId};
 use waymark_lake::Lake;
 
 use crate::analysis::LakeFailure;
+use crate::usual::usual;
 
 /// Times and periods that are kept of a workspace and of a metric, each at most; then they begin anew.
 const KEPT: usize = 8;
@@ -17,6 +18,7 @@ const KEPT: usize = 8;
 pub struct Answers {
     lake: Lake,
     workspaces: HashMap<WorkspaceId, Workspace>,
+    usual: HashMap<Name<Metric>, Usually>,
     /// Counts the rounds; in each a workspace is looked at once.
     round: u64,
 }
@@ -38,15 +40,23 @@ struct Totals {
     of: Vec<(Period, f64)>,
 }
 
+/// What was usual for a metric in periods, by its measure and alert.
+struct Usually {
+    round: u64,
+    asked: (Measure, Alert),
+    of: Vec<(Period, Option<Usual>)>,
+}
+
 impl Answers {
     /// Nothing was said yet.
     pub fn new(lake: &Lake) -> Self {
-        Self { lake: lake.clone(), workspaces: HashMap::new(), round: 1 }
+        Self { lake: lake.clone(), workspaces: HashMap::new(), usual: HashMap::new(), round: 1 }
     }
 
     /// Begins a round: what may be new is looked for. Workspaces that nobody asked about in the last one are forgotten.
     pub fn begin(&mut self) {
         self.workspaces.retain(|_, workspace| workspace.round == self.round);
+        self.usual.retain(|_, known| known.round == self.round);
         self.round += 1;
     }
 
@@ -88,6 +98,28 @@ impl Answers {
         }
         known.of.push((period, total));
         Ok(total)
+    }
+
+    /// What was usual for a metric in a period, where that is what it is watched against. It is asked once: a limit that moves
+    /// with each event that comes late would be none.
+    pub async fn usual(&mut self, metric: &Metric, period: Period) -> Result<Option<Usual>, LakeFailure> {
+        let Some(watch) = metric.watch else { return Ok(None) };
+        let asked = (metric.measure.clone(), watch.alert);
+        let name = &metric.meta.name;
+        if let Some(known) = self.usual.get_mut(name).filter(|known| known.asked == asked) {
+            known.round = self.round;
+            if let Some((_, usual)) = known.of.iter().find(|(of, _)| *of == period) {
+                return Ok(*usual);
+            }
+        }
+        let usual = usual(&self.lake, metric, period).await?;
+        let new = || Usually { round: self.round, asked: asked.clone(), of: Vec::new() };
+        let known = self.usual.entry(name.clone()).or_insert_with(new);
+        if known.asked != asked || known.of.len() >= KEPT {
+            *known = new();
+        }
+        known.of.push((period, usual));
+        Ok(usual)
     }
 
     /// What was said of a workspace, unless it has something new since.

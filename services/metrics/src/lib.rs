@@ -19,6 +19,7 @@ mod readings;
 mod renewing;
 mod store;
 mod telemetry;
+mod usual;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -66,8 +66,9 @@ async fn take(store: &Store, answers: &mut Answers, name: &Name<Metric>) -> Resu
     let mut change = None;
     for period in began.into_iter().chain([last]).filter(|period| metric.awaits(*period)) {
         let value = answers.total(&metric, period).await?;
+        let usual = answers.usual(&metric, period).await?;
         // A sum that is beyond all numbers is no answer.
-        change = Reading::new(period, value).ok().and_then(|reading| metric.clone().measured(reading, now));
+        change = Reading::new(period, value).ok().and_then(|reading| metric.clone().measured(reading, usual, now));
         if change.is_some() {
             break;
         }

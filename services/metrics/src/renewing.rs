@@ -13,6 +13,7 @@ use crate::analysis::LakeFailure;
 use crate::frictions::answer;
 use crate::name::NAME;
 use crate::store::{Frictions, Metrics};
+use crate::usual::usual;
 
 /// Resources read from the database at a time.
 const PAGE: i32 = 100;
@@ -53,7 +54,8 @@ impl Renewing<'_> {
                 // A sum that is beyond all numbers is no answer.
                 let Ok(reading) = Reading::new(period, value) else { continue };
                 let version = metric.meta.version;
-                if let Some(change) = metric.corrected(reading) {
+                let usual = usual(self.lake, &metric, period).await?;
+                if let Some(change) = metric.corrected(reading, usual) {
                     self.keep::<Metrics>(version, change).await?;
                 }
             }

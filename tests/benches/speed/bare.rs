@@ -92,6 +92,13 @@ impl Pool {
 
     /// Tables for [`Pool::insert_twice`].
     pub async fn prepare(&self) -> Result<()> {
+        self.execute(
+            "CREATE TABLE IF NOT EXISTS bare_links (workspace text, id text, field text, target text,
+             PRIMARY KEY (workspace, id, field, target))",
+        )
+        .await?;
+        self.execute("CREATE INDEX IF NOT EXISTS bare_links_target ON bare_links (workspace, target, field, id)")
+            .await?;
         for table in ["bare_state", "bare_log"] {
             match self {
                 Self::Sqlite { writer, .. } => {
@@ -111,13 +118,19 @@ impl Pool {
         Ok(())
     }
 
-    /// One transaction of two inserts.
-    pub async fn insert_twice(&self, workspace: &str, id: &str, body: &str) -> Result<(), sqlx::Error> {
+    /// One transaction of two inserts, and one more for the links, if there are any.
+    pub async fn insert_twice(&self, workspace: &str, id: &str, body: &str, links: i32) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite { writer, .. } => {
                 let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
                 for sql in ["INSERT INTO bare_state VALUES ($1, $2, $3)", "INSERT INTO bare_log VALUES ($1, $2, $3)"] {
                     sqlx::query(sql).bind(workspace).bind(id).bind(body).execute(&mut *transaction).await?;
+                }
+                for link in 0..links {
+                    let sql = "INSERT INTO bare_links VALUES ($1, $2, $3, $4)";
+                    let target = format!("target{link}");
+                    let query = sqlx::query(sql).bind(workspace).bind(id).bind("links").bind(target);
+                    query.execute(&mut *transaction).await?;
                 }
                 transaction.commit().await
             }
@@ -128,6 +141,11 @@ impl Pool {
                     "INSERT INTO bare_log VALUES ($1, $2, $3::jsonb)",
                 ] {
                     sqlx::query(sql).bind(workspace).bind(id).bind(body).execute(&mut *transaction).await?;
+                }
+                if links > 0 {
+                    let sql =
+                        "INSERT INTO bare_links SELECT $1, $2, 'links', 'target' || n FROM generate_series(1, $3) n";
+                    sqlx::query(sql).bind(workspace).bind(id).bind(links).execute(&mut *transaction).await?;
                 }
                 transaction.commit().await
             }

@@ -150,7 +150,7 @@ pub(crate) mod tests {
     use chrono_tz::Tz;
 
     use super::super::prediction::tests::at;
-    use super::super::{Alert, Interval, MeasureKind, Threshold};
+    use super::super::{Alert, Interval, Limit, MeasureKind, Threshold};
     use super::*;
     use crate::{Period, Side};
 
@@ -181,10 +181,11 @@ pub(crate) mod tests {
     fn what_was_found_goes_with_what_was_asked() {
         let threshold = Threshold::new(20.0).unwrap();
         let (condition, delay) = (Side::Below, chrono::TimeDelta::zero());
-        let alert = Alert { threshold, condition, interval: Interval::Day, zone: Tz::UTC, delay };
+        let limit = Limit::Threshold(threshold, condition);
+        let alert = Alert { limit, interval: Interval::Day, zone: Tz::UTC, delay };
         let day = Period::new(at("2026-01-04T00:00:00Z"), at("2026-01-05T00:00:00Z")).unwrap();
         let reading = Reading::new(day, 12.0).ok();
-        let watch = Watch { alert, breach: reading, withdrawn: None };
+        let watch = Watch { alert, breach: reading, withdrawn: None, usual: None };
         let breached = Metric { watch: Some(watch), latest: reading, ..metric() };
         let updated = |new: Metric| {
             let change = breached.redefine(new, &[]).unwrap();
@@ -196,7 +197,7 @@ pub(crate) mod tests {
         assert_eq!(found(updated(described)), (Some(watch), reading));
         let unwatched = Metric { watch: None, ..breached.clone() };
         assert_eq!(found(updated(unwatched)), (None, reading), "its calendar was that of any metric");
-        let higher = Alert { threshold: Threshold::new(30.0).unwrap(), ..alert };
+        let higher = Alert { limit: Limit::Threshold(Threshold::new(30.0).unwrap(), condition), ..alert };
         let of_more = Metric { watch: Some(Watch { alert: higher, ..watch }), ..breached.clone() };
         assert_eq!(found(updated(of_more)), (Some(Watch::new(higher)), reading));
         for other in [Alert { interval: Interval::Week, ..alert }, Alert { zone: Tz::Europe__Berlin, ..alert }] {

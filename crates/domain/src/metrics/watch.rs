@@ -4,9 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::{Interval, Metric, MetricEvent, Watch};
+use super::{Interval, Limit, Metric, MetricEvent, Usual, Watch};
 use crate::number::rounded;
-use crate::{Change, Period, Reading};
+use crate::{Change, Period, Reading, Side};
 
 /// How long a metric is left as it is where only events that came late would change its latest reading: each change is a
 /// version, which whoever is about to update the metric does not know.
@@ -32,13 +32,14 @@ impl Metric {
         }
     }
 
-    /// What a reading of a complete interval changes; `None` when it says nothing new.
-    pub fn measured(self, reading: Reading, now: DateTime<Utc>) -> Option<Change<Self>> {
+    /// What a reading of a complete interval changes; `None` when it says nothing new. `usual` is what was usual in it, as far as
+    /// that is known: an alert of what is not usual judges nothing without.
+    pub fn measured(self, reading: Reading, usual: Option<Usual>, now: DateTime<Utc>) -> Option<Change<Self>> {
         if !self.awaits(reading.period()) {
             return None;
         }
         let reading = reading.as_shown();
-        let (watch, event) = match self.judge(reading) {
+        let (watch, event) = match self.judge(reading, usual) {
             Some((watch, event)) => (Some(watch), event),
             None if self.is_news(reading, now) => (self.followed(reading), MetricEvent::Measured),
             None => return None,
@@ -49,11 +50,11 @@ impl Metric {
 
     /// What follows where a reading that it keeps is taken anew, because events of its interval are gone; `None` where
     /// it says nothing new. Whether another interval is a breach now is for the next measurement to say.
-    pub fn corrected(self, reading: Reading) -> Option<Change<Self>> {
+    pub fn corrected(self, reading: Reading, usual: Option<Usual>) -> Option<Change<Self>> {
         let reading = reading.as_shown();
         let is_of = |known: Option<Reading>| known.is_some_and(|known| known.period() == reading.period());
         let is_breach = is_of(self.watch.and_then(|watch| watch.breach));
-        let (watch, event) = match self.judge(reading) {
+        let (watch, event) = match self.judge(reading, usual) {
             Some((watch, event)) if is_breach => (Some(watch), event),
             _ => (self.followed(reading), MetricEvent::Measured),
         };
@@ -63,15 +64,19 @@ impl Metric {
     }
 
     /// What becomes of how it is watched, where the reading begins or ends a breach.
-    fn judge(&self, reading: Reading) -> Option<(Watch, MetricEvent)> {
+    fn judge(&self, reading: Reading, usual: Option<Usual>) -> Option<(Watch, MetricEvent)> {
         let watch = self.watch?;
-        match (watch.breach, watch.alert.is_beyond(reading.value())) {
-            (None, true) => Some((Watch { breach: Some(reading), withdrawn: None, ..watch }, MetricEvent::Breached)),
-            (Some(breach), false) if breach.period() == reading.period() => {
-                let withdrawn = Some(reading);
-                Some((Watch { breach: None, withdrawn, ..watch }, MetricEvent::BreachWithdrawn))
+        let usual = usual.map(Usual::as_shown);
+        match (watch.breach, watch.alert.is_beyond(reading.value(), usual)?) {
+            (None, true) => {
+                let breached = Watch { breach: Some(reading), withdrawn: None, usual, ..watch };
+                Some((breached, MetricEvent::Breached))
             }
-            (Some(_), false) => Some((Watch { breach: None, ..watch }, MetricEvent::Recovered)),
+            (Some(breach), false) if breach.period() == reading.period() => {
+                let none = Watch { breach: None, withdrawn: Some(reading), usual, ..watch };
+                Some((none, MetricEvent::BreachWithdrawn))
+            }
+            (Some(_), false) => Some((Watch { breach: None, usual: None, ..watch }, MetricEvent::Recovered)),
             (Some(_), true) | (None, false) => None,
         }
     }
@@ -90,10 +95,19 @@ impl Metric {
         self.latest.is_none_or(|latest| reading.period().end() > latest.period().end())
     }
 
-    /// What the alert calls a breach, in words: `below 20 EUR`. `None` when nobody watches.
+    /// What the alert calls a breach, in words: `below 20 EUR`, `outside the usual 18 to 26 EUR`. `None` when nobody watches.
     pub fn limit(&self) -> Option<String> {
-        let alert = self.watch?.alert;
-        Some(format!("{} {}", alert.condition.word(), self.amount(alert.threshold.value())))
+        let Watch { alert, usual, .. } = self.watch?;
+        let (side, limit) = match alert.limit {
+            Limit::Threshold(threshold, side) => (side.word(), self.amount(threshold.value())),
+            Limit::Unusual(_, side) => {
+                let side = side.map_or("outside", Side::word);
+                let usual =
+                    usual.map(|usual| format!("the usual {} to {}", number(usual.low), self.amount(usual.high)));
+                (side, usual.unwrap_or_else(|| "what is usual".to_owned()))
+            }
+        };
+        Some(format!("{side} {limit}"))
     }
 
     /// The breach in one line of fewer than 400 characters: `"Orders" was 12 EUR on 2026-11-23, below 20 EUR`. `None`
@@ -139,13 +153,13 @@ mod tests {
 
     use super::super::metric::tests::metric;
     use super::super::prediction::tests::at;
-    use super::super::{Alert, Threshold};
+    use super::super::{Alert, FalseAlarms, Threshold};
     use super::*;
-    use crate::{ReadingError, Side};
+    use crate::ReadingError;
 
     fn alert(condition: Side) -> Alert {
-        let (threshold, delay) = (Threshold::new(20.0).unwrap(), TimeDelta::zero());
-        Alert { threshold, condition, interval: Interval::Day, zone: Tz::UTC, delay }
+        let limit = Limit::Threshold(Threshold::new(20.0).unwrap(), condition);
+        Alert { limit, interval: Interval::Day, zone: Tz::UTC, delay: TimeDelta::zero() }
     }
 
     fn watched(condition: Side) -> Metric {
@@ -168,7 +182,7 @@ mod tests {
 
     /// What a reading changes that is taken when the metric has rested.
     fn taken(metric: &Metric, number: i64, value: f64) -> Option<Change<Metric>> {
-        metric.clone().measured(reading(number, value), metric.meta.update_time + REST)
+        metric.clone().measured(reading(number, value), None, metric.meta.update_time + REST)
     }
 
     fn measured(metric: &Metric, number: i64, value: f64) -> (Metric, MetricEvent) {
@@ -218,7 +232,7 @@ mod tests {
             (MetricEvent::Breached, Some(reading(2, 4.0))),
             "which is a breach of its own"
         );
-        let soon = breached.clone().measured(reading(1, 5.0), breached.meta.update_time);
+        let soon = breached.clone().measured(reading(1, 5.0), None, breached.meta.update_time);
         assert_eq!(soon, None, "nobody is overtaken all the time");
     }
 
@@ -227,7 +241,7 @@ mod tests {
         let (breached, _) = measured(&watched(Side::Above), 1, 30.0);
         let (known, _) = measured(&breached, 2, 25.0);
         let corrected = |metric: &Metric, number, value| {
-            let change = metric.clone().corrected(reading(number, value))?;
+            let change = metric.clone().corrected(reading(number, value), None)?;
             let events = change.events().to_vec();
             let metric = change.into_parts().0;
             Some((metric.latest, breach(&metric), events))
@@ -253,12 +267,12 @@ mod tests {
         assert!(watched.awaits(day(1)), "more of it may come, and take it beyond the threshold");
         assert_eq!(taken(&watched, 1, 30.0), None, "nothing new");
         let soon = watched.meta.update_time + REST - TimeDelta::microseconds(1);
-        assert_eq!(watched.clone().measured(reading(1, 31.0), soon), None, "nobody is overtaken all the time");
+        assert_eq!(watched.clone().measured(reading(1, 31.0), None, soon), None, "nobody is overtaken all the time");
         assert_eq!(measured(&watched, 1, 31.0).0.latest, Some(reading(1, 31.0)));
         assert_eq!(taken(&watched, 0, 31.0), None, "an interval before says nothing of now");
-        let next = watched.clone().measured(reading(2, 31.0), watched.meta.update_time).unwrap();
+        let next = watched.clone().measured(reading(2, 31.0), None, watched.meta.update_time).unwrap();
         assert_eq!(next.events(), [MetricEvent::Measured], "the next interval waits for nothing");
-        let late = watched.clone().measured(reading(1, 12.0), watched.meta.update_time).unwrap();
+        let late = watched.clone().measured(reading(1, 12.0), None, watched.meta.update_time).unwrap();
         assert_eq!(late.events(), [MetricEvent::Breached], "nor does a breach");
     }
 
@@ -273,7 +287,8 @@ mod tests {
     #[test]
     fn a_sum_of_decimals_is_the_decimal_that_it_makes() {
         let limit = |condition, threshold| {
-            let alert = Alert { threshold: Threshold::new(threshold).unwrap(), ..alert(condition) };
+            let limit = Limit::Threshold(Threshold::new(threshold).unwrap(), condition);
+            let alert = Alert { limit, ..alert(condition) };
             Metric { watch: Some(Watch::new(alert)), ..metric() }
         };
         let (below, above) = (limit(Side::Below, 1.0), limit(Side::Above, 0.3));
@@ -315,14 +330,62 @@ mod tests {
 
     #[test]
     fn an_alarm_stays_short() {
-        let threshold = Threshold::new(f64::MIN).unwrap();
-        let alert = Alert { threshold, interval: Interval::Week, ..alert(Side::Above) };
-        let breach = Some(reading(0, f64::MIN_POSITIVE));
-        let withdrawn = breach;
-        let mut long = Metric { watch: Some(Watch { alert, breach, withdrawn }), unit: "€".repeat(30), ..metric() };
-        long.meta.display_name = "é".repeat(200);
-        assert!(long.alarm().unwrap().chars().count() < 400 && long.withdrawal().unwrap().chars().count() < 450);
+        let usual = Usual { value: f64::MIN, low: f64::MIN, high: f64::MIN_POSITIVE, tried: 1, outside: 0 };
+        let threshold = Limit::Threshold(Threshold::new(f64::MIN).unwrap(), Side::Above);
+        for limit in [threshold, Limit::Unusual(FalseAlarms(0.02), None)] {
+            let alert = Alert { limit, interval: Interval::Week, ..alert(Side::Above) };
+            let breach = Some(reading(0, f64::MIN_POSITIVE));
+            let watch = Watch { alert, breach, withdrawn: breach, usual: Some(usual.as_shown()) };
+            let mut long = Metric { watch: Some(watch), unit: "€".repeat(30), ..metric() };
+            long.meta.display_name = "é".repeat(200);
+            assert!(long.alarm().unwrap().chars().count() < 400 && long.withdrawal().unwrap().chars().count() < 450);
+        }
         assert_eq!([number(0.0), number(-12.5), number(1e300), number(0.001)], ["0", "-12.5", "1e300", "0.001"]);
+    }
+
+    #[test]
+    fn what_is_not_usual_is_a_breach_where_it_is_known_what_is() {
+        let usual = Some(Usual { value: 22.0, low: 18.0, high: 26.0, tried: 120, outside: 3 });
+        let on = |side| {
+            let alert = Alert { limit: Limit::Unusual(FalseAlarms(0.02), side), ..alert(Side::Below) };
+            Metric { watch: Some(Watch::new(alert)), unit: "EUR".into(), ..metric() }
+        };
+        let event = |metric: &Metric, number, value, usual| {
+            let change =
+                metric.clone().measured(reading(number, value), usual, metric.meta.update_time + REST).unwrap();
+            let event = change.events()[0];
+            (event, change.into_parts().0)
+        };
+        for (side, value, expected) in [
+            (None, 18.0, MetricEvent::Measured),
+            (None, 26.0, MetricEvent::Measured),
+            (None, 17.9, MetricEvent::Breached),
+            (None, 26.1, MetricEvent::Breached),
+            (Some(Side::Below), 17.9, MetricEvent::Breached),
+            (Some(Side::Below), 26.1, MetricEvent::Measured),
+            (Some(Side::Above), 17.9, MetricEvent::Measured),
+            (Some(Side::Above), 26.1, MetricEvent::Breached),
+        ] {
+            assert_eq!(event(&on(side), 1, value, usual).0, expected, "{side:?} {value}");
+            assert_eq!(event(&on(side), 1, value, None).0, MetricEvent::Measured, "nobody knows what is usual");
+        }
+        let breached = event(&on(None), 1, 12.0, usual).1;
+        assert_eq!(
+            breached.alarm().as_deref(),
+            Some("\"Signups\" was 12 EUR on 2026-01-02, outside the usual 18 to 26 EUR")
+        );
+        let unknown = event(&breached, 2, 20.0, None);
+        assert_eq!(
+            (unknown.0, breach(&unknown.1)),
+            (MetricEvent::Measured, breach(&breached)),
+            "it is not over either"
+        );
+        let recovered = event(&breached, 2, 20.0, usual);
+        assert_eq!((recovered.0, recovered.1.watch.unwrap().usual), (MetricEvent::Recovered, None));
+        let none = event(&breached, 1, 20.0, usual);
+        let said = "\"Signups\" was 20 EUR on 2026-01-02, not outside the usual 18 to 26 EUR, with all events that are known now";
+        assert_eq!((none.0, none.1.withdrawal().as_deref()), (MetricEvent::BreachWithdrawn, Some(said)));
+        assert_eq!(on(None).limit().as_deref(), Some("outside what is usual"));
     }
 
     proptest! {

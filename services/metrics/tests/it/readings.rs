@@ -18,7 +18,7 @@ pub fn below(threshold: f64) -> pb::MetricAlert {
 }
 
 /// A metric that counts `ordered`.
-fn create(parent: &str, id: &str, alert: Option<pb::MetricAlert>) -> pb::CreateMetricRequest {
+pub fn create(parent: &str, id: &str, alert: Option<pb::MetricAlert>) -> pb::CreateMetricRequest {
     let metric = pb::Metric {
         display_name: "Orders".into(),
         kind: pb::MetricKind::Count.into(),
@@ -86,7 +86,12 @@ pub async fn judged_with(world: &World, answers: &mut Answers) -> usize {
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with a field that may be unset")]
 pub fn breach(start: &str, end: &str, value: f64) -> Option<pb::MetricBreach> {
-    Some(pb::MetricBreach { start_time: Some(timestamp(at(start))), end_time: Some(timestamp(at(end))), value })
+    Some(pb::MetricBreach {
+        start_time: Some(timestamp(at(start))),
+        end_time: Some(timestamp(at(end))),
+        value,
+        usual: None,
+    })
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Metrics, their alerts and readings.
 
 use chrono::TimeDelta;
-use waymark_domain::metrics::{Alert, Metric, Threshold, Watch, zone};
-use waymark_domain::{Reading, Violations};
+use waymark_domain::metrics::{Alert, FalseAlarms, Limit, Metric, Threshold, Usual, Watch, zone};
+use waymark_domain::{Reading, Side, Violations};
 
 use super::measure::{kind_message, measure};
 use crate::Choice as _;
@@ -18,11 +18,12 @@ impl TryFrom<pb::Metric> for Metric {
         let (kind, direction, stage) = (message.kind(), message.direction().domain(), message.stage().domain());
         let measure = measure(&mut violations, kind, message.events, message.property, message.filters);
         let alert = message.alert.and_then(|alert| violations.nested("alert", Alert::try_from(alert)));
+        let usual = message.breach.as_ref().or(message.withdrawn.as_ref()).and_then(|of| of.usual);
         let breach = message.breach.and_then(|breach| violations.nested("breach", Reading::try_from(breach)));
         let latest = message.latest.and_then(|latest| violations.nested("latest", Reading::try_from(latest)));
         let withdrawn = message.withdrawn.and_then(|none| violations.nested("withdrawn", Reading::try_from(none)));
         // Where an update takes the alert away, what was found by it goes too.
-        let watch = alert.map(|alert| Watch { alert, breach, withdrawn });
+        let watch = alert.map(|alert| Watch { alert, breach, withdrawn, usual: usual.map(Into::into) });
         let metric = (|| {
             let (meta, measure, direction) = (meta?, measure?, direction?);
             let (description, unit) = (message.description, message.unit);
@@ -45,8 +46,8 @@ impl From<&Metric> for pb::Metric {
             direction: pb::MetricDirection::of(metric.direction),
             stage: pb::MetricStage::of_any(metric.stage),
             alert: metric.watch.as_ref().map(|watch| (&watch.alert).into()),
-            breach: metric.watch.as_ref().and_then(|watch| watch.breach.as_ref()).map(Into::into),
-            withdrawn: metric.watch.as_ref().and_then(|watch| watch.withdrawn.as_ref()).map(Into::into),
+            breach: metric.watch.and_then(|watch| found(watch.breach?, watch)),
+            withdrawn: metric.watch.and_then(|watch| found(watch.withdrawn?, watch)),
             latest: metric.latest.as_ref().map(Into::into),
             ..Self::default()
         };
@@ -59,22 +60,43 @@ impl TryFrom<pb::MetricAlert> for Alert {
     type Error = Violations;
     fn try_from(message: pb::MetricAlert) -> Result<Self, Violations> {
         let mut violations = Violations::new();
-        let threshold =
-            message.threshold.and_then(|threshold| violations.check("threshold", Threshold::new(threshold)));
-        let (condition, interval) = (message.condition().domain(), message.interval().domain());
+        let condition = message.condition();
+        let limit = match (message.threshold, message.unusual) {
+            (None, Some(unusual)) => {
+                Some(Limit::Unusual(FalseAlarms(unusual.false_alarms_or_default()), condition.domain()))
+            }
+            (Some(_), Some(_)) => {
+                violations.add("unusual", "must not be set beside a threshold: an alert is of one or the other");
+                None
+            }
+            (None, None) => {
+                violations.add("threshold", "must be set, unless unusual is: 0 is said, not assumed");
+                None
+            }
+            (Some(threshold), None) => {
+                let threshold = violations.check("threshold", Threshold::new(threshold));
+                let side = violations.nested("condition", condition.stated::<Side>(""));
+                threshold.zip(side).map(|(threshold, side)| Limit::Threshold(threshold, side))
+            }
+        };
+        let interval = message.interval().domain();
         let zone = violations.check("time_zone", zone(&message.time_zone));
         let delay = TimeDelta::hours(message.arrival_hours.into());
-        let alert =
-            (|| Some(Self { threshold: threshold?, condition: condition?, interval: interval?, zone: zone?, delay }))();
+        let alert = (|| Some(Self { limit: limit?, interval: interval?, zone: zone?, delay }))();
         whole(violations, alert)
     }
 }
 
 impl From<&Alert> for pb::MetricAlert {
     fn from(alert: &Alert) -> Self {
+        let (threshold, unusual, side) = match alert.limit {
+            Limit::Threshold(threshold, side) => (Some(threshold.value()), None, Some(side)),
+            Limit::Unusual(FalseAlarms(false_alarms), side) => (None, Some(pb::UnusualAlert { false_alarms }), side),
+        };
         Self {
-            threshold: Some(alert.threshold.value()),
-            condition: pb::AlertCondition::of(alert.condition),
+            threshold,
+            unusual,
+            condition: pb::AlertCondition::of_any(side),
             interval: pb::TrendInterval::of(alert.interval),
             time_zone: alert.zone.name().to_owned(),
             // The contract's most is a week.
@@ -83,18 +105,31 @@ impl From<&Alert> for pb::MetricAlert {
     }
 }
 
-impl TryFrom<pb::MetricBreach> for Reading {
-    type Error = Violations;
-    fn try_from(message: pb::MetricBreach) -> Result<Self, Violations> {
-        let pb::MetricBreach { start_time, end_time, value } = message;
-        common::Reading { start_time, end_time, value }.try_into()
+/// An interval that was found, with what was usual in it.
+fn found(reading: Reading, watch: Watch) -> Option<pb::MetricBreach> {
+    let common::Reading { start_time, end_time, value } = (&reading).into();
+    Some(pb::MetricBreach { start_time, end_time, value, usual: watch.usual.map(Into::into) })
+}
+
+impl From<pb::MetricUsual> for Usual {
+    fn from(message: pb::MetricUsual) -> Self {
+        let pb::MetricUsual { value, low, high, tried, outside } = message;
+        Self { value, low, high, tried: tried.cast_unsigned(), outside: outside.cast_unsigned() }
     }
 }
 
-impl From<&Reading> for pb::MetricBreach {
-    fn from(reading: &Reading) -> Self {
-        let common::Reading { start_time, end_time, value } = reading.into();
-        Self { start_time, end_time, value }
+impl From<Usual> for pb::MetricUsual {
+    fn from(usual: Usual) -> Self {
+        let Usual { value, low, high, tried, outside } = usual;
+        Self { value, low, high, tried: tried.cast_signed(), outside: outside.cast_signed() }
+    }
+}
+
+impl TryFrom<pb::MetricBreach> for Reading {
+    type Error = Violations;
+    fn try_from(message: pb::MetricBreach) -> Result<Self, Violations> {
+        let pb::MetricBreach { start_time, end_time, value, usual: _ } = message;
+        common::Reading { start_time, end_time, value }.try_into()
     }
 }
 
@@ -140,13 +175,22 @@ pub(super) mod tests {
 
     fn alert() -> impl Strategy<Value = pb::MetricAlert> {
         let zone = prop::sample::select(vec!["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]);
-        (-1e9..1e9_f64, 1..=2_i32, 1..=3_i32, zone, 0..=168_i32).prop_map(
-            |(threshold, condition, interval, zone, arrival_hours)| pb::MetricAlert {
-                threshold: Some(threshold),
+        let limit = prop_oneof![
+            (-1e9..1e9_f64, 1..=2_i32).prop_map(|(threshold, condition)| (Some(threshold), None, condition)),
+            (0.01..0.5_f64, 0..=2_i32).prop_map(|(false_alarms, condition)| (
+                None,
+                Some(pb::UnusualAlert { false_alarms }),
+                condition
+            )),
+        ];
+        (limit, 1..=3_i32, zone, 0..=168_i32).prop_map(
+            |((threshold, unusual, condition), interval, zone, arrival_hours)| pb::MetricAlert {
+                threshold,
                 condition,
                 interval,
                 time_zone: zone.to_owned(),
                 arrival_hours,
+                unusual,
             },
         )
     }
@@ -154,12 +198,12 @@ pub(super) mod tests {
     fn breach() -> impl Strategy<Value = pb::MetricBreach> {
         let at = |seconds| Some(timestamp(chrono::DateTime::from_timestamp(seconds, 0).unwrap()));
         (0..4_000_000_000_i64, 1..3_000_000_i64, -1e9..1e9_f64).prop_map(move |(start, length, value)| {
-            pb::MetricBreach { start_time: at(start), end_time: at(start + length), value }
+            pb::MetricBreach { start_time: at(start), end_time: at(start + length), value, usual: None }
         })
     }
 
     fn latest() -> impl Strategy<Value = common::Reading> {
-        breach().prop_map(|pb::MetricBreach { start_time, end_time, value }| common::Reading {
+        breach().prop_map(|pb::MetricBreach { start_time, end_time, value, .. }| common::Reading {
             start_time,
             end_time,
             value,
@@ -257,12 +301,12 @@ pub(super) mod tests {
                 "filters[2].property",
                 "unit",
                 "alert.threshold",
-                "alert.condition",
                 "breach.start_time",
                 "property",
                 "filters[1].values",
                 "filters[3].values",
                 "filters[4].values[0]",
+                "alert.condition",
                 "alert.time_zone",
                 "latest.end_time",
             ]

@@ -1,0 +1,115 @@
+//! The questions, as Waymark is asked them.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use tonic::transport::Channel;
+use waymark_proto::convert::timestamp;
+use waymark_proto::metrics::v1 as pb;
+use waymark_proto::metrics::v1::analysis_service_client::AnalysisServiceClient;
+
+use crate::bound::Walk;
+use crate::rows::{DAYS, EVENTS, START};
+
+/// The workspace that has the rows.
+pub const PARENT: &str = "workspaces/bench";
+/// Steps of the path.
+pub const STEPS: [&str; 4] = ["page_view", "search", "create_item", "purchase"];
+/// Microseconds from the first to the last of them, at most.
+pub const WINDOW: i64 = 7 * 86_400_000_000;
+
+/// A question.
+#[derive(Clone, Copy)]
+pub struct Question {
+    /// As `peers.py` calls it.
+    pub name: &'static str,
+    /// How many times as fast as the better peer it is to be.
+    pub least: f64,
+    /// What the limit is.
+    pub walk: Walk,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Trend { of: pb::MetricKind, breakdown: &'static str, platform: Option<&'static str> },
+}
+
+/// All of them.
+pub const QUESTIONS: [Question; 4] = [
+    Question { name: "trend", least: 1.0, walk: Walk::Trend, kind: trend(pb::MetricKind::Count, "", None) },
+    Question {
+        name: "trend by country",
+        least: 1.0,
+        walk: Walk::Words("country"),
+        kind: trend(pb::MetricKind::Count, "country", None),
+    },
+    Question {
+        name: "trend of ios",
+        least: 1.0,
+        walk: Walk::Words("platform"),
+        kind: trend(pb::MetricKind::Count, "", Some("ios")),
+    },
+    Question {
+        name: "daily uniques",
+        least: 2.0,
+        walk: Walk::Uniques,
+        kind: trend(pb::MetricKind::UniqueUsers, "", None),
+    },
+];
+
+const fn trend(of: pb::MetricKind, breakdown: &'static str, platform: Option<&'static str>) -> Kind {
+    Kind::Trend { of, breakdown, platform }
+}
+
+impl Question {
+    /// Asks it; the numbers by what they are of, as those of a peer.
+    pub async fn ask(self, channel: &Channel) -> Result<BTreeMap<String, f64>> {
+        let mut client = AnalysisServiceClient::new(channel.clone()).max_decoding_message_size(64 << 20);
+        match self.kind {
+            Kind::Trend { of, breakdown, platform } => {
+                let filters = platform.map(|value| pb::PropertyFilter {
+                    property: "platform".to_owned(),
+                    operator: pb::PropertyOperator::Equal.into(),
+                    values: vec![value.into()],
+                });
+                let at = |day: i64| DateTime::<Utc>::from_timestamp_micros(START + day * 86_400_000_000);
+                let settings = pb::TrendSettings {
+                    start_time: at(0).map(timestamp),
+                    end_time: at(DAYS).map(timestamp),
+                    breakdown: breakdown.to_owned(),
+                    breakdown_limit: 100,
+                    ..Default::default()
+                };
+                let answer = client
+                    .query_trend(pb::QueryTrendRequest {
+                        parent: PARENT.to_owned(),
+                        kind: of.into(),
+                        events: EVENTS.iter().map(|(event, _)| (*event).to_owned()).collect(),
+                        filters: filters.into_iter().collect(),
+                        settings: Some(settings),
+                        ..Default::default()
+                    })
+                    .await?
+                    .into_inner();
+                series(answer.series)
+            }
+        }
+    }
+}
+
+fn series(series: Vec<pb::Series>) -> Result<BTreeMap<String, f64>> {
+    let mut numbers = BTreeMap::new();
+    for one in series {
+        for point in one.points {
+            let start = point.start_time.context("a point has a start")?;
+            let day = DateTime::from_timestamp(start.seconds, 0).context("in range")?.format("%F");
+            // The others answer no zeros.
+            if point.value != 0.0 {
+                numbers.insert(format!("{day} {}", one.value).trim_end().to_owned(), point.value);
+            }
+        }
+    }
+    Ok(numbers)
+}
