@@ -25,4 +25,4 @@ pub use metric::{Metric, MetricDirection, MetricError, MetricEvent, MetricStage}
 pub use outcome::{Finding, Measurement, Outcome, OutcomeEvent, TooLittle, judge};
 pub use prediction::{Prediction, PredictionError, PredictionEvent, PredictionState, Promise, Windows};
 pub use scalar::Scalar;
-pub use trend::{Breakdown, Interval, TrendError, TrendSettings, WeekStart, zone};
+pub use trend::{Breakdown, BreakdownBy, Interval, TrendError, TrendSettings, WeekStart, zone};

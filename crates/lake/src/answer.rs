@@ -17,7 +17,7 @@ pub struct Bucket {
 /// The numbers of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// The property value; absent for the only series and for events without the property.
+    /// The property's value or the event's name; absent for the only series and for events without the property.
     pub key: Option<Scalar>,
     /// One value for each bucket, zeros included.
     pub values: Vec<f64>,
@@ -41,7 +41,10 @@ pub struct TrendAnswer {
     pub buckets: Vec<Bucket>,
     /// Largest total first; a single series is always there, even if all zeros.
     pub series: Vec<Series>,
-    /// Series beyond the limit of the breakdown.
+    /// All beyond the limit of the breakdown together, when there are any; users that have several of those values count
+    /// once.
+    pub other: Option<Series>,
+    /// How many series that is.
     pub series_left_out: usize,
     /// How current the answer is.
     pub watermark: Watermark,

@@ -50,7 +50,7 @@ struct Tally {
 }
 
 pub(crate) async fn answer(shared: &Shared, source: Source) -> Result<Catalogue> {
-    let scan = Scan { columns: vec![column::USER_HASH, column::TIME, column::EVENT], times: None };
+    let scan = Scan { columns: vec![column::USER_HASH, column::TIME, column::EVENT], ..Scan::default() };
     let tallies = shared
         .engine
         .fold(&source, &scan, Tally::default, |tally, batch| {
@@ -85,7 +85,7 @@ pub(crate) async fn latest(shared: &Shared, source: &Source) -> Result<Option<Da
     let known = told.iter().map(|file| file.times.max).max();
     let later = Some(Span { min: known.map_or(i64::MIN, |known| known.saturating_add(1)), max: i64::MAX });
     untold.retain(|file| in_range(file, later));
-    let latest = shared.engine.latest((table, &snapshot.undone), untold, column::TIME, later).await?;
+    let latest = shared.engine.latest((table, snapshot), untold, column::TIME, later).await?;
     Ok(known.max(latest).and_then(DateTime::from_timestamp_micros))
 }
 
@@ -108,7 +108,7 @@ pub(crate) async fn has_arrived(shared: &Shared, source: &Source, time: DateTime
         return Ok(false);
     }
     let times = Some(Span { min: since, max: i64::MAX });
-    let scan = Scan { columns: vec![column::TIME, column::RECEIVED], times };
+    let scan = Scan { columns: vec![column::TIME, column::RECEIVED], times, ..Scan::default() };
     let step = move |arrived: &mut bool, batch: &RecordBatch| {
         let column = |index| batch.column(index).as_primitive::<TimestampMicrosecondType>().values();
         *arrived |= column(0).iter().zip(column(1)).any(|(time, received)| *time >= since && *received >= since);

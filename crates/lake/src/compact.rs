@@ -1,5 +1,5 @@
 //! Compaction: overlapping and small files become few that share no user, without what is never seen: duplicates, and
-//! rows of undone imports. Never changes which events there are.
+//! rows of undone imports. Values of properties that got a column move into it. Never changes which events there are.
 //!
 //! A job replaces exactly the files it read, in one commit that fails if any of them is gone; files committed meanwhile
 //! are not touched, so ingest and compaction need no lock between them.
@@ -11,14 +11,15 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use futures::StreamExt;
 
-use crate::delivery::Undone;
 use crate::error::{LakeError, Result};
 use crate::file::{DataFile, FileEncoder};
 use crate::metrics::count;
 use crate::scan::overlapping;
-use crate::schema::COLUMNS;
+use crate::schema::Columns;
 use crate::settle::settled;
 use crate::shared::Shared;
+use crate::shred::refit;
+use crate::snapshot::Snapshot;
 use crate::table::{Commit, EventTable};
 
 /// Another process may win the race for the same files this often before the caller is told.
@@ -53,7 +54,7 @@ pub(crate) async fn compact_fully(shared: &Arc<Shared>, table: &Arc<EventTable>)
     loop {
         let snapshot = table.refresh().await?;
         let files: Files = snapshot.files.iter().filter(|file| scope.contains(&file.path)).cloned().collect();
-        let jobs = full_jobs(&files, shared.options.target_file_rows);
+        let jobs = full_jobs(&files, shared.options.target_file_rows, &snapshot.columns);
         if jobs.is_empty() {
             return Ok(CompactionReport { files_after: snapshot.files.len(), version: snapshot.version, ..report });
         }
@@ -105,8 +106,8 @@ pub(crate) async fn purge(shared: &Arc<Shared>, table: &Arc<EventTable>) -> Resu
     Ok(!files.is_empty())
 }
 
-/// Groups of files to rewrite so that in the end none overlap and small neighbours are joined.
-fn full_jobs(files: &[Arc<DataFile>], target_rows: u64) -> Vec<Files> {
+/// Groups of files to rewrite so that in the end none overlap, small neighbours are joined, and all have every column.
+fn full_jobs(files: &[Arc<DataFile>], target_rows: u64, columns: &Columns) -> Vec<Files> {
     let rows = |files: &Files| files.iter().map(|file| file.rows).sum::<u64>();
     let mut jobs: Vec<Files> = Vec::new();
     for group in overlapping(files.to_vec()) {
@@ -115,7 +116,7 @@ fn full_jobs(files: &[Arc<DataFile>], target_rows: u64) -> Vec<Files> {
             _ => jobs.push(group),
         }
     }
-    jobs.retain(|job| job.len() > 1);
+    jobs.retain(|job| job.len() > 1 || job.iter().any(|file| !file.fits(columns)));
     jobs
 }
 
@@ -153,9 +154,9 @@ fn depth(files: &[Arc<DataFile>]) -> usize {
 /// Replaces the files of a job by their merged, distinct rows.
 async fn rewrite(shared: &Arc<Shared>, table: &Arc<EventTable>, job: &[Arc<DataFile>]) -> Result<Rewritten> {
     let mut written = Vec::new();
-    let undone = table.snapshot().undone.clone();
-    let purges = job.iter().any(|file| file.names_undone(&undone));
-    let outcome = write_merged(shared, table, job, undone, &mut written).await;
+    let snapshot = table.snapshot();
+    let purges = job.iter().any(|file| file.names_undone(&snapshot.undone));
+    let outcome = write_merged(shared, table, job, &snapshot, &mut written).await;
     let kept: u64 = written.iter().map(|file| file.rows).sum();
     // The log does not tell the rows of a foreign writer's files; at least what was kept has been read.
     let read = job.iter().map(|file| file.rows).sum::<u64>().max(kept);
@@ -193,11 +194,14 @@ async fn write_merged(
     shared: &Arc<Shared>,
     table: &EventTable,
     job: &[Arc<DataFile>],
-    undone: Arc<Undone>,
+    snapshot: &Snapshot,
     written: &mut Vec<DataFile>,
 ) -> Result<()> {
-    let mut rows = settled(shared.engine.merged(table, job, &COLUMNS, None)?, undone);
-    let mut encoder = FileEncoder::new()?;
+    let columns = &snapshot.columns;
+    let merged = shared.engine.merged((table, columns), job, &columns.names(), None)?;
+    let mut rows = settled(merged, snapshot.undone.clone(), columns.clone());
+    let fitting = Fitting::of(job, columns);
+    let mut encoder = FileEncoder::new(columns.clone())?;
     let mut last_user = None;
     while let Some(batch) = rows.next().await {
         let mut rest = batch?;
@@ -211,11 +215,11 @@ async fn write_merged(
             let part = rest.slice(0, cut);
             last_user = users[..cut].last().copied().or(last_user);
             rest = rest.slice(cut, rest.num_rows() - cut);
-            encoder = encode(encoder, part).await?;
+            encoder = encode(encoder, part, &fitting).await?;
             let full = encoder.rows() >= shared.options.target_file_rows;
             if full && rest.num_rows() > 0 && Some(users[cut]) != last_user {
                 store(shared, table, encoder, written).await?;
-                encoder = FileEncoder::new()?;
+                encoder = FileEncoder::new(columns.clone())?;
             }
         }
     }
@@ -235,8 +239,37 @@ fn cut_between_users(users: &[i64], last_user: Option<i64>, wanted: usize) -> us
     users.len()
 }
 
-async fn encode(mut encoder: FileEncoder, rows: RecordBatch) -> Result<FileEncoder> {
-    let encoding = tokio::task::spawn_blocking(move || encoder.write(&rows).map(|()| encoder));
+/// Where values of properties are in the rows of a job.
+#[derive(Clone)]
+enum Fitting {
+    /// Where they belong: which columns are known to have values in the remainders.
+    Fits(Vec<bool>),
+    /// Perhaps in the remainder, as a file was written without a column.
+    Moves(Arc<Columns>),
+}
+
+impl Fitting {
+    fn of(job: &[Arc<DataFile>], columns: &Arc<Columns>) -> Self {
+        if job.iter().any(|file| !file.fits(columns)) {
+            return Self::Moves(columns.clone());
+        }
+        let misfits = |column: &str| job.iter().any(|file| !file.is_whole(column));
+        Self::Fits(columns.promoted().iter().map(|promoted| misfits(&promoted.column)).collect())
+    }
+}
+
+async fn encode(mut encoder: FileEncoder, rows: RecordBatch, fitting: &Fitting) -> Result<FileEncoder> {
+    let fitting = fitting.clone();
+    let encoding = tokio::task::spawn_blocking(move || {
+        match fitting {
+            Fitting::Fits(misfits) => encoder.write(&rows, &misfits)?,
+            Fitting::Moves(columns) => {
+                let (rows, misfits) = refit(&rows, &columns)?;
+                encoder.write(&rows, &misfits)?;
+            }
+        }
+        Ok(encoder)
+    });
     encoding.await.map_err(LakeError::failed("encode merged rows"))?
 }
 
@@ -253,6 +286,7 @@ async fn store(shared: &Shared, table: &EventTable, encoder: FileEncoder, writte
 mod tests {
     use super::*;
     use crate::file::Span;
+    use crate::schema::{Kind, Promoted};
 
     fn file(name: usize, min: i64, max: i64, rows: u64) -> Arc<DataFile> {
         let any = Span { min: 0, max: 1 };
@@ -265,6 +299,7 @@ mod tests {
             received: any,
             imports: None,
             repeats: false,
+            columns: vec![("revenue".to_owned(), false)],
         })
     }
 
@@ -288,9 +323,12 @@ mod tests {
     #[test]
     fn full_jobs_join_small_neighbours_and_leave_a_settled_table_alone() {
         let settled = [file(0, 0, 9, 900), file(1, 10, 19, 900), file(2, 20, 29, 50)];
-        assert!(full_jobs(&settled, 900).is_empty());
+        let columns = Columns::new([]);
+        assert!(full_jobs(&settled, 900, &columns).is_empty());
         let small = [file(0, 0, 9, 100), file(1, 10, 19, 100), file(2, 20, 29, 900)];
-        assert_eq!(full_jobs(&small, 900).iter().map(Vec::len).collect::<Vec<_>>(), [2]);
+        assert_eq!(full_jobs(&small, 900, &columns).iter().map(Vec::len).collect::<Vec<_>>(), [2]);
+        let plan = Promoted { property: "plan".to_owned(), column: "p_plan".to_owned(), kind: Kind::Text };
+        assert_eq!(full_jobs(&settled, 900, &Columns::new([plan])).len(), 3, "all lack a column");
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float64Builder, Int64Array, RecordBatch, StringArray, StringBuilder, StringDictionaryBuilder,
-    TimestampMicrosecondArray,
+    ArrayRef, Int64Array, RecordBatch, StringArray, StringBuilder, StringDictionaryBuilder, TimestampMicrosecondArray,
 };
 use arrow::datatypes::Int32Type;
 use uuid::Uuid;
@@ -12,8 +11,8 @@ use uuid::Uuid;
 use crate::delivery::{Deliverers, seen};
 use crate::error::{LakeError, Result};
 use crate::event::{Event, user_hash};
-use crate::property::number;
-use crate::schema::{REVENUE, arrow_schema};
+use crate::schema::Columns;
+use crate::shred::{Shredder, alike};
 
 /// Events that were delivered together.
 #[derive(Debug)]
@@ -29,6 +28,8 @@ pub(crate) struct Encoded {
     pub rows: RecordBatch,
     /// How many rows of each batch repeated other rows of the group.
     pub duplicates: Vec<usize>,
+    /// Of each property that has a column, whether a value stayed in the remainder.
+    pub misfits: Vec<bool>,
 }
 
 /// A row that an event becomes.
@@ -42,7 +43,7 @@ struct Row<'a> {
 }
 
 /// Sorts the events of several batches together and drops repetitions; the earlier batch keeps its row.
-pub(crate) fn encode(batches: &[Batch], received_micros: i64) -> Result<Encoded> {
+pub(crate) fn encode(batches: &[Batch], received_micros: i64, columns: &Columns) -> Result<Encoded> {
     let mut rows = Vec::with_capacity(batches.iter().map(|batch| batch.events.len()).sum());
     for (batch, Batch { events, .. }) in batches.iter().enumerate() {
         rows.extend(events.iter().map(|event| Row {
@@ -63,8 +64,7 @@ pub(crate) fn encode(batches: &[Batch], received_micros: i64) -> Result<Encoded>
     let mut names = StringDictionaryBuilder::<Int32Type>::new();
     let mut device = StringBuilder::new();
     let mut session = StringBuilder::new();
-    let mut revenue = Float64Builder::with_capacity(rows.len());
-    let mut properties = StringBuilder::new();
+    let mut properties = Shredder::new(columns, rows.len());
     let mut imports = StringDictionaryBuilder::<Int32Type>::new();
     for row in &rows {
         names.append(&row.event.event).map_err(LakeError::failed("encode event names"))?;
@@ -74,17 +74,12 @@ pub(crate) fn encode(batches: &[Batch], received_micros: i64) -> Result<Encoded>
         }
         device.append_option(row.event.device.as_deref());
         session.append_option(row.event.session.as_deref());
-        revenue.append_option(row.event.properties.get(REVENUE).and_then(number));
-        if row.event.properties.is_empty() {
-            properties.append_null();
-        } else {
-            properties.append_value(
-                serde_json::to_string(&row.event.properties).map_err(LakeError::failed("encode properties"))?,
-            );
-        }
+        properties.add(&row.event.properties)?;
     }
+    let (rest, typed, misfits) = properties.finish();
+    let mut typed = typed.into_iter();
     let times = |values: Vec<i64>| Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC")) as ArrayRef;
-    let columns: Vec<ArrayRef> = vec![
+    let fixed: [ArrayRef; 8] = [
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.hash))),
         times(rows.iter().map(|row| row.time).collect()),
         times(vec![received_micros; rows.len()]),
@@ -93,12 +88,12 @@ pub(crate) fn encode(batches: &[Batch], received_micros: i64) -> Result<Encoded>
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.event.user))),
         Arc::new(device.finish()),
         Arc::new(session.finish()),
-        Arc::new(revenue.finish()),
-        Arc::new(properties.finish()),
-        Arc::new(imports.finish()),
     ];
-    let rows = RecordBatch::try_new(arrow_schema(), columns).map_err(LakeError::failed("assemble rows"))?;
-    Ok(Encoded { rows, duplicates })
+    // Revenue is the first property that has a column.
+    let arrays =
+        fixed.into_iter().chain(typed.next()).chain([rest, Arc::new(imports.finish()) as ArrayRef]).chain(typed);
+    let rows = RecordBatch::try_new(columns.arrow().clone(), arrays.collect());
+    Ok(Encoded { rows: rows.map_err(LakeError::failed("assemble rows"))?, duplicates, misfits })
 }
 
 /// The rows of different events, and how many of each batch that leaves out. Of rows that one batch or plain calls
@@ -122,13 +117,19 @@ fn distinct<'a>(rows: Vec<Row<'a>>, batches: &[Batch]) -> (Vec<Row<'a>>, Vec<usi
             let deliverers = Deliverers::of(batches[row.batch].import);
             (row, deliverers)
         });
-        let seen = seen(delivered, |a, b| a.event == b.event);
+        let seen = seen(delivered, |a, b| says_the_same(a.event, b.event));
         kept.extend(seen.into_iter().map(|(row, deliverers)| Row { deliverers: Some(deliverers), ..row }));
     }
     for row in &kept {
         offered[row.batch] -= 1;
     }
     (kept, offered)
+}
+
+/// Whether two sayings of one event differ in nothing.
+fn says_the_same(a: &Event, b: &Event) -> bool {
+    (&a.event, &a.user, &a.device, &a.session) == (&b.event, &b.user, &b.device, &b.session)
+        && alike(&a.properties, &b.properties)
 }
 
 impl Row<'_> {

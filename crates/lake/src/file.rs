@@ -2,23 +2,24 @@
 //! files are live.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Int64Type, Schema, TimestampMicrosecondType};
 use chrono::{DateTime, SecondsFormat, Timelike, Utc};
 use deltalake::kernel::{Add, Remove};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::delivery::{DelivererColumn, Undone};
 use crate::error::{LakeError, Result};
-use crate::schema::{SORT_ORDER, arrow_schema, column};
+use crate::schema::{Columns, SORT_ORDER, column};
 
 /// Small enough that a query in parallel has something to share out, large enough to compress well.
 const ROW_GROUP_ROWS: usize = 256 * 1024;
@@ -31,6 +32,13 @@ const IMPORTS_BYTES: usize = 64 << 20;
 /// more than one row of an event.
 const IMPORTS: &str = "waymark.imports";
 const REPEATS: &str = "waymark.repeats";
+
+/// The columns of properties that a file was written with, with a mark before those of which a value is in the remainder, too.
+const COLUMNS: &str = "waymark.columns";
+const MISFITS: char = '~';
+
+/// Columns of which no statistics are kept, as these would name people.
+const UNTOLD: [&str; 5] = [column::USER, column::DEVICE, column::SESSION, column::EVENT_ID, column::PROPERTIES];
 
 /// A closed range of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +83,9 @@ pub(crate) struct DataFile {
     pub imports: Option<BTreeSet<Uuid>>,
     /// Whether several rows may be of one event.
     pub repeats: bool,
+    /// The columns of properties that it was written with, and of each whether remainders hold values of the property,
+    /// too. Of properties that are not among them they may, whoever wrote the file.
+    pub columns: Vec<(String, bool)>,
 }
 
 impl DataFile {
@@ -98,7 +109,19 @@ impl DataFile {
             received: span(column::RECEIVED, parse_time),
             imports: imports.and_then(std::result::Result::ok),
             repeats: tag(REPEATS).is_some(),
+            columns: tag(COLUMNS).unwrap_or_default().split_whitespace().map(marked).collect(),
         }
+    }
+
+    /// Whether no remainder holds a value of the property that has this column.
+    pub(crate) fn is_whole(&self, column: &str) -> bool {
+        self.columns.iter().any(|(known, misfits)| known == column && !misfits)
+    }
+
+    /// Whether it was written with a column for each property that has one.
+    pub(crate) fn fits(&self, columns: &Columns) -> bool {
+        let known = |column: &str| self.columns.iter().any(|(known, _)| known == column);
+        columns.promoted().iter().all(|promoted| known(&promoted.column))
     }
 
     /// Whether a row names this import.
@@ -135,6 +158,11 @@ impl DataFile {
         let named = |imports: &BTreeSet<Uuid>| imports.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ");
         let imports = self.imports.as_ref().map(|imports| (IMPORTS.to_owned(), Some(named(imports))));
         let repeats = self.repeats.then(|| (REPEATS.to_owned(), Some("true".to_owned())));
+        let columns = self.columns.iter().map(|(column, misfits)| match misfits {
+            true => format!("{MISFITS}{column}"),
+            false => column.clone(),
+        });
+        let columns = (COLUMNS.to_owned(), Some(columns.collect::<Vec<_>>().join(" ")));
         Add {
             path: self.path.clone(),
             partition_values: HashMap::new(),
@@ -142,7 +170,7 @@ impl DataFile {
             modification_time: now_millis,
             data_change,
             stats: Some(stats.to_string()),
-            tags: Some(imports.into_iter().chain(repeats).collect()),
+            tags: Some(imports.into_iter().chain(repeats).chain([columns]).collect()),
             deletion_vector: None,
             base_row_id: None,
             default_row_commit_version: None,
@@ -167,6 +195,13 @@ impl DataFile {
     }
 }
 
+fn marked(column: &str) -> (String, bool) {
+    match column.strip_prefix(MISFITS) {
+        Some(column) => (column.to_owned(), true),
+        None => (column.to_owned(), false),
+    }
+}
+
 fn format_time(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Micros, true)
 }
@@ -182,22 +217,26 @@ pub(crate) struct FileEncoder {
     rows: u64,
     imports: BTreeSet<Uuid>,
     repeats: bool,
+    columns: Arc<Columns>,
+    misfits: Vec<bool>,
 }
 
 impl FileEncoder {
-    pub(crate) fn new() -> Result<Self> {
-        let properties = writer_properties()?;
-        let writer = ArrowWriter::try_new(Vec::new(), arrow_schema(), Some(properties))
+    pub(crate) fn new(columns: Arc<Columns>) -> Result<Self> {
+        let properties = writer_properties(columns.arrow())?;
+        let writer = ArrowWriter::try_new(Vec::new(), columns.arrow().clone(), Some(properties))
             .map_err(LakeError::failed("start a Parquet file"))?;
-        Ok(Self { writer, spans: None, rows: 0, imports: BTreeSet::new(), repeats: false })
+        let misfits = vec![false; columns.promoted().len()];
+        Ok(Self { writer, spans: None, rows: 0, imports: BTreeSet::new(), repeats: false, columns, misfits })
     }
 
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Appends rows, which must sort after those already written, and be all of their users and times.
-    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Appends rows, which must sort after those already written, and be all of their users and times. `misfits` says of
+    /// each property that has a column whether their remainders may hold values of it.
+    pub(crate) fn write(&mut self, batch: &RecordBatch, misfits: &[bool]) -> Result<()> {
         let Some(users) =
             batch.column(0).as_primitive_opt::<Int64Type>().and_then(|array| Some((min(array)?, max(array)?)))
         else {
@@ -213,6 +252,7 @@ impl FileEncoder {
         self.rows += batch.num_rows() as u64;
         self.imports.extend(DelivererColumn::of(batch)?.named()?);
         self.repeats = self.repeats || repeats(batch);
+        self.misfits.iter_mut().zip(misfits).for_each(|(known, new)| *known |= new);
         self.writer.write(batch).map_err(LakeError::failed("encode Parquet"))
     }
 
@@ -222,7 +262,10 @@ impl FileEncoder {
         let bytes = self.writer.into_inner().map_err(LakeError::failed("finish a Parquet file"))?;
         let (imports, repeats) = (Some(self.imports), self.repeats);
         let bytes_long = bytes.len() as u64;
-        let file = DataFile { path, bytes: bytes_long, rows: self.rows, users, times, received, imports, repeats };
+        let columns =
+            self.columns.promoted().iter().map(|promoted| promoted.column.clone()).zip(self.misfits).collect();
+        let file =
+            DataFile { path, bytes: bytes_long, rows: self.rows, users, times, received, imports, repeats, columns };
         Ok(Some((bytes, file)))
     }
 }
@@ -247,9 +290,8 @@ fn repeats(batch: &RecordBatch) -> bool {
     })
 }
 
-fn writer_properties() -> Result<WriterProperties> {
+fn writer_properties(schema: &Schema) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(1).map_err(LakeError::failed("choose a compression level"))?;
-    let schema = arrow_schema();
     let sorting = SORT_ORDER
         .iter()
         .filter_map(|name| schema.index_of(name).ok())
@@ -257,7 +299,11 @@ fn writer_properties() -> Result<WriterProperties> {
         .collect();
     // Times ascend within a user and ids never repeat: deltas and plain bytes beat a dictionary that would only
     // overflow.
-    Ok(WriterProperties::builder()
+    let secret = |builder: WriterPropertiesBuilder, name: &&str| {
+        builder.set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::None)
+    };
+    let builder = UNTOLD.iter().fold(WriterProperties::builder(), secret);
+    Ok(builder
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_sorting_columns(Some(sorting))
@@ -283,9 +329,11 @@ mod tests {
             received: Span { min: 7, max: 8 },
             imports: Some(BTreeSet::from([Uuid::nil(), Uuid::max()])),
             repeats: true,
+            columns: vec![("revenue".to_owned(), false), ("p_plan".to_owned(), true)],
         };
+        assert!(file.is_whole("revenue") && !file.is_whole("p_plan") && !file.is_whole("p_other"));
         assert_eq!(DataFile::from_log(&file.add(0, true)), file);
-        let plain = DataFile { imports: Some(BTreeSet::new()), repeats: false, ..file };
+        let plain = DataFile { imports: Some(BTreeSet::new()), repeats: false, columns: Vec::new(), ..file };
         assert_eq!(DataFile::from_log(&plain.add(0, true)), plain);
     }
 

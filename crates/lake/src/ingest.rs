@@ -14,6 +14,7 @@ use crate::error::{LakeError, Result};
 use crate::event::Event;
 use crate::file::FileEncoder;
 use crate::metrics::count;
+use crate::schema::Columns;
 use crate::shared::Shared;
 use crate::table::{Commit, EventTable};
 
@@ -126,13 +127,27 @@ async fn commit_group(shared: &Shared, table: &EventTable, group: Vec<Offer>) {
     }
 }
 
+/// The columns that a group is written with. Where new ones cannot be declared it does without.
+async fn columns(shared: &Shared, table: &EventTable, batches: &[Batch]) -> Arc<Columns> {
+    let popular = table.popular(batches, shared.options.promote_after);
+    if !popular.is_empty() {
+        match table.promote(&popular).await {
+            Ok(snapshot) => return snapshot.columns.clone(),
+            Err(error) => tracing::warn!(error = %error, "properties got no columns"),
+        }
+    }
+    table.snapshot().columns.clone()
+}
+
 async fn write_group(shared: &Shared, table: &EventTable, batches: Vec<Batch>) -> Result<(u64, Vec<usize>)> {
     let now = shared.options.clock.now();
     let path = shared.options.new_file_name();
+    // A column is declared before there is a file that has it, so all who read the file know it.
+    let columns = columns(shared, table, &batches).await;
     let encoding = tokio::task::spawn_blocking(move || {
-        let encoded = encode(&batches, now.timestamp_micros())?;
-        let mut file = FileEncoder::new()?;
-        file.write(&encoded.rows)?;
+        let encoded = encode(&batches, now.timestamp_micros(), &columns)?;
+        let mut file = FileEncoder::new(columns)?;
+        file.write(&encoded.rows, &encoded.misfits)?;
         let (bytes, file) = file.finish(path)?.ok_or_else(|| LakeError::told("encode a group", "it holds no rows"))?;
         Ok::<_, LakeError>((bytes, file, encoded.duplicates))
     });

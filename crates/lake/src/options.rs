@@ -32,6 +32,8 @@ pub struct LakeOptions {
     pub target_file_rows: u64,
     /// Files of similar size that trigger a merge.
     pub merge_files: usize,
+    /// Events of a workspace that a process takes in before it gives columns to the properties that are common in them.
+    pub promote_after: u64,
     /// A workspace without commits for this long is compacted fully.
     pub idle_before_full_compaction: Duration,
     /// How long a replaced file stays for readers that still use it. Must exceed the longest query and the longest
@@ -64,6 +66,7 @@ impl LakeOptions {
             max_queued_bytes: 512 << 20,
             target_file_rows: 1_000_000,
             merge_files: 8,
+            promote_after: 1_000,
             idle_before_full_compaction: Duration::from_secs(30),
             vacuum_grace: Duration::from_mins(15),
             vacuum_every: Duration::from_mins(5),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Utc};
 use waymark_domain::metrics::{Condition, Loss, Question, Scalar, Step, Ties};
@@ -12,9 +12,9 @@ use waymark_domain::metrics::{Condition, Loss, Question, Scalar, Step, Ties};
 use crate::answer::Watermark;
 use crate::error::{LakeError, Result};
 use crate::file::Span;
-use crate::property::extract;
+use crate::property::{Property, Values, Verdicts};
 use crate::scan::{Scan, Source};
-use crate::schema::column;
+use crate::schema::{Columns, column};
 use crate::shared::Shared;
 use crate::walk::{Candidate, Moment, Walk};
 
@@ -61,14 +61,14 @@ pub(crate) async fn answer(
 ) -> Result<PathAnswer> {
     // Which step is the worst is known after the first pass; values are counted for it alone, in a second pass over the
     // same snapshot.
-    let all = follow(shared, &source, Plan::new(question, now, None)).await?;
+    let all = follow(shared, &source, Plan::new(question, now, None, &source.columns())).await?;
     let users: Vec<u64> = (0..all.furthest.len()).map(|step| all.furthest[step..].iter().sum()).collect();
     let properties = question.properties.names();
     let mut values = Vec::new();
     if let Some(loss) = Loss::worst(&users)
         && !properties.is_empty()
     {
-        let told = follow(shared, &source, Plan::new(question, now, Some(loss.step - 1))).await?;
+        let told = follow(shared, &source, Plan::new(question, now, Some(loss.step - 1), &source.columns())).await?;
         for (property, tallied) in properties.iter().zip(told.values) {
             values.extend(tallied.into_iter().map(|(value, [users, lost])| PathValue {
                 property: property.clone(),
@@ -84,7 +84,11 @@ pub(crate) async fn answer(
 async fn follow(shared: &Shared, source: &Source, plan: Plan) -> Result<Tally> {
     let plan = Arc::new(plan);
     let last = plan.entries.max.saturating_add(plan.window);
-    let scan = Scan { columns: plan.columns.clone(), times: Some(Span { max: last, ..plan.entries }) };
+    let scan = Scan {
+        columns: vec![column::USER_HASH, column::TIME, column::EVENT],
+        properties: plan.properties.clone(),
+        times: Some(Span { max: last, ..plan.entries }),
+    };
     let tallies = {
         let (plan, starting) = (plan.clone(), plan.clone());
         let step = move |tally: &mut Tally, batch: &RecordBatch| plan.add(tally, batch);
@@ -113,15 +117,15 @@ struct Plan {
     events: Vec<String>,
     /// For each step what must hold of the properties that are read, by index into `properties`.
     filters: Vec<Vec<(usize, Condition)>>,
-    /// The properties that are read.
+    /// The properties that are read, and where their values are.
     properties: Vec<String>,
+    sought: Vec<Property>,
     /// The step whose event's values are kept, with their indices into `properties`.
     kept: Option<(usize, Vec<usize>)>,
-    columns: Vec<&'static str>,
 }
 
 impl Plan {
-    fn new(question: &Question, now: DateTime<Utc>, kept: Option<usize>) -> Self {
+    fn new(question: &Question, now: DateTime<Utc>, kept: Option<usize>, columns: &Columns) -> Self {
         let Question { path, entries, .. } = question;
         let mut properties: Vec<String> = Vec::new();
         let mut property = |name: &str| {
@@ -136,10 +140,6 @@ impl Plan {
         };
         let filters = path.steps().iter().map(&mut conditions).collect();
         let kept = kept.map(|step| (step, question.properties.names().iter().map(|name| property(name)).collect()));
-        let mut columns = vec![column::USER_HASH, column::TIME, column::EVENT];
-        if !properties.is_empty() {
-            columns.push(column::PROPERTIES);
-        }
         Self {
             entries: Span::of_times(entries.start(), entries.end()),
             // 90 days at most.
@@ -149,9 +149,9 @@ impl Plan {
             moment: if question.ties == Ties::Second { 1_000_000 } else { 1 },
             events: path.steps().iter().map(|step| step.event().to_owned()).collect(),
             filters,
+            sought: properties.iter().map(|name| Property::new(name, columns)).collect(),
             properties,
             kept,
-            columns,
         }
     }
 
@@ -165,14 +165,18 @@ impl Plan {
         let users = batch.column(0).as_primitive::<Int64Type>().values();
         let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
         let events = batch.column(2).as_dictionary::<Int32Type>();
-        let json = batch.columns().get(3).map(AsArray::as_string::<i32>);
+        let values: Vec<Values<'_>> = self.sought.iter().map(|property| property.values(batch)).collect();
         // Names are compared once per batch and name, not once per row: which steps an event of the name may reach, as
         // bits, of which a path needs ten at most.
         let steps_of = |name: &str| {
             (0..self.events.len()).filter(|step| self.events[*step] == name).fold(0_u32, |bits, step| bits | 1 << step)
         };
         let steps: Vec<u32> = events.values().as_string::<i32>().iter().map(|name| name.map_or(0, steps_of)).collect();
-        let mut values: Vec<Option<Scalar>> = Vec::new();
+        let mut filters: Vec<Vec<Verdicts<'_>>> = Vec::new();
+        for conditions in &self.filters {
+            filters
+                .push(conditions.iter().map(|(index, condition)| Verdicts::new(values[*index], condition)).collect());
+        }
         let count = self.events.len();
         for row in 0..batch.num_rows() {
             let named = steps[events.keys().value(row) as usize];
@@ -199,18 +203,14 @@ impl Plan {
                 continue;
             }
             let kept = self.kept.as_ref().filter(|(step, _)| reachable >> step & 1 == 1);
-            if let Some(json) = json
-                && (kept.is_some()
-                    || (0..count).any(|step| reachable >> step & 1 == 1 && !self.filters[step].is_empty()))
-            {
-                extract(json.is_valid(row).then(|| json.value(row)), &self.properties, &mut values);
-                let meets = |(index, condition): &(usize, Condition)| condition.holds(values[*index].as_ref());
-                let met = |step: &usize| self.filters[*step].iter().all(meets);
-                reachable &= (0..count).filter(met).fold(0, |bits, step| bits | 1 << step);
+            for (step, filters) in filters.iter_mut().enumerate() {
+                if reachable >> step & 1 == 1 && !filters.iter_mut().all(|filter| filter.holds(row)) {
+                    reachable &= !(1 << step);
+                }
             }
             if reachable > 0 {
                 let values =
-                    kept.map(|(_, properties)| properties.iter().map(|index| values[*index].clone()).collect());
+                    kept.map(|(_, properties)| properties.iter().map(|index| values[*index].get(row)).collect());
                 let candidate = Candidate { time, steps: reachable, values: values.unwrap_or_default() };
                 tally.moment.add(candidate, count);
             }
@@ -268,7 +268,7 @@ impl Plan {
 }
 
 /// Users and lost users by value.
-type Values = BTreeMap<Option<Scalar>, [u64; 2]>;
+type Counts = BTreeMap<Option<Scalar>, [u64; 2]>;
 
 /// What one stream has counted so far.
 #[derive(Debug, Default)]
@@ -281,7 +281,7 @@ struct Tally {
     /// For each step the users who got this far and no further.
     furthest: Vec<u64>,
     left_out: u64,
-    values: Vec<Values>,
+    values: Vec<Counts>,
 }
 
 impl Tally {
@@ -300,7 +300,7 @@ impl Tally {
     }
 }
 
-fn count(values: &mut Values, value: Option<Scalar>, [users, lost]: [u64; 2]) -> Result<()> {
+fn count(values: &mut Counts, value: Option<Scalar>, [users, lost]: [u64; 2]) -> Result<()> {
     if values.len() == MOST_VALUES && !values.contains_key(&value) {
         return Err(LakeError::InvalidQuery(format!(
             "one has more than {MOST_VALUES} values where users were lost: leave out what is different for everybody"
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn values_are_not_endless() {
-        let mut values = Values::new();
+        let mut values = Counts::new();
         for number in 0..MOST_VALUES {
             count(&mut values, Some(Scalar::Number(number as f64)), [1, 0]).unwrap();
         }

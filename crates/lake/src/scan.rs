@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{SortOptions, max};
-use arrow::datatypes::{Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{Schema, TimestampMicrosecondType};
 use datafusion_common::ScalarValue;
 use datafusion_datasource::PartitionedFile;
 use datafusion_datasource::file_groups::FileGroup;
@@ -34,13 +34,14 @@ use tokio::task::JoinSet;
 
 use crate::answer::Watermark;
 use crate::dedupe::Distinct;
-use crate::delivery::{Undone, standing};
+use crate::delivery::standing;
 use crate::error::{LakeError, Result};
 use crate::file::{DataFile, Span};
 use crate::options::LakeOptions;
-use crate::schema::{SORT_ORDER, arrow_schema, column};
+use crate::schema::{Columns, SORT_ORDER, column};
+use crate::snapshot::Snapshot;
 use crate::storage::Root;
-use crate::table::{EventTable, Snapshot};
+use crate::table::EventTable;
 
 /// Parquet footers of immutable files, kept so that a query does not read them again.
 const FOOTER_CACHE_BYTES: usize = 64 << 20;
@@ -55,6 +56,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// The columns of what is read.
+    pub(crate) fn columns(&self) -> Arc<Columns> {
+        match self {
+            Self::Empty => Arc::new(Columns::new([])),
+            Self::Table { snapshot, .. } => snapshot.columns.clone(),
+        }
+    }
+
     pub(crate) fn watermark(&self) -> Watermark {
         match self {
             Self::Empty => Watermark { version: 0, received: None },
@@ -69,10 +78,30 @@ impl Source {
 /// Which rows and columns are read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scan {
-    /// Column names; the rows handed out have these columns in this order.
+    /// Names of columns that every table has, but the remainder; the rows handed out begin with these, in this order.
     pub columns: Vec<&'static str>,
+    /// Properties whose values are read, where rows have them: `Property::values` finds them.
+    pub properties: Vec<String>,
     /// Microseconds, both ends included. Files without such rows are skipped; others may still hand out rows outside.
     pub times: Option<Span>,
+}
+
+impl Scan {
+    /// Whether the columns of a file tell all that is asked of properties, so that no remainder need be read.
+    fn is_told(&self, file: &DataFile, columns: &Columns) -> bool {
+        self.properties.iter().all(|name| columns.of(name).is_some_and(|promoted| file.is_whole(&promoted.column)))
+    }
+
+    /// The columns that rows are handed out with, of files all of which tell what is asked or not.
+    fn names<'a>(&self, columns: &'a Columns, told: bool) -> Vec<&'a str> {
+        let mut names: Vec<&'a str> = self.columns.clone();
+        let promoted = self.properties.iter().filter_map(|name| columns.of(name));
+        with(&mut names, promoted.map(|promoted| promoted.column.as_str()));
+        if !told {
+            with(&mut names, [column::PROPERTIES]);
+        }
+        names
+    }
 }
 
 /// DataFusion as this crate uses it.
@@ -109,30 +138,29 @@ impl Engine {
     {
         let Source::Table { table, snapshot, .. } = source else { return Ok(Vec::new()) };
         let files = snapshot.files.iter().filter(|file| in_range(file, scan.times)).cloned().collect();
-        self.fold_files(table, files, &snapshot.undone, scan, init, step).await
+        self.fold_files((table, snapshot), files, scan, init, step).await
     }
 
     /// The latest of a column's times in the rows of files that stand (microseconds).
     pub(crate) async fn latest(
         &self,
-        (table, undone): (&EventTable, &Arc<Undone>),
+        of: (&EventTable, &Snapshot),
         files: Vec<Arc<DataFile>>,
         column: &'static str,
         times: Option<Span>,
     ) -> Result<Option<i64>> {
-        let scan = Scan { columns: vec![column], times };
+        let scan = Scan { columns: vec![column], times, ..Scan::default() };
         let step = |latest: &mut Option<i64>, batch: &RecordBatch| {
             *latest = (*latest).max(max(batch.column(0).as_primitive::<TimestampMicrosecondType>()));
             Ok(())
         };
-        Ok(self.fold_files(table, files, undone, &scan, || None, step).await?.into_iter().flatten().max())
+        Ok(self.fold_files(of, files, &scan, || None, step).await?.into_iter().flatten().max())
     }
 
     async fn fold_files<S, I, F>(
         &self,
-        table: &EventTable,
+        of: (&EventTable, &Snapshot),
         files: Vec<Arc<DataFile>>,
-        undone: &Arc<Undone>,
         scan: &Scan,
         init: I,
         step: F,
@@ -146,7 +174,7 @@ impl Engine {
         let mut tasks = JoinSet::new();
         for share in share_out(overlapping(files), self.parallelism) {
             let mut streams = Vec::new();
-            for stream in self.open(table, share, undone, scan)? {
+            for stream in self.open(of, share, scan)? {
                 streams.push(stream);
             }
             let (mut state, step) = (init(), step.clone());
@@ -166,48 +194,61 @@ impl Engine {
         Ok(states)
     }
 
-    /// The rows of groups of overlapping files: one stream for all files that can be read as they lie, one for those
-    /// of which only rows that may fall need be looked for, and one for each merged group.
+    /// The rows of groups of overlapping files: one stream for all files that can be read as they lie, one for those of
+    /// them whose remainders are read, too, one for those of which only rows that may fall need be looked for, and one
+    /// for each merged group.
     fn open(
         &self,
-        table: &EventTable,
+        (table, snapshot): (&EventTable, &Snapshot),
         groups: Vec<Vec<Arc<DataFile>>>,
-        undone: &Arc<Undone>,
         scan: &Scan,
     ) -> Result<Vec<Rows>> {
+        let (undone, columns) = (&snapshot.undone, &*snapshot.columns);
         let is_alone = |group: &Vec<Arc<DataFile>>| group.len() == 1 && group.iter().all(|file| !file.repeats);
         let (alone, merged): (Vec<_>, Vec<_>) = groups.into_iter().partition(is_alone);
         let (falling, firm): (Vec<_>, Vec<_>) = alone.into_iter().flatten().partition(|file| file.may_fall(undone));
+        let (told, untold): (Vec<_>, Vec<_>) = firm.into_iter().partition(|file| scan.is_told(file, columns));
         let mut streams = Vec::new();
-        if !firm.is_empty() {
-            let stream = self.read(table, &firm, &scan.columns, scan.times)?;
-            streams.push(stream.map(|batch| batch.map_err(LakeError::failed("read events"))).boxed());
+        for (files, told) in [(told, true), (untold, false)] {
+            if !files.is_empty() {
+                let stream = self.read((table, columns), &files, &scan.names(columns, told), scan.times)?;
+                streams.push(stream.map(|batch| batch.map_err(LakeError::failed("read events"))).boxed());
+            }
         }
         if !falling.is_empty() {
-            let columns = with(&scan.columns, &[column::IMPORTS]);
-            let (undone, wanted) = (undone.clone(), (0..scan.columns.len()).collect::<Vec<_>>());
-            let stream = self.read(table, &falling, &columns, scan.times)?.map(move |batch| {
+            let mut names = scan.names(columns, falling.iter().all(|file| scan.is_told(file, columns)));
+            let wanted: Vec<usize> = (0..names.len()).collect();
+            with(&mut names, [column::IMPORTS]);
+            let undone = undone.clone();
+            let stream = self.read((table, columns), &falling, &names, scan.times)?.map(move |batch| {
                 let batch = standing(batch.map_err(LakeError::failed("read events"))?, &undone)?;
                 batch.project(&wanted).map_err(LakeError::failed("read events"))
             });
             streams.push(stream.boxed());
         }
         for group in merged {
-            streams.push(self.distinct(table, &group, undone, scan)?);
+            streams.push(self.distinct((table, snapshot), &group, scan)?);
         }
         Ok(streams)
     }
 
     /// One stream of the distinct rows of overlapping files that stand, in sort order.
-    fn distinct(&self, table: &EventTable, files: &[Arc<DataFile>], undone: &Arc<Undone>, scan: &Scan) -> Result<Rows> {
+    fn distinct(
+        &self,
+        (table, snapshot): (&EventTable, &Snapshot),
+        files: &[Arc<DataFile>],
+        scan: &Scan,
+    ) -> Result<Rows> {
+        let (undone, columns) = (&snapshot.undone, &*snapshot.columns);
         let undone = files.iter().any(|file| file.may_fall(undone)).then(|| undone.clone());
-        let mut columns = with(&with(&scan.columns, &SORT_ORDER), &[column::EVENT_ID]);
+        let mut names = scan.names(columns, files.iter().all(|file| scan.is_told(file, columns)));
+        let wanted: Vec<usize> = (0..names.len()).collect();
+        with(&mut names, SORT_ORDER.into_iter().chain([column::EVENT_ID]));
         if undone.is_some() {
-            columns = with(&columns, &[column::IMPORTS]);
+            with(&mut names, [column::IMPORTS]);
         }
-        let wanted: Vec<usize> = (0..scan.columns.len()).collect();
         let mut distinct = Distinct::default();
-        let rows = self.merged(table, files, &columns, scan.times)?.map(move |batch| {
+        let rows = self.merged((table, columns), files, &names, scan.times)?.map(move |batch| {
             let batch = match &undone {
                 Some(undone) => standing(batch?, undone)?,
                 None => batch?,
@@ -221,16 +262,17 @@ impl Engine {
     /// The columns must be among those that are sorted by.
     pub(crate) fn merged(
         &self,
-        table: &EventTable,
+        of: (&EventTable, &Columns),
         files: &[Arc<DataFile>],
-        columns: &[&'static str],
+        names: &[&str],
         times: Option<Span>,
     ) -> Result<Rows> {
-        let schema = projected(columns)?;
+        let schema = of.1.arrow();
+        let schema = Arc::new(schema.project(&places(schema, names)?).map_err(LakeError::failed("choose columns"))?);
         let mut streams = Vec::with_capacity(files.len());
         for file in files {
             // Each file is decoded by a task of its own, a batch ahead of the merge.
-            streams.push(spawn_buffered(self.read(table, std::slice::from_ref(file), columns, times)?, 1));
+            streams.push(spawn_buffered(self.read(of, std::slice::from_ref(file), names, times)?, 1));
         }
         let failed = || LakeError::failed("merge files");
         let mut order = Vec::with_capacity(SORT_ORDER.len());
@@ -255,14 +297,13 @@ impl Engine {
     /// The rows of files, one file after the other.
     fn read(
         &self,
-        table: &EventTable,
+        (table, columns): (&EventTable, &Columns),
         files: &[Arc<DataFile>],
-        columns: &[&'static str],
+        names: &[&str],
         times: Option<Span>,
     ) -> Result<SendableRecordBatchStream> {
-        let schema = arrow_schema();
-        let indices = columns.iter().map(|name| schema.index_of(name)).collect::<std::result::Result<Vec<_>, _>>();
-        let indices = indices.map_err(LakeError::failed("choose columns"))?;
+        let schema = columns.arrow().clone();
+        let indices = places(&schema, names)?;
         let failed = || LakeError::failed("open data files");
         let mut source = ParquetSource::new(schema).with_parquet_file_reader_factory(self.readers.clone());
         if let Some(times) =
@@ -286,24 +327,26 @@ pub(crate) async fn received(engine: &Engine, table: &EventTable, snapshot: &Sna
     let (falling, firm): (Vec<_>, Vec<_>) =
         snapshot.files.iter().cloned().partition(|file| file.names_undone(&snapshot.undone));
     let known = firm.iter().map(|file| file.received.max).max();
-    Ok(known.max(engine.latest((table, &snapshot.undone), falling, column::RECEIVED, None).await?))
+    Ok(known.max(engine.latest((table, snapshot), falling, column::RECEIVED, None).await?))
 }
 
-/// The columns with those of `more` that are not among them.
-fn with(columns: &[&'static str], more: &[&'static str]) -> Vec<&'static str> {
-    let more = more.iter().filter(|column| !columns.contains(column));
-    columns.iter().chain(more).copied().collect()
+/// Adds those of `more` that are not among the names.
+fn with<'a>(names: &mut Vec<&'a str>, more: impl IntoIterator<Item = &'a str>) {
+    for name in more {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+}
+
+/// Where columns are in a schema.
+fn places(schema: &Schema, names: &[&str]) -> Result<Vec<usize>> {
+    let places = names.iter().map(|name| schema.index_of(name)).collect::<std::result::Result<_, _>>();
+    places.map_err(LakeError::failed("choose columns"))
 }
 
 /// Rows in order of user and time.
 pub(crate) type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
-
-fn projected(columns: &[&'static str]) -> Result<SchemaRef> {
-    let schema = arrow_schema();
-    let fields =
-        columns.iter().map(|name| schema.field_with_name(name).cloned()).collect::<std::result::Result<Vec<_>, _>>();
-    Ok(Arc::new(Schema::new(fields.map_err(LakeError::failed("choose columns"))?)))
-}
 
 /// Lets DataFusion skip row groups and pages by their statistics.
 fn time_predicate(times: Span) -> Arc<dyn PhysicalExpr> {

@@ -15,11 +15,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::delivery::{DelivererColumn, Deliverers, Undone, seen};
 use crate::error::{LakeError, Result};
 use crate::scan::Rows;
-use crate::schema::{CONTENT, column};
+use crate::schema::{CONTENT, Columns, column};
+use crate::shred::{alike, properties};
 
 /// The rows that are kept of a stream of all columns.
-pub(crate) fn settled(rows: Rows, undone: Arc<Undone>) -> Rows {
-    let begun = Some((rows, Settling { undone, held: Vec::new() }));
+pub(crate) fn settled(rows: Rows, undone: Arc<Undone>, columns: Arc<Columns>) -> Rows {
+    let begun = Some((rows, Settling { undone, columns, held: Vec::new() }));
     stream::try_unfold(begun, async |begun| {
         let Some((mut rows, mut settling)) = begun else { return Ok(None) };
         Ok::<_, LakeError>(match rows.try_next().await? {
@@ -34,6 +35,7 @@ pub(crate) fn settled(rows: Rows, undone: Arc<Undone>) -> Rows {
 
 struct Settling {
     undone: Arc<Undone>,
+    columns: Arc<Columns>,
     /// Rows of the last user and moment, of which the next batch may have more.
     held: Vec<RecordBatch>,
 }
@@ -56,7 +58,7 @@ impl Settling {
         }
         if from < rows {
             let end = (from..rows).rfind(|row| moments.at(*row) != moments.at(last)).map_or(from, |row| row + 1);
-            done.push(settle(&batch.slice(from, end - from), &self.undone)?);
+            done.push(settle(&batch.slice(from, end - from), &self.undone, &self.columns)?);
             self.held.push(batch.slice(end, rows - end));
         }
         Ok(done)
@@ -70,7 +72,7 @@ impl Settling {
             [one] => one.clone(),
             several => concat_batches(&first.schema(), several).map_err(LakeError::failed("join rows"))?,
         };
-        Ok(vec![settle(&whole, &self.undone)?])
+        Ok(vec![settle(&whole, &self.undone, &self.columns)?])
     }
 }
 
@@ -102,11 +104,11 @@ struct Fates {
 }
 
 /// The rows that are kept of a batch that no moment of a user leaves.
-fn settle(batch: &RecordBatch, undone: &Undone) -> Result<RecordBatch> {
+fn settle(batch: &RecordBatch, undone: &Undone, columns: &Columns) -> Result<RecordBatch> {
     let (moments, rows) = (Moments::of(batch), batch.num_rows());
     let column = DelivererColumn::of(batch)?;
     let mut fates = Fates { keep: vec![true; rows], named: HashMap::new() };
-    let same = comparison(batch)?;
+    let same = comparison(batch, columns)?;
     let standing = column.each(|deliverers| (deliverers.standing(undone), deliverers))?;
     if standing.iter().any(|(standing, deliverers)| standing.as_ref() != Some(deliverers)) {
         for (row, value) in (0..rows).filter_map(|row| Some((row, column.value(row)?))) {
@@ -188,8 +190,8 @@ impl Fates {
     }
 }
 
-/// Tells whether two rows of the same event say the same.
-fn comparison(batch: &RecordBatch) -> Result<impl Fn(usize, usize) -> bool + use<>> {
+/// Tells whether two rows of the same event say the same, wherever their properties stand.
+fn comparison<'a>(batch: &'a RecordBatch, columns: &'a Columns) -> Result<impl Fn(usize, usize) -> bool + use<'a>> {
     let comparator = |name: &str| -> Result<DynComparator> {
         let values: ArrayRef = batch
             .column_by_name(name)
@@ -198,5 +200,13 @@ fn comparison(batch: &RecordBatch) -> Result<impl Fn(usize, usize) -> bool + use
         make_comparator(&values, &values, SortOptions::default()).map_err(LakeError::failed("compare events"))
     };
     let comparators = CONTENT.into_iter().map(comparator).collect::<Result<Vec<_>>>()?;
-    Ok(move |a, b| comparators.iter().all(|compare| compare(a, b).is_eq()))
+    let text = comparator(column::PROPERTIES)?;
+    Ok(move |a, b| {
+        let alike = || match (properties(batch, columns, a), properties(batch, columns, b)) {
+            (Some(a), Some(b)) => alike(&a, &b),
+            // What only others write and nobody can read.
+            _ => text(a, b).is_eq(),
+        };
+        comparators.iter().all(|compare| compare(a, b).is_eq()) && alike()
+    })
 }

@@ -1,8 +1,4 @@
-//! One workspace's Delta table: its snapshot in memory and the commits that move it on. Never reads rows.
-//!
-//! Which imports are undone stands in the table's metadata, a property `waymark.undone.<import>` each, so it is there
-//! from one commit on for every process and stays. Other engines do not know it: they see what is undone until
-//! compaction has removed it.
+//! One workspace's Delta table: the commits that move its snapshot on, and its files. Never reads rows.
 //!
 //! The Delta log is written through deltalake's log store, but the list of live files is kept here and advanced by each
 //! commit's own actions: a commit costs the same whether the table has ten files or ten thousand, where deltalake's
@@ -14,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use deltalake::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
 use deltalake::kernel::transaction::{CommitData, TransactionError};
-use deltalake::kernel::{Action, Add, EagerSnapshot, LogicalFileView, Metadata, MetadataExt as _, StructType, Version};
+use deltalake::kernel::{Action, Version};
 use deltalake::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, default_logstore, get_actions};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
@@ -27,112 +23,15 @@ use url::Url;
 use uuid::Uuid;
 use waymark_clock::Clock;
 
-use crate::delivery::{Delivered, Undone};
+use crate::delivery::Delivered;
+use crate::encode::Batch;
 use crate::error::{LakeError, Result};
 use crate::file::DataFile;
 use crate::options::LakeOptions;
-use crate::schema::delta_columns;
+use crate::promote::Popularity;
+use crate::schema::{Kind, delta_columns};
+use crate::snapshot::Snapshot;
 use crate::storage::Root;
-
-/// What properties that tell of an undone import begin with.
-const UNDONE: &str = "waymark.undone.";
-
-/// The table at one version: immutable, so a query that holds it sees nothing change.
-#[derive(Debug, Clone)]
-pub(crate) struct Snapshot {
-    pub version: Version,
-    /// Live files, oldest commit first.
-    pub files: Vec<Arc<DataFile>>,
-    /// Imports whose rows do not stand.
-    pub undone: Arc<Undone>,
-    metadata: Arc<Metadata>,
-    /// Whether the table declares all columns, which one of an earlier program does not.
-    is_declared: bool,
-}
-
-impl Snapshot {
-    /// The newest table that storage has, from its last checkpoint on.
-    async fn load(log: &LogStoreRef) -> Result<Self> {
-        let loaded =
-            EagerSnapshot::try_new(log.as_ref(), None).await.map_err(LakeError::failed("load the event table"))?;
-        let mut files: Vec<_> = loaded
-            .log_data()
-            .iter()
-            .map(|view| {
-                let file = DataFile::from_log(&entry(&view));
-                (file.received.min, Arc::new(file))
-            })
-            .collect();
-        files.sort_by_key(|(received, _)| *received);
-        let files = files.into_iter().map(|(_, file)| file).collect();
-        let (undone, is_declared) = told(loaded.metadata());
-        let metadata = Arc::new(loaded.metadata().clone());
-        Ok(Self { version: loaded.version(), files, undone, metadata, is_declared })
-    }
-
-    /// Applies one commit's actions. Idempotent: a file that is there already is not added twice.
-    fn advance(&self, version: Version, actions: &[Action]) -> Self {
-        let mut next = Self { version, ..self.clone() };
-        let mut removed = HashSet::new();
-        let mut added = Vec::new();
-        for action in actions {
-            match action {
-                Action::Remove(remove) => {
-                    removed.insert(remove.path.as_str());
-                }
-                Action::Add(add) => {
-                    added.push(DataFile::from_log(add));
-                }
-                Action::Metadata(metadata) => {
-                    (next.undone, next.is_declared) = told(metadata);
-                    next.metadata = Arc::new(metadata.clone());
-                }
-                Action::Protocol(_)
-                | Action::Txn(_)
-                | Action::CommitInfo(_)
-                | Action::DomainMetadata(_)
-                | Action::Cdc(_) => {}
-            }
-        }
-        removed.extend(added.iter().map(|file| file.path.as_str()));
-        next.files.retain(|file| !removed.contains(file.path.as_str()));
-        next.files.extend(added.into_iter().map(Arc::new));
-        next
-    }
-
-    /// The files with rows that name an import.
-    pub(crate) fn naming(&self, import: Uuid) -> impl Iterator<Item = &Arc<DataFile>> {
-        self.files.iter().filter(move |file| file.names(import))
-    }
-
-    /// The metadata of a table that has all columns, where this one lacks some.
-    fn declaration(&self) -> Result<Option<Metadata>> {
-        if self.is_declared {
-            return Ok(None);
-        }
-        let doing = "declare the table's columns";
-        let columns = StructType::try_new(delta_columns()).map_err(LakeError::failed(doing))?;
-        (*self.metadata).clone().with_schema(&columns).map(Some).map_err(LakeError::failed(doing))
-    }
-}
-
-/// What the log says of a file.
-#[expect(deprecated, reason = "nothing else tells the tags of a file")]
-fn entry(view: &LogicalFileView) -> Add {
-    view.add_action()
-}
-
-/// What metadata tell: the imports that are undone, and whether all columns are declared.
-fn told(metadata: &Metadata) -> (Arc<Undone>, bool) {
-    let undone = metadata.configuration().iter().filter_map(|(name, value)| {
-        let import = name.strip_prefix(UNDONE)?.parse().ok()?;
-        Some((import, Delivered::parse(value)))
-    });
-    let declared = metadata
-        .parse_schema()
-        .is_ok_and(|schema| delta_columns().iter().all(|column| schema.field(column.name()).is_some()));
-    (Arc::new(undone.collect()), declared)
-}
 
 /// What a commit does to the table.
 pub(crate) struct Commit {
@@ -158,6 +57,8 @@ pub(crate) struct EventTable {
     log_retention_millis: i64,
     /// When the log was last known to its end (milliseconds).
     current_at: AtomicI64,
+    /// What the events had that this process took in.
+    popularity: Mutex<Popularity>,
 }
 
 /// Commits between checkpoints: opening a table replays at most this many log entries.
@@ -209,6 +110,7 @@ impl EventTable {
             clock: options.clock.clone(),
             log_retention_millis: i64::try_from(options.log_retention.as_millis()).unwrap_or(i64::MAX),
             current_at: AtomicI64::new(opened_at),
+            popularity: Mutex::default(),
             log,
         }))
     }
@@ -296,7 +198,6 @@ impl EventTable {
         delivered: Delivered,
         counted: Option<&Snapshot>,
     ) -> Result<Delivered> {
-        let (name, value) = (format!("{UNDONE}{import}"), delivered.text());
         self.append(|current| {
             if current.undone.contains_key(&import) {
                 return Ok(None);
@@ -304,14 +205,31 @@ impl EventTable {
             if counted.is_some_and(|counted| !current.naming(import).eq(counted.naming(import))) {
                 return Err(LakeError::Conflict);
             }
-            let metadata = current.declaration()?.unwrap_or_else(|| (*current.metadata).clone());
-            let metadata = metadata.add_config_key(name.clone(), value.clone());
-            let metadata = metadata.map_err(LakeError::failed("note what is undone"))?;
-            let properties = HashMap::from([(name.clone(), value.clone())]);
+            let (metadata, property) = current.undoing(import, delivered)?;
+            let properties = HashMap::from([property]);
             Ok(Some((vec![Action::Metadata(metadata)], DeltaOperation::SetTableProperties { properties })))
         })
         .await?;
         Ok(self.snapshot().undone.get(&import).copied().unwrap_or(delivered))
+    }
+
+    /// Gives columns to properties that common events have, and returns the table with them. What others declared
+    /// meanwhile stays as they did; a property that there is no room for stays without.
+    pub(crate) async fn promote(&self, properties: &[(String, Kind)]) -> Result<Arc<Snapshot>> {
+        self.append(|current| {
+            let Some(metadata) = current.declare(properties)? else { return Ok(None) };
+            let fields = metadata.parse_schema().map_err(LakeError::failed("declare the table's columns"))?;
+            let operation = DeltaOperation::AddColumn { fields: fields.fields().cloned().collect() };
+            Ok(Some((vec![Action::Metadata(metadata)], operation)))
+        })
+        .await?;
+        Ok(self.snapshot())
+    }
+
+    /// Counts what batches have, and tells which properties are to have columns that have none.
+    pub(crate) fn popular(&self, batches: &[Batch], after: u64) -> Vec<(String, Kind)> {
+        let mut popularity = self.popularity.lock().unwrap_or_else(PoisonError::into_inner);
+        popularity.count(batches, &self.snapshot().columns, after)
     }
 
     /// Appends what `decide` makes of the table as it is, which is asked anew when others were faster, and returns the

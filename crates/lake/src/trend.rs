@@ -1,31 +1,31 @@
-//! Counts, sums and unique users over time: one pass over the rows of each stream. Never sorts and keeps no set of
-//! users.
+//! Counts, sums and unique users over time: one pass over the rows of each stream, column by column. Never sorts and
+//! keeps no set of users.
 //!
-//! A stream holds each user's events together, so a user is counted once in a bucket by remembering, for each cell, the
-//! last run of rows that counted there.
+//! A breakdown by more values than an answer may have takes a pass for their totals, and another for the values with the
+//! highest and for all others together; so does one of users, of whom the same may have several values.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use waymark_domain::Period;
-use waymark_domain::metrics::{Breakdown, Condition, Measure, MeasureKind, Scalar, TrendSettings};
-use waymark_stats::ExactSum;
+use waymark_domain::metrics::{Breakdown, BreakdownBy, Condition, Measure, MeasureKind, Scalar, TrendSettings};
 
 use crate::answer::{Series, TrendAnswer};
 use crate::calendar::buckets;
 use crate::error::{LakeError, Result};
 use crate::file::Span;
-use crate::property::extract;
+use crate::property::{Groups, Property, Values, Verdicts};
 use crate::scan::{Scan, Source};
-use crate::schema::{REVENUE, column};
+use crate::schema::{Columns, column};
 use crate::shared::Shared;
+use crate::tally::{Amount, Axis, Cells, Key, Tally, merge};
 
-/// Distinct values of a breakdown beyond this are a mistake (an id, a time), not a chart.
-const MOST_SERIES: usize = 10_000;
-/// Numbers of all series together: each takes up to 16 bytes in every stream, a sum about 100, so a wide breakdown over
-/// many buckets would take gigabytes.
+/// Values of a breakdown that are told apart over all of a range: each takes some hundred bytes in every stream.
+const MOST_VALUES: usize = 1_000_000;
+/// Numbers of all series together, each of which takes up to 16 bytes in every stream, a sum about 100. Where values
+/// and buckets are more, the values with the highest totals are found first.
 const MOST_NUMBERS: usize = 2_000_000;
 
 pub(crate) async fn answer(
@@ -34,88 +34,143 @@ pub(crate) async fn answer(
     measure: &Measure,
     settings: &TrendSettings,
 ) -> Result<TrendAnswer> {
-    let axis = buckets(settings)?;
-    let starts = axis.iter().map(|bucket| bucket.start.timestamp_micros()).collect();
+    let buckets = buckets(settings)?;
+    let axis = Axis::new(buckets.iter().map(|bucket| bucket.start.timestamp_micros()).collect());
     let times = Span::of_times(settings.start(), settings.end());
-    let breakdown = settings.breakdown.as_ref();
-    let mut series = count(shared, &source, Plan::new(measure, breakdown, times, starts)).await?;
-    if series.is_empty() && breakdown.is_none() {
-        series.push(Series { key: None, values: vec![0.0; axis.len()], total: 0.0 });
+    let question = Question { measure, breakdown: settings.breakdown.as_ref(), times };
+    let mut broken_down = question.count(shared, &source, axis).await?;
+    if broken_down.series.is_empty() && settings.breakdown.is_none() {
+        broken_down.series.push(Series { key: None, values: vec![0.0; buckets.len()], total: 0.0 });
     }
-    series.sort_by(|a, b| b.total.total_cmp(&a.total).then_with(|| a.key.cmp(&b.key)));
-    let most = breakdown.map_or(1, |breakdown| breakdown.limit() as usize);
-    let series_left_out = series.len().saturating_sub(most);
-    series.truncate(most);
-    Ok(TrendAnswer { buckets: axis, series, series_left_out, watermark: source.watermark() })
+    let BrokenDown { series, other, left_out } = broken_down;
+    Ok(TrendAnswer { buckets, series, other, series_left_out: left_out, watermark: source.watermark() })
 }
 
 /// The measure over the whole of a period.
 pub(crate) async fn total(shared: &Shared, source: Source, measure: &Measure, period: Period) -> Result<f64> {
     let times = Span::of_times(period.start(), period.end());
-    let series = count(shared, &source, Plan::new(measure, None, times, vec![times.min])).await?;
-    Ok(series.first().map_or(0.0, |series| series.total))
+    let question = Question { measure, breakdown: None, times };
+    let counted = question.count(shared, &source, Axis::new(vec![times.min])).await?;
+    Ok(counted.series.first().map_or(0.0, |series| series.total))
 }
 
-async fn count(shared: &Shared, source: &Source, plan: Plan) -> Result<Vec<Series>> {
-    let plan = Arc::new(plan);
-    let scan = Scan { columns: plan.columns.names.clone(), times: Some(plan.times) };
-    let tallies = {
-        let plan = plan.clone();
-        let step = move |tally: &mut Tally, batch: &RecordBatch| plan.add(tally, batch);
-        shared.engine.fold(source, &scan, Tally::default, step).await?
-    };
-    plan.merge(tallies)
+/// The series of an answer.
+struct BrokenDown {
+    series: Vec<Series>,
+    /// All that have no series of their own.
+    other: Option<Series>,
+    left_out: usize,
 }
 
-/// The columns a query reads and where they are in its rows.
-#[derive(Debug, Default)]
-struct Columns {
-    names: Vec<&'static str>,
-    user: Option<usize>,
-    time: usize,
-    event: usize,
-    revenue: Option<usize>,
-    properties: Option<usize>,
+struct Question<'a> {
+    measure: &'a Measure,
+    breakdown: Option<&'a Breakdown>,
+    times: Span,
 }
 
-impl Columns {
-    fn need(&mut self, name: &'static str) -> usize {
-        self.names.push(name);
-        self.names.len() - 1
+impl Question<'_> {
+    async fn count(&self, shared: &Shared, source: &Source, axis: Axis) -> Result<BrokenDown> {
+        let most = self.breakdown.map_or(1, |breakdown| breakdown.limit() as usize);
+        let room = MOST_VALUES.min(MOST_NUMBERS / axis.len());
+        let plan = Plan::new(self, &source.columns(), axis.clone(), room, None);
+        let counted = match plan.count(shared, source).await {
+            Err(_) if plan.is_full.load(Ordering::Relaxed) => None,
+            counted => Some(ranked(counted?)),
+        };
+        let is_of_users = *self.measure.kind() == MeasureKind::UniqueUsers;
+        let top = match counted {
+            Some(mut all) if all.len() <= most || !is_of_users => {
+                let rest = all.split_off(most.min(all.len()));
+                let left_out = rest.len();
+                let other = rest.into_iter().map(|(_, cells)| cells).reduce(|mut all, cells| {
+                    all.merge(cells);
+                    all
+                });
+                return Ok(BrokenDown::new(all, other, left_out));
+            }
+            Some(all) => all.into_iter().map(|(key, _)| key).collect(),
+            None => self.values(shared, source).await?,
+        };
+        let left_out = top.len() - most;
+        let top: Vec<Key> = top.into_iter().take(most).collect();
+        let plan = Plan::new(self, &source.columns(), axis, most + 1, Some(top));
+        let (chosen, other) = plan.count(shared, source).await?.into_iter().partition(|(key, _)| *key != Key::Other);
+        let (chosen, other): (Vec<_>, Vec<_>) = (chosen, other);
+        Ok(BrokenDown::new(ranked(chosen), other.into_iter().next().map(|(_, cells)| cells), left_out))
+    }
+
+    /// All values of the breakdown, those with the highest totals first.
+    async fn values(&self, shared: &Shared, source: &Source) -> Result<Vec<Key>> {
+        let plan = Plan::new(self, &source.columns(), Axis::new(vec![self.times.min]), MOST_VALUES, None);
+        let counted = match plan.count(shared, source).await {
+            Err(_) if plan.is_full.load(Ordering::Relaxed) => {
+                return Err(LakeError::InvalidQuery(format!(
+                    "the breakdown has more than {MOST_VALUES} values: filter the events or break down by another property"
+                )));
+            }
+            counted => counted?,
+        };
+        Ok(ranked(counted).into_iter().map(|(key, _)| key).collect())
     }
 }
 
-/// What a row adds.
+/// Series with the highest totals first.
+fn ranked(counted: Vec<(Key, Cells)>) -> Vec<(Key, Cells)> {
+    let mut totals: Vec<_> = counted.into_iter().map(|(key, cells)| (cells.total(), key, cells)).collect();
+    totals.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    totals.into_iter().map(|(_, key, cells)| (key, cells)).collect()
+}
+
+impl BrokenDown {
+    fn new(series: Vec<(Key, Cells)>, other: Option<Cells>, left_out: usize) -> Self {
+        let series = series.into_iter().map(|(key, cells)| cells.series(key.value())).collect();
+        Self { series, other: other.map(|cells| cells.series(None)), left_out }
+    }
+}
+
+/// A question prepared for a pass.
+#[derive(Debug, Clone)]
+struct Plan {
+    times: Span,
+    axis: Axis,
+    /// The names of events that count; all do when there is none.
+    events: Vec<String>,
+    /// The columns that are read beside the properties.
+    columns: Vec<&'static str>,
+    properties: Vec<String>,
+    /// Where the values of each property are.
+    sought: Vec<Property>,
+    /// What must hold of the properties that are read, by index.
+    filters: Vec<(usize, Condition)>,
+    groups: GroupedBy,
+    amount: Amount,
+    /// How many series there may be.
+    room: usize,
+    /// The values that have series, where all others are one.
+    chosen: Option<Vec<Key>>,
+    /// Whether there were more.
+    is_full: Arc<AtomicBool>,
+}
+
+/// What has a series each.
 #[derive(Debug, Clone, Copy)]
-enum Amount {
-    One,
-    UniqueUser,
-    Revenue,
+enum GroupedBy {
+    /// All together.
+    Nothing,
+    Event,
     /// Index into the properties that are read.
     Property(usize),
 }
 
-/// A question prepared for the pass.
-#[derive(Debug)]
-struct Plan {
-    times: Span,
-    /// The start of every bucket.
-    starts: Vec<i64>,
-    events: Vec<String>,
-    columns: Columns,
-    properties: Vec<String>,
-    /// What must hold of the properties that are read, by index.
-    filters: Vec<(usize, Condition)>,
-    /// The property whose values have a series each, by index.
-    key: Option<usize>,
-    amount: Amount,
-}
+/// Where columns are in the rows.
+const TIME: usize = 0;
+const EVENT: usize = 1;
+const USER: usize = 2;
 
 impl Plan {
-    fn new(measure: &Measure, breakdown: Option<&Breakdown>, times: Span, starts: Vec<i64>) -> Self {
-        let mut columns = Columns::default();
-        columns.time = columns.need(column::TIME);
-        columns.event = columns.need(column::EVENT);
+    fn new(question: &Question<'_>, columns: &Columns, axis: Axis, room: usize, chosen: Option<Vec<Key>>) -> Self {
+        let Question { measure, breakdown, times } = *question;
+        let mut read = vec![column::TIME, column::EVENT];
         let mut properties: Vec<String> = Vec::new();
         let mut property = |name: &str| {
             properties.iter().position(|known| known == name).unwrap_or_else(|| {
@@ -126,226 +181,104 @@ impl Plan {
         let amount = match measure.kind() {
             MeasureKind::Count => Amount::One,
             MeasureKind::UniqueUsers => {
-                columns.user = Some(columns.need(column::USER_HASH));
+                read.push(column::USER_HASH);
                 Amount::UniqueUser
-            }
-            MeasureKind::Sum(name) if name == REVENUE => {
-                columns.revenue = Some(columns.need(column::REVENUE));
-                Amount::Revenue
             }
             MeasureKind::Sum(name) => Amount::Property(property(name)),
         };
-        let key = breakdown.map(|breakdown| property(breakdown.property()));
+        let groups = match breakdown.map(Breakdown::by) {
+            None => GroupedBy::Nothing,
+            Some(BreakdownBy::Event) => GroupedBy::Event,
+            Some(BreakdownBy::Property(name)) => GroupedBy::Property(property(name)),
+        };
         let filters = measure.filters().iter();
         let filters = filters.map(|filter| (property(filter.property()), filter.condition().clone())).collect();
-        if !properties.is_empty() {
-            columns.properties = Some(columns.need(column::PROPERTIES));
+        Self {
+            times,
+            axis,
+            events: measure.events().to_vec(),
+            columns: read,
+            sought: properties.iter().map(|name| Property::new(name, columns)).collect(),
+            properties,
+            filters,
+            groups,
+            amount,
+            room,
+            chosen,
+            is_full: Arc::default(),
         }
-        Self { times, starts, events: measure.events().to_vec(), columns, properties, filters, key, amount }
+    }
+
+    async fn count(&self, shared: &Shared, source: &Source) -> Result<Vec<(Key, Cells)>> {
+        let scan = Scan { columns: self.columns.clone(), properties: self.properties.clone(), times: Some(self.times) };
+        let plan = Arc::new(self.clone());
+        let starting = plan.clone();
+        let init = move || Tally::new(starting.amount, starting.axis.len(), starting.room, starting.chosen.as_deref());
+        let step = move |tally: &mut Tally, batch: &RecordBatch| plan.add(tally, batch);
+        let tallies = shared.engine.fold(source, &scan, init, step).await?;
+        merge(tallies, self.room).ok_or_else(|| self.full())
+    }
+
+    /// There are more series than there may be.
+    fn full(&self) -> LakeError {
+        self.is_full.store(true, Ordering::Relaxed);
+        LakeError::told("count series", "there are too many")
     }
 
     /// Adds the rows of a batch to a stream's tally.
     fn add(&self, tally: &mut Tally, batch: &RecordBatch) -> Result<()> {
-        let times = batch.column(self.columns.time).as_primitive::<TimestampMicrosecondType>().values();
-        let users = self.columns.user.map(|index| batch.column(index).as_primitive::<Int64Type>().values());
-        let revenue = self.columns.revenue.map(|index| batch.column(index).as_primitive::<Float64Type>());
-        let json = self.columns.properties.map(|index| batch.column(index).as_string::<i32>());
-        let events = batch.column(self.columns.event).as_dictionary::<Int32Type>();
-        // Names are compared once per batch and name, not once per row.
-        let counts: Vec<bool> = events
-            .values()
-            .as_string::<i32>()
-            .iter()
-            .map(|name| name.is_some_and(|name| self.events.iter().any(|event| event == name)))
-            .collect();
-        let only = match self.key {
-            None => tally.group(None, self)?,
-            Some(_) => 0,
-        };
-        let mut values: Vec<Option<Scalar>> = Vec::new();
-        let mut bucket = 0;
-        for row in 0..batch.num_rows() {
-            if let Some(users) = users
-                && tally.user != Some(users[row])
-            {
-                tally.user = Some(users[row]);
-                tally.run += 1;
-            }
-            let time = times[row];
-            if !self.times.holds(time) || !counts[events.keys().value(row) as usize] {
-                continue;
-            }
-            if let Some(json) = json {
-                extract(json.is_valid(row).then(|| json.value(row)), &self.properties, &mut values);
-                if !self.filters.iter().all(|(index, condition)| condition.holds(values[*index].as_ref())) {
-                    continue;
-                }
-            }
-            let group = match self.key {
-                None => only,
-                Some(index) => tally.group(values[index].as_ref(), self)?,
-            };
-            bucket = self.bucket(time, bucket);
-            let run = tally.run;
-            let cells = &mut tally.groups[group as usize];
-            cells.touched = true;
-            match self.amount {
-                Amount::One => cells.count(bucket),
-                Amount::UniqueUser => cells.count_once(bucket, run),
-                Amount::Revenue => {
-                    if let Some(revenue) = revenue.filter(|revenue| revenue.is_valid(row)) {
-                        cells.add(bucket, revenue.value(row));
-                    }
-                }
-                Amount::Property(index) => {
-                    if let Some(number) = values[index].as_ref().and_then(Scalar::as_number) {
-                        cells.add(bucket, number);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The bucket of `time`, tried first where the row before was: a user's events lie close together.
-    fn bucket(&self, time: i64, near: usize) -> usize {
-        let after = self.starts.get(near + 1).copied().unwrap_or(i64::MAX);
-        if self.starts[near] <= time && time < after {
-            near
+        let times = batch.column(TIME).as_primitive::<TimestampMicrosecondType>().values();
+        let events = batch.column(EVENT).as_dictionary::<Int32Type>();
+        let mut rows = std::mem::take(&mut tally.rows);
+        rows.clear();
+        if self.events.is_empty() {
+            rows.extend((0..times.len() as u32).filter(|row| self.times.holds(times[*row as usize])));
         } else {
-            self.starts.partition_point(|start| *start <= time) - 1
+            // Names are compared once per batch and name, not once per row.
+            let names = events.values().as_string::<i32>().iter();
+            let named = |name: Option<&str>| name.is_some_and(|name| self.events.iter().any(|event| event == name));
+            let counts: Vec<bool> = names.map(named).collect();
+            let keys = events.keys().values();
+            let counts = |row: &u32| {
+                let row = *row as usize;
+                counts[keys[row] as usize] && self.times.holds(times[row])
+            };
+            rows.extend((0..times.len() as u32).filter(counts));
         }
-    }
-
-    /// Adds up the streams: their users are different, so unique counts add too. Their values may be different too, so
-    /// what is too much for a stream is also refused here, however the rows were shared out.
-    fn merge(&self, tallies: Vec<Tally>) -> Result<Vec<Series>> {
-        let mut merged: HashMap<Option<Scalar>, Cells> = HashMap::new();
-        for Tally { index, absent, groups, .. } in tallies {
-            let mut groups: Vec<Option<Cells>> = groups.into_iter().map(Some).collect();
-            let values = index.into_iter().map(|(value, index)| (Some(value), index));
-            for (key, index) in values.chain(absent.map(|index| (None, index))) {
-                let Some(cells) = groups[index as usize].take().filter(|cells| cells.touched) else { continue };
-                if let Some(merged) = merged.get_mut(&key) {
-                    merged.merge(cells);
-                } else {
-                    one_more(merged.len(), self.starts.len())?;
-                    merged.insert(key, cells);
+        let values: Vec<Values<'_>> = self.sought.iter().map(|property| property.values(batch)).collect();
+        for (index, condition) in &self.filters {
+            Verdicts::new(values[*index], condition).select(&mut rows);
+        }
+        let by = match self.groups {
+            GroupedBy::Nothing => None,
+            GroupedBy::Event => Some(Values::of_names(events)),
+            GroupedBy::Property(index) => Some(values[index]),
+        };
+        let mut groups = std::mem::take(&mut tally.of_rows);
+        groups.clear();
+        match by {
+            None if rows.is_empty() => {}
+            None => groups.resize(rows.len(), tally.group(None).ok_or_else(|| self.full())?),
+            Some(by) => {
+                let mut found = Groups::new(by);
+                let mut find = |value: Option<&Scalar>| tally.group(value).ok_or_else(|| self.full());
+                for row in &rows {
+                    groups.push(found.of(*row as usize, &mut find)?);
                 }
             }
         }
-        Ok(merged.into_iter().map(|(key, cells)| cells.series(key)).collect())
-    }
-}
-
-/// Refuses a further series beside `series` others when that is more than an answer may have.
-fn one_more(series: usize, buckets: usize) -> Result<()> {
-    if series == MOST_SERIES {
-        return Err(LakeError::InvalidQuery(format!(
-            "the breakdown has more than {MOST_SERIES} values: filter the events or break down by another property"
-        )));
-    }
-    if (series + 1) * buckets > MOST_NUMBERS {
-        return Err(LakeError::InvalidQuery(format!(
-            "the breakdown has more than {series} values in each of {buckets} buckets, beyond {MOST_NUMBERS} numbers: choose a wider \
-             interval or a shorter range, filter the events or break down by another property"
-        )));
-    }
-    Ok(())
-}
-
-/// What one stream has added up so far.
-#[derive(Debug, Default)]
-struct Tally {
-    user: Option<i64>,
-    /// Number of the current run of rows of one user, from 1.
-    run: u64,
-    index: HashMap<Scalar, u32>,
-    /// The group of events without the property.
-    absent: Option<u32>,
-    groups: Vec<Cells>,
-}
-
-impl Tally {
-    fn group(&mut self, key: Option<&Scalar>, plan: &Plan) -> Result<u32> {
-        if let Some(index) = key.map_or(self.absent, |value| self.index.get(value).copied()) {
-            return Ok(index);
-        }
-        one_more(self.groups.len(), plan.starts.len())?;
-        let index = self.groups.len() as u32;
-        self.groups.push(Cells::new(plan.amount, plan.starts.len()));
-        match key {
-            Some(value) => drop(self.index.insert(value.clone(), index)),
-            None => self.absent = Some(index),
-        }
-        Ok(index)
-    }
-}
-
-/// One series in the making.
-#[derive(Debug)]
-struct Cells {
-    /// Whether any event belongs here, even one that adds nothing.
-    touched: bool,
-    /// For each bucket, and last for the whole range, what was counted; empty where amounts are added up.
-    counts: Vec<u64>,
-    /// The same for the run that was counted last; only where users are.
-    counted: Vec<u64>,
-    /// The sum of the amounts of each bucket; empty where something is counted.
-    sums: Vec<ExactSum>,
-}
-
-impl Cells {
-    fn new(amount: Amount, buckets: usize) -> Self {
-        let (counts, counted, sums) = match amount {
-            Amount::One => (buckets + 1, 0, 0),
-            Amount::UniqueUser => (buckets + 1, buckets + 1, 0),
-            Amount::Revenue | Amount::Property(_) => (0, 0, buckets),
-        };
-        Self {
-            touched: false,
-            counts: vec![0; counts],
-            counted: vec![0; counted],
-            sums: vec![ExactSum::default(); sums],
-        }
-    }
-
-    fn add(&mut self, bucket: usize, amount: f64) {
-        self.sums[bucket].add(amount);
-    }
-
-    fn count(&mut self, bucket: usize) {
-        for cell in [bucket, self.counts.len() - 1] {
-            self.counts[cell] += 1;
-        }
-    }
-
-    fn count_once(&mut self, bucket: usize, run: u64) {
-        for cell in [bucket, self.counts.len() - 1] {
-            if self.counted[cell] != run {
-                self.counted[cell] = run;
-                self.counts[cell] += 1;
+        match self.amount {
+            Amount::One => tally.count(&self.axis, times, &rows, &groups),
+            Amount::UniqueUser => {
+                let users = batch.column(USER).as_primitive::<Int64Type>().values();
+                tally.count_users(&self.axis, times, users, &rows, &groups);
+            }
+            Amount::Property(index) => {
+                let number = |row| values[index].number(row);
+                tally.sum(&self.axis, times, number, &rows, &groups);
             }
         }
-    }
-
-    fn merge(&mut self, other: Self) {
-        for (count, more) in self.counts.iter_mut().zip(other.counts) {
-            *count += more;
-        }
-        for (sum, more) in self.sums.iter_mut().zip(other.sums) {
-            sum.merge(more);
-        }
-    }
-
-    fn series(self, key: Option<Scalar>) -> Series {
-        if let Some((whole, counts)) = self.counts.split_last() {
-            let values = counts.iter().map(|count| *count as f64).collect();
-            return Series { key, values, total: *whole as f64 };
-        }
-        let values = self.sums.iter().map(ExactSum::value).collect();
-        let mut total = ExactSum::default();
-        self.sums.into_iter().for_each(|sum| total.merge(sum));
-        Series { key, values, total: total.value() }
+        (tally.rows, tally.of_rows) = (rows, groups);
+        Ok(())
     }
 }

@@ -17,7 +17,8 @@ use crate::file::Span;
 use crate::scan::{in_range, overlapping};
 use crate::schema::{SORT_ORDER, column};
 use crate::shared::Shared;
-use crate::table::{EventTable, Snapshot};
+use crate::snapshot::Snapshot;
+use crate::table::EventTable;
 
 /// What comes of an import while it is undone is counted anew this often. Who undoes one stops its batches before, so
 /// few are under way.
@@ -59,7 +60,7 @@ pub(crate) async fn delivered(
     let columns = [&SORT_ORDER[..], &[column::EVENT_ID, column::IMPORTS]].concat();
     let mut tasks = JoinSet::new();
     for group in overlapping(among).into_iter().filter(|group| group.iter().any(|file| file.names(import))) {
-        let mut rows = shared.engine.merged(table, &group, &columns, Some(times))?;
+        let mut rows = shared.engine.merged((table, &snapshot.columns), &group, &columns, Some(times))?;
         let undone = snapshot.undone.clone();
         tasks.spawn(async move {
             let mut count = Count::default();

@@ -78,17 +78,19 @@ pub async fn trend(
         value: *value,
         partial: bucket.partial || bucket.end > now,
     };
-    let series = answer.series.iter().map(|series| pb::Series {
+    let series = |series: &lake::Series, other: bool| pb::Series {
         value: series.key.as_ref().map(ToString::to_string).unwrap_or_default(),
         typed_value: series.key.as_ref().map(typed_value),
-        absent: broken_down && series.key.is_none(),
+        absent: broken_down && !other && series.key.is_none(),
+        other,
         total: series.total,
         points: answer.buckets.iter().zip(&series.values).map(point).collect(),
-    });
+    };
+    let each = answer.series.iter().map(|of| series(of, false));
     Ok(Trend {
-        series: series.collect(),
+        series: each.chain(answer.other.iter().map(|of| series(of, true))).collect(),
         watermark: answer.watermark.received,
-        // The lake refuses breakdowns by tens of thousands of values.
+        // The lake refuses breakdowns by more than a million values.
         left_out: answer.series_left_out as i32,
     })
 }

@@ -75,7 +75,7 @@ pub enum MeasureError {
 }
 
 impl Measure {
-    /// A measure of events with any of these names that meet all of these filters.
+    /// A measure of events with any of these names, or of all when none is named, that meet all of these filters.
     pub fn new(kind: MeasureKind, events: Vec<String>, filters: Vec<PropertyFilter>) -> Result<Self, MeasureError> {
         for (index, event) in events.iter().enumerate() {
             if events[..index].contains(event) {
@@ -90,7 +90,7 @@ impl Measure {
         &self.kind
     }
 
-    /// The names of the events that count; never empty.
+    /// The names of the events that count; none when all do.
     pub fn events(&self) -> &[String] {
         &self.events
     }

@@ -19,7 +19,7 @@ pub struct TrendSettings {
     pub zone: Tz,
     /// The day a week starts on.
     pub week_start: WeekStart,
-    /// The property whose values get a series each.
+    /// What gets a series each.
     pub breakdown: Option<Breakdown>,
 }
 
@@ -45,11 +45,20 @@ pub enum WeekStart {
     Sunday,
 }
 
-/// One series for each of the most frequent values of a property, and one for the rest.
+/// One series for each of the values with the highest totals, and one for the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breakdown {
-    property: String,
+    by: BreakdownBy,
     limit: u32,
+}
+
+/// What values are of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BreakdownBy {
+    /// Of this top-level property.
+    Property(String),
+    /// The names of the events.
+    Event,
 }
 
 /// Why settings are refused.
@@ -81,14 +90,14 @@ impl Interval {
 }
 
 impl Breakdown {
-    /// By `property`, with series for the `limit` values with the highest totals.
-    pub fn new(property: String, limit: u32) -> Self {
-        Self { property, limit }
+    /// By these values, with series for the `limit` of them with the highest totals.
+    pub fn new(by: BreakdownBy, limit: u32) -> Self {
+        Self { by, limit }
     }
 
-    /// The property.
-    pub fn property(&self) -> &str {
-        &self.property
+    /// What the values are of.
+    pub fn by(&self) -> &BreakdownBy {
+        &self.by
     }
 
     /// How many values get a series of their own.

@@ -9,8 +9,6 @@ use std::time::Duration;
 use arrow::array::{DictionaryArray, RecordBatch};
 use arrow::datatypes::Int32Type;
 use chrono::{DateTime, TimeDelta, Utc};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
@@ -20,7 +18,7 @@ use waymark_domain::metrics::{
 };
 use waymark_lake::{Delivered, Event, Lake, LakeOptions};
 
-use crate::support::{all, days, measure, open, open_with, options, spawn, stream, time};
+use crate::support::{all, days, measure, open, open_with, options, rewrite, spawn, stream, time};
 
 fn import(number: u8) -> Uuid {
     Uuid::from_u128(number.into())
@@ -159,34 +157,6 @@ async fn replicas_agree_on_what_is_undone() {
     assert_eq!(one.catalogue("acme").await.unwrap().rows, 0);
     one.compact("acme").await.unwrap();
     assert_eq!(other.catalogue("acme").await.unwrap().rows, 0);
-}
-
-/// Rewrites the data files and what the log says.
-fn rewrite(folder: &Path, rows: impl Fn(&RecordBatch) -> RecordBatch, log: impl Fn(&mut Value)) {
-    let events = folder.join("acme/events");
-    let entries = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    for path in entries(&events).filter(|path| path.extension().is_some_and(|end| end == "parquet")) {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
-        let batches: Vec<RecordBatch> = reader.build().unwrap().map(|batch| rows(&batch.unwrap())).collect();
-        let mut writer = ArrowWriter::try_new(Vec::new(), batches[0].schema(), None).unwrap();
-        for batch in &batches {
-            writer.write(batch).unwrap();
-        }
-        std::fs::write(&path, writer.into_inner().unwrap()).unwrap();
-    }
-    for path in entries(&events.join("_delta_log")) {
-        let actions = std::fs::read_to_string(&path).unwrap();
-        let actions = actions.lines().map(|line| {
-            let mut action: Value = serde_json::from_str(line).unwrap();
-            if let Some(add) = action.get_mut("add") {
-                add["size"] = std::fs::metadata(events.join(add["path"].as_str().unwrap())).unwrap().len().into();
-            }
-            log(&mut action);
-            format!("{action}\n")
-        });
-        let actions: String = actions.collect();
-        std::fs::write(&path, actions).unwrap();
-    }
 }
 
 /// Makes a table what a program left that knew of no imports: files and the log lack the column, and say nothing of it.

@@ -8,7 +8,8 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 use waymark_domain::Period;
 use waymark_domain::metrics::{
-    Breakdown, Condition, Interval, Measure, MeasureKind, NumberOrder, PropertyFilter, Scalar, TrendSettings, WeekStart,
+    Breakdown, BreakdownBy, Condition, Interval, Measure, MeasureKind, NumberOrder, PropertyFilter, Scalar,
+    TrendSettings, WeekStart,
 };
 use waymark_lake::*;
 
@@ -66,7 +67,7 @@ fn case() -> impl Strategy<Value = Case> {
             let filters = condition.map(|condition| PropertyFilter::new("amount".into(), condition).unwrap());
             Measure::new(kind, events, filters.into_iter().collect()).unwrap()
         });
-        let breakdown = prop::option::of(Just(Breakdown::new("group".into(), 10)));
+        let breakdown = prop::option::of(Just(Breakdown::new(BreakdownBy::Property("group".into()), 10)));
         let week = prop::sample::select(vec![WeekStart::Monday, WeekStart::Sunday]);
         let span = (-110_000..0_i64, 1..110_000_i64);
         let zone = prop::sample::select(&ZONES[..]);
@@ -121,8 +122,8 @@ fn reference(events: &[Event], measure: &Measure, settings: &TrendSettings) -> (
         if !(passes && named && settings.start() <= event.time && event.time < settings.end()) {
             continue;
         }
-        let key = settings.breakdown.as_ref().and_then(|breakdown| {
-            event.properties.get(breakdown.property()).and_then(|value| Some(Scalar::Text(value.as_str()?.to_owned())))
+        let key = settings.breakdown.as_ref().and_then(|_| {
+            event.properties.get("group").and_then(|value| Some(Scalar::Text(value.as_str()?.to_owned())))
         });
         cells.entry((key.clone(), Some(label(event.time, settings)))).or_default().push(event);
         cells.entry((key, None)).or_default().push(event);

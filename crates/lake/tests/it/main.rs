@@ -8,6 +8,7 @@ mod imports;
 mod laws;
 mod paths;
 mod prefix;
+mod properties;
 mod support;
 mod trends;
 mod upkeep;

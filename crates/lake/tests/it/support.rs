@@ -1,9 +1,14 @@
 //! A lake in a temporary folder with a clock that ticks, events made from small numbers, and plain questions.
 
+use std::path::Path;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
 use waymark_clock::{Clock, Ids};
 use waymark_domain::metrics::{Interval, Measure, MeasureKind, TrendSettings};
 use waymark_lake::{Event, Lake, LakeOptions};
@@ -56,4 +61,34 @@ pub fn all() -> Measure {
 /// Days in UTC.
 pub fn days(start: &str, end: &str) -> TrendSettings {
     TrendSettings::new(time(start), time(end), Interval::Day, Tz::UTC).unwrap()
+}
+
+/// Rewrites the data files and what the log says.
+pub fn rewrite(folder: &Path, rows: impl Fn(&RecordBatch) -> RecordBatch, log: impl Fn(&mut Value)) {
+    let events = folder.join("acme/events");
+    let entries = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for path in entries(&events).filter(|path| path.extension().is_some_and(|end| end == "parquet")) {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
+        let batches: Vec<RecordBatch> = reader.build().unwrap().map(|batch| rows(&batch.unwrap())).collect();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batches[0].schema(), None).unwrap();
+        for batch in &batches {
+            writer.write(batch).unwrap();
+        }
+        std::fs::write(&path, writer.into_inner().unwrap()).unwrap();
+    }
+    for path in entries(&events.join("_delta_log")) {
+        let actions = std::fs::read_to_string(&path).unwrap();
+        let actions = actions.lines().map(|line| {
+            let mut action: Value = serde_json::from_str(line).unwrap();
+            if let Some(add) = action.get_mut("add")
+                && let Ok(file) = std::fs::metadata(events.join(add["path"].as_str().unwrap()))
+            {
+                add["size"] = file.len().into();
+            }
+            log(&mut action);
+            format!("{action}\n")
+        });
+        let actions: String = actions.collect();
+        std::fs::write(&path, actions).unwrap();
+    }
 }

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use serde_json::json;
 use waymark_domain::Period;
 use waymark_domain::metrics::{
-    Breakdown, Condition, Interval, Measure, MeasureKind, PropertyFilter, Scalar, TrendSettings,
+    Breakdown, BreakdownBy, Condition, Interval, Measure, MeasureKind, PropertyFilter, Scalar, TrendSettings,
 };
 use waymark_lake::*;
 
@@ -86,7 +86,7 @@ async fn sums_breakdowns_and_filters_read_properties() {
     lake.ingest("acme", events).await.unwrap();
     let by_plan = |limit| {
         let mut settings = march();
-        settings.breakdown = Some(Breakdown::new("plan".into(), limit));
+        settings.breakdown = Some(Breakdown::new(BreakdownBy::Property("plan".into()), limit));
         settings
     };
     let totals = async |kind| {
@@ -111,6 +111,7 @@ async fn sums_breakdowns_and_filters_read_properties() {
 
     let limited = lake.trend("acme", &measure(MeasureKind::Count, &["buy"]), &by_plan(1)).await.unwrap();
     assert_eq!((limited.series.len(), limited.series_left_out), (1, 2));
+    assert_eq!(limited.other.map(|other| other.total), Some(2.0));
 }
 
 #[tokio::test]
@@ -137,7 +138,7 @@ async fn a_series_is_of_the_events_that_its_value_selects() {
     let events = events.map(|(id, value)| Event::new(id.to_string(), "buy", "ann", at).with("n", value));
     lake.ingest("acme", events.collect()).await.unwrap();
     let mut settings = march();
-    settings.breakdown = Some(Breakdown::new("n".into(), 100));
+    settings.breakdown = Some(Breakdown::new(BreakdownBy::Property("n".into()), 100));
     let series = lake.trend("acme", &measure(MeasureKind::Count, &["buy"]), &settings).await.unwrap().series;
     let number = |number| Some(Scalar::Number(number));
     let text = |text: &str| Some(Scalar::Text(text.to_owned()));
@@ -156,30 +157,86 @@ async fn a_series_is_of_the_events_that_its_value_selects() {
 }
 
 #[tokio::test]
-async fn a_wide_breakdown_over_many_buckets_is_refused_however_the_rows_lie() {
+async fn a_wide_breakdown_over_many_buckets_is_as_exact_however_the_rows_lie() {
     let folder = tempfile::tempdir().unwrap();
     let lake = open_with(&folder, LakeOptions { parallelism: 2, target_file_rows: 120, ..options() });
     let at = time("2024-03-01T08:00:00Z");
-    let pages =
-        (0..211).map(|page| Event::new(format!("{page}"), "visit", format!("user-{page}"), at).with("page", page));
+    let pages = (0..211_u32).flat_map(|page| {
+        let visit =
+            move |id: u32| Event::new(format!("{page}-{id}"), "visit", format!("user-{}", (page + id) % 211), at);
+        (0..1 + page % 2).map(move |id| visit(id).with("page", page))
+    });
     lake.ingest("acme", pages.collect()).await.unwrap();
     let by_page = |days| {
         let start = time("2000-01-01T00:00:00Z");
         let mut settings =
             TrendSettings::new(start, start + chrono::TimeDelta::days(days), Interval::Day, Tz::UTC).unwrap();
-        settings.breakdown = Some(Breakdown::new("page".into(), 100));
+        settings.breakdown = Some(Breakdown::new(BreakdownBy::Property("page".into()), 100));
         settings
     };
-    for files in [1, 2] {
-        let refused = lake.trend("acme", &all(), &by_page(9_500)).await.unwrap_err();
-        assert!(
-            matches!(&refused, LakeError::InvalidQuery(problem) if problem.contains("choose a wider interval")),
-            "{files}: {refused}"
-        );
-        assert_eq!(lake.trend("acme", &all(), &by_page(9_400)).await.unwrap().series_left_out, 111, "{files}");
-        // One more event, so that there is something to merge, into files of which each alone is within the limit.
-        lake.ingest("acme", vec![Event::new("more", "visit", "user-0", at).with("page", 0)]).await.unwrap();
-        assert_eq!(lake.compact("acme").await.unwrap().files_after, 2);
+    for files in [1, 3] {
+        for kind in [MeasureKind::Count, MeasureKind::UniqueUsers, MeasureKind::Sum("page".into())] {
+            // So many days have more numbers than are kept for all pages at once, and fewer.
+            let [wide, narrow] = [9_500, 9_400].map(|days| by_page(days));
+            let wide = lake.trend("acme", &measure(kind.clone(), &["visit"]), &wide).await.unwrap();
+            let narrow = lake.trend("acme", &measure(kind.clone(), &["visit"]), &narrow).await.unwrap();
+            let told = |answer: &waymark_lake::TrendAnswer| {
+                let series = answer.series.iter().map(|series| (series.key.clone(), series.total));
+                (series.collect::<Vec<_>>(), answer.other.as_ref().map(|other| other.total), answer.series_left_out)
+            };
+            assert_eq!(told(&wide), told(&narrow), "{files} {kind:?}");
+            let other = wide.other.unwrap();
+            assert_eq!((wide.series.len(), wide.series_left_out), (100, 111));
+            assert_eq!(other.values.iter().sum::<f64>(), other.total);
+            let expected = match kind {
+                // The 105 odd pages have two visits each, so 100 of them are shown.
+                MeasureKind::Count => 5.0 * 2.0 + 106.0,
+                // Those of the even pages, and the last of the odd ones: the pages 201 to 209, of users 201 to 210.
+                MeasureKind::UniqueUsers => 106.0 + 5.0,
+                MeasureKind::Sum(_) => {
+                    (0..211).map(|page| f64::from(page * (1 + page % 2))).sum::<f64>()
+                        - wide.series.iter().map(|series| series.total).sum::<f64>()
+                }
+            };
+            assert_eq!(other.total, expected, "{files} {kind:?}");
+        }
+        // One more event, so that there is something to merge, into files of which each has other pages.
+        lake.ingest("acme", vec![Event::new("0-0", "visit", "user-0", at).with("page", 0)]).await.unwrap();
+        assert_eq!(lake.compact("acme").await.unwrap().files_after, 3);
+    }
+}
+
+#[tokio::test]
+async fn all_events_count_when_none_is_named_and_each_name_may_have_a_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(&folder);
+    let at = time("2024-03-01T08:00:00Z");
+    let did = |id: &str, event: &str, user: &str| Event::new(id, event, user, at);
+    let events = [
+        did("1", "visit", "ann"),
+        did("2", "visit", "ann"),
+        did("3", "visit", "bob"),
+        did("4", "search", "ann"),
+        did("5", "search", "cid"),
+        did("6", "buy", "ann").with("event", "visit"),
+        did("7", "share", "ann"),
+    ];
+    lake.ingest("acme", events.into()).await.unwrap();
+    let mut settings = march();
+    let ask = async |kind, settings: &TrendSettings| lake.trend("acme", &measure(kind, &[]), settings).await.unwrap();
+    let all = ask(MeasureKind::Count, &settings).await;
+    assert_eq!((all.series.len(), all.series[0].total, all.other), (1, 7.0, None));
+
+    settings.breakdown = Some(Breakdown::new(BreakdownBy::Event, 2));
+    let name = |name: &str| Some(Scalar::Text(name.to_owned()));
+    for (kind, expected, other) in [(MeasureKind::Count, [3.0, 2.0], 2.0), (MeasureKind::UniqueUsers, [2.0, 2.0], 1.0)]
+    {
+        let answer = ask(kind.clone(), &settings).await;
+        let mut series: Vec<_> = answer.series.iter().map(|series| (series.key.clone(), series.total)).collect();
+        series.sort_by(|a, b| b.0.cmp(&a.0));
+        assert_eq!(series, [(name("visit"), expected[0]), (name("search"), expected[1])]);
+        let rest = answer.other.unwrap();
+        assert_eq!((rest.key, rest.total, answer.series_left_out), (None, other, 2), "{kind:?}: ann did both others");
     }
 }
 

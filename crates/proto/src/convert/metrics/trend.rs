@@ -1,7 +1,7 @@
 //! Settings of trends.
 
 use waymark_domain::Violations;
-use waymark_domain::metrics::{Breakdown, TrendSettings, zone};
+use waymark_domain::metrics::{Breakdown, BreakdownBy, TrendSettings, zone};
 
 use crate::Choice as _;
 use crate::convert::{time, timestamp, whole};
@@ -20,11 +20,21 @@ impl TryFrom<pb::TrendSettings> for TrendSettings {
         let start = time(&mut violations, "start_time", message.start_time);
         let end = time(&mut violations, "end_time", message.end_time);
         let zone = violations.check("time_zone", zone(&message.time_zone));
-        if message.breakdown.is_empty() && message.breakdown_limit != 0 {
-            violations.add("breakdown_limit", "must be 0 unless breakdown is set");
+        let by = match (message.breakdown.is_empty(), message.breakdown_by_event) {
+            (true, true) => Some(BreakdownBy::Event),
+            (true, false) => None,
+            (false, by_event) => {
+                if by_event {
+                    violations.add("breakdown_by_event", "must not be set together with breakdown");
+                }
+                Some(BreakdownBy::Property(message.breakdown.clone()))
+            }
+        };
+        if by.is_none() && message.breakdown_limit != 0 {
+            violations.add("breakdown_limit", "must be 0 unless breakdown or breakdown_by_event is set");
         }
         let limit = message.breakdown_limit_or_default().unsigned_abs();
-        let breakdown = (!message.breakdown.is_empty()).then(|| Breakdown::new(message.breakdown, limit));
+        let breakdown = by.map(|by| Breakdown::new(by, limit));
         let settings = (|| {
             let settings = Self::new(start?, end?, interval?, zone?);
             let mut settings = violations.check("end_time", settings)?;
@@ -44,7 +54,11 @@ impl From<&TrendSettings> for pb::TrendSettings {
             interval: pb::TrendInterval::of(settings.interval),
             time_zone: settings.zone.name().to_owned(),
             week_start: pb::WeekStart::of(settings.week_start),
-            breakdown: breakdown.map(|b| b.property().to_owned()).unwrap_or_default(),
+            breakdown: match breakdown.map(Breakdown::by) {
+                Some(BreakdownBy::Property(property)) => property.clone(),
+                Some(BreakdownBy::Event) | None => String::new(),
+            },
+            breakdown_by_event: breakdown.is_some_and(|b| *b.by() == BreakdownBy::Event),
             // At most 100.
             breakdown_limit: breakdown.map_or(0, |b| b.limit() as i32),
         }
@@ -71,7 +85,10 @@ mod tests {
         assert_eq!(answered.time_zone, "UTC");
         assert_eq!((answered.interval(), answered.week_start()), (pb::TrendInterval::Day, pb::WeekStart::Monday));
         assert_eq!(answered.breakdown_limit, 10);
-        assert_eq!(pb::TrendSettings::from(&crate::parse::<TrendSettings, _>(answered.clone()).unwrap()), answered);
+        let by_event = pb::TrendSettings { breakdown: String::new(), breakdown_by_event: true, ..answered.clone() };
+        for answered in [answered, by_event] {
+            assert_eq!(pb::TrendSettings::from(&crate::parse::<TrendSettings, _>(answered.clone()).unwrap()), answered);
+        }
     }
 
     #[test]
@@ -87,6 +104,14 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(fields(message), ["end_time", "time_zone", "breakdown_limit"]);
+        let message = pb::TrendSettings {
+            start_time: Some(at(0)),
+            end_time: Some(at(10)),
+            breakdown: "plan".into(),
+            breakdown_by_event: true,
+            ..Default::default()
+        };
+        assert_eq!(fields(message), ["breakdown_by_event"]);
         let message = pb::TrendSettings { start_time: Some(at(10)), end_time: Some(at(10)), ..Default::default() };
         assert_eq!(fields(message), ["end_time"]);
         let request = pb::QueryMetricRequest { name: "workspaces/w/metrics/m".into(), settings: None };
