@@ -68,7 +68,7 @@ endif
 bench: tools ## Measure speed and memory against bare peers (optimised build; ARGS="reads writes events crowd idle dev" for some of it)
 	@if [ -z "$(ARGS)" ] || [[ " $(ARGS) " == *" dev "* ]]; then cargo build --profile bench --bin waymark; fi
 	cargo bench --package waymark-e2e --no-default-features --bench speed -- $(ARGS)
-	@if [ -z "$(ARGS)" ]; then cargo bench --package waymark-stats --bench order; cargo bench --package waymark-planner --bench plan; cargo bench --package waymark-access --bench tokens --bench policies; fi
+	@if [ -z "$(ARGS)" ]; then cargo bench --package waymark-stats --bench order; cargo bench --package waymark-planner --bench plan; cargo bench --package waymark-access --bench tokens --bench policies; cargo bench --package waymark-lake --bench properties; fi
 
 .PHONY: bench-scale
 bench-scale: tools ## Measure what calls cost in a workspace of SIZE initiatives beside a tenth of it, and beside plain SQL (optimised build, minutes; ARGS="targets goals" for some of it)

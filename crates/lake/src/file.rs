@@ -298,7 +298,8 @@ fn writer_properties(schema: &Schema) -> Result<WriterProperties> {
         .map(|index| SortingColumn { column_idx: index as i32, descending: false, nulls_first: false })
         .collect();
     // Times ascend within a user and ids never repeat: deltas and plain bytes beat a dictionary that would only
-    // overflow.
+    // overflow. Of 32 hexadecimal digits, as imports make them, Zstandard leaves 17.4 bytes where 16 bytes say nothing
+    // less: a binary column would save 6 % of a file, and ids of text would need one beside it.
     let secret = |builder: WriterPropertiesBuilder, name: &&str| {
         builder.set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::None)
     };

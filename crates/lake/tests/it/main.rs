@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod durability;
+mod engines;
 mod imports;
 mod laws;
 mod paths;

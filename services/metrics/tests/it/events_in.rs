@@ -318,3 +318,42 @@ async fn a_series_says_the_value_that_a_filter_takes() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_has_no_series_of_its_own_is_one_together_and_events_may_have_a_series_each() {
+    on_both(async |world| {
+        let now = world.now();
+        let did = |id: i64, user: &str, name: &str| event(id, user, name, now);
+        world
+            .ingest(vec![
+                did(1, "ada", "opened"),
+                did(2, "ada", "opened"),
+                did(3, "ada", "opened"),
+                did(4, "ada", "saved"),
+                did(5, "ada", "shared"),
+                did(6, "bob", "shared"),
+                did(7, "ada", "closed"),
+            ])
+            .await;
+        let settings = pb::TrendSettings {
+            breakdown_by_event: true,
+            breakdown_limit: 1,
+            ..settings("2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z")
+        };
+        for (kind, first, other) in
+            [(pb::MetricKind::Count, ("opened", 3.0), 4.0), (pb::MetricKind::UniqueUsers, ("shared", 2.0), 1.0)]
+        {
+            let request = trend(kind, &[], settings.clone());
+            let answer = world.analysis().query_trend(request).await.unwrap().into_inner();
+            let said: Vec<_> = answer.series.iter().map(|line| (line.value.as_str(), line.total)).collect();
+            assert_eq!(said, [first, ("", other)], "{kind:?}");
+            let last = &answer.series[1];
+            assert_eq!((last.other, last.absent, &last.typed_value, answer.series_left_out), (true, false, &None, 3));
+        }
+        let mut both = trend(pb::MetricKind::Count, &[], settings.clone());
+        both.settings.as_mut().unwrap().breakdown = "plan".into();
+        let refused = world.analysis().query_trend(both).await.unwrap_err();
+        assert!(refused.message().contains("breakdown_by_event"), "{}", refused.message());
+    })
+    .await;
+}
