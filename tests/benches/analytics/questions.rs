@@ -10,7 +10,7 @@ use waymark_proto::metrics::v1 as pb;
 use waymark_proto::metrics::v1::analysis_service_client::AnalysisServiceClient;
 
 use crate::bound::Walk;
-use crate::rows::{DAYS, EVENTS, START};
+use crate::rows::{DAYS, START};
 
 /// The workspace that has the rows.
 pub const PARENT: &str = "workspaces/bench";
@@ -33,33 +33,42 @@ pub struct Question {
 
 #[derive(Clone, Copy)]
 enum Kind {
-    Trend { of: pb::MetricKind, breakdown: &'static str, platform: Option<&'static str> },
+    Trend { of: pb::MetricKind, breakdown: Option<&'static str>, platform: Option<&'static str> },
 }
 
+/// What a breakdown is of that is no property.
+const EVENT: &str = "event";
+
 /// All of them.
-pub const QUESTIONS: [Question; 4] = [
-    Question { name: "trend", least: 1.0, walk: Walk::Trend, kind: trend(pb::MetricKind::Count, "", None) },
+pub const QUESTIONS: [Question; 5] = [
+    Question { name: "trend", least: 1.0, walk: Walk::Trend, kind: trend(pb::MetricKind::Count, None, None) },
+    Question {
+        name: "trend by event",
+        least: 1.0,
+        walk: Walk::Words("event"),
+        kind: trend(pb::MetricKind::Count, Some(EVENT), None),
+    },
     Question {
         name: "trend by country",
         least: 1.0,
-        walk: Walk::Words("country"),
-        kind: trend(pb::MetricKind::Count, "country", None),
+        walk: Walk::Words("p_country"),
+        kind: trend(pb::MetricKind::Count, Some("country"), None),
     },
     Question {
         name: "trend of ios",
         least: 1.0,
-        walk: Walk::Words("platform"),
-        kind: trend(pb::MetricKind::Count, "", Some("ios")),
+        walk: Walk::Words("p_platform"),
+        kind: trend(pb::MetricKind::Count, None, Some("ios")),
     },
     Question {
         name: "daily uniques",
         least: 2.0,
         walk: Walk::Uniques,
-        kind: trend(pb::MetricKind::UniqueUsers, "", None),
+        kind: trend(pb::MetricKind::UniqueUsers, None, None),
     },
 ];
 
-const fn trend(of: pb::MetricKind, breakdown: &'static str, platform: Option<&'static str>) -> Kind {
+const fn trend(of: pb::MetricKind, breakdown: Option<&'static str>, platform: Option<&'static str>) -> Kind {
     Kind::Trend { of, breakdown, platform }
 }
 
@@ -78,15 +87,15 @@ impl Question {
                 let settings = pb::TrendSettings {
                     start_time: at(0).map(timestamp),
                     end_time: at(DAYS).map(timestamp),
-                    breakdown: breakdown.to_owned(),
-                    breakdown_limit: 100,
+                    breakdown: breakdown.filter(|of| *of != EVENT).unwrap_or_default().to_owned(),
+                    breakdown_by_event: breakdown == Some(EVENT),
+                    breakdown_limit: breakdown.map_or(0, |_| 100),
                     ..Default::default()
                 };
                 let answer = client
                     .query_trend(pb::QueryTrendRequest {
                         parent: PARENT.to_owned(),
                         kind: of.into(),
-                        events: EVENTS.iter().map(|(event, _)| (*event).to_owned()).collect(),
                         filters: filters.into_iter().collect(),
                         settings: Some(settings),
                         ..Default::default()
