@@ -154,6 +154,7 @@ pub(crate) fn changed<T: Table>(
     select.and_where(Expr::col("collection").eq(T::Resource::COLLECTION)).and_where(is_last(
         backend,
         workspace.id(),
+        "log",
         to,
     ));
     select.limit(limit).take()

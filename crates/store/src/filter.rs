@@ -2,6 +2,8 @@
 //! condition looks at one row and is true or false, never null, so that NOT means not. Which rows it is put to is decided
 //! in `access`.
 
+mod holds;
+
 use std::collections::BTreeSet;
 
 use chrono::DateTime;
@@ -16,6 +18,8 @@ use waymark_request::{Comparison, Filter, FilterError, Operator};
 use crate::statement::index_of;
 use crate::table::listable;
 use crate::{ColumnKind, Table};
+
+pub use holds::Selection;
 
 /// What begins the field of a label; its key follows.
 const LABEL: &str = "labels.";
@@ -165,12 +169,27 @@ impl<'a> Fields<'a> {
         name: &'static str,
         kind: ColumnKind,
     ) -> Result<Expr, FilterError> {
-        let Comparison { field, operator, value, .. } = comparison;
-        let error = |problem: String| refusal(comparison, &problem);
         let column = || Expr::col(name);
         if is_presence(comparison) {
             return Ok(column().is_not_null());
         }
+        let (bound, text) = self.bound(comparison, name, kind)?;
+        let compared = self.compared(column, comparison.operator, bound, &text);
+        Ok(match comparison.operator {
+            Operator::NotEqual => column().is_null().or(compared),
+            _ => column().is_not_null().and(compared),
+        })
+    }
+
+    /// What a column is compared with, in the form it is stored in, and as a text.
+    fn bound(
+        &self,
+        comparison: &Comparison,
+        name: &'static str,
+        kind: ColumnKind,
+    ) -> Result<(Value, String), FilterError> {
+        let Comparison { field, operator, value, .. } = comparison;
+        let error = |problem: String| refusal(comparison, &problem);
         let value = match kind {
             ColumnKind::Choice(names) => &chosen(names, *operator, value)
                 .ok_or_else(|| error(format!("{value:?} is not a value of {field}; those are {}", names.join(", "))))?,
@@ -200,11 +219,7 @@ impl<'a> Fields<'a> {
             let problem = format!("\":\" looks into texts, {field} is none; \"{field}:*\" asks whether it is set");
             return Err(error(problem));
         }
-        let compared = self.compared(column, *operator, bound, value);
-        Ok(match operator {
-            Operator::NotEqual => column().is_null().or(compared),
-            _ => column().is_not_null().and(compared),
-        })
+        Ok((bound, value.clone()))
     }
 
     /// A comparison of what is set.

@@ -22,7 +22,12 @@ impl Store {
         const KEY: [&str; 2] = ["collection", "resource_id"];
         let mut select = events();
         select.from("log").and_where(Expr::col("workspace").eq(workspace));
-        select.and_where(Expr::col("revision").lte(revision)).and_where(is_last(self.backend(), workspace, revision));
+        select.and_where(Expr::col("revision").lte(revision)).and_where(is_last(
+            self.backend(),
+            workspace,
+            "log",
+            revision,
+        ));
         if let Some(LogRow { collection, resource_id, .. }) = after {
             let last = Expr::tuple([collection.as_str().into(), resource_id.as_str().into()]);
             select.and_where(columns(KEY).gt(last));
@@ -87,9 +92,7 @@ pub(crate) fn once<T: Table>(
     column: &str,
     values: &[String],
 ) -> Result<SelectStatement, Error> {
-    if !T::COLUMNS.iter().any(|c| c.name == column && c.traced) {
-        return Err(Error::bug(format!("{} are not traced by {column:?}", T::TABLE)));
-    }
+    traced::<T>(column)?;
     let mut next = Query::select();
     next.column("resource_id").from("log").and_where(Expr::cust(collection::<T>()));
     let (value, id) = (Expr::col(("once", "value")), Expr::col(("once", "id")));
@@ -161,8 +164,16 @@ pub(crate) fn index<T: Table>(column: &str) -> (String, String) {
     (name, statement)
 }
 
+/// Refuses a column by which the log does not know a table's resources.
+pub(crate) fn traced<T: Table>(column: &str) -> Result<(), Error> {
+    if T::COLUMNS.iter().any(|c| c.name == column && c.traced) {
+        return Ok(());
+    }
+    Err(Error::bug(format!("{} are not traced by {column:?}", T::TABLE)))
+}
+
 /// That an event is of a resource of the table. As text, as is what follows: an index over an expression, or of some
 /// rows, serves only statements that say the same, and not those that bind a value there.
-fn collection<T: Table>() -> String {
+pub(crate) fn collection<T: Table>() -> String {
     format!("collection = '{}'", T::Resource::COLLECTION)
 }

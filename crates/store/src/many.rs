@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use sea_orm::QueryResult;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement};
 use serde::de::DeserializeOwned;
 
 use crate::coming::Coming;
@@ -24,6 +24,17 @@ impl View {
         let mut named = self.known::<T>(ids).await?;
         named.retain(|_, message| crate::view::is_live(message));
         Ok(named)
+    }
+
+    /// All that are live, by id; `None` where there are more than `most`, deleted ones counted: as many are looked at.
+    pub async fn all<T: Table>(&self, most: usize) -> Result<Option<BTreeMap<String, T::Message>>, Error> {
+        let mut ids = Query::select();
+        ids.column("id").from(T::TABLE).and_where(Expr::col("workspace").eq(self.workspace().id()));
+        let ids = self.ids_of(ids.order_by("id", Order::Asc).limit(most as u64 + 1).take()).await?;
+        if ids.len() > most {
+            return Ok(None);
+        }
+        self.named::<T>(ids.iter().map(String::as_str)).await.map(Some)
     }
 
     /// Those of these ids that there are, deleted or not, by id.

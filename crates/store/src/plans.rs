@@ -18,8 +18,9 @@ use crate::db::LOOKED_AT;
 use crate::filter::Fields;
 use crate::statement::keyed;
 use crate::{
-    Column, ColumnKind, Columns, Range, Table, access, branches, changes, cycles, freeing, history, inbox, integrity,
-    list, log, members, mirror, past, publishing, resource, retention, sight, snapshot, values, view, walk,
+    Column, ColumnKind, Columns, Range, Stretch, Table, access, branches, changes, cycles, freeing, history, inbox,
+    integrity, list, log, members, mirror, past, publishing, resource, retention, sight, snapshot, stood, values, view,
+    walk,
 };
 
 /// The table of the sample, traced.
@@ -229,6 +230,8 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
         let mut part = view::states::<Products>(backend, &workspace, Some(9_000));
         part.and_where(Expr::col("id").gt("r1")).order_by("id", Order::Asc).limit(100);
         let changed = changes::changed::<Products>(backend, &workspace, 9_000, 9_400, (9_000, 0), Some((9_300, 0)), 50);
+        let stretch = Stretch { column: "vision", after: ("v1", "r1"), below: "v2", events: 500 };
+        let standing = stood::standing::<Products>(backend, &workspace, 9_000, stretch).unwrap();
         let by_id: [list::Ordered; 1] = [("id", ColumnKind::Text, false)];
         let fields = Fields::of::<Products>(backend, Some(&workspace));
         let sources = |filter: &str| {
@@ -304,6 +307,8 @@ async fn what_is_done_over_and_over_goes_by_an_index() {
             ),
             (plan(&connection, &branches::unset::<Products>(&workspace, "vision", "r1", 50)).await, "products_vision"),
             (plan(&connection, &history::once_unset::<Products>(backend, &workspace, "r1", 50)).await, of_recursion),
+            (plan(&connection, &standing).await, "log_products_vision"),
+            (plan(&connection, &standing).await, "log_resource"),
             (
                 plan(&connection, &branches::occurring::<Products>(&workspace, "vision", &visions)).await,
                 "products_vision",

@@ -104,9 +104,12 @@ pub(crate) fn as_one(backend: DbBackend, rows: SelectStatement, columns: &[&'sta
 
 /// The rows of [`as_one`]: of each the first text, and what comes behind it.
 pub(crate) fn apart(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let [texts, all] = BETWEEN;
-    let rows = text.split(all).filter(|row| !row.is_empty());
-    rows.map(move |row| row.split_once(texts).unwrap_or((row, "")))
+    text.split(BETWEEN[1]).filter(|row| !row.is_empty()).map(first_of)
+}
+
+/// The first text of a row or of what is left of one, and what comes behind it.
+pub(crate) fn first_of(row: &str) -> (&str, &str) {
+    row.split_once(BETWEEN[0]).unwrap_or((row, ""))
 }
 
 /// About how many bytes a JSON column takes, without reading it where it is kept apart from its row; sea-query has no

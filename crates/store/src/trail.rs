@@ -36,10 +36,11 @@ pub(crate) fn trail(
     select
 }
 
-/// That no event of the same resource comes behind a row of `log` up to revision `to`.
-pub(crate) fn is_last(backend: DbBackend, workspace: &str, to: i64) -> Expr {
-    let resource = ["collection", "resource_id"].map(|column| Expr::col(("log", column)));
+/// That no event of the same resource comes behind a row of `events`, by which name a statement has the log or some of it, up to
+/// revision `to`.
+pub(crate) fn is_last(backend: DbBackend, workspace: &str, events: &'static str, to: i64) -> Expr {
+    let resource = ["collection", "resource_id"].map(|column| Expr::col((events, column)));
     let mut last = trail(backend, workspace, resource, (0, to));
     last.columns(PLACE.map(|column| ("past", column))).limit(1);
-    columns(PLACE.map(|column| ("log", column))).eq(Expr::SubQuery(None, Box::new(last.into())))
+    columns(PLACE.map(|column| (events, column))).eq(Expr::SubQuery(None, Box::new(last.into())))
 }

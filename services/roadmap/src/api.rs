@@ -16,6 +16,8 @@ mod planned;
 mod prioritization;
 mod products;
 mod ranking;
+mod ranks_of_all;
+mod ranks_then;
 mod roadmap;
 mod scenarios;
 mod score_history;

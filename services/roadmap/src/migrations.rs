@@ -159,6 +159,14 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 25,
             backfill: None,
         },
+        Migration {
+            number: 27,
+            name: "ranks_as_they_stood",
+            scripts: &[Script::both(include_str!("migrations/0027_ranks_as_they_stood.sql"))],
+            // A program of before would leave them out of what it writes.
+            oldest: 27,
+            backfill: Some(Backfill::traces::<Initiatives>("ranks of events of initiatives")),
+        },
     ],
     &[
         Declaration::of::<Audiences>(),

@@ -48,6 +48,14 @@ impl Rank {
     pub const UNRANKED: &'static str = "2";
     /// Behind all ranks of open initiatives.
     pub const CLOSED: &'static str = "3";
+    /// Behind all ranks of others with a score.
+    const CLOSED_UNRANKED: &'static str = "4";
+    /// Where the list of what is open and has a score begins and ends, then that of what is not open.
+    pub const SCORED: [(&'static str, &'static str); 2] =
+        [(Self::FIRST, Self::UNRANKED), (Self::CLOSED, Self::CLOSED_UNRANKED)];
+    /// The same of what has none.
+    pub const UNSCORED: [(&'static str, &'static str); 2] =
+        [(Self::UNRANKED, Self::CLOSED), (Self::CLOSED_UNRANKED, "5")];
     /// The lists' characters, and the digits of the score.
     const SCORE: usize = 1 + 16;
 
@@ -122,7 +130,7 @@ impl Initiative {
         let (scored, unscored) = match (&self.meta.delete_time, self.is_open()) {
             (Some(_), _) => return Rank("9".to_owned()),
             (None, true) => (Rank::FIRST, Rank::UNRANKED),
-            (None, false) => (Rank::CLOSED, "4"),
+            (None, false) => (Rank::CLOSED, Rank::CLOSED_UNRANKED),
         };
         let Some(priority) = &self.priority else { return Rank(unscored.to_owned()) };
         let Some(score) = priority.likely() else { return Rank(unscored.to_owned()) };
@@ -181,15 +189,27 @@ pub fn moved(moves: Vec<RankMove>, estimate: &Estimate, why: &str, now: DateTime
 /// Others that an explained tie names.
 const TIED: usize = 3;
 
-/// Why one of `count` with the same score is shown where it is; `others` are some of them, in order. `by` is what decides
+/// How many have a score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// So many.
+    All(u32),
+    /// At least so many: nobody has looked further.
+    AtLeast(u32),
+}
+
+/// Why one of some with the same score is shown where it is; `others` are some of them, in order. `by` is what decides
 /// between equal scores before names do.
-pub fn explain_tie<'a>(others: impl Iterator<Item = &'a str>, count: u32, by: &str) -> String {
+pub fn explain_tie<'a>(others: impl Iterator<Item = &'a str>, sharing: Sharing, by: &str) -> String {
     let named: Vec<&str> = others.take(TIED).collect();
-    let more = (count as usize).saturating_sub(1 + named.len());
-    let others = match (named.is_empty(), more) {
-        (true, _) => format!("{more} more"),
-        (false, 0) => named.join(", "),
-        (false, more) => format!("{} and {more} more", named.join(", ")),
+    let others = match (sharing, named.is_empty()) {
+        (Sharing::AtLeast(_), true) => "others".to_owned(),
+        (Sharing::AtLeast(_), false) => format!("{} and more", named.join(", ")),
+        (Sharing::All(count), none) => match (none, (count as usize).saturating_sub(1 + named.len())) {
+            (true, more) => format!("{more} more"),
+            (false, 0) => named.join(", "),
+            (false, more) => format!("{} and {more} more", named.join(", ")),
+        },
     };
     format!("same score as {others}; shown by {by}name")
 }

@@ -8,7 +8,7 @@ use waymark_testkit::{Engine, host, sample};
 
 use super::{Products, ROWS, be_bound, customers};
 use crate::statement::keyed;
-use crate::{changes, cycles, history, past, resource, sight, view, walk};
+use crate::{Stretch, changes, cycles, history, past, resource, sight, stood, view, walk};
 
 /// Two workspaces, of which one comes before all that are known and one behind them. Of each 3,000 products, of which a
 /// hundred never had a vision; the others had one of five hundred, four times over.
@@ -69,6 +69,8 @@ async fn rows_are_found_by_their_indexes_though_nothing_is_known_of_a_workspace(
         states.and_where(keyed(backend, workspace.id(), texts.iter().copied()));
         let once = history::once::<Products>(backend, &workspace, "vision", &visions).unwrap();
         let once_unset = history::once_unset::<Products>(backend, &workspace, "", 20);
+        let stretch = Stretch { column: "vision", after: ("v100", ""), below: "v11", events: 200 };
+        let standing = stood::standing::<Products>(backend, &workspace, 9_000, stretch).unwrap();
         let events = history::events_of::<Products>(backend, &product, None, 50);
         let changed = changes::changed::<Products>(backend, &workspace, 8_960, 9_000, (8_960, 0), None, 50);
         let reasons = changes::reasons::<Products>(backend, &workspace, (0, 9_000), &ids, 10);
@@ -85,6 +87,7 @@ async fn rows_are_found_by_their_indexes_though_nothing_is_known_of_a_workspace(
             for (what, (found, pages), expected, most) in [
                 ("once", cost(&connection, mode, &once).await, 120, 160 * 4),
                 ("once unset", cost(&connection, mode, &once_unset).await, 21, 21 * 4),
+                ("standing", cost(&connection, mode, &standing).await, 180, 180 * 8),
                 ("states", cost(&connection, mode, &states).await, 20, 20 * 8),
                 ("events", cost(&connection, mode, &events).await, 4, 8),
                 ("changed", cost(&connection, mode, &changed).await, 40, 40 * 10),

@@ -9,6 +9,8 @@
 //! No event is told: a resource does not change by how it is found. What a resource lacks that follows from others is
 //! another matter: it is written as any write is, told, and done again when a process was killed before it got on.
 
+mod events;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -43,6 +45,8 @@ pub struct Backfill {
 enum How {
     /// From workspace, id and body.
     Derive(fn(&str, &str, &str) -> Result<Derived, Error>),
+    /// From the events of a collection in the log, which are the rows then: their workspace, resource and JSON.
+    Trace { collection: &'static str, trace: fn(&str, &str, &str) -> Result<Value, Error> },
     /// By a write for each row.
     Write { service: &'static str, work: Work },
 }
@@ -84,6 +88,12 @@ impl Backfill {
         Self { name, table: T::TABLE, how: How::Derive(labels::<T>) }
     }
 
+    /// Derives what the past is looked up by of all events of resources of `T`: their [traced](crate::Column::traced) column.
+    pub const fn traces<T: Table>(name: &'static str) -> Self {
+        let (collection, trace) = (T::Resource::COLLECTION, events::trace::<T> as _);
+        Self { name, table: "log", how: How::Trace { collection, trace } }
+    }
+
     /// Does `work` for each row of `T` in a write of its own, by the service. It may be done twice for a row.
     pub const fn writes<T: Table>(name: &'static str, work: Work) -> Self {
         Self { name, table: T::TABLE, how: How::Write { service: T::Resource::SERVICE, work } }
@@ -117,6 +127,9 @@ impl Store {
         let (begin, mut told, mut rows) = (Instant::now(), Instant::now(), 0);
         while let Some(filled) = match backfill.how {
             How::Derive(_) => self.patiently(name, || self.fill_batch(migration, backfill)).await?,
+            How::Trace { collection, trace } => {
+                self.patiently(name, || self.trace_batch(migration, collection, trace)).await?
+            }
             How::Write { service, work } => self.write_batch(migration, backfill, service, work).await?,
         } {
             rows += filled;
@@ -189,7 +202,7 @@ impl Store {
         let mut locked = rows(backfill, after);
         locked.expr_as(Expr::col("body").cast_as("text"), "text").and_where(key().lte(pair(last)));
         let locked = transaction.query_all(&locked).await?;
-        let How::Derive(derive) = backfill.how else { return Err(Error::bug("a backfill of writes derives nothing")) };
+        let How::Derive(derive) = backfill.how else { return Err(Error::bug("it derives nothing of rows")) };
         let (mut links, mut labels) = (Vec::new(), Vec::new());
         for row in &locked {
             let (workspace, id): (String, String) = (row.try_get("", "workspace")?, row.try_get("", "id")?);

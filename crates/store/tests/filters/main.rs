@@ -17,7 +17,7 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::standard::Create;
 use waymark_store::schema::in_dialect;
 use waymark_store::{
-    Column, Columns, Declaration, Error, ListQuery, LogFilter, Rule, Ruled, Rules, Store, Table, Write,
+    Column, Columns, Declaration, Error, ListQuery, LogFilter, Rule, Ruled, Rules, Selection, Store, Table, Write,
 };
 use waymark_testkit::sample::{self, Products, call};
 use waymark_testkit::{Engine, TestDatabase, host};
@@ -193,6 +193,12 @@ async fn compare(store: &Store, workspace: &str, term: &Term, size: i32, looked_
             all.insert(id, message);
         }
     }
+    let parent = workspace.parse().unwrap();
+    let selection = Selection::of::<Initiatives>(&parent, &filter).unwrap();
+    for message in all.values().filter(|message| message.delete_time.is_none()) {
+        let selected = selection.has::<Initiatives>(message).unwrap();
+        assert_eq!(selected, term.holds(workspace, message), "{filter} of {message:?}, which is at hand");
+    }
     for (order_by, show_deleted) in [("", false), ("", true), ("id desc", true), ("horizon", false), ("owner", false)] {
         let mut expected: Vec<&pb::Initiative> = all
             .values()
@@ -276,10 +282,12 @@ async fn what_is_wrong_with_a_filter_is_told() {
     for engine in Engine::each() {
         let (store, database) = database(engine).await;
         follow(&store, "workspaces/acme", &[]).await;
+        let workspace = sample::workspace();
         let refused = async |filter: &str| {
             let query = ListQuery { parent: "workspaces/acme", filter, ..ListQuery::default() };
-            match store.list::<Initiatives>(query).await {
-                Err(Error::Filter(error)) => error.problem,
+            let at_hand = Selection::of::<Initiatives>(&workspace, filter).map(|_| ());
+            match (store.list::<Initiatives>(query).await, at_hand) {
+                (Err(Error::Filter(error)), Err(Error::Filter(also))) if error == also => error.problem,
                 other => panic!("{filter:?}: {other:?}"),
             }
         };
@@ -308,6 +316,13 @@ async fn what_is_wrong_with_a_filter_is_told() {
             let filter = format!("dependencies:workspaces/other/initiatives/{id}");
             let query = ListQuery { parent: "workspaces/acme", filter: &filter, ..ListQuery::default() };
             assert!(store.list::<Initiatives>(query).await.unwrap().items.is_empty());
+            let dependent = pb::Initiative {
+                dependencies: vec![format!("workspaces/acme/initiatives/{id}")],
+                ..store.get::<Initiatives>("workspaces/acme/initiatives/t0").await.unwrap()
+            };
+            assert!(
+                !Selection::of::<Initiatives>(&workspace, &filter).unwrap().has::<Initiatives>(&dependent).unwrap()
+            );
         }
         assert!(database.number("SELECT count(*) FROM links").await.unwrap() >= 0, "no table was dropped");
     }

@@ -56,6 +56,7 @@ impl Api {
             before: first.map_or(0, better) as u32,
             first: first.map_or(0, alike) as u32,
             last: on_page.next_back().map_or(0, alike) as u32,
+            open: false,
             count: scored.len() as u32,
             next_page_token: page.last().filter(|_| end < rows.len()).map(token).unwrap_or_default(),
         };
@@ -116,7 +117,7 @@ fn ordered(scorer: Scorer, known: Vec<(String, KnownFactors)>) -> (Vec<Row>, Sco
 }
 
 /// A number that is the smaller the larger a finite score is.
-fn descending(score: f64) -> u64 {
+pub(super) fn descending(score: f64) -> u64 {
     // Bits of positive numbers are in order, those of negative ones the other way round; there is one zero.
     let bits = (score + 0.0).to_bits();
     if bits >> 63 == 0 { !bits & !(1 << 63) } else { bits }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use waymark_domain::roadmap::ranking::explain_tie;
+use waymark_domain::roadmap::ranking::{Sharing, explain_tie};
 use waymark_domain::roadmap::{Estimate, Framework, Rank, Scorer, Unknown, Unscored};
 use waymark_domain::{Name, Violations, WorkspaceId};
 use waymark_proto::Choice as _;
@@ -26,15 +26,16 @@ pub(super) struct Ranked {
     /// How many are better than the first, and how many have its score.
     pub(super) before: u32,
     pub(super) first: u32,
-    /// How many have the score of the last.
+    /// How many have the score of the last, and whether further pages may have more of them, which nobody counted.
     pub(super) last: u32,
+    pub(super) open: bool,
     /// How many have a score.
     pub(super) count: u32,
     pub(super) next_page_token: String,
 }
 
 /// One of an order, or one that lacks a score and why.
-type Item = (pb::Initiative, Result<common::Range, Unscored>);
+pub(super) type Item = (pb::Initiative, Result<common::Range, Unscored>);
 
 /// Where a page of all that is open begins.
 enum Begin {
@@ -47,6 +48,9 @@ enum Begin {
 impl Api {
     pub(super) async fn rank(&self, request: pb::RankInitiativesRequest) -> Result<pb::RankInitiativesResponse, Error> {
         let workspace: WorkspaceId = parse("parent", &request.parent)?;
+        if let Some(as_of) = request.as_of.clone() {
+            return self.rank_then(&workspace, as_of, &request).await;
+        }
         match self.scorer(&workspace, request.framework(), &request.model).await? {
             Scorer::Framework(framework) => {
                 let mut page = if request.filter.is_empty() {
@@ -57,12 +61,7 @@ impl Api {
                 let unscored = page.initiatives.iter().filter(|initiative| score(initiative, framework).is_none());
                 let estimates = self.estimates_of(&workspace, unscored).await?;
                 let scorer = Scorer::Framework(framework);
-                let item = |initiative: pb::Initiative| {
-                    let estimate = initiative.priority.as_ref().and_then(|priority| estimates.get(&priority.estimate));
-                    let missing = || estimate.map_or_else(|| scorer.missing(&Unknown), |known| scorer.missing(known));
-                    let score = score(&initiative, framework).ok_or_else(|| Unscored::Missing(missing()));
-                    (initiative, score)
-                };
+                let item = |initiative| item(initiative, &scorer, &estimates);
                 let items = std::mem::take(&mut page.initiatives).into_iter().map(item).collect();
                 let tie_break = |priority: &pb::Priority| framework.tie_break(priority.confidence, priority.effort);
                 let warning = match framework {
@@ -77,16 +76,7 @@ impl Api {
             scorer @ Scorer::Model { .. } => {
                 let (mut page, scorer) = self.rank_by_model(&workspace, scorer, &request).await?;
                 let estimates = self.estimates_of(&workspace, page.initiatives.iter()).await?;
-                let item = |initiative: pb::Initiative| {
-                    let estimate = initiative.priority.as_ref().and_then(|priority| estimates.get(&priority.estimate));
-                    let score = match estimate {
-                        Some(estimate) => {
-                            scorer.score_of_estimate(estimate).as_ref().map(Into::into).map_err(Clone::clone)
-                        }
-                        None => Err(Unscored::Missing(scorer.missing(&Unknown))),
-                    };
-                    (initiative, score)
-                };
+                let item = |initiative| item(initiative, &scorer, &estimates);
                 let items = std::mem::take(&mut page.initiatives).into_iter().map(item).collect();
                 Ok(shown(page, items, |_| String::new()))
             }
@@ -184,8 +174,7 @@ impl Api {
         workspace: &WorkspaceId,
         initiatives: impl Iterator<Item = &pb::Initiative>,
     ) -> Result<BTreeMap<String, Estimate>, Error> {
-        let names = initiatives.filter_map(|initiative| initiative.priority.as_ref()?.estimate.parse().ok());
-        let names: Vec<Name<Estimate>> = names.collect();
+        let names = estimates(initiatives);
         let found = self.store.named::<Estimates>(workspace, names.iter().map(|name| name.id().as_str())).await?;
         found.into_values().map(|message| Ok((message.name.clone(), resource::<Estimates>(message)?))).collect()
     }
@@ -231,6 +220,7 @@ impl Api {
             before: first.map_or(0, better) as u32,
             first: first.map_or(0, alike) as u32,
             last: on_page.next_back().map_or(0, alike) as u32,
+            open: false,
             count: scored.len() as u32,
             initiatives,
             next_page_token,
@@ -238,7 +228,32 @@ impl Api {
     }
 }
 
-fn shown(page: Ranked, items: Vec<Item>, tie_break: impl Fn(&pb::Priority) -> String) -> pb::RankInitiativesResponse {
+/// The names of the estimates that count for initiatives.
+pub(super) fn estimates<'a>(initiatives: impl Iterator<Item = &'a pb::Initiative>) -> Vec<Name<Estimate>> {
+    initiatives.filter_map(|initiative| initiative.priority.as_ref()?.estimate.parse().ok()).collect()
+}
+
+/// What is told of an initiative: the score it keeps or its estimate has, which is among these by name, or what it lacks.
+pub(super) fn item(initiative: pb::Initiative, scorer: &Scorer, estimates: &BTreeMap<String, Estimate>) -> Item {
+    let estimate = initiative.priority.as_ref().and_then(|priority| estimates.get(&priority.estimate));
+    let missing =
+        || Unscored::Missing(estimate.map_or_else(|| scorer.missing(&Unknown), |known| scorer.missing(known)));
+    let score = match (scorer, estimate) {
+        (Scorer::Framework(framework), _) => score(&initiative, *framework).ok_or_else(missing),
+        (Scorer::Model { .. }, Some(estimate)) => {
+            scorer.score_of_estimate(estimate).as_ref().map(Into::into).map_err(Clone::clone)
+        }
+        (Scorer::Model { .. }, None) => Err(missing()),
+    };
+    (initiative, score)
+}
+
+/// The answer that a page makes, whose initiatives are the items.
+pub(super) fn shown(
+    page: Ranked,
+    items: Vec<Item>,
+    tie_break: impl Fn(&pb::Priority) -> String,
+) -> pb::RankInitiativesResponse {
     let mut response = pb::RankInitiativesResponse {
         next_page_token: page.next_page_token,
         ranked_count: page.count as i32,
@@ -255,18 +270,20 @@ fn shown(page: Ranked, items: Vec<Item>, tie_break: impl Fn(&pb::Priority) -> St
     let groups: Vec<&[(pb::Initiative, common::Range)]> = scored.chunk_by(alike).collect();
     let mut before = page.before;
     for (number, group) in groups.iter().enumerate() {
+        let is_last = number == groups.len() - 1;
         // Those at the ends may go on on other pages.
         let size = match number {
             0 => page.first,
-            _ if number == groups.len() - 1 => page.last,
+            _ if is_last => page.last,
             _ => group.len() as u32,
         };
+        let sharing = if is_last && page.open { Sharing::AtLeast(size) } else { Sharing::All(size) };
         for (initiative, score) in *group {
             let pb::Initiative { name, display_name, state, priority, .. } = initiative;
             let priority = priority.clone().unwrap_or_default();
             let others = group.iter().filter(|(other, _)| other.name != *name);
             let others = others.filter_map(|(other, _)| other.name.rsplit('/').next());
-            let tie = || explain_tie(others, size, &tie_break(&priority));
+            let tie = || explain_tie(others, sharing, &tie_break(&priority));
             response.ranked.push(pb::RankedInitiative {
                 position: before as i32 + 1,
                 initiative: name.clone(),

@@ -88,7 +88,11 @@ impl Table for Initiatives {
         Column::time("commit_time", |i| i.state.commitment().map(|c| c.time)),
         Column::time("ship_time", |i| i.state.ship_time()),
         Column::number("score", |i| i.priority.as_ref().and_then(Priority::likely)),
-        Column::text(RANK, |i: &Initiative| Some(i.rank().to_string())).indexed().always_set().tallied(TALLIED),
+        Column::text(RANK, |i: &Initiative| Some(i.rank().to_string()))
+            .indexed()
+            .always_set()
+            .tallied(TALLIED)
+            .traced(),
         // None of what is deleted, so that a page is as long as its stretch of the index.
         Column::text(PLACE, |i: &Initiative| i.meta.delete_time.is_none().then(|| place(i)))
             .indexed_with(&["product"])

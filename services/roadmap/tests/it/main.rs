@@ -22,6 +22,7 @@ mod pages;
 mod plan;
 mod products;
 mod ranking;
+mod ranks_then;
 mod reasons;
 mod scenarios;
 mod scoring_models;

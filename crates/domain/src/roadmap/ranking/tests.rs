@@ -145,12 +145,17 @@ fn what_is_closed_comes_behind_what_is_open() {
 #[test]
 fn a_tie_of_many_names_three() {
     let by = Framework::Rice.tie_break(Some(0.5), Some(1.0));
-    let tie = |others: &[&str], count| explain_tie(others.iter().copied(), count, &by);
+    let tie = |others: &[&str], count| explain_tie(others.iter().copied(), Sharing::All(count), &by);
     let why = "; shown by confidence (0.5), then effort (1 person-months), then name";
     assert_eq!(tie(&["b", "c", "d", "e"], 6), format!("same score as b, c, d and 2 more{why}"));
     assert_eq!(tie(&["b"], 2), format!("same score as b{why}"));
     assert_eq!(tie(&[], 3), format!("same score as 2 more{why}"));
-    let by_name = explain_tie(["b"].into_iter(), 2, &Framework::Wsjf.tie_break(Some(0.5), None));
+    let open = |others: &[&str]| explain_tie(others.iter().copied(), Sharing::AtLeast(2), "");
+    assert_eq!(
+        [open(&["b"]), open(&[])],
+        ["same score as b and more; shown by name", "same score as others; shown by name"]
+    );
+    let by_name = explain_tie(["b"].into_iter(), Sharing::All(2), &Framework::Wsjf.tie_break(Some(0.5), None));
     assert_eq!(by_name, "same score as b; shown by name");
 }
 
