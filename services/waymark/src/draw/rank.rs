@@ -2,20 +2,24 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use waymark_client::Error;
+use waymark_client::{Channel, Error};
 use waymark_proto::Choice as _;
-use waymark_proto::common::v1::Range;
+use waymark_proto::common::v1::{AsOf, Range, as_of};
 use waymark_proto::discovery::v1::StudyMethod;
 use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::prioritization_service_client::PrioritizationServiceClient;
 
 use super::bars::{Width, cut, fit};
 use super::plot::{self, Plot};
-use super::ranked::{Picture, by_name, ends};
+use super::ranked::{Picture, by_name, ends, heading};
+use super::words::When;
 use super::{rank_plot, study, words};
 use crate::generic::contract::Area;
 use crate::generic::names::short;
 use crate::settings::Settings;
+
+/// What says which moment is shown: how sure an order was is not told.
+const AS_OF: [&str; 3] = ["as_of_revision", "as_of_time", "as_of_snapshot"];
 
 /// Options of `waymark rank`.
 #[derive(Debug, Default, Args)]
@@ -33,17 +37,22 @@ pub struct Rank {
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     count: i32,
     /// How many of the best are chosen
-    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, conflicts_with_all = AS_OF)]
     top_k: i32,
     /// Draws of the ranges that tell how sure the order is; 0 draws none
-    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, conflicts_with_all = AS_OF)]
     draws: i32,
     /// Determines the draws
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, conflicts_with_all = AS_OF)]
     seed: u64,
     /// Make a study in discovery of what is worth most to find out, by this method, such as interview
-    #[arg(long, value_name = "METHOD", value_parser = study::method, conflicts_with = "plot")]
+    #[arg(long, value_name = "METHOD", value_parser = study::method, conflicts_with = "plot", conflicts_with_all = AS_OF)]
     study: Option<StudyMethod>,
+    #[command(flatten)]
+    when: When,
+    /// Show how it stood in this snapshot
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["as_of_revision", "as_of_time"])]
+    as_of_snapshot: Option<String>,
     #[command(flatten)]
     plot: Plot,
     #[command(flatten)]
@@ -56,6 +65,35 @@ pub fn framework(text: &str) -> Result<pb::ScoringFramework, String> {
     let number = names.iter().position(|name| waymark_proto::choice::reads_alike(name, text));
     let framework = number.and_then(|index| pb::ScoringFramework::try_from(index as i32 + 1).ok());
     framework.ok_or_else(|| format!("must be one of {}", names.join(", ").to_lowercase().replace('_', "-")))
+}
+
+impl Rank {
+    /// The moment that is shown.
+    fn position(&self, parent: &str, settings: &Settings) -> Result<Option<AsOf>> {
+        let snapshot = self.as_of_snapshot.as_deref().map(|id| format!("{parent}/snapshots/{}", short(id)));
+        match snapshot {
+            Some(name) => Ok(Some(AsOf { position: Some(as_of::Position::Snapshot(name)) })),
+            None => self.when.position(settings.zone()),
+        }
+    }
+}
+
+/// Reads an order as far as is asked for: a page of the past may be short, and others follow it.
+async fn order(
+    client: &mut PrioritizationServiceClient<Channel>,
+    request: pb::RankInitiativesRequest,
+) -> Result<pb::RankInitiativesResponse> {
+    let mut all = client.rank_initiatives(request.clone()).await.map_err(Error::from)?.into_inner();
+    let room = |all: &pb::RankInitiativesResponse| request.page_size - (all.ranked.len() + all.unranked.len()) as i32;
+    while request.as_of.is_some() && room(&all) > 0 && !all.next_page_token.is_empty() {
+        let page_token = std::mem::take(&mut all.next_page_token);
+        let rest = pb::RankInitiativesRequest { page_token, page_size: room(&all), ..request.clone() };
+        let next = client.rank_initiatives(rest).await.map_err(Error::from)?.into_inner();
+        all.ranked.extend(next.ranked);
+        all.unranked.extend(next.unranked);
+        all.next_page_token = next.next_page_token;
+    }
+    Ok(all)
 }
 
 /// Draws the order.
@@ -72,11 +110,13 @@ pub async fn run(options: &Rank, settings: &Settings) -> Result<()> {
         model: model.clone(),
         filter: options.filter.clone(),
         page_size: options.count,
-        page_token: String::new(),
+        as_of: options.position(&parent, settings)?,
+        ..Default::default()
     };
-    let answer = client.rank_initiatives(request).await.map_err(Error::from)?.into_inner();
+    let is_past = request.as_of.is_some();
+    let answer = order(&mut client, request).await?;
     let mut sureness = None;
-    if options.draws > 0 && !answer.ranked.is_empty() {
+    if options.draws > 0 && !is_past && !answer.ranked.is_empty() {
         let request = pb::AnalyzeSensitivityRequest {
             parent,
             framework: framework.into(),
@@ -127,8 +167,8 @@ fn interval(range: Range, (low, high): (f64, f64), columns: usize) -> String {
 }
 
 fn draw(picture: &Picture, columns: usize) -> String {
-    let pb::RankInitiativesResponse { ranked, unranked, ranked_count, .. } = &picture.answer;
-    let mut lines = vec![format!("{}, {} of {ranked_count} that have a score", picture.title, ranked.len())];
+    let pb::RankInitiativesResponse { ranked, unranked, .. } = &picture.answer;
+    let mut lines = vec![heading(picture)];
     let (ends, sure) = (ends(ranked), by_name(picture));
     // Position, score, chance and ranks of most draws take so much; the rest is for names and lines.
     let figures = if sure.is_empty() { 4 + 11 } else { 4 + 11 + 7 + 10 };
@@ -237,6 +277,16 @@ Kept as it is, the order is expected to lose 301.2
         assert!(drawn.lines().all(|line| line.chars().count() <= 160), "{drawn}");
         let unsure = draw(&Picture { sureness: None, ..picture() }, 80);
         assert!(!unsure.contains('%') && unsure.lines().count() == 7, "{unsure}");
+    }
+
+    #[test]
+    fn what_stood_is_told_with_its_revision() {
+        let picture = |ranked_count| {
+            let answer = pb::RankInitiativesResponse { ranked_count, revision: 812, ..picture().answer };
+            draw(&Picture { sureness: None, answer, ..picture() }, 80)
+        };
+        assert!(picture(0).starts_with("RICE after revision 812, the first 3\n"), "{}", picture(0));
+        assert!(picture(57).starts_with("RICE after revision 812, 3 of 57 that have a score\n"), "{}", picture(57));
     }
 
     #[test]

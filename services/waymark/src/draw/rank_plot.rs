@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::bars::fit;
 use super::plot::{LINE, MARGIN, sheet};
-use super::ranked::{Picture, by_name, ends};
+use super::ranked::{Picture, by_name, ends, heading};
 use super::svg::escaped;
 use super::words;
 
@@ -20,7 +20,7 @@ pub fn draw(picture: &Picture) -> String {
     let ((low, high), sure) = (ends(ranked), by_name(picture));
     let at = |value: f64| LEFT as f64 + (value - low) / (high - low) * RANGE as f64;
     let mut drawn = String::new();
-    let title = escaped(&format!("{}, {} of {}", picture.title, ranked.len(), picture.answer.ranked_count));
+    let title = escaped(&heading(picture));
     // Writing to a text cannot fail.
     let _ = writeln!(drawn, "<text x=\"{MARGIN}\" y=\"{}\" font-weight=\"600\">{title}</text>", MARGIN + 14);
     if !sure.is_empty() {

@@ -17,6 +17,17 @@ pub struct Picture {
     pub top_k: i32,
 }
 
+/// What is shown, and when it stood so where that is past.
+pub fn heading(Picture { title, answer, .. }: &Picture) -> String {
+    let when = if answer.revision > 0 { format!(" after revision {}", answer.revision) } else { String::new() };
+    let shown = answer.ranked.len();
+    match answer.ranked_count {
+        // Nobody counted.
+        0 if answer.revision > 0 => format!("{title}{when}, the first {shown}"),
+        count => format!("{title}{when}, {shown} of {count} that have a score"),
+    }
+}
+
 /// How sure the ranks of initiatives are, by name.
 pub fn by_name(picture: &Picture) -> BTreeMap<&str, &pb::RankSureness> {
     let ranks = picture.sureness.iter().flat_map(|sureness| &sureness.ranks);
