@@ -84,6 +84,7 @@ pub async fn beside(
 pub async fn run(roadmap: &Roadmap, size: usize, filled: i64, report: &mut Report) -> Result<()> {
     pages(roadmap, filled, report).await?;
     ranks(roadmap, report).await?;
+    ranks_then(roadmap, filled, report).await?;
     changes(roadmap, filled, report).await?;
     merges(roadmap, size, report).await?;
     trial(roadmap, report).await?;
@@ -150,6 +151,39 @@ async fn ranks(roadmap: &Roadmap, report: &mut Report) -> Result<()> {
         let call = async || ranks().rank_initiatives(request.clone()).await.map(drop);
         let bare = async || roadmap.bare.rows(bare.to_owned()).await.map(drop);
         beside(roadmap, what, (Duration::from_millis(most), often), call, bare, report).await?;
+    }
+    Ok(())
+}
+
+/// First pages of the order of then: in the middle of what happened, when as many as a batch had a score, and when none had.
+async fn ranks_then(roadmap: &Roadmap, filled: i64, report: &mut Report) -> Result<()> {
+    let last = roadmap.bare.count("SELECT revision FROM workspaces WHERE id = 'whole'").await?;
+    for (what, revision) in [
+        ("as-of page by score", last / 3),
+        ("as-of page by score, when few had one", filled + 1),
+        ("as-of page by score, when none had one", filled),
+    ] {
+        let request =
+            pb::RankInitiativesRequest { parent: PARENT.to_owned(), as_of: Some(at(revision)), ..Default::default() };
+        let ranks = || PrioritizationServiceClient::new(roadmap.channel(2)).max_decoding_message_size(usize::MAX);
+        let call = async || {
+            let page = ranks().rank_initiatives(request.clone()).await?.into_inner();
+            let shown = page.ranked.len() + page.unranked.len();
+            if shown == 50 { Ok(()) } else { Err(Status::internal(format!("{shown} are shown"))) }
+        };
+        let bare = async || {
+            let events =
+                format!("log WHERE workspace = 'whole' AND collection = 'initiatives' AND revision <= {revision}");
+            let last = "SELECT past.revision, past.ordinal FROM log AS past WHERE past.workspace = log.workspace AND
+                        past.collection = log.collection AND past.resource_id = log.resource_id AND";
+            let statement = format!(
+                "SELECT resource_id, CAST(data AS text) FROM {events} AND traced < '3' AND (revision, ordinal) =
+                 ({last} past.revision <= {revision} ORDER BY past.revision DESC, past.ordinal DESC LIMIT 1)
+                 ORDER BY traced, resource_id LIMIT 51"
+            );
+            roadmap.bare.rows(statement).await.map(drop)
+        };
+        beside(roadmap, what, (Duration::from_millis(300), OFTEN), call, bare, report).await?;
     }
     Ok(())
 }
