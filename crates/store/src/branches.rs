@@ -121,7 +121,7 @@ impl View {
     ) -> Result<Vec<(String, String)>, Error> {
         let (of_target, of_referrer) = (format!("{}/", R::COLLECTION), links::prefix::<T>());
         let mut found = Vec::new();
-        for ids in ids.chunks(VALUES) {
+        for ids in ids.chunks(self.at_once()) {
             let targets: Vec<String> = ids.iter().map(|id| format!("{of_target}{id}")).collect();
             let wanted = limit - found.len();
             let select = walk::referring(self.backend(), self.workspace(), &targets, field, None, wanted);

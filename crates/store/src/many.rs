@@ -64,7 +64,7 @@ impl View {
     ) -> Result<Vec<V>, Error> {
         let ids: Vec<&str> = ids.into_iter().collect();
         let mut found = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(VALUES) {
+        for ids in ids.chunks(self.at_once()) {
             let mut select = Query::select();
             select.expr(lists(self.backend(), columns)).from(T::TABLE);
             select.and_where(keyed(self.backend(), self.workspace().id(), ids.iter().copied()));

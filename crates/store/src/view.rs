@@ -23,6 +23,8 @@ use crate::{Error, Found, Store, Table, Write, history, resource};
 const MOMENT: TimeDelta = TimeDelta::microseconds(1);
 /// Values that one statement looks for; databases limit how many it may bind.
 pub(crate) const VALUES: usize = 1_000;
+/// The same where they are bound as one, and what is found is so little that it need not come in parts.
+const AS_ONE: usize = 20_000;
 
 /// A position in a workspace's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,6 +247,11 @@ impl View {
 
     pub(crate) fn backend(&self) -> DbBackend {
         self.transaction.get_database_backend()
+    }
+
+    /// How many values a statement looks for whose rows are a few short texts: each statement is a wait for the database.
+    pub(crate) fn at_once(&self) -> usize {
+        if self.backend() == DbBackend::Postgres { AS_ONE } else { VALUES }
     }
 
     /// The revision, where that is past.

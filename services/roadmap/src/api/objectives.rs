@@ -1,6 +1,6 @@
 //! Objectives as trees with how far they have come, at any position. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use prost::Message as _;
 use waymark_domain::roadmap::{Objective, ObjectiveError, Period, Product, Score, Standing, TargetInterval};
@@ -170,8 +170,8 @@ impl Shown<'_> {
     }
 
     /// Those of a walk that are shown, with whether they meet the filters by themselves.
-    fn among<'a>(&self, goals: &'a Goals, walked: &[(&'a str, usize)]) -> BTreeMap<&'a str, bool> {
-        let mut shown = BTreeMap::new();
+    fn among<'a>(&self, goals: &'a Goals, walked: &[(&'a str, usize)]) -> HashMap<&'a str, bool> {
+        let mut shown = HashMap::with_capacity(walked.len());
         // From below, as what stands above one that is shown is shown.
         for (name, _) in walked.iter().rev() {
             let meets = goals.objectives.get(*name).is_some_and(|objective| self.meets(objective));
@@ -206,7 +206,7 @@ fn node(
     goals: &Goals,
     name: &str,
     depth: usize,
-    standings: &BTreeMap<&str, Standing>,
+    standings: &HashMap<&str, Standing>,
     is_context: bool,
 ) -> pb::ObjectiveNode {
     let standing = |name: &str| standings.get(name).copied().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Objectives as they belong together: branches of them, the key results that tell of them, and the initiatives that name
 //! those. Read level by level, now or as they stood.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 use waymark_domain::Name;
@@ -65,17 +65,17 @@ impl From<Stood> for Serving {
     }
 }
 
-/// Objectives and what belongs to them, by name.
+/// Objectives and what belongs to them, by name. Names have long beginnings in common, so what need not be in order is not.
 #[derive(Default)]
 pub struct Goals {
     /// The objectives.
     pub objectives: BTreeMap<String, pb::Objective>,
     /// The names of those directly below each.
-    pub below: BTreeMap<String, Vec<String>>,
-    key_results: BTreeMap<String, Vec<pb::KeyResult>>,
-    initiatives: BTreeMap<String, Vec<Serving>>,
+    pub below: HashMap<String, Vec<String>>,
+    key_results: HashMap<String, Vec<pb::KeyResult>>,
+    initiatives: HashMap<String, Vec<Serving>>,
     /// The key results that more initiatives name than were read.
-    more: BTreeSet<String>,
+    more: HashSet<String>,
 }
 
 impl Goals {
@@ -120,7 +120,7 @@ impl Goals {
         if pairs.len() > room {
             return Ok(false);
         }
-        let mut naming: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut naming: HashMap<&str, Vec<&str>> = HashMap::new();
         for (key_result, initiative) in &pairs {
             naming.entry(key_result).or_default().push(initiative);
         }
@@ -166,8 +166,8 @@ impl Goals {
     }
 
     /// How far each of those on a walk has come.
-    pub fn standings<'a>(&self, walked: &[(&'a str, usize)]) -> BTreeMap<&'a str, Standing> {
-        let mut standings: BTreeMap<&str, Standing> = BTreeMap::new();
+    pub fn standings<'a>(&self, walked: &[(&'a str, usize)]) -> HashMap<&'a str, Standing> {
+        let mut standings: HashMap<&str, Standing> = HashMap::with_capacity(walked.len());
         // From below: what stands below an objective is known before the objective.
         for (name, _) in walked.iter().rev() {
             let of = self.key_results(name).iter();
