@@ -29,6 +29,7 @@
 mod bindings;
 mod decision;
 mod files;
+mod heeded;
 mod question;
 mod rights;
 mod schema;
@@ -51,6 +52,7 @@ use crate::settling::{Seen, Settling};
 use bindings::Bindings;
 use decision::Decided;
 use files::Files;
+use heeded::Heeded;
 use question::Asked;
 use rights::Worth;
 use schema::Schema;
@@ -86,6 +88,7 @@ pub struct Policies {
 #[derive(Debug)]
 struct Rules {
     set: PolicySet,
+    heeded: Heeded,
     bindings: Bindings,
     worth: Worth,
     decided: Generations<Asked, Arc<Decision>>,
@@ -139,8 +142,8 @@ impl Policies {
             self.counters.remembered.add();
             decision
         } else {
-            let decision =
-                Arc::new(Decided { schema: &self.schema, set: &rules.set, bindings: &rules.bindings }.on(question));
+            let Rules { set, heeded, bindings, .. } = &*rules;
+            let decision = Arc::new(Decided { schema: &self.schema, set, heeded, bindings }.on(question));
             rules.decided.keep(asked, Arc::clone(&decision), question.bytes());
             decision
         };
@@ -276,6 +279,7 @@ impl Rules {
         let set = PolicySet::parse(schema, &files.policies)?;
         Ok(Self {
             worth: Worth::of(schema, &set),
+            heeded: Heeded::of(schema, &set),
             set,
             bindings: Bindings::parse(&files.bindings.path, &files.bindings.content)?,
             decided: Generations::new(MOST_DECIDED_BYTES),

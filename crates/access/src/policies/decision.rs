@@ -2,8 +2,9 @@
 
 use cedar_policy::{Authorizer, Decision as CedarDecision};
 
-use super::bindings::{Bindings, Grant, Granted};
-use super::question::Question;
+use super::bindings::{Bindings, Granted};
+use super::heeded::Heeded;
+use super::question::{Known, Question};
 use super::schema::Schema;
 use super::set::PolicySet;
 
@@ -39,45 +40,52 @@ pub struct PoliciesCounted {
 pub(super) struct Decided<'a> {
     pub(super) schema: &'a Schema,
     pub(super) set: &'a PolicySet,
+    pub(super) heeded: &'a Heeded,
     pub(super) bindings: &'a Bindings,
 }
 
 impl Decided<'_> {
     pub(super) fn on(&self, question: &Question<'_>) -> Decision {
-        let grants = match question.resource.workspace() {
-            Some(workspace) => self.bindings.of(question.identity, workspace),
-            None => Vec::new(),
-        };
         // Asking as an audience of another workspace would tell whether there is one.
         if question.audience.is_some_and(|audience| !question.is_in_workspace(audience)) {
-            return Decision { allowed: false, audience: None, policies: Vec::new() };
+            return Decision::denied();
         }
-        let first = self.once(question, question.audience, &grants);
+        let given = match question.resource.workspace() {
+            Some(workspace) => self.bindings.given(question.identity, workspace),
+            None => Vec::new(),
+        };
+        let Some(known) = question.known(self.schema, self.heeded, &given) else { return Decision::denied() };
+        let first = self.once(question, &known, question.audience);
         if first.allowed || question.audience.is_some() {
             return first;
         }
-        let audiences = grants.iter().filter_map(|grant| match &grant.gives {
+        let audiences = given.iter().filter_map(|given| match given {
             Granted::Audience(audience) => Some(question.in_workspace(audience)),
             Granted::Role(_) => None,
         });
-        let mut shown = audiences.map(|audience| self.once(question, Some(&audience), &grants));
+        let mut shown = audiences.map(|audience| self.once(question, &known, Some(&audience)));
         shown.find(|decision| decision.allowed).unwrap_or(first)
     }
 
-    fn once(&self, question: &Question<'_>, audience: Option<&str>, grants: &[Grant]) -> Decision {
-        let denied = Decision { allowed: false, audience: None, policies: Vec::new() };
-        let Some((request, entities)) = question.asked(self.schema, audience, grants) else { return denied };
-        let response = Authorizer::new().is_authorized(&request, self.set.cedar(), &entities);
+    fn once(&self, question: &Question<'_>, known: &Known, audience: Option<&str>) -> Decision {
+        let Some(request) = question.request(self.schema, known, audience) else { return Decision::denied() };
+        let response = Authorizer::new().is_authorized(&request, self.set.cedar(), &known.entities);
         let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
         policies.sort_unstable();
         // Cedar passes over a policy that it cannot evaluate, be it one that forbids.
         if let Some(error) = response.diagnostics().errors().next() {
             tracing::error!(%error, action = question.action, "a policy cannot be evaluated; the call is denied");
-            return denied;
+            return Decision::denied();
         }
         match response.decision() {
             CedarDecision::Allow => Decision { allowed: true, audience: audience.map(str::to_owned), policies },
-            CedarDecision::Deny => Decision { policies, ..denied },
+            CedarDecision::Deny => Decision { policies, ..Decision::denied() },
         }
+    }
+}
+
+impl Decision {
+    fn denied() -> Self {
+        Self { allowed: false, audience: None, policies: Vec::new() }
     }
 }

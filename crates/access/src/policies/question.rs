@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
 
-use super::bindings::{Grant, Granted};
+use super::bindings::Granted;
+use super::heeded::{Groups, Heeded};
 use super::schema::{INSTALLATION, Schema, uid};
 use crate::identity::Identity;
 use crate::principal::Principal;
@@ -55,6 +56,16 @@ pub(super) struct Asked {
     validate_only: bool,
 }
 
+/// What Cedar has to know of who and what is in a question.
+pub(super) struct Known {
+    principal: EntityUid,
+    action: EntityUid,
+    resource: EntityUid,
+    /// What is told of the groups of the caller.
+    groups: RestrictedExpression,
+    pub(super) entities: Entities,
+}
+
 impl<'a> Resource<'a> {
     /// The id of its workspace.
     pub fn workspace(self) -> Option<&'a str> {
@@ -84,41 +95,45 @@ impl Question<'_> {
         512 + self.identity.bytes() + self.audience.map_or(0, str::len)
     }
 
-    /// The request that Cedar is asked, as one who is shown what `audience` sees, and what is known of who and what is
-    /// in it, with these grants; none for an action that there is not.
-    pub(super) fn asked(
-        &self,
-        schema: &Schema,
-        audience: Option<&str>,
-        grants: &[Grant],
-    ) -> Option<(Request, Entities)> {
+    /// What Cedar has to know of who and what is in it, where this is given in the workspace; none for an action that
+    /// there is not.
+    pub(super) fn known(&self, schema: &Schema, heeded: &Heeded, given: &[&Granted]) -> Option<Known> {
         let action = schema.action(self.action)?;
         let types = &schema.types;
         let principal = schema.principal(&self.identity.principal);
-        let groups: Vec<EntityUid> = self.identity.groups.iter().map(|group| schema.principal(group)).collect();
-        let given = grants.iter().map(|grant| match &grant.gives {
+        let Groups { parents, told } = heeded.among(schema, &self.identity.groups);
+        let given = given.iter().map(|given| match given {
             Granted::Role(role) => uid(&types.role, role.name()),
             Granted::Audience(audience) => uid(&types.audience, &self.in_workspace(audience)),
         });
-        let parents = groups.iter().cloned().chain(given).collect();
+        let parents = parents.into_iter().chain(given).collect();
         let resource = self.resource.entity(schema);
+        let (action_uid, resource_uid) = (action.uid(), resource.uid());
+        let entities = [Entity::new_no_attrs(principal.clone(), parents), action.clone(), resource];
+        Some(Known {
+            principal,
+            action: action_uid,
+            resource: resource_uid,
+            groups: RestrictedExpression::new_set(told.into_iter().map(RestrictedExpression::new_entity_uid)),
+            // Without the schema, as it would add all actions, and none of these three depends on it.
+            entities: Entities::from_entities(entities, None).ok()?,
+        })
+    }
+
+    /// The request that Cedar is asked, as one who is shown what `audience` sees.
+    pub(super) fn request(&self, schema: &Schema, known: &Known, audience: Option<&str>) -> Option<Request> {
         let mut context = vec![
-            (
-                "groups".to_owned(),
-                RestrictedExpression::new_set(groups.into_iter().map(RestrictedExpression::new_entity_uid)),
-            ),
+            ("groups".to_owned(), known.groups.clone()),
             ("certificate".to_owned(), RestrictedExpression::new_bool(self.certificate)),
             ("validate_only".to_owned(), RestrictedExpression::new_bool(self.validate_only)),
         ];
         if let Some(audience) = audience {
-            let audience = RestrictedExpression::new_entity_uid(uid(&types.audience, audience));
+            let audience = RestrictedExpression::new_entity_uid(uid(&schema.types.audience, audience));
             context.push(("audience".to_owned(), audience));
         }
         let context = Context::from_pairs(context).ok()?;
-        let request = Request::new(principal.clone(), action.uid(), resource.uid(), context, None).ok()?;
-        let entities = [Entity::new_no_attrs(principal, parents), action.clone(), resource];
-        // Without the schema, as it would add all actions, and none of these three depends on it.
-        Some((request, Entities::from_entities(entities, None).ok()?))
+        let Known { principal, action, resource, .. } = known;
+        Request::new(principal.clone(), action.clone(), resource.clone(), context, None).ok()
     }
 
     /// Whether an audience is of the workspace of the question.

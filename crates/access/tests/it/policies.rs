@@ -4,6 +4,7 @@ mod cedarpy;
 mod decisions;
 mod files;
 mod hostile;
+mod plain;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -27,6 +27,8 @@ const PRINCIPALS: [&str; 8] = [
     "services/ops/night",
 ];
 const GROUPS: [&str; 4] = ["groups/corp/all", "groups/corp/product", "groups/other/all", "groups/other/a%20b"];
+/// Groups that no policy names.
+const NAMELESS: [&str; 2] = ["groups/corp/quiet", "groups/other/quiet"];
 const MEMBERS: [&str; 7] = [
     "users/corp/*",
     "users/other/*",
@@ -65,6 +67,7 @@ fn policy() -> impl Strategy<Value = String> {
         some(&GROUPS).prop_map(|group| format!("principal in Group::\"{group}\"")),
         Just("principal == User::\"users/corp/ada\"".to_owned()),
         Just("principal is ServiceAccount".to_owned()),
+        some(&GROUPS).prop_map(|group| format!("principal is User in Group::\"{group}\"")),
     ];
     let group = some(&["read", "write", "manage", "admin", "shown_to_audiences"]);
     let action = prop_oneof![
@@ -81,12 +84,30 @@ fn policy() -> impl Strategy<Value = String> {
         1 => Just("when { context has audience && principal in context.audience }".to_owned()),
         1 => Just("unless { context.validate_only }".to_owned()),
         1 => Just("when { context.certificate }".to_owned()),
-        1 => some(&GROUPS).prop_map(|group| format!("when {{ context.groups.contains(Group::\"{group}\") }}")),
+        2 => groups_asked().prop_map(|asked| format!("when {{ {asked} }}")),
+        1 => groups_asked().prop_map(|asked| format!("unless {{ {asked} }}")),
         1 => Just("when { context has audience && context.audience == Audience::\"workspaces/acme/audiences/partners\" }".to_owned()),
     ];
     let parts = (effect, principal, action, resource, condition);
     parts.prop_map(|(effect, principal, action, resource, condition)| {
         format!("{effect} ({principal}, {action}, {resource}) {condition};")
+    })
+}
+
+/// What policies may ask of groups: for some by name, and of all that there are.
+fn groups_asked() -> impl Strategy<Value = String> {
+    let forms = [
+        "context.groups.contains(ONE)",
+        "context.groups.containsAny([ONE, OTHER])",
+        "context.groups.containsAll([ONE, OTHER])",
+        "(if context.certificate then context.groups.contains(ONE) else principal in OTHER)",
+        "context.groups.isEmpty()",
+        "[ONE, OTHER].containsAll(context.groups)",
+        "context.groups == [ONE]",
+        "principal in context.groups",
+    ];
+    (some(&forms), some(&GROUPS), some(&GROUPS)).prop_map(|(form, one, other)| {
+        form.replace("ONE", &format!("Group::\"{one}\"")).replace("OTHER", &format!("Group::\"{other}\""))
     })
 }
 
@@ -103,8 +124,10 @@ fn binding() -> impl Strategy<Value = Value> {
 }
 
 fn question() -> impl Strategy<Value = Owned> {
-    let identity = (some(&PRINCIPALS), prop::sample::select(vec![vec![], GROUPS[..2].to_vec(), GROUPS[1..].to_vec()]))
-        .prop_map(|(principal, groups)| who(principal, &groups));
+    let groups =
+        vec![vec![], GROUPS[..1].to_vec(), GROUPS[1..].to_vec(), NAMELESS.to_vec(), [&GROUPS[..2], &NAMELESS].concat()];
+    let identity =
+        (some(&PRINCIPALS), prop::sample::select(groups)).prop_map(|(principal, groups)| who(principal, &groups));
     let names: Vec<String> = actions().into_iter().map(|action| action.name).collect();
     let audience = prop::option::weighted(0.2, some(&AUDIENCES));
     let parts = (identity, prop::sample::select(names), some(&WORKSPACES), audience, any::<(bool, bool)>());

@@ -140,6 +140,9 @@ async fn what_somebody_is_given_is_told_in_the_order_of_the_file() {
     let there: Vec<_> = policies.grants_in(&ada, "team-1").into_iter().map(|grant| grant.gives).collect();
     assert_eq!(there, [role(Role::Viewer), role(Role::Contributor)]);
     assert!(policies.grants(&who("users/corp/nobody", &[])).is_empty());
+    // A binding that is met by several groups is told once.
+    let kim = who("users/customers/kim", &["groups/customers/gold", "groups/customers/new"]);
+    assert_eq!((policies.grants(&kim).len(), policies.grants_in(&kim, "acme").len()), (1, 1));
 }
 
 /// Asked in turns, so that a machine that is busy slows both. `make bench` tells what it takes.
