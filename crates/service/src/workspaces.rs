@@ -2,16 +2,19 @@
 //! the service's database, which has them as the roadmap service keeps them or by its mirror of that.
 //!
 //! What a mirror does not know is asked of the roadmap service: it may be on its way. A workspace that holds data is there
-//! whoever created it, or nobody, as before workspaces had to be created.
+//! whoever created it, or nobody, as before workspaces had to be created. Names that somebody makes up are asked for so often
+//! and no more, however many come (`memory`).
 
-use std::collections::HashMap;
+mod memory;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_nats::Client;
 use futures::future::BoxFuture;
-use tokio::sync::watch;
 use tonic::Status;
 use waymark_domain::roadmap::Workspace;
 use waymark_domain::{Name, Resource as _, WorkspaceId};
@@ -21,10 +24,7 @@ use waymark_rpc as rpc;
 use waymark_runtime::edge::{self, Standing};
 use waymark_store::{Error, Store, Table};
 
-/// For how long an active workspace is taken for one that is, unless this process changes one.
-const FRESH: Duration = Duration::from_secs(5);
-/// Workspaces that are remembered.
-const REMEMBERED: usize = 10_000;
+use memory::{Memory, Recalled};
 
 /// Whether a workspace is active, by what a service keeps of it; `None` when it keeps nothing.
 pub type FindWorkspace = for<'a> fn(&'a Store, &'a Name<Workspace>) -> BoxFuture<'a, Result<Option<bool>, Error>>;
@@ -61,26 +61,19 @@ pub(crate) struct Workspaces {
     store: Store,
     find: FindWorkspace,
     keeper: Known,
-    active: Mutex<Active>,
-}
-
-/// Those that were active lately.
-struct Active {
-    seen: HashMap<WorkspaceId, Instant>,
-    /// Moves when this process changes a workspace.
-    changed: watch::Receiver<i64>,
+    memory: Mutex<Memory>,
 }
 
 impl Workspaces {
     pub(crate) fn new(store: &Store, find: FindWorkspace, keeper: &Known) -> Self {
         let changed = store.heads().subscribe(&WorkspaceId::installation());
-        let active = Mutex::new(Active { seen: HashMap::new(), changed });
-        Self { store: store.clone(), find, keeper: Arc::clone(keeper), active }
+        let memory = Mutex::new(Memory::new(changed, Instant::now()));
+        Self { store: store.clone(), find, keeper: Arc::clone(keeper), memory }
     }
 
-    fn active(&self) -> MutexGuard<'_, Active> {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
         // Every step keeps it whole.
-        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn look(&self, workspace: &WorkspaceId) -> Result<Standing, Error> {
@@ -104,39 +97,16 @@ impl Workspaces {
 impl edge::Workspaces for Workspaces {
     fn standing<'a>(&'a self, workspace: &'a WorkspaceId) -> BoxFuture<'a, Result<Standing, Status>> {
         Box::pin(async move {
-            if self.active().has(workspace) {
-                return Ok(Standing::Active);
-            }
             // What is found is as old as the question.
             let asked = Instant::now();
-            let revision = *self.active().changed.borrow();
+            let question = match self.memory().recall(workspace, asked) {
+                Recalled::Known(standing) => return Ok(standing),
+                Recalled::Ask(question) => question,
+            };
             let standing = rpc::or_status(self.look(workspace).await)?;
-            if standing == Standing::Active {
-                self.active().saw(workspace, asked, revision);
-            }
+            self.memory().found(workspace, standing, &question);
             Ok(standing)
         })
-    }
-}
-
-impl Active {
-    fn has(&mut self, workspace: &WorkspaceId) -> bool {
-        if self.changed.has_changed().unwrap_or(false) {
-            self.changed.mark_unchanged();
-            self.seen.clear();
-        }
-        self.seen.get(workspace).is_some_and(|asked| asked.elapsed() < FRESH)
-    }
-
-    /// Remembers one that was active at a time, and when workspaces were last changed at `revision`.
-    fn saw(&mut self, workspace: &WorkspaceId, asked: Instant, revision: i64) {
-        if *self.changed.borrow() != revision {
-            return;
-        }
-        if self.seen.len() >= REMEMBERED {
-            self.seen.clear();
-        }
-        self.seen.insert(workspace.clone(), asked);
     }
 }
 

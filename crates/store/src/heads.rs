@@ -55,6 +55,13 @@ impl Heads {
         Moved(follower)
     }
 
+    /// Tells who watches `workspace` that something came to it that has no revision, as what a mirror takes over.
+    pub(crate) fn stir(&self, workspace: &WorkspaceId) {
+        if let Some(sender) = lock(&self.0).watched.get(workspace) {
+            sender.send_modify(|_| {});
+        }
+    }
+
     /// Tells that `workspace` has reached `revision`; an older revision changes nothing, nor does 0, which is before any.
     pub(crate) fn observe(&self, workspace: &WorkspaceId, revision: i64) {
         if revision == 0 {

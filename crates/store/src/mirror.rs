@@ -236,6 +236,9 @@ impl Store {
             // There is no revision of it.
             turn.finish(new.then(|| (workspace.clone(), 0))).await?;
             if let Some(kept) = merged? {
+                if kept > 0 {
+                    self.heads().stir(&workspace);
+                }
                 return Ok(kept);
             }
         }

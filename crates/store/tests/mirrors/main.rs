@@ -183,10 +183,11 @@ async fn a_mirror_is_read_like_any_table_and_announces_nothing() {
         for (id, vision) in [("a", "near"), ("b", "far"), ("c", "far")] {
             create(&world.source, id, vision).await;
         }
-        let moved = world.target.heads().moved();
-        world.fill().await;
-        assert!(moved.take().is_empty(), "nobody is woken");
         let workspace: WorkspaceId = "workspaces/acme".parse().unwrap();
+        let (moved, watched) = (world.target.heads().moved(), world.target.heads().subscribe(&workspace));
+        world.fill().await;
+        assert!(moved.take().is_empty(), "no reader of the log is woken");
+        assert!(watched.has_changed().unwrap() && *watched.borrow() == 0, "who watches the workspace looks again");
         let ids = async |filter, order_by| {
             let query = ListQuery { parent: "workspaces/acme", filter, order_by, ..Default::default() };
             let items = world.target.list::<Mirrored>(query).await.unwrap().items;
