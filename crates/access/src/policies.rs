@@ -137,7 +137,7 @@ impl Policies {
     /// Whether it may be done what is asked for. Never waits.
     pub fn decide(&self, question: &Question<'_>) -> Arc<Decision> {
         let rules = self.rules();
-        let asked = Asked::new(question);
+        let asked = rules.decided.keyed(Asked::new(question));
         let decision = if let Some(decision) = rules.decided.get(&asked, |_| true) {
             self.counters.remembered.add();
             decision

@@ -53,12 +53,12 @@ impl Remembered {
     /// Who sent this token before, if it is still right.
     pub(crate) fn get(&self, digest: Digest, epoch: u64, now: DateTime<Utc>) -> Option<Arc<Identity>> {
         let holds = |entry: &Verified| entry.epoch == epoch && entry.valid.contains(&now);
-        self.0.get(&digest, holds).map(|entry| entry.identity)
+        self.0.get(&self.0.keyed(digest), holds).map(|entry| entry.identity)
     }
 
     pub(crate) fn keep(&self, digest: Digest, entry: Verified) {
         let bytes = ENTRY_BYTES + entry.identity.bytes();
-        self.0.keep(digest, entry, bytes);
+        self.0.keep(self.0.keyed(digest), entry, bytes);
     }
 }
 
