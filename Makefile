@@ -23,14 +23,21 @@ run: ## Build and start the three services in one process (ARGS="--data-dir FOLD
 demo: ## Play the loop as a story against the running server
 	cargo run --quiet --bin waymark -- demo $(ARGS)
 
+# What the processes of a test run write, and where nextest says what the tests themselves wrote.
+LOGS := $(CURDIR)/target/test-logs
+OUTPUT := target/nextest/$(NEXTEST_PROFILE)/output.xml
+
 .PHONY: test
-test: tools ## Run all tests, examples in comments included, on SQLite, PostgreSQL and a real nats-server
-	@if cargo nextest --version >/dev/null 2>&1; then \
+test: tools ## Run all tests, examples in comments included, on SQLite, PostgreSQL and a real nats-server; then look for secrets in all that was logged
+	@rm -rf $(LOGS) $(OUTPUT)
+	@export WAYMARK_TEST_LOGS=$(LOGS); \
+	if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --workspace --profile $(NEXTEST_PROFILE) && cargo test --workspace --doc --quiet; \
 	else \
 		echo "make test: cargo-nextest is not installed, so cargo test runs the same tests, slower"; \
 		cargo test --workspace --no-fail-fast; \
 	fi
+	@tools/secrets.py $(LOGS) $$(ls $(OUTPUT) 2>/dev/null)
 
 .PHONY: lint
 lint: lint-tools ## Formatting, clippy, dependency rules, unused dependencies, architecture, spelling, scripts

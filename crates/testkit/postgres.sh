@@ -48,11 +48,17 @@ serve() {
     trap 'kill -QUIT "${server:-}" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
     trap 'exit 143' TERM INT HUP
     cd "$dir"
+    # Kept where the run looks through all logs, if it does.
+    local log=$dir/log
+    if [ -n "${WAYMARK_TEST_LOGS:-}" ]; then
+        mkdir -p "$WAYMARK_TEST_LOGS"
+        log=$WAYMARK_TEST_LOGS/postgres-$$.log
+    fi
     # Where letters beyond ASCII have case, as in production, so that a query that depends on it shows.
     local locale
     locale=$(locale -a 2>/dev/null | grep -ixE 'C\.UTF-?8' | head -n 1) || true
-    if ! "${owner[@]}" "$bin/initdb" -D "$dir/data" -U waymark -A trust -E UTF8 --locale="${locale:-C}" --no-sync >"$dir/log" 2>&1 </dev/null; then
-        cat "$dir/log" >&2
+    if ! "${owner[@]}" "$bin/initdb" -D "$dir/data" -U waymark -A trust -E UTF8 --locale="${locale:-C}" --no-sync >"$log" 2>&1 </dev/null; then
+        cat "$log" >&2
         exit 1
     fi
     if [ "${1:-}" = encrypted ]; then
@@ -64,17 +70,17 @@ serve() {
         listen=(-c listen_addresses=127.0.0.1 -c "port=$3" -c ssl=on -c ssl_cert_file=tls.crt -c ssl_key_file=tls.key -c ssl_ca_file=ca.crt)
     fi
     "${owner[@]}" "$bin/postgres" -D "$dir/data" -k "$dir" "${listen[@]}" -c max_connections=400 -c shared_buffers=128MB \
-        -c max_wal_size=4GB -c timezone=UTC -c log_timezone=UTC "${durable[@]}" >>"$dir/log" 2>&1 </dev/null &
+        -c max_wal_size=4GB -c timezone=UTC -c log_timezone=UTC "${durable[@]}" >>"$log" 2>&1 </dev/null &
     server=$!
     for _ in $(seq 300); do
-        if grep -q "ready to accept connections" "$dir/log"; then
+        if grep -q "ready to accept connections" "$log"; then
             echo "postgres://waymark@localhost:${3:-5432}/postgres?host=$dir $server"
             return
         fi
         kill -0 "$server" 2>/dev/null || break
         sleep 0.1
     done
-    cat "$dir/log" >&2
+    cat "$log" >&2
     exit 1
 }
 

@@ -15,6 +15,7 @@ pub const NOW: DateTime<Utc> = match DateTime::from_timestamp(1_772_442_000, 0) 
 /// # Panics
 /// When metrics cannot be set up, which needs nothing from outside.
 pub fn host(seed: u64) -> (Host, ManualClock) {
+    crate::logs::of_this_process();
     let (clock, hand) = Clock::manual(NOW);
     match Host::local(clock, Ids::seeded(seed)) {
         Ok(host) => (host, hand),

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::address::free_address;
+use crate::logs::PLANTED;
 use crate::process::Process;
 
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tools/bin/weed");
@@ -33,7 +34,7 @@ impl ObjectStorage {
         let identities = users.iter().map(|(user, prefix)| {
             let actions = ["Read", "Write", "List"].map(|action| format!("\"{action}:{BUCKET}/{prefix}/*\"")).join(",");
             format!(
-                "{{\"name\":\"{user}\",\"credentials\":[{{\"accessKey\":\"{user}\",\"secretKey\":\"secret of {user}\"}}],\
+                "{{\"name\":\"{user}\",\"credentials\":[{{\"accessKey\":\"{user}\",\"secretKey\":\"{PLANTED}-{user}\"}}],\
                  \"actions\":[{actions}]}}"
             )
         });
@@ -75,7 +76,7 @@ impl ObjectStorage {
             ("aws_allow_http", "true".to_owned()),
             ("aws_region", "us-east-1".to_owned()),
             ("aws_access_key_id", user.to_owned()),
-            ("aws_secret_access_key", format!("secret of {user}")),
+            ("aws_secret_access_key", format!("{PLANTED}-{user}")),
         ];
         settings.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }

@@ -12,6 +12,8 @@ use anyhow::{Context as _, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::logs;
+
 /// The shell says the child's process id, waits for the end of its input, and takes the child along.
 const KEEPER: &str = r#"exec 3<&0; "$@" </dev/null >&2 & echo $!; cat <&3 >/dev/null; kill -KILL $! 2>/dev/null; wait"#;
 
@@ -28,7 +30,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `program`; its output goes to the test's standard error when `WAYMARK_TEST_VERBOSE` is set, else nowhere.
+    /// Starts `program`; its output goes to the test's standard error when `WAYMARK_TEST_VERBOSE` is set, else to a log of the
+    /// test run where that keeps them ([`logs`]).
     ///
     /// # Errors
     /// When there is no shell. A program that cannot be run shows as one that ended at once.
@@ -36,7 +39,8 @@ impl Process {
         let mut command = Command::new("sh");
         command.arg("-c").arg(KEEPER).arg("keeper").arg(program).args(args);
         if std::env::var_os("WAYMARK_TEST_VERBOSE").is_none() {
-            command.stderr(Stdio::null());
+            let name = program.file_name().unwrap_or_default().to_string_lossy();
+            command.stderr(logs::file(&name)?.map_or_else(Stdio::null, Stdio::from));
         }
         Ok(Self::keeping_itself(command, |said| said.trim().parse().ok())?.0)
     }

@@ -11,7 +11,7 @@ use waymark_proto::roadmap::v1 as pb;
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
 use waymark_runtime::{DatabaseArgs, EventArgs};
 use waymark_service::{Transport, connect};
-use waymark_testkit::{Engine, NatsServer, Served, wait_until};
+use waymark_testkit::{Engine, NatsServer, PLANTED, Served, wait_until};
 
 const STREAM: &str = "WAYMARK_ROADMAP";
 /// How long the broker may take to answer; what it refuses it does not answer.
@@ -28,19 +28,19 @@ impl Broker {
         let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/nats.example.conf");
         let mut configuration = std::fs::read_to_string(example).unwrap();
         for user in ["discovery", "roadmap", "metrics", "acme"] {
-            configuration = configuration.replace(&format!("${}_PASSWORD", user.to_uppercase()), "secret");
+            configuration = configuration.replace(&format!("${}_PASSWORD", user.to_uppercase()), PLANTED);
         }
         let configuration = configuration.replace("/data", store.path().to_str().unwrap());
         Self { server: NatsServer::start_configured(&configuration).unwrap(), _store: store }
     }
 
     fn url(&self, user: &str) -> String {
-        self.server.url().replace("nats://", &format!("nats://{user}:secret@"))
+        self.server.url().replace("nats://", &format!("nats://{user}:{PLANTED}@"))
     }
 
     /// A connection of a user, whose inbox has a prefix.
     async fn user(&self, user: &str, prefix: &str) -> Context {
-        let options = async_nats::ConnectOptions::with_user_and_password(user.to_owned(), "secret".to_owned());
+        let options = async_nats::ConnectOptions::with_user_and_password(user.to_owned(), PLANTED.to_owned());
         let options = options.custom_inbox_prefix(prefix).retry_on_initial_connect();
         let mut context = jetstream::new(options.connect(self.server.url()).await.unwrap());
         context.set_timeout(ANSWER);

@@ -73,22 +73,22 @@ async fn a_server_without_tls_is_told_of_with_what_to_do() {
 async fn a_password_that_changes_in_its_file_is_used_for_what_is_connected_from_then_on() {
     let authority = Authority::new("databases");
     let (server, port) = Postgres::start_encrypted(&authority).unwrap();
-    for statement in ["CREATE ROLE app LOGIN PASSWORD 'first'", "CREATE DATABASE app OWNER app"] {
+    for statement in ["CREATE ROLE app LOGIN PASSWORD 'planted-secret-first'", "CREATE DATABASE app OWNER app"] {
         server.run(statement).await.unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let client = authority.client(folder.path(), None);
     let file = folder.path().join("password");
-    std::fs::write(&file, "first\n").unwrap();
-    let url = format!("postgres://app:stale@127.0.0.1:{port}/app");
+    std::fs::write(&file, "planted-secret-first\n").unwrap();
+    let url = format!("postgres://app:planted-secret-stale@127.0.0.1:{port}/app");
     let args = DatabaseArgs { database_password_file: Some(file.clone()), ..args(url, client) };
     let (host, _) = host(1);
     let (store, applied) = open(&host, "sample", &sample::SCHEMA, &args).await.unwrap();
     assert_eq!(applied.len(), 1);
     store.ping().await.unwrap();
 
-    server.run("ALTER ROLE app PASSWORD 'second'").await.unwrap();
-    std::fs::write(&file, "second\n").unwrap();
+    server.run("ALTER ROLE app PASSWORD 'planted-secret-second'").await.unwrap();
+    std::fs::write(&file, "planted-secret-second\n").unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'";
     wait_until("the new password's use", Duration::from_secs(30), async || {
         server.run(end).await.unwrap();

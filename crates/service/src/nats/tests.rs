@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nkeys::KeyPair;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use waymark_testkit::{NatsServer, wait_until};
+use waymark_testkit::{NatsServer, PLANTED, wait_until};
 use waymark_tls::testing::Authority;
 
 use super::*;
@@ -59,8 +59,8 @@ async fn one_of_several_servers_will_do() {
     let none = waymark_testkit::free_address();
     let several = format!("nats://{none}, {}", server.url());
     connected(&connect(&several, &EventArgs::default(), "test").await.unwrap()).await;
-    let refused = connect("nats://a:s3cret@one,,nats://two", &EventArgs::default(), "test").await.unwrap_err();
-    assert!(refused.to_string().contains("address 2") && !format!("{refused:?}").contains("s3cret"), "{refused:?}");
+    let refused = connect("nats://a:planted-secret@one,,nats://two", &EventArgs::default(), "test").await.unwrap_err();
+    assert!(refused.to_string().contains("address 2") && !format!("{refused:?}").contains(PLANTED), "{refused:?}");
 }
 
 /// A statement of `by` about `of`, as `nsc` writes it.
@@ -120,7 +120,10 @@ async fn credentials_that_are_none_are_told_at_the_start() {
     for (text, wrong) in [
         ("", "it holds no NATS USER JWT"),
         ("-----BEGIN NATS USER JWT-----\nx\n", "it holds no USER NKEY SEED"),
-        ("-----BEGIN NATS USER JWT-----\nx\n-----BEGIN USER NKEY SEED-----\nSUsecret\n", "its seed cannot be used"),
+        (
+            "-----BEGIN NATS USER JWT-----\nx\n-----BEGIN USER NKEY SEED-----\nSUplanted-secret\n",
+            "its seed cannot be used",
+        ),
     ] {
         std::fs::write(file.path(), text).unwrap();
         let refused = format!("{:#}", connect("nats://localhost", &args, "test").await.unwrap_err());
@@ -132,35 +135,35 @@ async fn credentials_that_are_none_are_told_at_the_start() {
 #[tokio::test]
 async fn users_and_passwords_of_addresses_and_files_are_sent() {
     let configuration = |password: &str| format!("authorization {{ user: \"a b\", password: \"{password}\" }}");
-    let mut server = NatsServer::start_configured(&configuration("s3/cret")).unwrap();
+    let mut server = NatsServer::start_configured(&configuration("planted-secret/1")).unwrap();
     let at = |user: &str| server.url().replace("nats://", &format!("nats://{user}@"));
-    let (by_address, by_file) = (at("a%20b:s3%2Fcret"), at("a%20b"));
+    let (by_address, by_file) = (at("a%20b:planted-secret%2F1"), at("a%20b"));
     connected(&connect(&by_address, &EventArgs::default(), "test").await.unwrap()).await;
 
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "s3/cret\n").unwrap();
+    std::fs::write(file.path(), "planted-secret/1\n").unwrap();
     let args = EventArgs { nats_password_file: Some(file.path().to_owned()), ..EventArgs::default() };
     let client = connect(&by_file, &args, "test").await.unwrap();
     connected(&client).await;
     server.kill();
     wait_until("the end of the connection", PATIENCE, async || client.connection_state() != State::Connected).await;
-    std::fs::write(file.path(), "another\n").unwrap();
-    server.configure(&configuration("another")).unwrap();
+    std::fs::write(file.path(), "planted-secret-2\n").unwrap();
+    server.configure(&configuration("planted-secret-2")).unwrap();
     connected(&client).await;
 
     for (url, args, why) in [
         ("nats://one", &args, "needs a user"),
-        ("nats://a:s3cret@one", &args, "leave one out"),
-        ("nats://a:s3cret@one,nats://b:s3cret@two", &EventArgs::default(), "several users"),
+        ("nats://a:planted-secret@one", &args, "leave one out"),
+        ("nats://a:planted-secret@one,nats://b:planted-secret@two", &EventArgs::default(), "several users"),
     ] {
         let refused = format!("{:?}", connect(url, args, "test").await.unwrap_err());
-        assert!(refused.contains(why) && !refused.contains("s3cret"), "{refused}");
+        assert!(refused.contains(why) && !refused.contains(PLANTED), "{refused}");
     }
 }
 
 #[tokio::test]
 async fn a_token_of_an_address_is_sent() {
-    let server = NatsServer::start_configured("authorization { token: s3cret }").unwrap();
-    let url = server.url().replace("nats://", "nats://s3cret@");
+    let server = NatsServer::start_configured("authorization { token: planted-secret }").unwrap();
+    let url = server.url().replace("nats://", "nats://planted-secret@");
     connected(&connect(&url, &EventArgs::default(), "test").await.unwrap()).await;
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tonic::transport::Endpoint;
 use waymark_proto::access::v1::WhoAmIRequest;
 use waymark_proto::access::v1::access_service_client::AccessServiceClient;
+use waymark_testkit::PLANTED;
 
 use crate::permitted::World;
 use crate::server::LOG;
@@ -40,7 +41,8 @@ fn call_with_secrets(address: &str) {
     runtime.block_on(async {
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         let mut request = tonic::Request::new(WhoAmIRequest::default());
-        for (key, value) in [("authorization", "Basic planted-basic"), ("x-api-key", "planted-metadata")] {
+        for (key, value) in [("authorization", "Basic planted-secret-basic"), ("x-api-key", "planted-secret-metadata")]
+        {
             request.metadata_mut().insert(key, value.parse().unwrap());
         }
         AccessServiceClient::new(channel).who_am_i(request).await.unwrap_err();
@@ -63,16 +65,20 @@ fn has(folder: &Path, text: &str) -> Vec<String> {
 
 #[test]
 fn who_administers_a_workspace_is_told_what_was_refused_there_and_nobody_of_a_secret() {
-    let world =
-        World::start_with(&["--otlp-endpoint", "http://user:planted-url@127.0.0.1:1", "--log", "info,audit=info"]);
+    let world = World::start_with(&[
+        "--otlp-endpoint",
+        "http://user:planted-secret-url@127.0.0.1:1",
+        "--log",
+        "info,audit=info",
+    ]);
     world.run("root", "products create app --display-name App -w bank").unwrap();
     for _ in 0..3 {
-        world.denied("ada", "products update app --vision planted-vision -w bank");
+        world.denied("ada", "products update app --vision planted-secret-vision -w bank");
     }
     world.run("root", "events republish --service roadmap -w bank").unwrap();
     world.denied("ada", "audit --service roadmap -w bank");
     world.denied("ada", "audit --service roadmap -w installation");
-    std::fs::write(world.path("bad"), "planted-token.e30.planted-signature").unwrap();
+    std::fs::write(world.path("bad"), "planted-secret-token.e30.planted-secret-signature").unwrap();
     let told = world.run("bad", "products list -w bank").unwrap_err().1;
     assert!(told.contains("UNAUTHENTICATED"), "{told}");
     call_with_secrets(world.server.roadmap());
@@ -126,7 +132,7 @@ fn who_administers_a_workspace_is_told_what_was_refused_there_and_nobody_of_a_se
         |action: &str| lines.iter().filter(|line| line["action"].as_str().is_some_and(|a| a.ends_with(action))).count();
     assert!(lines.iter().all(|line| line["target"] == "audit"), "{log}");
     assert_eq!((told("UpdateProduct"), told("RepublishEvents"), told("policies.reload")), (1, 1, 6), "of each service");
-    for secret in ["planted-", signatures[0], signatures[1]] {
+    for secret in [PLANTED, signatures[0], signatures[1]] {
         let mut found = has(&folder.path().join("data"), secret);
         if log.contains(secret) {
             found.push(log.lines().find(|line| line.contains(secret)).unwrap_or_default().to_owned());

@@ -25,7 +25,7 @@ const provider = new Provider(url, {
     },
     {
       client_id: 'robot',
-      client_secret: 'a secret of the robot',
+      client_secret: 'planted-secret of the robot',
       grant_types: ['client_credentials'],
       response_types: [],
       redirect_uris: [],

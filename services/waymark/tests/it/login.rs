@@ -71,7 +71,7 @@ impl World {
 
     fn robot(&self) -> TokenSource {
         let secret_file = self.folder.path().join("secret");
-        std::fs::write(&secret_file, "a secret of the robot\n").unwrap();
+        std::fs::write(&secret_file, "planted-secret of the robot\n").unwrap();
         TokenSource::credentials(ClientCredentials {
             issuer: self.issuer.url(),
             ca: None,
@@ -95,12 +95,12 @@ fn a_program_calls_by_its_own_credentials() {
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    file("secret", "a secret of the robot\n");
+    file("secret", "planted-secret of the robot\n");
     let url = world.issuer.url();
     let right = file("robot.yaml", &format!("issuer: {url}\nclient_id: robot\nsecret_file: secret\n"));
     let me = world.json(&["whoami", "--client-credentials", &right]);
     assert_eq!(me["principal"], "users/corp/robot", "{me}");
-    file("other", "another secret\n");
+    file("other", "another planted-secret\n");
     let wrong = file("wrong.yaml", &format!("issuer: {url}\nclient_id: robot\nsecret_file: other\n"));
     let (status, said) = world.run(&["whoami", "--client-credentials", &wrong]).unwrap_err();
     assert!(status == 5 && said.contains("there is no token for the call") && !said.contains("another"), "{said}");

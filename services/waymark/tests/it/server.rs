@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use waymark_testkit::logs;
 
 /// The file in its folder that a server writes its log to.
 pub const LOG: &str = "log";
@@ -16,6 +17,7 @@ const WAYMARK: &str = env!("CARGO_BIN_EXE_waymark");
 /// A running server; it is killed when dropped.
 pub struct Server {
     child: Option<Child>,
+    log: Option<PathBuf>,
     addresses: [String; 3],
 }
 
@@ -54,24 +56,24 @@ impl Server {
             line.expect("the server says where it listens").split_whitespace().nth(1).unwrap().to_owned()
         };
         let addresses = [address("discovery"), address("roadmap"), address("metrics")];
-        Self { child: Some(child), addresses }
+        Self { child: Some(child), log: Some(folder.join(LOG)), addresses }
     }
 
     /// A server that is not there.
     pub fn away() -> Self {
-        Self { child: None, addresses: [1, 2, 3].map(|port| format!("127.0.0.1:{port}")) }
+        Self { child: None, log: None, addresses: [1, 2, 3].map(|port| format!("127.0.0.1:{port}")) }
     }
 
     /// The same, as seen from where its metrics service cannot be reached.
     pub fn without_metrics(&self) -> Self {
         let [discovery, roadmap, _] = self.addresses.clone();
-        Self { child: None, addresses: [discovery, roadmap, "127.0.0.1:1".to_owned()] }
+        Self { child: None, log: None, addresses: [discovery, roadmap, "127.0.0.1:1".to_owned()] }
     }
 
     /// The same, with another address of its roadmap service.
     pub fn at(&self, roadmap: &str) -> Self {
         let [discovery, _, metrics] = self.addresses.clone();
-        Self { child: None, addresses: [discovery, roadmap.to_owned(), metrics] }
+        Self { child: None, log: None, addresses: [discovery, roadmap.to_owned(), metrics] }
     }
 
     /// Where its roadmap service listens.
@@ -104,6 +106,7 @@ impl Server {
     /// What a command prints; its exit status and standard error when it fails.
     pub fn run(&self, line: &[&str]) -> Result<String, (i32, String)> {
         let output = self.command(line).output().unwrap();
+        logs::keep("waymark", &[&output.stdout, &output.stderr]).unwrap();
         if output.status.success() {
             return Ok(String::from_utf8(output.stdout).unwrap());
         }
@@ -123,6 +126,9 @@ impl Drop for Server {
         if let Some(child) = &mut self.child {
             child.kill().unwrap();
             child.wait().unwrap();
+        }
+        if let Some(log) = &self.log {
+            logs::keep_file("waymark-dev", log).unwrap();
         }
     }
 }
