@@ -1,4 +1,4 @@
-//! Measure: product events and where they came from, metrics over them, predictions made of them and outcomes, and
+//! Measure: product events, what is expected of them and where they came from, metrics over them, predictions made of them and outcomes, and
 //! where users leave a path.
 
 pub mod alert;
@@ -10,6 +10,7 @@ pub mod metric;
 pub mod outcome;
 pub mod prediction;
 pub mod scalar;
+pub mod tracking;
 pub mod trend;
 mod watch;
 
@@ -25,4 +26,9 @@ pub use metric::{Metric, MetricDirection, MetricError, MetricEvent, MetricStage}
 pub use outcome::{Finding, Measurement, Outcome, OutcomeEvent, TooLittle, judge};
 pub use prediction::{Prediction, PredictionError, PredictionEvent, PredictionState, Promise, Windows};
 pub use scalar::Scalar;
+pub use tracking::{
+    BotAction, BotRule, Expectations, Fault, Held, Sighting, TrackedEvent, TrackedProperty, TrackedType,
+    TrackingExample, TrackingMode, TrackingPlan, TrackingPlanEvent, TrackingViolation, TrackingViolationEvent,
+    TrackingViolationKind, ViolationKey,
+};
 pub use trend::{Breakdown, BreakdownBy, Interval, TrendError, TrendSettings, WeekStart, zone};

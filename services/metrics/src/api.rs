@@ -5,9 +5,12 @@ mod ingestion;
 mod metrics;
 mod outcomes;
 
-use waymark_domain::metrics::IntakePolicy;
+use std::sync::Arc;
+
 use waymark_lake::Lake;
 use waymark_store::Store;
+
+use crate::tracking::Tracking;
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -16,6 +19,6 @@ pub struct Api {
     pub store: Store,
     /// Product events.
     pub lake: Lake,
-    /// Which events are taken in.
-    pub intake: IntakePolicy,
+    /// What is expected of them.
+    pub tracking: Arc<Tracking>,
 }

@@ -1,6 +1,7 @@
 //! What the service does by itself: it measures predictions that are due and metrics, finishes what was begun to be
-//! undone, and keeps the lake in order.
+//! undone, writes down what tracking plans did not expect, and keeps the lake in order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use waymark_lake::Lake;
@@ -12,12 +13,28 @@ use crate::imports::finish_undos;
 use crate::measuring::measure_due;
 use crate::parts::Parts;
 use crate::readings::take_readings;
+use crate::tracking::{Tracking, keep_sightings};
+
+/// How often what tracking plans did not expect is written down, if it is due.
+const KEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Spawns it.
 pub(crate) fn spawn(host: &Host, store: &Store, parts: &Parts) {
-    let Parts { lake, measure_every, .. } = parts;
+    let Parts { lake, measure_every, tracking } = parts;
     host.tasks.spawn("metrics: measuring", measuring(host.clone(), store.clone(), lake.clone(), *measure_every));
     host.tasks.spawn("metrics: lake", upkeep(host.clone(), lake.clone()));
+    host.tasks.spawn("metrics: tracking", keeping(host.clone(), store.clone(), Arc::clone(tracking)));
+}
+
+/// Writes down what tracking plans did not expect, again and again, and at last when no call is left.
+async fn keeping(host: Host, store: Store, tracking: Arc<Tracking>) {
+    loop {
+        tokio::select! {
+            () = host.shutdown.drained() => break,
+            () = tokio::time::sleep(KEEP_EVERY) => keep_sightings(&store, &tracking.sightings, false).await,
+        }
+    }
+    keep_sightings(&store, &tracking.sightings, true).await;
 }
 
 /// Measures predictions that are due and metrics whose intervals are over, again and again.

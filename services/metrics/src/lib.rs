@@ -1,4 +1,4 @@
-//! The metrics service: takes product events in and imports of them back, answers questions about them, and tells
+//! The metrics service: takes product events in, as plans expect them, and imports of them back, answers questions about them, and tells
 //! whether initiatives did what they promised.
 //!
 //! Here it is declared; nothing is decided here.
@@ -19,9 +19,11 @@ mod readings;
 mod renewing;
 mod store;
 mod telemetry;
+mod tracking;
 mod usual;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use waymark_proto::metrics::v1::analysis_service_server::AnalysisServiceServer;
 use waymark_proto::metrics::v1::ingestion_service_server::IngestionServiceServer;
@@ -41,6 +43,7 @@ pub use migrations::SCHEMA;
 pub use name::NAME;
 pub use parts::Parts;
 pub use readings::take_readings;
+pub use tracking::keep_sightings;
 
 /// The service.
 pub static SERVICE: Service<Parts, MetricsArgs> = Service {
@@ -55,7 +58,7 @@ pub static SERVICE: Service<Parts, MetricsArgs> = Service {
     workspace: Some(waymark_service::is_active::<store::Workspaces>),
     parts: Parts::open,
     rpcs: |server, store, parts| {
-        let api = Api { store: store.clone(), lake: parts.lake.clone(), intake: parts.intake };
+        let api = Api { store: store.clone(), lake: parts.lake.clone(), tracking: Arc::clone(&parts.tracking) };
         server
             .service(MetricServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))
             .service(AnalysisServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES))

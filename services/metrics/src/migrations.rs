@@ -4,7 +4,9 @@
 use waymark_store::schema::foundation;
 use waymark_store::{Backfill, Declaration, Migration, Mirror, Schema, Script};
 
-use crate::store::{Frictions, Imports, Initiatives, Metrics, Outcomes, Predictions, Workspaces};
+use crate::store::{
+    Frictions, Imports, Initiatives, Metrics, Outcomes, Predictions, TrackingPlans, TrackingViolations, Workspaces,
+};
 
 /// What the service's database is.
 pub static SCHEMA: Schema = Schema::new(
@@ -61,6 +63,13 @@ pub static SCHEMA: Schema = Schema::new(
             oldest: 15,
             backfill: None,
         },
+        Migration {
+            number: 17,
+            name: "tracking plans",
+            scripts: &[Script::both(include_str!("migrations/0017_tracking_plans.sql"))],
+            oldest: 15,
+            backfill: None,
+        },
     ],
     &[
         Declaration::of::<Frictions>(),
@@ -68,6 +77,8 @@ pub static SCHEMA: Schema = Schema::new(
         Declaration::of::<Metrics>(),
         Declaration::of::<Outcomes>(),
         Declaration::of::<Predictions>(),
+        Declaration::of::<TrackingPlans>(),
+        Declaration::of::<TrackingViolations>(),
     ],
 )
 .mirroring(&[Mirror::of::<Initiatives>(), Mirror::of::<Workspaces>()]);

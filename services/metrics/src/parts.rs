@@ -1,22 +1,23 @@
-//! What the service works with beside its database: the lake of product events.
+//! What the service works with beside its database: the lake of product events, and what is expected of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use waymark_domain::metrics::IntakePolicy;
 use waymark_lake::{Lake, LakeOptions};
 use waymark_runtime::{DatabaseArgs, Host};
 
 use crate::config::MetricsArgs;
 use crate::telemetry;
+use crate::tracking::Tracking;
 
 /// What is opened by the service's own options.
 pub struct Parts {
     /// Product events.
     pub lake: Lake,
-    /// Which of them are taken in.
-    pub intake: IntakePolicy,
+    /// What is expected of them, and what was seen that is not.
+    pub tracking: Arc<Tracking>,
     /// How often to look for what is due.
     pub measure_every: Duration,
 }
@@ -30,8 +31,10 @@ impl Parts {
         let location = args.lake(database);
         let lake =
             Lake::open(&location, options).with_context(|| format!("product events cannot be kept in {location}"))?;
-        telemetry::observe(&host.telemetry.meter(), &lake);
-        Ok(Self { lake, intake: args.intake(), measure_every: args.measure_every })
+        let meter = host.telemetry.meter();
+        telemetry::observe(&meter, &lake);
+        let tracking = Arc::new(Tracking::new(args.intake(), &meter));
+        Ok(Self { lake, tracking, measure_every: args.measure_every })
     }
 }
 

@@ -6,6 +6,8 @@ mod initiatives;
 mod metrics;
 mod outcomes;
 mod predictions;
+mod tracking_plans;
+mod tracking_violations;
 mod workspaces;
 
 use waymark_domain::Name;
@@ -18,6 +20,8 @@ pub use initiatives::Initiatives;
 pub use metrics::{Metrics, unread};
 pub use outcomes::Outcomes;
 pub use predictions::{Predictions, due};
+pub use tracking_plans::{TrackingPlans, tracking_plan};
+pub use tracking_violations::TrackingViolations;
 pub use workspaces::Workspaces;
 
 /// A resource that exists and is not deleted.

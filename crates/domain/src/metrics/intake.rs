@@ -1,4 +1,4 @@
-//! Which product events are taken in. Judges one event at a time; never stores, counts or compares events.
+//! Which product events can be taken in. Judges one event at a time; never stores, counts or compares events.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
@@ -65,11 +65,27 @@ pub enum Rejection {
     /// The properties cannot be kept.
     #[error("{0}")]
     Properties(String),
+    /// The tracking plan, which is enforced, does not expect it.
+    #[error("{problem}")]
+    Unexpected {
+        /// The field that is to blame.
+        field: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// It is of a bot.
+    #[error("{property} is of a bot, as it is like {pattern:?}, and the tracking plan drops events of such")]
+    Bot {
+        /// The property that tells.
+        property: String,
+        /// The pattern that it is like.
+        pattern: String,
+    },
 }
 
 impl Rejection {
     /// The field of the event that is to blame.
-    pub fn field(&self) -> &'static str {
+    pub fn field(&self) -> &str {
         match self {
             Self::EventId(_) => "event_id",
             Self::User(_) => "user",
@@ -77,7 +93,8 @@ impl Rejection {
             Self::Time | Self::TimeInFuture { .. } | Self::TimeTooOld { .. } => "time",
             Self::Device(_) => "device",
             Self::Session(_) => "session",
-            Self::Properties(_) => "properties",
+            Self::Properties(_) | Self::Bot { .. } => "properties",
+            Self::Unexpected { field, .. } => field,
         }
     }
 }
@@ -177,7 +194,7 @@ mod tests {
 
     #[test]
     fn says_what_is_missing() {
-        let field = |result: Result<ProductEvent, Rejection>| result.unwrap_err().field();
+        let field = |result: Result<ProductEvent, Rejection>| result.unwrap_err().field().to_owned();
         assert_eq!(field(admit(Some(now()), ["", "u", "e", "", ""])), "event_id");
         assert_eq!(field(admit(Some(now()), ["1", " ", "e", "", ""])), "user");
         assert_eq!(field(admit(Some(now()), ["1", "u", "", "", ""])), "event");

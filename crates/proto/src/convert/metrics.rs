@@ -7,11 +7,12 @@ mod measure;
 mod metric;
 mod outcome;
 mod prediction;
+mod tracking;
 mod trend;
 
 pub use friction::asked;
 pub use import::report;
-pub use intake::{product_event, properties, rejected};
+pub use intake::{held, product_event, properties, rejected};
 pub use measure::{measure, typed_value};
 pub use outcome::outcome;
 pub use prediction::{prediction, promise};

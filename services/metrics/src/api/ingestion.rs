@@ -14,6 +14,7 @@ use super::Api;
 use crate::analysis::LakeFailure;
 use crate::imports::{complete, undo};
 use crate::store::{Imports, live};
+use crate::tracking::Judge;
 
 #[tonic::async_trait]
 impl IngestionService for Api {
@@ -25,12 +26,18 @@ impl IngestionService for Api {
         let workspace: WorkspaceId = rpc::or_status(rpc::parse("parent", &request.parent))?;
         let import = rpc::or_status(self.import(&workspace, &request.import).await)?;
         let offered = request.events.len();
+        let known = rpc::or_status(self.tracking.of(&self.store, &workspace).await)?;
         let now = self.store.now();
+        let mut judge = Judge::new(known.expectations.as_deref(), now);
         let mut events = Vec::with_capacity(offered);
         let mut refused = Vec::new();
         for (index, message) in request.events.into_iter().enumerate() {
             let event_id = message.event_id.clone();
-            match product_event(&self.intake, now, message) {
+            let judged = product_event(&known.intake, now, message).and_then(|(event, mut properties)| {
+                judge.admit(&event, &mut properties)?;
+                Ok((event, properties))
+            });
+            match judged {
                 Ok((event, properties)) => events.push(Event {
                     event_id: event.event_id,
                     event: event.event,
@@ -42,6 +49,9 @@ impl IngestionService for Api {
                 }),
                 Err(rejection) => refused.push(rejected(index, &event_id, &rejection)),
             }
+        }
+        if !request.validate_only {
+            self.tracking.judged(&workspace, judge);
         }
         // At most 50,000.
         let accepted = events.len() as i32;

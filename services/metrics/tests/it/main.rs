@@ -12,6 +12,7 @@ mod late;
 mod loop_closed;
 mod metrics;
 mod readings;
+mod tracking;
 mod unusual;
 mod world;
 

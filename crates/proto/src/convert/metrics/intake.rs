@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use pbjson_types::value::Kind;
 use pbjson_types::{Struct, Value};
 use serde_json::Map;
-use waymark_domain::metrics::{IntakePolicy, ProductEvent, Rejection};
+use waymark_domain::metrics::{Held, IntakePolicy, ProductEvent, Rejection};
 
 use crate::metrics::v1 as pb;
 
@@ -68,6 +68,18 @@ fn json(value: Value, levels: usize, room: &mut usize) -> Result<serde_json::Val
     })
 }
 
+/// What a property holds, for a tracking plan.
+pub fn held(value: &serde_json::Value) -> Held<'_> {
+    match value {
+        serde_json::Value::Null => Held::Null,
+        serde_json::Value::Bool(_) => Held::Boolean,
+        serde_json::Value::Number(_) => Held::Number,
+        serde_json::Value::String(text) => Held::Text(text),
+        serde_json::Value::Array(_) => Held::List,
+        serde_json::Value::Object(_) => Held::Object,
+    }
+}
+
 fn number_value(number: f64) -> Result<serde_json::Value, Rejection> {
     // Every integer in this range is exact in a double.
     const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -96,6 +108,8 @@ pub fn rejected(index: usize, event_id: &str, rejection: &Rejection) -> pb::Reje
         Rejection::TimeTooOld { .. } => pb::RejectionReason::TimeTooOld,
         Rejection::Device(_) | Rejection::Session(_) => pb::RejectionReason::Context,
         Rejection::Properties(_) => pb::RejectionReason::Properties,
+        Rejection::Unexpected { .. } => pb::RejectionReason::TrackingPlan,
+        Rejection::Bot { .. } => pb::RejectionReason::Bot,
     };
     pb::RejectedEvent {
         // A batch holds far fewer than 2^31 events.
