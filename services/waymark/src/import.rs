@@ -21,6 +21,7 @@ mod state;
 mod tally;
 mod time;
 mod values;
+mod vendor;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,10 @@ pub enum Import {
     ///
     ///   waymark import events export.json --user properties.distinct_id --event event --time properties.time
     /// --time-format unix --property 'properties.*'
+    ///
+    ///   waymark import events 2026-02.json.zip --from amplitude
+    ///
+    /// What of an export of Segment, Mixpanel, Amplitude or PostHog becomes what is listed in IMPORTING.md.
     #[command(verbatim_doc_comment)]
     Events(Box<EventsArgs>),
     /// Take an import back: what it alone delivered is gone from every answer

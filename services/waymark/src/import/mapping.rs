@@ -65,7 +65,11 @@ impl Mapping {
             used.insert(column.to_owned());
             tally.place(column, file.header(), name.to_owned())
         };
-        let user = place(&args.user, "user");
+        // The command line has them, or knows what they are.
+        let (Some(user), Some(time)) = (&args.user, &args.time) else {
+            bail!(Usage("name the columns with the user and the time by --user and --time".to_owned()));
+        };
+        let user = place(user, "user");
         let mut source = |name: &str, column: &Option<String>| match (column, values.remove(name)) {
             (Some(_), Some(_)) => bail!(Usage(format!("--{name} and --value {name}=… contradict each other"))),
             (Some(column), None) => Ok(Some(Source::Column(place(column, name)))),
@@ -75,7 +79,7 @@ impl Mapping {
             bail!(Usage("name the column with what was done by --event COLUMN, or give --value event=NAME".to_owned()));
         };
         let (device, session) = (source("device", &args.device)?, source("session", &args.session)?);
-        let time = place(&args.time, "time");
+        let time = place(time, "time");
         let id = args.id.as_ref().map(|column| place(column, "id"));
         let properties = Properties::new(args, file, values, &mut used, &mut tally)?;
         let seen = HashMap::new();

@@ -10,7 +10,7 @@ use super::delimiter::Delimiter;
 /// The file that is imported.
 #[derive(Debug, Clone, Args)]
 pub struct Input {
-    /// The file; what gzip packed is unpacked while reading
+    /// The file; what gzip packed, and the files in a ZIP archive, are unpacked while reading
     pub file: PathBuf,
     /// Form of the file; by the ending of its name when not given
     #[arg(long, value_enum)]
@@ -30,15 +30,19 @@ pub struct EventsArgs {
     /// The file.
     #[command(flatten)]
     pub input: Input,
+    /// The file is an export of this product: which column is what is known then. Lines that tell who is who are counted and
+    /// passed over, as identities are not taken yet
+    #[arg(long, value_enum, value_name = "PRODUCT", conflicts_with_all = ["user", "event", "time", "time_format", "id", "device", "session", "property"])]
+    pub from: Option<Vendor>,
     /// Column with the user. Here and below, `a.b` is the field b in an object that stands in the column a
-    #[arg(long, value_name = "COLUMN")]
-    pub user: String,
+    #[arg(long, value_name = "COLUMN", required_unless_present = "from")]
+    pub user: Option<String>,
     /// Column with what was done; or give --value event=NAME
     #[arg(long, value_name = "COLUMN")]
     pub event: Option<String>,
     /// Column with when it was done
-    #[arg(long, value_name = "COLUMN")]
-    pub time: String,
+    #[arg(long, value_name = "COLUMN", required_unless_present = "from")]
+    pub time: Option<String>,
     /// How times are written: auto (RFC 3339, or date and time), unix, unix-ms, unix-us, or a pattern such as %d.%m.%Y
     /// %H:%M
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
@@ -93,6 +97,19 @@ pub enum Form {
     Jsonl,
     /// Apache Parquet.
     Parquet,
+}
+
+/// Whose export a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Vendor {
+    /// Raw messages as Segment stores them in S3 and other storage, one a line.
+    Segment,
+    /// Mixpanel's raw export, one event a line.
+    Mixpanel,
+    /// Amplitude's export, one event a line: the archive as it is handed out, or files of it.
+    Amplitude,
+    /// PostHog's export of events as JSON lines or Parquet.
+    Posthog,
 }
 
 /// What becomes of a column whose name another has, too.

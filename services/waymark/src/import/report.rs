@@ -1,5 +1,6 @@
 //! What became of the rows of a file.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -18,6 +19,9 @@ use crate::generic::output::{self, Format};
 
 /// Rejected rows shown without `--rejects`.
 const SHOWN: usize = 20;
+
+/// How many rows tell who is who, by method.
+pub type Identities = BTreeMap<String, u64>;
 
 /// The outcome of an import.
 #[derive(Debug)]
@@ -61,7 +65,7 @@ impl Report {
     }
 
     /// The report for the service to keep, as much of it as that takes.
-    pub fn completion(&self, tally: &Tally, untold_times: u64) -> pb::CompleteImportRequest {
+    pub fn completion(&self, tally: &Tally, identities: &Identities, untold_times: u64) -> pb::CompleteImportRequest {
         let column = |(column, count): (&Tallied, &Count)| pb::ImportColumn {
             column: cut(&column.column, 200),
             becomes: cut(&column.becomes, 300),
@@ -69,10 +73,18 @@ impl Report {
             rows: count.rows.cast_signed(),
             examples: count.examples.clone(),
         };
+        let identity = |(method, rows): (&String, &u64)| pb::ImportColumn {
+            column: cut(method, 200),
+            becomes: "nothing, as who is who is not taken yet".to_owned(),
+            read_as: "identity".to_owned(),
+            rows: rows.cast_signed(),
+            examples: Vec::new(),
+        };
+        let columns = identities.iter().map(identity).chain(counts(tally).map(column));
         let rejection =
             |Broken { line, reason }: &Broken| pb::RejectedRow { line: line.cast_signed(), reason: cut(reason, 500) };
         let report = pb::ImportReport {
-            columns: counts(tally).map(column).take(pb::ImportReport::COLUMNS_MOST).collect(),
+            columns: columns.take(pb::ImportReport::COLUMNS_MOST).collect(),
             rejections: self.first.iter().map(rejection).collect(),
             ambiguous_times: untold_times.cast_signed(),
         };
@@ -89,7 +101,14 @@ impl Report {
 
     /// Prints it: the summary and as what columns were read on standard output, rejected rows on standard error. The
     /// import is the one that the service keeps; none of a dry run.
-    pub fn print(&self, import: Option<&pb::Import>, tally: &Tally, untold_times: u64, format: Format) -> Result<()> {
+    pub fn print(
+        &self,
+        import: Option<&pb::Import>,
+        tally: &Tally,
+        identities: &Identities,
+        untold_times: u64,
+        format: Format,
+    ) -> Result<()> {
         let Progress { rows, stored, rejected, .. } = self.progress;
         let counts_of = |import: &pb::Import| import.counts.unwrap_or_default();
         for Broken { line, reason } in &self.first {
@@ -106,6 +125,7 @@ impl Report {
             "import": import.map(|import| &import.name),
             "duplicates": import.and_then(|import| counts_of(import).duplicates),
             "resumedAfter": self.resumed_after, "dryRun": self.dry_run, "ambiguousTimes": untold_times,
+            "identities": identities,
             "columns": counts(tally).map(|(column, count)| json!({
                 "column": column.column, "becomes": column.becomes, "readAs": count.reading.name(), "rows": count.rows,
                 "examples": count.examples,
@@ -125,6 +145,14 @@ impl Report {
                 crate::show(format_args!("{stored} of {rows} rows {verb}{from}{known}, {rejected} rejected"));
                 if let Some(import) = import {
                     crate::show(format_args!("{}", advice(&import.name)));
+                }
+                if !identities.is_empty() {
+                    let passed: u64 = identities.values().sum();
+                    let methods: Vec<_> = identities.iter().map(|(method, rows)| format!("{rows} {method}")).collect();
+                    let methods = methods.join(", ");
+                    crate::show(format_args!(
+                        "of them {passed} were passed over, as who is who is not taken yet: {methods}"
+                    ));
                 }
                 crate::show(format_args!("{}", table(tally)));
                 for note in notes(tally, untold_times) {

@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum as _;
 use prost::Message as _;
 use prost_reflect::DynamicMessage;
 use sha2::{Digest as _, Sha256};
@@ -111,12 +112,16 @@ fn digest(path: &Path) -> Result<String> {
 fn mapping(args: &EventsArgs) -> Vec<String> {
     let EventsArgs { user, event, time, time_format, time_zone, id, device, session, .. } = args;
     let (format, thousands) = (args.input.format.map(|form| format!("{form:?}").to_lowercase()), args.thousands);
-    let columns = [("event", event), ("id", id), ("device", device), ("session", session)];
+    let columns =
+        [("user", user), ("time", time), ("event", event), ("id", id), ("device", device), ("session", session)];
     let columns = columns.into_iter().filter_map(|(option, column)| Some(format!("--{option}={}", column.as_ref()?)));
-    [format!("--user={user}"), format!("--time={time}")]
-        .into_iter()
+    let from = args.from.and_then(|vendor| Some(format!("--from={}", vendor.to_possible_value()?.get_name())));
+    // What is known of an export contradicts that one says it.
+    let format_of_times = args.from.is_none().then(|| format!("--time-format={time_format}"));
+    from.into_iter()
         .chain(columns)
-        .chain([format!("--time-format={time_format}"), format!("--time-zone={time_zone}")])
+        .chain(format_of_times)
+        .chain([format!("--time-zone={time_zone}")])
         .chain(args.property.iter().map(|property| format!("--property={property}")))
         .chain(args.value.iter().map(|value| format!("--value={value}")))
         .chain([format!("--decimal={}", args.decimal)])
@@ -152,6 +157,11 @@ mod tests {
         let again = mapping.iter().map(String::as_str);
         let again = Line::parse_from(["t", "file.csv"].into_iter().chain(again)).events;
         assert_eq!(format!("{again:?}"), format!("{args:?}"), "it can be said again");
+
+        let args = Line::parse_from(["t", "file.gz", "--from", "mixpanel"]).events;
+        let told = super::mapping(&args);
+        let again = Line::parse_from(["t", "file.gz"].into_iter().chain(told.iter().map(String::as_str))).events;
+        assert_eq!(format!("{again:?}"), format!("{args:?}"), "{told:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The import itself: rows into batches, batches to the service a few at a time, answers into the report and the state,
 //! in the order of the file.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -11,17 +12,20 @@ use waymark_client::Error;
 use waymark_proto::metrics::v1::{IngestEventsRequest, ProductEvent};
 
 use super::mapping::Mapping;
-use super::options::{EventsArgs, Twice};
+use super::options::{EventsArgs, Twice, Vendor};
 use super::record::{Broken, Record, Rows};
 use super::report::Report;
 use super::resource::{Client, begin, client, complete, goes_on};
 use super::source;
 use super::state::{Progress, State};
+use super::vendor::Line;
 use crate::Usage;
 use crate::settings::Settings;
 
 /// Batches under way at once: the service commits several together.
 const AT_ONCE: usize = 4;
+/// Rows of a batch, those included that become no event.
+const ROWS: u64 = 100_000;
 /// Bytes of a batch; the service takes 8 MiB.
 const BYTES: usize = 4 << 20;
 
@@ -37,9 +41,19 @@ struct Batch {
 /// Takes rows from the file until a batch is full.
 struct Batches {
     rows: Rows,
+    vendor: Option<Vendor>,
     mapping: Mapping,
+    /// How many lines tell who is who, by method.
+    identities: BTreeMap<String, u64>,
     skip: u64,
     most: usize,
+}
+
+/// What a row is.
+enum Taken {
+    Event(Box<ProductEvent>),
+    Identity,
+    Broken(Broken),
 }
 
 impl Iterator for Batches {
@@ -47,7 +61,7 @@ impl Iterator for Batches {
     fn next(&mut self) -> Option<Result<Batch>> {
         let mut batch = Batch::default();
         let mut bytes = 0;
-        while batch.events.len() < self.most && bytes < BYTES {
+        while batch.events.len() < self.most && batch.rows < ROWS && bytes < BYTES {
             let Some(row) = self.rows.next() else { break };
             match row.map(|row| self.take(row)) {
                 Ok((line, event)) => {
@@ -58,12 +72,13 @@ impl Iterator for Batches {
                     }
                     batch.rows += 1;
                     match event {
-                        Ok(event) => {
+                        Taken::Event(event) => {
                             bytes += event.encoded_len();
                             batch.lines.push(line);
-                            batch.events.push(event);
+                            batch.events.push(*event);
                         }
-                        Err(broken) => batch.broken.push(broken),
+                        Taken::Identity => {}
+                        Taken::Broken(broken) => batch.broken.push(broken),
                     }
                 }
                 // What was read before is not lost: it is sent, and the failure comes next.
@@ -82,11 +97,24 @@ impl Iterator for Batches {
 }
 
 impl Batches {
-    fn take(&mut self, row: Result<Record, Broken>) -> (u64, Result<ProductEvent, Broken>) {
-        match row {
-            Ok(record) => (record.line, self.mapping.event(&record)),
-            Err(broken) => (broken.line, Err(broken)),
-        }
+    fn take(&mut self, row: Result<Record, Broken>) -> (u64, Taken) {
+        let line = row.as_ref().map_or_else(|broken| broken.line, |record| record.line);
+        let translated = row.and_then(|record| match self.vendor {
+            Some(vendor) => vendor.line(record).map_err(|reason| Broken { line, reason }),
+            None => Ok(Line::Event(record)),
+        });
+        let taken = match translated {
+            Ok(Line::Event(record)) => match self.mapping.event(&record) {
+                Ok(event) => Taken::Event(Box::new(event)),
+                Err(broken) => Taken::Broken(broken),
+            },
+            Ok(Line::Identity(method)) => {
+                *self.identities.entry(method).or_default() += 1;
+                Taken::Identity
+            }
+            Err(broken) => Taken::Broken(broken),
+        };
+        (line, taken)
     }
 }
 
@@ -110,12 +138,7 @@ pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<bool> {
         done = Progress::default();
     }
     let progress = progress_bar();
-    let file = source::open(&args.input, Twice::Refused, &progress)?;
-    let mapping = Mapping::new(args, &file)?;
-    if file.columns.is_none() {
-        mapping.seek(source::open(&args.input, Twice::Refused, &ProgressBar::hidden())?)?;
-    }
-    let mut batches = Batches { rows: file.rows, mapping, skip: done.rows, most: args.batch as usize };
+    let mut batches = batches(args, done.rows, &progress)?;
     let first = batches.next().transpose().inspect_err(|_| progress.finish_and_clear())?;
     if first.is_some() && done.import.is_empty() && !args.dry_run {
         done.import = begin(&mut client, &parent, args).await.map_err(stopped)?;
@@ -149,15 +172,39 @@ pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<bool> {
         bail!(Usage(format!("{} has no rows: nothing was imported", args.input.file.display())));
     }
     let (tally, untold_times) = (batches.mapping.tally(), batches.mapping.untold_times());
+    let identities = &batches.identities;
     let import = if args.dry_run {
         None
     } else {
-        let completion = report.completion(tally, untold_times);
+        let completion = report.completion(tally, identities, untold_times);
         Some(complete(&mut client, completion).await.map_err(stopped)?)
     };
     state.remove();
-    report.print(import.as_ref(), tally, untold_times, settings.format()?)?;
+    report.print(import.as_ref(), tally, identities, untold_times, settings.format()?)?;
     Ok(report.progress().rejected == 0)
+}
+
+fn batches(args: &EventsArgs, skip: u64, progress: &ProgressBar) -> Result<Batches> {
+    let (vendor, most) = (args.from, args.batch as usize);
+    let known = vendor.map(|vendor| vendor.options(args));
+    let args = known.as_ref().unwrap_or(args);
+    let file = source::open(&args.input, Twice::Refused, progress)?;
+    let mapping = if let Some(vendor) = vendor {
+        if file.separated {
+            bail!(Usage(format!(
+                "an export of {vendor:?} is JSON lines or Parquet, not CSV: name columns instead of --from"
+            )));
+        }
+        // Its lines have our columns when they come there.
+        Mapping::new(args, &source::Source::ours())?
+    } else {
+        let mapping = Mapping::new(args, &file)?;
+        if file.columns.is_none() {
+            mapping.seek(source::open(&args.input, Twice::Refused, &ProgressBar::hidden())?)?;
+        }
+        mapping
+    };
+    Ok(Batches { rows: file.rows, vendor, mapping, identities: BTreeMap::new(), skip, most })
 }
 
 async fn send(mut client: Client, request: IngestEventsRequest, batch: Batch) -> Result<(u64, u64, Vec<Broken>)> {
@@ -167,12 +214,13 @@ async fn send(mut client: Client, request: IngestEventsRequest, batch: Batch) ->
     }
     let request = IngestEventsRequest { events, ..request };
     let answer = client.ingest_events(request).await.map_err(Error::from)?.into_inner();
+    let stored = lines.len().saturating_sub(answer.rejected.len()) as u64;
     broken.extend(answer.rejected.into_iter().map(|rejected| {
         let line = usize::try_from(rejected.index).ok().and_then(|index| lines.get(index)).copied().unwrap_or_default();
         Broken { line, reason: format!("{}: {}", rejected.field, rejected.message) }
     }));
     broken.sort_by_key(|broken| broken.line);
-    Ok((rows, rows - broken.len() as u64, broken))
+    Ok((rows, stored, broken))
 }
 
 /// A bar for a file that is read.
@@ -190,7 +238,7 @@ mod tests {
     use clap::Parser;
 
     #[derive(Parser)]
-    struct Line {
+    struct Options {
         #[command(flatten)]
         events: EventsArgs,
     }
@@ -200,10 +248,8 @@ mod tests {
         let path = std::env::temp_dir().join(name);
         std::fs::write(&path, text).unwrap();
         let line = ["t", path.to_str().unwrap(), "--user", "u", "--event", "e", "--time", "t"];
-        let args = Line::parse_from(line).events;
-        let file = source::open(&args.input, Twice::Refused, &ProgressBar::hidden()).unwrap();
-        let mapping = Mapping::new(&args, &file).unwrap();
-        let batches = Batches { rows: file.rows, mapping, skip, most };
+        let args = Options::parse_from(line).events;
+        let batches = Batches { most, ..super::batches(&args, skip, &ProgressBar::hidden()).unwrap() };
         let batches = batches.map(|batch| batch.unwrap()).collect();
         std::fs::remove_file(path).unwrap();
         batches

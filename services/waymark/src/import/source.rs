@@ -4,6 +4,7 @@ mod columnar;
 mod json;
 mod lines;
 mod separated;
+mod zipped;
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -18,7 +19,6 @@ use crate::Usage;
 
 /// How much of a file is looked at to tell how it is written.
 const HEAD: u64 = 1 << 16;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 const UTF_8: [u8; 3] = [0xef, 0xbb, 0xbf];
 const UTF_16: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
@@ -35,6 +35,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// Rows that are objects of ours, whatever the file has.
+    pub fn ours() -> Self {
+        Self { columns: None, separated: false, advice: None, rows: Box::new(std::iter::empty()) }
+    }
+
     /// The columns of rows that are texts in their order.
     pub fn header(&self) -> &[String] {
         self.columns.as_deref().filter(|_| self.separated).unwrap_or_default()
@@ -47,15 +52,21 @@ pub fn open(input: &Input, twice: Twice, progress: &ProgressBar) -> Result<Sourc
         Some(form) => form,
         None => form_of(&input.file.to_string_lossy())?,
     };
-    let file = File::open(&input.file).with_context(|| format!("{} cannot be opened", input.file.display()))?;
+    let mut file = File::open(&input.file).with_context(|| format!("{} cannot be opened", input.file.display()))?;
     progress.set_length(file.metadata().map_or(0, |meta| meta.len()));
     if form == Form::Parquet {
         let (columns, rows) = columnar::open(file, &input.file, progress.clone())?;
         return Ok(Source { columns: Some(columns), separated: false, advice: None, rows });
     }
-    let mut reader: Box<dyn Read + Send> = Box::new(progress.wrap_read(file));
+    let mut start = Vec::new();
+    file.by_ref().take(zipped::ZIP.len() as u64).read_to_end(&mut start).context("the file cannot be read")?;
+    let mut reader: Box<dyn Read + Send> = if start == zipped::ZIP {
+        Box::new(zipped::open(file, &input.file, progress)?)
+    } else {
+        Box::new(Cursor::new(start).chain(progress.wrap_read(file)))
+    };
     let mut head = head_of(&mut reader)?;
-    if head.starts_with(&GZIP) {
+    if head.starts_with(&zipped::GZIP) {
         reader = Box::new(MultiGzDecoder::new(Cursor::new(head).chain(reader)));
         head = head_of(&mut reader)?;
     }
@@ -94,7 +105,8 @@ fn head_of(reader: &mut impl Read) -> Result<Vec<u8>> {
 
 fn form_of(name: &str) -> Result<Form> {
     let lower = name.to_ascii_lowercase();
-    Ok(match lower.strip_suffix(".gz").unwrap_or(&lower).rsplit('.').next() {
+    let plain = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zip")).unwrap_or(&lower);
+    Ok(match plain.rsplit('.').next() {
         Some("csv" | "tsv" | "txt") => Form::Csv,
         Some("jsonl" | "ndjson" | "json") => Form::Jsonl,
         Some("parquet") => Form::Parquet,
@@ -110,6 +122,7 @@ mod tests {
     fn forms_by_name() {
         assert_eq!(form_of("a/b.csv").unwrap(), Form::Csv);
         assert_eq!(form_of("b.NDJSON.gz").unwrap(), Form::Jsonl);
+        assert_eq!(form_of("b.json.zip").unwrap(), Form::Jsonl);
         assert!(form_of("events").is_err());
     }
 }

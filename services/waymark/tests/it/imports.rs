@@ -13,21 +13,21 @@ use super::server::Server;
 const COLUMNS: [&str; 6] = ["--user", "user", "--event", "event", "--time", "time"];
 
 /// A server, a folder for files, and a workspace to import them into.
-struct Importer<'a> {
-    server: &'a Server,
-    folder: &'a Path,
-    workspace: &'a str,
+pub struct Importer<'a> {
+    pub server: &'a Server,
+    pub folder: &'a Path,
+    pub workspace: &'a str,
 }
 
 /// What an import said.
-struct Said {
-    status: i32,
-    report: Value,
-    errors: String,
+pub struct Said {
+    pub status: i32,
+    pub report: Value,
+    pub errors: String,
 }
 
 impl Importer<'_> {
-    fn import(&self, name: &str, content: &[u8], options: &[&str]) -> Said {
+    pub fn import(&self, name: &str, content: &[u8], options: &[&str]) -> Said {
         let file = self.folder.join(name);
         std::fs::write(&file, content).unwrap();
         let line = ["import", "events", file.to_str().unwrap(), "-w", self.workspace, "-o", "json"];
@@ -48,13 +48,13 @@ impl Importer<'_> {
         self.server.json(&["call", method, "-d", &data.to_string(), "-w", self.workspace])
     }
 
-    fn users(&self) -> u64 {
+    pub fn users(&self) -> u64 {
         let names = self.call("AnalysisService/ListEventNames", &json!({}));
         names["users"].as_str().map_or(0, |users| users.parse().unwrap())
     }
 
     /// The values of a property with the number of events of each, or with what they sum to.
-    fn values(&self, event: &str, property: &str, sum: bool) -> Vec<(Value, f64)> {
+    pub fn values(&self, event: &str, property: &str, sum: bool) -> Vec<(Value, f64)> {
         let settings =
             json!({"start_time": "2024-01-01T00:00:00Z", "end_time": "2027-01-01T00:00:00Z", "interval": "month"});
         let mut question = json!({"events": [event], "settings": settings});
@@ -71,14 +71,14 @@ impl Importer<'_> {
 
 impl Said {
     /// All rows are in.
-    fn whole(self, rows: u64) -> Self {
+    pub fn whole(self, rows: u64) -> Self {
         assert_eq!(self.status, 0, "{}", self.errors);
         assert_eq!((&self.report["rows"], &self.report["stored"]), (&json!(rows), &json!(rows)), "{}", self.report);
         self
     }
 
     /// Nothing is in: the status, and what standard error says.
-    fn refused(&self, status: i32, words: &[&str]) {
+    pub fn refused(&self, status: i32, words: &[&str]) {
         assert_eq!(self.status, status, "{} {}", self.report, self.errors);
         for word in words {
             assert!(self.errors.contains(word), "{word}: {}", self.errors);
@@ -94,14 +94,14 @@ impl Said {
     }
 }
 
-fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+pub fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.into_inner().unwrap()
 }
 
-fn texts(values: &[&str]) -> ArrayRef {
+pub fn texts(values: &[&str]) -> ArrayRef {
     Arc::new(StringArray::from(values.to_vec()))
 }
 

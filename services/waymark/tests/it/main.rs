@@ -14,6 +14,7 @@ mod policies;
 mod rows;
 mod server;
 mod tools;
+mod vendors;
 mod words;
 
 use std::process::Stdio;
