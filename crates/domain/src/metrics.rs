@@ -3,6 +3,7 @@
 
 pub mod alert;
 pub mod friction;
+pub mod funnel;
 pub mod import;
 pub mod intake;
 pub mod measure;
@@ -18,6 +19,11 @@ pub use alert::{Alert, FalseAlarms, Limit, Threshold, Usual, Watch};
 pub use friction::{
     Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question,
     QuestionError, Step, Ties, Window,
+};
+pub use funnel::{
+    Attribution, EventReuse, ExclusionEffect, Funnel, FunnelBreakdown, FunnelEntry, FunnelExclusion, FunnelOrder,
+    FunnelPreset, FunnelSettings, FunnelStep, FunnelTies, FunnelWindow, WindowArithmetic, WindowBoundary, WindowScope,
+    WindowUnit,
 };
 pub use import::{Completion, Counts, Import, ImportError, ImportEvent, ImportState, ReadColumn, Report, Undo};
 pub use intake::{IntakePolicy, ProductEvent, Rejection};

@@ -5,7 +5,7 @@
 //!   does so with those of an import, which [`Lake::undo`] takes back.
 //! - An event's identity is `(user, time, event_id)`; every answer counts an event once, however often it was sent
 //!   and wherever its copies lie, before compaction as after.
-//! - [`Lake::trend`], [`Lake::total`], [`Lake::path`], [`Lake::catalogue`] and [`Lake::latest_event_time`] read a
+//! - [`Lake::trend`], [`Lake::total`], [`Lake::path`], [`Lake::funnel`], [`Lake::catalogue`] and [`Lake::latest_event_time`] read a
 //!   snapshot: what was committed before the call, by whichever process, is in the answer.
 //! - [`Lake::maintain`] merges small files and deletes unused ones; any Delta reader can open the tables meanwhile.
 //!
@@ -21,6 +21,7 @@ mod encode;
 mod error;
 mod event;
 mod file;
+mod funnel;
 mod ingest;
 mod maintain;
 mod metrics;
@@ -49,7 +50,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use waymark_domain::Period;
-use waymark_domain::metrics::{Measure, Question, TrendSettings};
+use waymark_domain::metrics::{Funnel, Measure, Question, TrendSettings};
 
 pub use answer::{Bucket, Series, TrendAnswer, Watermark};
 pub use calendar::last_complete;
@@ -58,6 +59,7 @@ pub use compact::CompactionReport;
 pub use delivery::Delivered;
 pub use error::LakeError;
 pub use event::{Event, user_hash};
+pub use funnel::{FunnelAnswer, FunnelPoint, FunnelSeries, StepAnswer, TimeToConvert};
 pub use ingest::IngestReceipt;
 pub use metrics::LakeMetrics;
 pub use options::LakeOptions;
@@ -149,6 +151,13 @@ impl Lake {
     pub async fn path(&self, workspace: &str, question: &Question, now: DateTime<Utc>) -> Result<PathAnswer> {
         let snapshot = self.read(workspace).await?;
         path::answer(&self.shared, snapshot, question, now).await
+    }
+
+    /// How far users get through a funnel, followed as its settings say; `now` says whose time is not over. A workspace
+    /// without events answers zeros.
+    pub async fn funnel(&self, workspace: &str, funnel: &Funnel, now: DateTime<Utc>) -> Result<FunnelAnswer> {
+        let snapshot = self.read(workspace).await?;
+        funnel::answer(&self.shared, snapshot, funnel, now).await
     }
 
     /// The event names of a workspace with their counts and first and last times, and the number of its users.
