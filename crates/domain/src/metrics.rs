@@ -1,6 +1,7 @@
 //! Measure: product events, what is expected of them and where they came from, metrics over them, predictions made of them and outcomes, and
 //! where users leave a path.
 
+pub mod activity;
 pub mod alert;
 pub mod friction;
 pub mod funnel;
@@ -10,12 +11,14 @@ pub mod measure;
 pub mod metric;
 pub mod outcome;
 pub mod prediction;
+pub mod retention;
 pub mod scalar;
 pub mod tracking;
 pub mod trend;
 mod watch;
 
 pub use alert::{Alert, FalseAlarms, Limit, Threshold, Usual, Watch};
+pub use activity::{Activity, Stickiness};
 pub use friction::{
     Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question,
     QuestionError, Step, Ties, Window,
@@ -31,6 +34,9 @@ pub use measure::{Condition, Measure, MeasureError, MeasureKind, NumberOrder, Pr
 pub use metric::{Metric, MetricDirection, MetricError, MetricEvent, MetricStage};
 pub use outcome::{Finding, Measurement, Outcome, OutcomeEvent, TooLittle, judge};
 pub use prediction::{Prediction, PredictionError, PredictionEvent, PredictionState, Promise, Windows};
+pub use retention::{
+    Retention, RetentionDenominator, RetentionMode, RetentionPeriods, RetentionSettings, RetentionStart,
+};
 pub use scalar::Scalar;
 pub use tracking::{
     BotAction, BotRule, Expectations, Fault, Held, Sighting, TrackedEvent, TrackedProperty, TrackedType,

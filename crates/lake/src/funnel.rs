@@ -4,84 +4,61 @@
 //! Rows become hits, numbers and bits, in memory that is used again for the next user (`plan.rs`); pure functions of a
 //! user's hits say where ways lead (`chain.rs`, `any_order.rs`) and what is counted of them (`follow.rs`).
 
+mod answer;
 mod any_order;
 mod chain;
+#[cfg(test)]
+mod clickhouse;
 mod follow;
 mod plan;
 #[cfg(test)]
 mod reference;
 mod rules;
 mod tally;
+mod who;
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
-use waymark_domain::metrics::{Funnel, Scalar, TrendSettings};
+use waymark_domain::metrics::{Funnel, TrendSettings};
 
-use crate::answer::{Bucket, Watermark};
+use crate::answer::Watermark;
 use crate::calendar::buckets;
 use crate::error::{LakeError, Result};
 use crate::scan::{Scan, Source};
 use crate::shared::Shared;
 use plan::{Plan, State};
 use tally::Groups;
+use who::{Listed, Who};
 
-/// How far users got.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FunnelAnswer {
-    /// Those with the most entries first; a single series is always there, even if all zeros.
-    pub series: Vec<FunnelSeries>,
-    /// The intervals of points; empty when none were asked for.
-    pub buckets: Vec<Bucket>,
-    /// Series beyond the limit of the breakdown.
-    pub series_left_out: usize,
-    /// Steps, from 0, whose event no row of the range has.
-    pub unseen: Vec<usize>,
+pub use answer::{FunnelAnswer, FunnelPoint, FunnelSeries, StepAnswer, TimeToConvert};
+pub use who::{FunnelPage, FunnelUser};
+
+/// A page of the users of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunnelUsers {
+    /// The users.
+    pub users: Vec<FunnelUser>,
+    /// Whether there are more after the last.
+    pub more: bool,
     /// How current the answer is.
     pub watermark: Watermark,
 }
 
-/// The numbers of one value of the breakdown, or of all.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FunnelSeries {
-    /// The value; absent for the only series and for events without the property.
-    pub key: Option<Scalar>,
-    /// One for each step.
-    pub steps: Vec<StepAnswer>,
-    /// Those counted who may still get further.
-    pub open: u64,
-    /// From the first step to the last.
-    pub took: Option<TimeToConvert>,
-    /// One for each bucket, by when they entered.
-    pub points: Vec<FunnelPoint>,
-}
-
-/// Who reached a step.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepAnswer {
-    /// How many users, entries or sessions.
-    pub reached: u64,
-    /// From the step before.
-    pub took: Option<TimeToConvert>,
-}
-
-/// Those who entered in an interval.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FunnelPoint {
-    /// How many of them reached each step.
-    pub reached: Vec<u64>,
-    /// How many may still get further.
-    pub open: u64,
-}
-
-/// How long it took, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TimeToConvert {
-    /// The mean.
-    pub average: f64,
-    /// What 10, 25, 50, 75 and 90 of a hundred did not exceed; exact.
-    pub quantiles: [f64; 5],
+/// Who reached a step, or did not.
+pub(crate) async fn users(
+    shared: &Shared,
+    source: Source,
+    funnel: &Funnel,
+    page: FunnelPage,
+    now: DateTime<Utc>,
+) -> Result<FunnelUsers> {
+    let plan = Plan::new(funnel, now, Vec::new());
+    let who = Who::new(page, plan.rules().optional);
+    let states = follow(shared, &source, &Arc::new(plan.listing(who))).await?;
+    let (users, more) = Listed::page(states.into_iter().map(State::listed).collect(), page.size);
+    Ok(FunnelUsers { users, more, watermark: source.watermark() })
 }
 
 /// The answer; `now` says whose time is not over.

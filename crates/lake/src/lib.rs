@@ -5,7 +5,8 @@
 //!   does so with those of an import, which [`Lake::undo`] takes back.
 //! - An event's identity is `(user, time, event_id)`; every answer counts an event once, however often it was sent
 //!   and wherever its copies lie, before compaction as after.
-//! - [`Lake::trend`], [`Lake::total`], [`Lake::path`], [`Lake::funnel`], [`Lake::catalogue`] and [`Lake::latest_event_time`] read a
+//! - [`Lake::trend`], [`Lake::total`], [`Lake::path`], [`Lake::funnel`], [`Lake::retention`], [`Lake::lifecycle`],
+//!   [`Lake::stickiness`], [`Lake::catalogue`] and [`Lake::latest_event_time`] read a
 //!   snapshot: what was committed before the call, by whichever process, is in the answer.
 //! - [`Lake::maintain`] merges small files and deletes unused ones; any Delta reader can open the tables meanwhile.
 //!
@@ -23,14 +24,17 @@ mod event;
 mod file;
 mod funnel;
 mod ingest;
+mod lifecycle;
 mod maintain;
 mod metrics;
 mod options;
 mod path;
 mod promote;
 mod property;
+mod retention;
 mod scan;
 mod schema;
+mod selection;
 mod settle;
 mod shared;
 mod shred;
@@ -50,7 +54,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use waymark_domain::Period;
-use waymark_domain::metrics::{Funnel, Measure, Question, TrendSettings};
+use waymark_domain::metrics::{Activity, Funnel, Measure, Question, Retention, Stickiness, TrendSettings};
 
 pub use answer::{Bucket, Series, TrendAnswer, Watermark};
 pub use calendar::last_complete;
@@ -59,11 +63,15 @@ pub use compact::CompactionReport;
 pub use delivery::Delivered;
 pub use error::LakeError;
 pub use event::{Event, user_hash};
-pub use funnel::{FunnelAnswer, FunnelPoint, FunnelSeries, StepAnswer, TimeToConvert};
+pub use funnel::{
+    FunnelAnswer, FunnelPage, FunnelPoint, FunnelSeries, FunnelUser, FunnelUsers, StepAnswer, TimeToConvert,
+};
 pub use ingest::IngestReceipt;
+pub use lifecycle::{Lifecycle, LifecycleAnswer, StickinessAnswer};
 pub use metrics::LakeMetrics;
 pub use options::LakeOptions;
 pub use path::{PathAnswer, PathValue};
+pub use retention::{Cell, Cohort, RetentionAnswer};
 pub use schema::REVENUE;
 
 use encode::Batch;
@@ -158,6 +166,46 @@ impl Lake {
     pub async fn funnel(&self, workspace: &str, funnel: &Funnel, now: DateTime<Utc>) -> Result<FunnelAnswer> {
         let snapshot = self.read(workspace).await?;
         funnel::answer(&self.shared, snapshot, funnel, now).await
+    }
+
+    /// A page of the users who reached a step of a funnel, or who reached the step before and not this one.
+    pub async fn funnel_users(
+        &self,
+        workspace: &str,
+        funnel: &Funnel,
+        page: FunnelPage,
+        now: DateTime<Utc>,
+    ) -> Result<FunnelUsers> {
+        let snapshot = self.read(workspace).await?;
+        funnel::users(&self.shared, snapshot, funnel, page, now).await
+    }
+
+    /// Of those who began, how many came back when; `now` tells what is over. A workspace without events answers zeros.
+    pub async fn retention(
+        &self,
+        workspace: &str,
+        retention: &Retention,
+        now: DateTime<Utc>,
+    ) -> Result<RetentionAnswer> {
+        let snapshot = self.read(workspace).await?;
+        retention::answer(&self.shared, snapshot, retention, now).await
+    }
+
+    /// How many users came, stayed, came back and stayed away, interval by interval. A breakdown is not used.
+    pub async fn lifecycle(
+        &self,
+        workspace: &str,
+        activity: &Activity,
+        settings: &TrendSettings,
+    ) -> Result<LifecycleAnswer> {
+        let snapshot = self.read(workspace).await?;
+        lifecycle::lifecycle(&self.shared, snapshot, activity, settings).await
+    }
+
+    /// In how many intervals users were active. A breakdown is not used.
+    pub async fn stickiness(&self, workspace: &str, question: &Stickiness) -> Result<StickinessAnswer> {
+        let snapshot = self.read(workspace).await?;
+        lifecycle::stickiness(&self.shared, snapshot, question).await
     }
 
     /// The event names of a workspace with their counts and first and last times, and the number of its users.

@@ -7,8 +7,6 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-pub use preset::FunnelPreset;
-
 use super::{Breakdown, Interval, Step, TrendSettings, WeekStart};
 use crate::{Period, Violations};
 
@@ -31,6 +29,8 @@ pub struct FunnelStep {
 /// How users are followed and counted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FunnelSettings {
+    /// Whose they are where nothing else was chosen.
+    pub preset: FunnelPreset,
     /// When the first step must be done.
     pub entries: Period,
     /// Which events begin, and what is counted.
@@ -61,6 +61,26 @@ pub struct FunnelSettings {
     pub week_start: WeekStart,
     /// Whether entries are told by interval, too, and how long those are.
     pub interval: Option<Interval>,
+}
+
+/// Whose way of counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum FunnelPreset {
+    /// Ours.
+    Waymark,
+    /// `windowFunnel` without a mode.
+    Clickhouse,
+    /// `windowFunnel` with `strict_order`.
+    ClickhouseStrictOrder,
+    /// `windowFunnel` with `strict_increase`.
+    ClickhouseStrictIncrease,
+    /// PostHog.
+    Posthog,
+    /// Mixpanel.
+    Mixpanel,
+    /// Amplitude.
+    Amplitude,
 }
 
 /// Which events begin, and what is counted.
@@ -310,6 +330,12 @@ impl FunnelSettings {
             clock && !calendar && self.window.unit == WindowUnit::Month,
             "must not be MONTH unless window_arithmetic is CALENDAR: months differ in length",
         );
+        let within = self.window.elapsed().is_none_or(|length| self.grace <= length);
+        refuse(
+            "grace_seconds",
+            clock && self.ties == FunnelTies::Grace && !within,
+            "must not be longer than the window",
+        );
         refuse("window_length", clock && self.window.is_too_long(), "makes a window of more than ten years");
         for (index, exclusion) in self.exclusions.iter().enumerate() {
             let in_order = exclusion.after < exclusion.before && exclusion.before < steps;
@@ -411,6 +437,10 @@ mod tests {
         };
         assert_eq!(wrong(calendar(WindowUnit::Month)), [""; 0]);
         assert_eq!(wrong(calendar(WindowUnit::Hour)), ["settings.window_unit"]);
+        let brief = |_: &mut Vec<FunnelStep>, of: &mut FunnelSettings| {
+            (of.ties, of.grace, of.window.unit) = (FunnelTies::Grace, TimeDelta::seconds(8), WindowUnit::Second);
+        };
+        assert_eq!(wrong(brief), ["settings.grace_seconds"], "seven seconds");
         assert_eq!(wrong(|_, of| of.window.length = 3_661), ["settings.window_length"]);
         assert_eq!(wrong(|_, of| of.window.length = 3_660), [""; 0]);
     }

@@ -260,7 +260,9 @@ impl Pass<'_> {
         for hit in range.clone() {
             let time = self.hits[hit].time;
             let enters = entry.map_or_else(|| self.rules.entries.holds(time), |entry| entry == hit);
-            let fits = self.steps_of(hit) >> step & 1 == 1 && time <= limit && (step > 0 || enters);
+            // Of a moment none is too late after another: no window is shorter.
+            let in_time = time <= limit || (index > 0 && self.rules.window.scope == WindowScope::PerStep);
+            let fits = self.steps_of(hit) >> step & 1 == 1 && in_time && (step > 0 || enters);
             if !fits || std::mem::replace(&mut tried[hit - range.start], true) {
                 continue;
             }

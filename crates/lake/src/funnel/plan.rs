@@ -12,6 +12,7 @@ use super::chain::Run;
 use super::follow::{Follower, Seen};
 use super::rules::{Hit, NONE, Rules};
 use super::tally::Groups;
+use super::who::{Listed, Who};
 use crate::error::Result;
 use crate::file::Span;
 use crate::property::extract;
@@ -38,6 +39,8 @@ pub(super) struct Plan {
     /// Microseconds between sessions; 0 where there are none.
     session_gap: i64,
     strict: bool,
+    /// Who is listed, where users are.
+    who: Option<Who>,
 }
 
 /// What a step or an exclusion is.
@@ -62,6 +65,7 @@ pub(super) struct State {
     values: Values<Option<Scalar>>,
     follower: Follower,
     groups: Groups,
+    listed: Listed,
     /// The steps that rows have the event of, as bits.
     seen: u64,
 }
@@ -107,6 +111,10 @@ impl State {
     pub(super) fn groups(self) -> Groups {
         self.groups
     }
+
+    pub(super) fn listed(self) -> Listed {
+        self.listed
+    }
 }
 
 impl Plan {
@@ -147,7 +155,15 @@ impl Plan {
             properties,
             held,
             breakdown,
+            who: None,
         }
+    }
+
+    /// The same, to list users instead of counting them.
+    pub(super) fn listing(mut self, who: Who) -> Self {
+        self.columns.push(column::USER);
+        self.who = Some(who);
+        self
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -171,7 +187,8 @@ impl Plan {
         let users = batch.column(0).as_primitive::<Int64Type>().values();
         let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
         let events = batch.column(2).as_dictionary::<Int32Type>();
-        let json = batch.columns().get(3).map(AsArray::as_string::<i32>);
+        let json = (!self.properties.is_empty()).then(|| batch.column(3).as_string::<i32>());
+        let names = self.who.as_ref().map(|_| batch.column(self.columns.len() - 1).as_string::<i32>());
         // Names are compared once per batch and name, not once per row.
         let of = |name: Option<&str>| {
             name.map_or((0, true), |name| (self.named(name), self.ignored.iter().any(|of| of == name)))
@@ -184,6 +201,9 @@ impl Plan {
             if state.user != Some(user) {
                 self.settle(state)?;
                 (state.user, state.last) = (Some(user), time);
+                if let Some(names) = names {
+                    state.listed.begin(user, names.value(row));
+                }
             }
             if time < self.times.min || time > self.times.max {
                 continue;
@@ -260,13 +280,15 @@ impl Plan {
     }
 
     fn count(&self, state: &mut State) -> Result<()> {
-        let State { hits, keys, values, follower, groups, .. } = state;
+        let State { hits, keys, values, follower, groups, listed, .. } = state;
         let over = state.last.saturating_add(self.session_gap) < self.rules.now;
         let open_session = if over { NONE } else { state.session };
         let seen = Seen { keys: keys.values.len() as u32, values: values.values.len() as u32, open_session };
         let mut counted = Ok(());
         follower.follow(&self.rules, hits, seen, |value, run| {
-            if counted.is_ok() {
+            if let Some(who) = &self.who {
+                listed.add(who, hits, run);
+            } else if counted.is_ok() {
                 let value = value.or_else(|| self.value(hits, run)).and_then(|value| values.values.get(value as usize));
                 counted = groups.add(&self.rules, &self.starts, value.and_then(Option::as_ref), hits, run);
             }

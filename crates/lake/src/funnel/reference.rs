@@ -340,6 +340,8 @@ fn rules() -> impl Strategy<Value = Rules> {
                 (scope, length, inclusive, exclusive, reuse, sessions),
                 (bars, by_value, now, moment),
             )| {
+                // No moment is longer than the window.
+                let length = length.max(moment as u32);
                 let any_order = matches!(order, FunnelOrder::Unordered | FunnelOrder::UnorderedAfterFirst);
                 let boundary = if inclusive { WindowBoundary::Inclusive } else { WindowBoundary::Exclusive };
                 let (unit, arithmetic) = (WindowUnit::Second, WindowArithmetic::Elapsed);

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 
 use waymark_domain::metrics::Scalar;
 
+use super::answer::{FunnelPoint, FunnelSeries, StepAnswer, TimeToConvert};
 use super::chain::Run;
 use super::rules::{Hit, NONE, Rules};
-use super::{FunnelPoint, FunnelSeries, StepAnswer, TimeToConvert};
 use crate::error::{LakeError, Result};
 
 /// Distinct values of a breakdown beyond this are a mistake (an id, a time), not a chart.
 const MOST_SERIES: usize = 10_000;
 /// Numbers of all series together.
 const MOST_NUMBERS: usize = 4_000_000;
+/// Microseconds.
+const SECOND: f64 = 1e6;
 
 /// The numbers of each value of the breakdown; of `None` alone where there is no breakdown.
 #[derive(Debug, Default)]
@@ -152,17 +154,16 @@ impl TimeToConvert {
             return None;
         }
         took.sort_unstable();
-        let second = 1e6;
-        let quantile = |share: f64| {
-            let place = share * (took.len() - 1) as f64;
-            let (low, high) = (took[place.floor() as usize], took[place.ceil() as usize]);
-            (low as f64 + (high - low) as f64 * place.fract()) / second
+        // In hundredths of a place, which are whole: no digit is lost.
+        let quantile = |percent: usize| {
+            let hundredths = percent * (took.len() - 1);
+            let (place, part) = (hundredths / 100, (hundredths % 100) as i64);
+            let low = took[place];
+            let high = took.get(place + 1).copied().unwrap_or(low);
+            (low * 100 + (high - low) * part) as f64 / 100.0 / SECOND
         };
         let sum: i128 = took.iter().map(|time| i128::from(*time)).sum();
-        Some(Self {
-            average: sum as f64 / took.len() as f64 / second,
-            quantiles: [0.1, 0.25, 0.5, 0.75, 0.9].map(quantile),
-        })
+        Some(Self { average: sum as f64 / took.len() as f64 / SECOND, quantiles: [10, 25, 50, 75, 90].map(quantile) })
     }
 }
 

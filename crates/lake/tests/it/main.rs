@@ -10,6 +10,7 @@ mod laws;
 mod paths;
 mod prefix;
 mod properties;
+mod returning;
 mod support;
 mod trends;
 mod upkeep;

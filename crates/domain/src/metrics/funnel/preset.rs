@@ -3,34 +3,13 @@
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::{
-    EventReuse, FunnelEntry, FunnelOrder, FunnelSettings, FunnelTies, FunnelWindow, WindowArithmetic, WindowBoundary,
-    WindowScope, WindowUnit,
+    EventReuse, FunnelEntry, FunnelOrder, FunnelPreset, FunnelSettings, FunnelTies, FunnelWindow, WindowArithmetic,
+    WindowBoundary, WindowScope, WindowUnit,
 };
 use crate::Period;
 use crate::metrics::WeekStart;
-
-/// Whose way of counting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum FunnelPreset {
-    /// Ours.
-    Waymark,
-    /// `windowFunnel` without a mode.
-    Clickhouse,
-    /// `windowFunnel` with `strict_order`.
-    ClickhouseStrictOrder,
-    /// `windowFunnel` with `strict_increase`.
-    ClickhouseStrictIncrease,
-    /// PostHog.
-    Posthog,
-    /// Mixpanel.
-    Mixpanel,
-    /// Amplitude.
-    Amplitude,
-}
 
 impl FunnelPreset {
     /// Its settings for entries in a period.
@@ -46,6 +25,7 @@ impl FunnelPreset {
             boundary: WindowBoundary::Inclusive,
         };
         FunnelSettings {
+            preset: self,
             entries,
             entry: if self == Self::Mixpanel { FunnelEntry::FirstEntry } else { FunnelEntry::LatestStart },
             order: if self == Self::ClickhouseStrictOrder { FunnelOrder::Strict } else { FunnelOrder::Ordered },
