@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 use waymark_domain::WorkspaceId;
 use waymark_proto::check;
-use waymark_proto::convert::metrics::{measure, settings};
+use waymark_proto::convert::metrics::{activity, funnel, measure, retention, settings, stickiness};
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
 use waymark_proto::metrics::v1::analysis_service_server::AnalysisService;
@@ -12,6 +12,7 @@ use waymark_rpc as rpc;
 use super::Api;
 use crate::analysis::{LakeFailure, trend};
 use crate::frictions::find_friction;
+use crate::{funnels, returning};
 
 #[tonic::async_trait]
 impl AnalysisService for Api {
@@ -40,6 +41,73 @@ impl AnalysisService for Api {
             watermark: answer.watermark.map(timestamp),
             series_left_out: answer.left_out,
         }))
+    }
+
+    async fn query_funnel(
+        &self,
+        request: Request<pb::QueryFunnelRequest>,
+    ) -> Result<Response<pb::QueryFunnelResponse>, Status> {
+        let r = request.into_inner();
+        let mut violations = check(&r);
+        let workspace = violations.check("parent", r.parent.parse());
+        let funnel = funnel(&mut violations, r.steps, r.settings);
+        let (Some(workspace), Some(funnel), true) = (workspace, funnel, violations.is_empty()) else {
+            return Err(rpc::status(&violations));
+        };
+        let now = self.store.now();
+        Ok(Response::new(rpc::or_status(funnels::answer(&self.lake, &workspace, &funnel, now).await)?))
+    }
+
+    async fn query_funnel_users(
+        &self,
+        request: Request<pb::QueryFunnelUsersRequest>,
+    ) -> Result<Response<pb::QueryFunnelUsersResponse>, Status> {
+        let r = request.into_inner();
+        Ok(Response::new(rpc::or_status(funnels::users(&self.lake, r, self.store.now()).await)?))
+    }
+
+    async fn query_retention(
+        &self,
+        request: Request<pb::QueryRetentionRequest>,
+    ) -> Result<Response<pb::QueryRetentionResponse>, Status> {
+        let r = request.into_inner();
+        let mut violations = check(&r);
+        let workspace = violations.check("parent", r.parent.parse());
+        let retention = retention(&mut violations, r);
+        let (Some(workspace), Some(retention), true) = (workspace, retention, violations.is_empty()) else {
+            return Err(rpc::status(&violations));
+        };
+        let now = self.store.now();
+        Ok(Response::new(rpc::or_status(returning::retention(&self.lake, &workspace, &retention, now).await)?))
+    }
+
+    async fn query_lifecycle(
+        &self,
+        request: Request<pb::QueryLifecycleRequest>,
+    ) -> Result<Response<pb::QueryLifecycleResponse>, Status> {
+        let r = request.into_inner();
+        let mut violations = check(&r);
+        let workspace = violations.check("parent", r.parent.parse());
+        let asked = activity(&mut violations, r.events, r.filters, r.settings);
+        let (Some(workspace), Some((activity, settings)), true) = (workspace, asked, violations.is_empty()) else {
+            return Err(rpc::status(&violations));
+        };
+        let (asked, now) = ((&activity, &settings), self.store.now());
+        Ok(Response::new(rpc::or_status(returning::lifecycle(&self.lake, &workspace, asked, now).await)?))
+    }
+
+    async fn query_stickiness(
+        &self,
+        request: Request<pb::QueryStickinessRequest>,
+    ) -> Result<Response<pb::QueryStickinessResponse>, Status> {
+        let r = request.into_inner();
+        let mut violations = check(&r);
+        let workspace = violations.check("parent", r.parent.parse());
+        let question = stickiness(&mut violations, r);
+        let (Some(workspace), Some(question), true) = (workspace, question, violations.is_empty()) else {
+            return Err(rpc::status(&violations));
+        };
+        Ok(Response::new(rpc::or_status(returning::stickiness(&self.lake, &workspace, &question).await)?))
     }
 
     async fn list_event_names(

@@ -7,6 +7,7 @@
 mod doubles;
 mod events_in;
 mod frictions;
+mod funnels;
 mod imports;
 mod late;
 mod loop_closed;
@@ -14,6 +15,7 @@ mod metrics;
 mod readings;
 mod tracking;
 mod unusual;
+mod returning;
 mod world;
 
 use waymark_testkit::Engine;
