@@ -17,8 +17,8 @@ pub mod tracking;
 pub mod trend;
 mod watch;
 
-pub use alert::{Alert, FalseAlarms, Limit, Threshold, Usual, Watch};
 pub use activity::{Activity, Stickiness};
+pub use alert::{Alert, FalseAlarms, Limit, Threshold, Usual, Watch};
 pub use friction::{
     Answer, Correlate, Entries, Friction, FrictionError, FrictionEvent, Loss, MinUsers, Path, Properties, Question,
     QuestionError, Step, Ties, Window,

@@ -26,7 +26,7 @@ use waymark_domain::metrics::{Funnel, TrendSettings};
 use crate::answer::Watermark;
 use crate::calendar::buckets;
 use crate::error::{LakeError, Result};
-use crate::scan::{Scan, Source};
+use crate::scan::Source;
 use crate::shared::Shared;
 use plan::{Plan, State};
 use tally::Groups;
@@ -54,7 +54,7 @@ pub(crate) async fn users(
     page: FunnelPage,
     now: DateTime<Utc>,
 ) -> Result<FunnelUsers> {
-    let plan = Plan::new(funnel, now, Vec::new());
+    let plan = Plan::new(funnel, now, Vec::new(), &source.columns());
     let who = Who::new(page, plan.rules().optional);
     let states = follow(shared, &source, &Arc::new(plan.listing(who))).await?;
     let (users, more) = Listed::page(states.into_iter().map(State::listed).collect(), page.size);
@@ -80,7 +80,7 @@ pub(crate) async fn answer(
         }
     };
     let starts: Vec<i64> = axis.iter().map(|bucket| bucket.start.timestamp_micros()).collect();
-    let plan = Arc::new(Plan::new(funnel, now, starts));
+    let plan = Arc::new(Plan::new(funnel, now, starts, &source.columns()));
     let states = follow(shared, &source, &plan).await?;
     let (mut groups, mut seen) = (Groups::default(), 0);
     for state in states {
@@ -89,7 +89,7 @@ pub(crate) async fn answer(
     }
     let steps = funnel.steps().len();
     let mut series = groups.series(steps);
-    let most = settings.breakdown.as_ref().map_or(1, |breakdown| breakdown.by.limit() as usize);
+    let most = settings.breakdown.as_ref().map_or(1, |breakdown| breakdown.limit as usize);
     if series.is_empty() && settings.breakdown.is_none() {
         let point = FunnelPoint { reached: vec![0; steps], open: 0 };
         let steps = vec![StepAnswer { reached: 0, took: None }; steps];
@@ -102,7 +102,7 @@ pub(crate) async fn answer(
 }
 
 async fn follow(shared: &Shared, source: &Source, plan: &Arc<Plan>) -> Result<Vec<State>> {
-    let scan = Scan { columns: plan.columns().to_vec(), times: Some(plan.times()) };
+    let scan = plan.scan();
     let (step, starting) = (plan.clone(), plan.clone());
     let add = move |state: &mut State, batch: &RecordBatch| step.add(state, batch);
     let mut states = shared.engine.fold(source, &scan, move || starting.state(), add).await?;

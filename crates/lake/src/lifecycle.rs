@@ -11,7 +11,8 @@ use crate::answer::{Bucket, Watermark};
 use crate::calendar::buckets;
 use crate::error::{LakeError, Result};
 use crate::file::Span;
-use crate::scan::{Scan, Source};
+use crate::scan::Source;
+use crate::schema::Columns;
 use crate::selection::Selection;
 use crate::shared::Shared;
 
@@ -61,7 +62,8 @@ pub(crate) async fn lifecycle(
     let longer = TrendSettings::new(before, settings.end(), settings.interval, settings.zone);
     let mut longer = longer.map_err(|error| wrong(error.to_string()))?;
     longer.week_start = settings.week_start;
-    let plan = Plan::new(activity, &buckets(&longer)?, Span::of_times(settings.start(), settings.end()), 1);
+    let plan =
+        Plan::new(activity, &buckets(&longer)?, Span::of_times(settings.start(), settings.end()), 1, &source.columns());
     let plan = Arc::new(Plan { times: Span { min: i64::MIN, ..plan.times }, from: plan.times.min, ..plan });
     let states = plan.pass(shared, &source, Plan::live).await?;
     let mut points: Vec<(Bucket, Lifecycle)> = axis.into_iter().map(|bucket| (bucket, Lifecycle::default())).collect();
@@ -81,7 +83,7 @@ pub(crate) async fn lifecycle(
 pub(crate) async fn stickiness(shared: &Shared, source: Source, question: &Stickiness) -> Result<StickinessAnswer> {
     let axis = buckets(&question.settings)?;
     let range = Span::of_times(question.settings.start(), question.settings.end());
-    let plan = Arc::new(Plan::new(&question.activity, &axis, range, question.occurrences));
+    let plan = Arc::new(Plan::new(&question.activity, &axis, range, question.occurrences, &source.columns()));
     let states = plan.pass(shared, &source, Plan::stick).await?;
     let mut users = vec![0; axis.len()];
     for mut state in states {
@@ -120,9 +122,9 @@ struct State {
 }
 
 impl Plan {
-    fn new(activity: &Activity, axis: &[Bucket], times: Span, occurrences: u32) -> Self {
+    fn new(activity: &Activity, axis: &[Bucket], times: Span, occurrences: u32, columns: &Columns) -> Self {
         Self {
-            selection: Selection::new([(activity.events.clone(), activity.filters.as_slice())]),
+            selection: Selection::new([(activity.events.clone(), activity.filters.as_slice())], columns),
             from: times.min,
             times,
             starts: axis.iter().map(|bucket| bucket.start.timestamp_micros()).collect(),
@@ -136,7 +138,7 @@ impl Plan {
         source: &Source,
         take: fn(&Self, &mut State, i64, i64),
     ) -> Result<Vec<State>> {
-        let scan = Scan { columns: self.selection.columns(), times: Some(self.times) };
+        let scan = self.selection.scan(self.times);
         let (plan, count) = (self.clone(), self.starts.len());
         let add = move |state: &mut State, batch: &RecordBatch| {
             plan.selection.each(batch, |row, _| {

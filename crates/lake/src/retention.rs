@@ -13,7 +13,8 @@ use crate::answer::{Bucket, Watermark};
 use crate::calendar::buckets;
 use crate::error::{LakeError, Result};
 use crate::file::Span;
-use crate::scan::{Scan, Source};
+use crate::scan::Source;
+use crate::schema::Columns;
 use crate::selection::{Selected, Selection};
 use crate::shared::Shared;
 
@@ -61,8 +62,8 @@ pub(crate) async fn answer(
     retention: &Retention,
     now: DateTime<Utc>,
 ) -> Result<RetentionAnswer> {
-    let plan = Arc::new(Plan::new(retention, now)?);
-    let scan = Scan { columns: plan.selection.columns(), times: Some(plan.times) };
+    let plan = Arc::new(Plan::new(retention, now, &source.columns())?);
+    let scan = plan.selection.scan(plan.times);
     let (step, starting) = (plan.clone(), plan.clone());
     let add = move |state: &mut State, batch: &RecordBatch| step.add(state, batch);
     let states = shared.engine.fold(&source, &scan, move || starting.state(), add).await?;
@@ -123,7 +124,7 @@ struct State {
 }
 
 impl Plan {
-    fn new(retention: &Retention, now: DateTime<Utc>) -> Result<Self> {
+    fn new(retention: &Retention, now: DateTime<Utc>, columns: &Columns) -> Result<Self> {
         let settings = retention.settings();
         let (from, until) = (settings.range.start(), settings.range.end());
         let cut = |end| {
@@ -132,7 +133,7 @@ impl Plan {
             cut.week_start = settings.week_start;
             buckets(&cut)
         };
-        let columns = retention.columns();
+        let told = retention.columns();
         let periods = retention.periods();
         // The longest there are: a day of 25 hours or, where a date was skipped, 48.
         let (longest, length) = match settings.interval {
@@ -149,7 +150,8 @@ impl Plan {
         let axis = if rolling { Vec::new() } else { cut(beyond)? };
         let kind = |step: &Step| vec![step.event().to_owned()];
         let (start, returns) = (retention.start(), retention.returns());
-        let selection = Selection::new([(kind(start), start.filters()), (kind(returns), returns.filters())]);
+        let kinds = [(kind(start), start.filters()), (kind(returns), returns.filters())];
+        let selection = Selection::new(kinds, columns);
         let range = Span::of_times(from, until);
         let last = if settings.mode == RetentionMode::OnOrAfter { i64::MAX } else { beyond.timestamp_micros() };
         let first = if settings.start == RetentionStart::FirstEver { i64::MIN } else { range.min };
@@ -164,7 +166,7 @@ impl Plan {
             cohorts: cut(until)?,
             starts: axis.iter().map(|bucket| bucket.start.timestamp_micros()).collect(),
             length: length.num_microseconds().filter(|_| rolling),
-            columns,
+            columns: told,
             periods: periods as usize,
             now: now.timestamp_micros(),
         })

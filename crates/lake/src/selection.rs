@@ -1,13 +1,15 @@
 //! Which rows are of interest to a question that names events and conditions: as bits, one a kind of event. Never counts
 //! them.
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use waymark_domain::metrics::{Condition, PropertyFilter, Scalar};
+use waymark_domain::metrics::{Condition, PropertyFilter};
 
 use crate::error::Result;
-use crate::property::extract;
-use crate::schema::column;
+use crate::file::Span;
+use crate::property::{Property, Values, Verdicts};
+use crate::scan::Scan;
+use crate::schema::{Columns, column};
 
 /// A row of interest.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,7 @@ pub(crate) struct Selection {
     kinds: Vec<Kind>,
     /// The properties that are read.
     properties: Vec<String>,
+    sought: Vec<Property>,
 }
 
 #[derive(Debug)]
@@ -36,7 +39,10 @@ struct Kind {
 
 impl Selection {
     /// Of each kind the names, of which none is any, and what must hold.
-    pub(crate) fn new<'a>(kinds: impl IntoIterator<Item = (Vec<String>, &'a [PropertyFilter])>) -> Self {
+    pub(crate) fn new<'a>(
+        kinds: impl IntoIterator<Item = (Vec<String>, &'a [PropertyFilter])>,
+        columns: &Columns,
+    ) -> Self {
         let mut properties: Vec<String> = Vec::new();
         let mut property = |name: &str| {
             properties.iter().position(|known| known == name).unwrap_or_else(|| {
@@ -50,16 +56,14 @@ impl Selection {
             Kind { events, filters }
         };
         let kinds = kinds.into_iter().map(&mut kind).collect();
-        Self { kinds, properties }
+        let sought = properties.iter().map(|name| Property::new(name, columns)).collect();
+        Self { kinds, properties, sought }
     }
 
-    /// The columns that are read.
-    pub(crate) fn columns(&self) -> Vec<&'static str> {
-        let mut columns = vec![column::USER_HASH, column::TIME, column::EVENT];
-        if !self.properties.is_empty() {
-            columns.push(column::PROPERTIES);
-        }
-        columns
+    /// What is read.
+    pub(crate) fn scan(&self, times: Span) -> Scan {
+        let columns = vec![column::USER_HASH, column::TIME, column::EVENT];
+        Scan { columns, properties: self.properties.clone(), times: Some(times) }
     }
 
     /// Tells of each row of a batch that is of interest, and which kinds its names are, conditions aside.
@@ -67,20 +71,25 @@ impl Selection {
         let users = batch.column(0).as_primitive::<Int64Type>().values();
         let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
         let events = batch.column(2).as_dictionary::<Int32Type>();
-        let json = batch.columns().get(3).map(AsArray::as_string::<i32>);
+        let values: Vec<Values<'_>> = self.sought.iter().map(|property| property.values(batch)).collect();
+        let mut filters: Vec<Vec<Verdicts<'_>>> = Vec::with_capacity(self.kinds.len());
+        for kind in &self.kinds {
+            filters
+                .push(kind.filters.iter().map(|(index, condition)| Verdicts::new(values[*index], condition)).collect());
+        }
         // Names are compared once per batch and name, not once per row.
         let of = |name: Option<&str>| name.map_or(0, |name| self.named(name));
         let named: Vec<u32> = events.values().as_string::<i32>().iter().map(of).collect();
-        let mut values: Vec<Option<Scalar>> = Vec::new();
         for (row, (user, time)) in users.iter().zip(times).enumerate() {
             let named = named[events.keys().value(row) as usize];
             if named == 0 {
                 continue;
             }
             let mut kinds = named;
-            if let Some(json) = json {
-                extract(json.is_valid(row).then(|| json.value(row)), &self.properties, &mut values);
-                kinds = self.met(kinds, &values);
+            for (index, filters) in filters.iter_mut().enumerate() {
+                if kinds >> index & 1 == 1 && !filters.iter_mut().all(|filter| filter.holds(row)) {
+                    kinds &= !(1 << index);
+                }
             }
             tell(Selected { user: *user, time: *time, kinds }, named)?;
         }
@@ -90,11 +99,5 @@ impl Selection {
     fn named(&self, name: &str) -> u32 {
         let named = |kind: &Kind| kind.events.is_empty() || kind.events.iter().any(|event| event == name);
         self.kinds.iter().enumerate().filter(|(_, kind)| named(kind)).fold(0, |bits, (index, _)| bits | 1 << index)
-    }
-
-    fn met(&self, kinds: u32, values: &[Option<Scalar>]) -> u32 {
-        let holds = |(index, condition): &(usize, Condition)| condition.holds(values[*index].as_ref());
-        let fails = self.kinds.iter().enumerate().filter(|(_, kind)| !kind.filters.iter().all(holds));
-        fails.fold(kinds, |bits, (index, _)| bits & !(1 << index))
     }
 }

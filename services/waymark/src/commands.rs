@@ -13,10 +13,13 @@ use crate::demo::{self, Demo};
 use crate::dev::Dev;
 use crate::draw::compare::{self, Compare};
 use crate::draw::decisions::{self, Decisions};
+use crate::draw::funnel::{self, Funnel};
+use crate::draw::lifecycle::{self, Active};
 use crate::draw::links::{self, Links};
 use crate::draw::okr::{self, Okr};
 use crate::draw::plan::{self, Plan};
 use crate::draw::rank::{self, Rank};
+use crate::draw::retention::{self, Retention};
 use crate::draw::roadmap::{self, Roadmap};
 use crate::draw::scenario::{self, Scenario};
 use crate::draw::trace::{self, Trace};
@@ -58,6 +61,17 @@ enum Own {
     Compare(Compare),
     /// Draw the way of an initiative from insight to learning
     Trace(Trace),
+    /// Draw how far users get through steps, and how long it takes them
+    ///
+    /// Draws how far users get through steps. `waymark analysis query-funnel` takes all that can be asked: conditions of events,
+    /// optional steps, ties, calendars, and whose value a breakdown takes; `waymark analysis query-funnel-users` tells who dropped.
+    Funnel(Box<Funnel>),
+    /// Draw who comes back when
+    Retention(Box<Retention>),
+    /// Draw how many users come, stay, come back and stay away
+    Lifecycle(Active),
+    /// Draw in how many intervals users are active
+    Stickiness(Active),
     /// Draw what a resource refers to and what refers to it, across the services
     Links(Links),
     /// Draw which initiatives are best done when, within the capacity of teams
@@ -129,7 +143,7 @@ pub fn command() -> Command {
     help::by_phase(command, |name| match made.get(name) {
         Some(node) => node.phase().into(),
         // The way from an insight to what was learned is told from its end.
-        None if name == "trace" => Heading::Measure,
+        None if ["trace", "funnel", "retention", "lifecycle", "stickiness"].contains(&name) => Heading::Measure,
         None if ["rank", "compare"].contains(&name) => Heading::Decide,
         // What to do when is what the roadmap is made of.
         None if ["plan", CALENDAR].contains(&name) => Heading::Deliver,
@@ -243,6 +257,10 @@ async fn run(own: Own, settings: &Settings) -> Result<ExitCode> {
             execute::call(method, &whoami(settings), settings).await?;
         }
         Own::Calendar => calendar::run(settings).await?,
+        Own::Funnel(options) => funnel::run(&options, settings).await?,
+        Own::Retention(options) => retention::run(&options, settings).await?,
+        Own::Lifecycle(options) => lifecycle::lifecycle(&options, settings).await?,
+        Own::Stickiness(options) => lifecycle::stickiness(&options, settings).await?,
         Own::Links(options) => links::run(&options, settings).await?,
         Own::Plan(options) => plan::run(&options, settings).await?,
         Own::Completions { shell } => clap_complete::generate(shell, &mut command(), "waymark", &mut std::io::stdout()),

@@ -1,11 +1,14 @@
 //! Pictures of the loop for a terminal: the tree, objectives, orders and how alike they are, decisions, the roadmap, scenarios,
-//! plans, links between resources, and the trace of one initiative from insight to learning.
+//! plans, links between resources, what product events say of users, and the trace of one initiative from insight to learning.
 
+mod asked;
 pub mod bars;
 pub mod branches;
 pub mod compare;
 pub mod decisions;
+pub mod funnel;
 mod lanes;
+pub mod lifecycle;
 pub mod links;
 pub mod okr;
 mod okr_plot;
@@ -16,6 +19,7 @@ mod plot;
 pub mod rank;
 mod rank_plot;
 mod ranked;
+pub mod retention;
 pub mod roadmap;
 mod roadmap_markdown;
 pub mod scenario;

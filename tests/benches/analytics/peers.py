@@ -57,10 +57,10 @@ def clickhouse(path, folder):
         "trend by country": "select toDate(time) d, country, count() from {table} group by d, country order by d, country",
         "trend of ios": "select toDate(time) d, count() from {table} where platform = 'ios' group by d order by d",
         "daily uniques": "select toDate(time) d, uniqExact(user_id) from {table} group by d order by d",
-        "funnel": f"select level, count() from (select windowFunnel({WEEK})(toUInt64(toUnixTimestamp64Micro(time)), {steps}) level "
-        f"from {{table}} where event in ({some}) group by user_id) group by level order by level",
+        "funnel": f"select step, count() from (select arrayJoin(range(1, level + 1)) step from (select windowFunnel({WEEK})(toUInt64(toUnixTimestamp64Micro(time)), {steps}) level "
+        f"from {{table}} where event in ({some}) group by user_id)) group by step order by step",
         "retention": f"select c, w, uniqExact(u) from (select user_id u, toDate(toStartOfWeek(min(time), 1)) c, groupUniqArray({week}) ws "
-        "from {table} group by user_id) array join ws as w group by c, w order by c, w",
+        "from {table} where event = 'page_view' group by user_id) array join ws as w where w > c group by c, w order by c, w",
     }
 
     def run(sql):
@@ -91,8 +91,9 @@ def duckdb(path, folder):
         "trend by country": "select time::date d, country, count(*) from {table} group by 1, 2 order by 1, 2",
         "trend of ios": "select time::date d, count(*) from {table} where platform = 'ios' group by 1 order by 1",
         "daily uniques": "select time::date d, count(distinct user_id) from {table} group by 1 order by 1",
-        "retention": "with firsts as (select user_id u, date_trunc('week', min(time))::date c from {table} group by 1) "
-        "select c, date_trunc('week', time)::date w, count(distinct u) from {table} join firsts on u = user_id group by 1, 2 order by 1, 2",
+        "retention": "with firsts as (select user_id u, date_trunc('week', min(time))::date c from {table} "
+        "where event = 'page_view' group by 1) select c, date_trunc('week', time)::date w, count(distinct u) from {table} "
+        "join firsts on u = user_id where event = 'page_view' and date_trunc('week', time)::date > c group by 1, 2 order by 1, 2",
     }
 
     def run(sql):

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tonic::transport::Channel;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
@@ -40,7 +40,7 @@ enum Kind {
 const EVENT: &str = "event";
 
 /// All of them.
-pub const QUESTIONS: [Question; 5] = [
+pub const QUESTIONS: [Question; 7] = [
     Question { name: "trend", least: 1.0, walk: Walk::Trend, kind: trend(pb::MetricKind::Count, None, None) },
     Question {
         name: "trend by event",
@@ -66,7 +66,14 @@ pub const QUESTIONS: [Question; 5] = [
         walk: Walk::Uniques,
         kind: trend(pb::MetricKind::UniqueUsers, None, None),
     },
+    Question { name: "funnel", least: 2.0, walk: Walk::Funnel, kind: Kind::Funnel },
+    Question { name: "retention", least: 2.0, walk: Walk::Retention, kind: Kind::Retention },
 ];
+
+/// The event that retention is of.
+const BACK: &str = "page_view";
+/// Weeks that it tells of: all.
+const WEEKS: i32 = 30;
 
 const fn trend(of: pb::MetricKind, breakdown: Option<&'static str>, platform: Option<&'static str>) -> Kind {
     Kind::Trend { of, breakdown, platform }
@@ -76,17 +83,47 @@ impl Question {
     /// Asks it; the numbers by what they are of, as those of a peer.
     pub async fn ask(self, channel: &Channel) -> Result<BTreeMap<String, f64>> {
         let mut client = AnalysisServiceClient::new(channel.clone()).max_decoding_message_size(64 << 20);
+        let at = |day: i64| DateTime::<Utc>::from_timestamp_micros(START + day * 86_400_000_000);
+        let (start_time, end_time) = (at(0).map(timestamp), at(DAYS).map(timestamp));
         match self.kind {
+            Kind::Funnel => {
+                let step = |event: &str| pb::FunnelStep { event: event.to_owned(), ..Default::default() };
+                let settings = pb::FunnelSettings {
+                    start_time,
+                    end_time,
+                    preset: pb::FunnelPreset::Clickhouse.into(),
+                    ..Default::default()
+                };
+                let request = pb::QueryFunnelRequest {
+                    parent: PARENT.to_owned(),
+                    steps: STEPS.map(step).into(),
+                    settings: Some(settings),
+                };
+                let answer = client.query_funnel(request).await?.into_inner();
+                let steps = answer.series.into_iter().next().context("there is one series")?.steps;
+                Ok((1..).zip(steps).map(|(step, of)| (step.to_string(), of.reached as f64)).collect())
+            }
+            Kind::Retention => {
+                let event = pb::RetentionEvent { event: BACK.to_owned(), ..Default::default() };
+                let settings = pb::RetentionSettings { start_time, end_time, periods: WEEKS, ..Default::default() };
+                let request = pb::QueryRetentionRequest {
+                    parent: PARENT.to_owned(),
+                    start: Some(event),
+                    settings: Some(settings),
+                    ..Default::default()
+                };
+                let answer = client.query_retention(request).await?.into_inner();
+                returned(&answer.cohorts)
+            }
             Kind::Trend { of, breakdown, platform } => {
                 let filters = platform.map(|value| pb::PropertyFilter {
                     property: "platform".to_owned(),
                     operator: pb::PropertyOperator::Equal.into(),
                     values: vec![value.into()],
                 });
-                let at = |day: i64| DateTime::<Utc>::from_timestamp_micros(START + day * 86_400_000_000);
                 let settings = pb::TrendSettings {
-                    start_time: at(0).map(timestamp),
-                    end_time: at(DAYS).map(timestamp),
+                    start_time,
+                    end_time,
                     breakdown: breakdown.filter(|of| *of != EVENT).unwrap_or_default().to_owned(),
                     breakdown_by_event: breakdown == Some(EVENT),
                     breakdown_limit: breakdown.map_or(0, |_| 100),
@@ -106,6 +143,20 @@ impl Question {
             }
         }
     }
+}
+
+/// How many of those who began in a week came back in a later one, where there were any.
+fn returned(cohorts: &[pb::RetentionCohort]) -> Result<BTreeMap<String, f64>> {
+    let mut numbers = BTreeMap::new();
+    for cohort in cohorts {
+        let start =
+            cohort.start_time.and_then(|time| DateTime::from_timestamp(time.seconds, 0)).context("it has one")?;
+        for (week, cell) in (0..).zip(&cohort.cells).skip(1).filter(|(_, cell)| cell.returned > 0) {
+            let of = format!("{} {}", start.format("%F"), (start + TimeDelta::weeks(week)).format("%F"));
+            numbers.insert(of, cell.returned as f64);
+        }
+    }
+    Ok(numbers)
 }
 
 fn series(series: Vec<pb::Series>) -> Result<BTreeMap<String, f64>> {

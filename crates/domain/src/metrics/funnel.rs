@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use super::{Breakdown, Interval, Step, TrendSettings, WeekStart};
+use super::{Interval, Step, TrendSettings, WeekStart};
 use crate::{Period, Violations};
 
 /// A question about a funnel.
@@ -226,8 +226,10 @@ pub enum ExclusionEffect {
 /// One series for each of the most frequent values of a property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunnelBreakdown {
-    /// The property, and how many values.
-    pub by: Breakdown,
+    /// The property.
+    pub property: String,
+    /// How many values get numbers of their own.
+    pub limit: u32,
     /// Whose value it is.
     pub attribution: Attribution,
 }
@@ -421,8 +423,7 @@ mod tests {
         let fields = wrong(|_, of| of.exclusions = vec![exclusion(0, 2), exclusion(1, 1), exclusion(1, 3)]);
         assert_eq!(fields, ["settings.exclusions[1].before_step", "settings.exclusions[2].before_step"]);
         assert_eq!(wrong(|_, of| of.held = vec!["a".to_owned(), "a".to_owned()]), ["settings.held_properties[1]"]);
-        let by = Breakdown::new("plan".to_owned(), 10);
-        let breakdown = FunnelBreakdown { by, attribution: Attribution::Step(3) };
+        let breakdown = FunnelBreakdown { property: "plan".to_owned(), limit: 10, attribution: Attribution::Step(3) };
         assert_eq!(wrong(|_, of| of.breakdown = Some(breakdown)), ["settings.attribution_step"]);
     }
 

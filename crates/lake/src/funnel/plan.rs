@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Utc};
 use waymark_domain::metrics::{Attribution, Condition, Funnel, FunnelOrder, PropertyFilter, Scalar, Step};
@@ -15,8 +15,9 @@ use super::tally::Groups;
 use super::who::{Listed, Who};
 use crate::error::Result;
 use crate::file::Span;
-use crate::property::extract;
-use crate::schema::column;
+use crate::property::{Property, Values, Verdicts};
+use crate::scan::Scan;
+use crate::schema::{Columns, column};
 
 /// A funnel prepared for a pass.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub(super) struct Plan {
     ignored: Vec<String>,
     /// The properties that are read.
     properties: Vec<String>,
+    sought: Vec<Property>,
     /// Indices into them of those that are held.
     held: Vec<usize>,
     /// Index of that of the breakdown, and whose value it is.
@@ -61,8 +63,8 @@ pub(super) struct State {
     session: u32,
     /// The time of the row before.
     last: i64,
-    keys: Values<Vec<Option<Scalar>>>,
-    values: Values<Option<Scalar>>,
+    keys: Numbers<Vec<Option<Scalar>>>,
+    values: Numbers<Option<Scalar>>,
     follower: Follower,
     groups: Groups,
     listed: Listed,
@@ -72,18 +74,18 @@ pub(super) struct State {
 
 /// The values of one user, by when they came.
 #[derive(Debug)]
-struct Values<T> {
+struct Numbers<T> {
     index: HashMap<T, u32>,
     values: Vec<T>,
 }
 
-impl<T> Default for Values<T> {
+impl<T> Default for Numbers<T> {
     fn default() -> Self {
         Self { index: HashMap::new(), values: Vec::new() }
     }
 }
 
-impl<T: Clone + Eq + std::hash::Hash> Values<T> {
+impl<T: Clone + Eq + std::hash::Hash> Numbers<T> {
     fn number(&mut self, value: T) -> u32 {
         if self.values.last() == Some(&value) {
             return self.values.len() as u32 - 1;
@@ -118,7 +120,7 @@ impl State {
 }
 
 impl Plan {
-    pub(super) fn new(funnel: &Funnel, now: DateTime<Utc>, starts: Vec<i64>) -> Self {
+    pub(super) fn new(funnel: &Funnel, now: DateTime<Utc>, starts: Vec<i64>, columns: &Columns) -> Self {
         let settings = funnel.settings();
         let rules = Rules::new(funnel, now);
         let mut properties: Vec<String> = Vec::new();
@@ -136,11 +138,7 @@ impl Plan {
         let events = steps.chain(settings.exclusions.iter().map(|bar| &bar.event)).map(&mut wanted).collect();
         let held = settings.held.iter().map(|name| property(name)).collect();
         let breakdown = settings.breakdown.as_ref();
-        let breakdown = breakdown.map(|breakdown| (property(breakdown.by.property()), breakdown.attribution));
-        let mut columns = vec![column::USER_HASH, column::TIME, column::EVENT];
-        if !properties.is_empty() {
-            columns.push(column::PROPERTIES);
-        }
+        let breakdown = breakdown.map(|breakdown| (property(&breakdown.property), breakdown.attribution));
         let times = Span { min: rules.entries.min, max: rules.horizon() };
         let gap = settings.session_gap.num_microseconds().unwrap_or(i64::MAX);
         Self {
@@ -149,9 +147,10 @@ impl Plan {
             rules,
             starts,
             times,
-            columns,
+            columns: vec![column::USER_HASH, column::TIME, column::EVENT],
             events,
             ignored: settings.ignored.clone(),
+            sought: properties.iter().map(|name| Property::new(name, columns)).collect(),
             properties,
             held,
             breakdown,
@@ -170,12 +169,9 @@ impl Plan {
         &self.rules
     }
 
-    pub(super) fn columns(&self) -> &[&'static str] {
-        &self.columns
-    }
-
-    pub(super) fn times(&self) -> Span {
-        self.times
+    /// What is read.
+    pub(super) fn scan(&self) -> Scan {
+        Scan { columns: self.columns.clone(), properties: self.properties.clone(), times: Some(self.times) }
     }
 
     pub(super) fn state(&self) -> State {
@@ -187,14 +183,20 @@ impl Plan {
         let users = batch.column(0).as_primitive::<Int64Type>().values();
         let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
         let events = batch.column(2).as_dictionary::<Int32Type>();
-        let json = (!self.properties.is_empty()).then(|| batch.column(3).as_string::<i32>());
+        let values: Vec<Values<'_>> = self.sought.iter().map(|property| property.values(batch)).collect();
+        let verdicts = |of: &Wanted| -> Vec<Verdicts<'_>> {
+            of.filters.iter().map(|(index, condition)| Verdicts::new(values[*index], condition)).collect()
+        };
         let names = self.who.as_ref().map(|_| batch.column(self.columns.len() - 1).as_string::<i32>());
         // Names are compared once per batch and name, not once per row.
         let of = |name: Option<&str>| {
             name.map_or((0, true), |name| (self.named(name), self.ignored.iter().any(|of| of == name)))
         };
         let named: Vec<(u64, bool)> = events.values().as_string::<i32>().iter().map(of).collect();
-        let mut values: Vec<Option<Scalar>> = Vec::new();
+        let mut filters = Vec::with_capacity(self.events.len());
+        for wanted in &self.events {
+            filters.push(verdicts(wanted));
+        }
         for (row, (user, time)) in users.iter().zip(times).enumerate() {
             let (user, time) = (*user, *time);
             let (mut wanted, ignored) = named[events.keys().value(row) as usize];
@@ -217,17 +219,17 @@ impl Plan {
                 continue;
             }
             let (mut key, mut value) = (0, 0);
-            if wanted != 0
-                && let Some(json) = json
-                && self.reads(wanted)
-            {
-                extract(json.is_valid(row).then(|| json.value(row)), &self.properties, &mut values);
-                wanted = self.met(wanted, &values);
+            if wanted != 0 && !self.properties.is_empty() {
+                for (index, filters) in filters.iter_mut().enumerate() {
+                    if wanted >> index & 1 == 1 && !filters.iter_mut().all(|filter| filter.holds(row)) {
+                        wanted &= !(1 << index);
+                    }
+                }
                 if wanted != 0 && !self.held.is_empty() {
-                    key = state.keys.number(self.held.iter().map(|index| values[*index].clone()).collect());
+                    key = state.keys.number(self.held.iter().map(|index| values[*index].get(row)).collect());
                 }
                 if let Some((index, _)) = self.breakdown.filter(|_| wanted != 0) {
-                    value = state.values.number(values[index].clone());
+                    value = state.values.number(values[index].get(row));
                 }
             }
             let count = self.rules.steps;
@@ -250,18 +252,6 @@ impl Plan {
     fn named(&self, name: &str) -> u64 {
         let named = self.events.iter().enumerate().filter(|(_, wanted)| wanted.event == name);
         named.fold(0, |bits, (index, _)| bits | 1 << index)
-    }
-
-    /// Whether anything depends on the properties of an event that may be these.
-    fn reads(&self, wanted: u64) -> bool {
-        let filtered = |(index, of): (usize, &Wanted)| wanted >> index & 1 == 1 && !of.filters.is_empty();
-        !self.held.is_empty() || self.breakdown.is_some() || self.events.iter().enumerate().any(filtered)
-    }
-
-    fn met(&self, wanted: u64, values: &[Option<Scalar>]) -> u64 {
-        let holds = |(index, condition): &(usize, Condition)| condition.holds(values[*index].as_ref());
-        let fails = self.events.iter().enumerate().filter(|(_, of)| !of.filters.iter().all(holds));
-        fails.fold(wanted, |bits, (index, _)| bits & !(1 << index))
     }
 
     /// Counts a user of whom there are no more rows.

@@ -13,9 +13,9 @@ mod late;
 mod loop_closed;
 mod metrics;
 mod readings;
+mod returning;
 mod tracking;
 mod unusual;
-mod returning;
 mod world;
 
 use waymark_testkit::Engine;

@@ -2,8 +2,7 @@
 
 use chrono::TimeDelta;
 use waymark_domain::metrics::{
-    Attribution, Breakdown, Funnel, FunnelBreakdown, FunnelExclusion, FunnelPreset, FunnelSettings, FunnelStep, Step,
-    zone,
+    Attribution, Funnel, FunnelBreakdown, FunnelExclusion, FunnelPreset, FunnelSettings, FunnelStep, Step, zone,
 };
 use waymark_domain::{Period, Violations};
 
@@ -117,8 +116,8 @@ fn breakdown(violations: &mut Violations, message: &pb::FunnelSettings) -> Optio
         pb::FunnelAttribution::All => Attribution::All,
     };
     let limit = message.breakdown_limit_or_default().unsigned_abs();
-    let by = (!message.breakdown.is_empty()).then(|| Breakdown::new(message.breakdown.clone(), limit));
-    by.map(|by| FunnelBreakdown { by, attribution })
+    let property = Some(message.breakdown.clone()).filter(|property| !property.is_empty());
+    property.map(|property| FunnelBreakdown { property, limit, attribution })
 }
 
 impl From<&FunnelSettings> for pb::FunnelSettings {
@@ -149,8 +148,8 @@ impl From<&FunnelSettings> for pb::FunnelSettings {
             event_reuse: pb::FunnelEventReuse::of(settings.reuse),
             exclusions: settings.exclusions.iter().map(Into::into).collect(),
             held_properties: settings.held.clone(),
-            breakdown: breakdown.map(|breakdown| breakdown.by.property().to_owned()).unwrap_or_default(),
-            breakdown_limit: breakdown.map_or(0, |breakdown| breakdown.by.limit().cast_signed()),
+            breakdown: breakdown.map(|breakdown| breakdown.property.clone()).unwrap_or_default(),
+            breakdown_limit: breakdown.map_or(0, |breakdown| breakdown.limit.cast_signed()),
             attribution: attribution.into(),
             attribution_step,
             session_gap_minutes: settings.session_gap.num_minutes() as i32,
