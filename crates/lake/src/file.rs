@@ -158,10 +158,10 @@ impl DataFile {
         let named = |imports: &BTreeSet<Uuid>| imports.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ");
         let imports = self.imports.as_ref().map(|imports| (IMPORTS.to_owned(), Some(named(imports))));
         let repeats = self.repeats.then(|| (REPEATS.to_owned(), Some("true".to_owned())));
-        let columns = self.columns.iter().map(|(column, misfits)| match misfits {
-            true => format!("{MISFITS}{column}"),
-            false => column.clone(),
-        });
+        let mark = |(column, misfits): &(String, bool)| {
+            if *misfits { format!("{MISFITS}{column}") } else { column.clone() }
+        };
+        let columns = self.columns.iter().map(mark);
         let columns = (COLUMNS.to_owned(), Some(columns.collect::<Vec<_>>().join(" ")));
         Add {
             path: self.path.clone(),

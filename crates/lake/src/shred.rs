@@ -82,9 +82,10 @@ impl<'a> Shredder<'a> {
         }
         let (row, columns) = (&self.row, self.columns);
         let stays = |name: &str| columns.place(name).is_none_or(|place| row[place].is_none());
-        match left {
-            0 => self.rest.append_null(),
-            _ => self.rest.append_value(json(properties.iter().filter(|(name, _)| stays(name)))?),
+        if left == 0 {
+            self.rest.append_null();
+        } else {
+            self.rest.append_value(json(properties.iter().filter(|(name, _)| stays(name)))?);
         }
         for (typed, value) in self.typed.iter_mut().zip(&self.row) {
             typed.append(*value)?;

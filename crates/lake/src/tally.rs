@@ -270,9 +270,10 @@ impl Cells {
 
     pub(crate) fn series(self, key: Option<Scalar>) -> Series {
         let total = self.total();
-        let values = match self.sums.is_empty() {
-            true => self.counts.iter().map(|count| *count as f64).collect(),
-            false => self.sums.iter().map(ExactSum::value).collect(),
+        let values = if self.sums.is_empty() {
+            self.counts.iter().map(|count| *count as f64).collect()
+        } else {
+            self.sums.iter().map(ExactSum::value).collect()
         };
         Series { key, values, total }
     }
