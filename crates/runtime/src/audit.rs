@@ -72,7 +72,7 @@ impl Audit {
         entry.id = ids.at(time).to_string();
         tell(service, &entry);
         if queue.try_send(entry).is_err() {
-            counts.lose();
+            counts.lose(1);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -29,6 +30,8 @@ pub(super) struct Counts {
     entries: Counter<u64>,
     written: [KeyValue; 2],
     lost: [KeyValue; 2],
+    /// Lost ones of which no log has told yet.
+    untold: Arc<AtomicU64>,
 }
 
 /// Hands entries to a sink.
@@ -59,11 +62,15 @@ impl Writing {
                 batch.push(entry);
             }
             if batch.is_empty() {
+                self.tell_of_lost();
                 return;
             }
             takes = takes && self.try_keep(&batch).await.is_ok();
-            let outcome = if takes { &self.counts.written } else { &self.counts.lost };
-            self.counts.entries.add(batch.len() as u64, outcome);
+            if takes {
+                self.counts.write(batch.len() as u64);
+            } else {
+                self.counts.lose(batch.len() as u64);
+            }
             batch.clear();
         }
     }
@@ -80,8 +87,22 @@ impl Writing {
             tokio::select! { () = tokio::time::sleep(pause) => {} () = self.closed.cancelled() => return }
             pause = (pause * 2).min(longest);
         }
-        self.counts.entries.add(batch.len() as u64, &self.counts.written);
+        self.counts.write(batch.len() as u64);
         batch.clear();
+        if told {
+            tracing::info!("entries of the audit are written again");
+        }
+        self.tell_of_lost();
+    }
+
+    fn tell_of_lost(&self) {
+        match self.counts.untold.swap(0, Ordering::Relaxed) {
+            0 => {}
+            lost => tracing::error!(
+                lost,
+                "entries of the audit found no room and are not written; their lines are in the log"
+            ),
+        }
     }
 
     async fn try_keep(&self, batch: &[AuditEntry]) -> anyhow::Result<()> {
@@ -96,15 +117,20 @@ impl Counts {
             .with_description("Entries of the audit by what became of them: written to the database, or lost, as it could not be reached or had no room")
             .build();
         let labels = |outcome| [KeyValue::new("service", service), KeyValue::new("outcome", outcome)];
-        let counts = Self { entries, written: labels("written"), lost: labels("lost") };
+        let counts = Self { entries, written: labels("written"), lost: labels("lost"), untold: Arc::default() };
         for outcome in [&counts.written, &counts.lost] {
             counts.entries.add(0, outcome);
         }
         counts
     }
 
-    /// Counts an entry that found no room.
-    pub(super) fn lose(&self) {
-        self.entries.add(1, &self.lost);
+    fn write(&self, entries: u64) {
+        self.entries.add(entries, &self.written);
+    }
+
+    /// Counts entries that found no room.
+    pub(super) fn lose(&self, entries: u64) {
+        self.entries.add(entries, &self.lost);
+        self.untold.fetch_add(entries, Ordering::Relaxed);
     }
 }

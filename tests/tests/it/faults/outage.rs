@@ -62,15 +62,17 @@ async fn a_database_that_is_down_is_unavailable_until_it_is_back() {
 }
 
 /// A PostgreSQL server that can be cut off: connections are ended and the socket for new ones is gone.
-struct Server {
+pub struct Server {
     _postgres: Postgres,
-    database: String,
+    /// The address of a database on it.
+    pub database: String,
     folder: PathBuf,
     admin: PgConnection,
 }
 
 impl Server {
-    async fn start() -> Self {
+    /// Starts it.
+    pub async fn start() -> Self {
         let server = Postgres::start().unwrap();
         let database = server.empty().await.unwrap();
         let folder = PathBuf::from(server.url().rsplit_once("host=").unwrap().1);
@@ -78,13 +80,15 @@ impl Server {
         Self { _postgres: server, database, folder, admin }
     }
 
-    async fn down(&mut self) {
+    /// Cuts it off.
+    pub async fn down(&mut self) {
         std::fs::rename(self.socket(), self.folder.join("away")).unwrap();
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
         self.admin.execute(end).await.unwrap();
     }
 
-    fn up(&self) {
+    /// Lets connections in again.
+    pub fn up(&self) {
         std::fs::rename(self.folder.join("away"), self.socket()).unwrap();
     }
 
