@@ -63,7 +63,7 @@ impl<'a> Judge<'a> {
             let property = if rule.property.is_empty() { "the user agent" } else { &rule.property };
             return Err(Rejection::Bot { property: property.to_owned(), pattern: rule.pattern.clone() });
         }
-        let faults = expectations.faults(&event.event, all());
+        let faults = expectations.faults(&event.event, &all());
         if !faults.is_empty() {
             let enforced = expectations.mode() == TrackingMode::Enforce;
             for fault in &faults {

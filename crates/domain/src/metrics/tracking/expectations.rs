@@ -118,7 +118,7 @@ impl Expectations {
     pub fn faults<'a>(
         &'a self,
         event: &str,
-        properties: impl Iterator<Item = (&'a str, Held<'a>)> + Clone,
+        properties: &(impl Iterator<Item = (&'a str, Held<'a>)> + Clone),
     ) -> Vec<Fault<'a>> {
         let mut faults = Vec::new();
         if self.mode == TrackingMode::Off {

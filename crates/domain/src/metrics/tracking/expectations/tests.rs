@@ -68,7 +68,7 @@ fn told(mode: TrackingMode, event: &str, properties: &[(&str, Held<'_>)]) -> Vec
         let suggestion = expectations.suggestion(event, fault);
         (fault.field(), expectations.explain(event, fault, suggestion))
     };
-    expectations.faults(event, properties.iter().copied()).iter().map(told).collect()
+    expectations.faults(event, &properties.iter().copied()).iter().map(told).collect()
 }
 
 #[test]
