@@ -86,12 +86,7 @@ pub async fn judged_with(world: &World, answers: &mut Answers) -> usize {
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with a field that may be unset")]
 pub fn breach(start: &str, end: &str, value: f64) -> Option<pb::MetricBreach> {
-    Some(pb::MetricBreach {
-        start_time: Some(timestamp(at(start))),
-        end_time: Some(timestamp(at(end))),
-        value,
-        usual: None,
-    })
+    Some(pb::MetricBreach { start_time: Some(timestamp(at(start))), end_time: Some(timestamp(at(end))), value })
 }
 
 #[tokio::test]

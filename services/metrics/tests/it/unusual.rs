@@ -36,8 +36,8 @@ async fn a_day_that_is_not_usual_is_a_breach() {
         world.advance(TimeDelta::days(1));
         arrive(&world, world.now()).await;
         assert_eq!(judged(&world).await, 1);
-        let breach = metric(&world).await.breach.unwrap();
-        let usual = breach.usual.unwrap();
+        let found = metric(&world).await;
+        let (breach, usual) = (found.breach.unwrap(), found.usual.unwrap());
         assert!(breach.value == 35.0 && usual.high < 30.0 && usual.low > 10.0, "{usual:?}");
         assert!(usual.low <= usual.value && usual.value <= usual.high && usual.tried >= 5, "{usual:?}");
 

@@ -18,12 +18,11 @@ impl TryFrom<pb::Metric> for Metric {
         let (kind, direction, stage) = (message.kind(), message.direction().domain(), message.stage().domain());
         let measure = measure(&mut violations, kind, message.events, message.property, message.filters);
         let alert = message.alert.and_then(|alert| violations.nested("alert", Alert::try_from(alert)));
-        let usual = message.breach.as_ref().or(message.withdrawn.as_ref()).and_then(|of| of.usual);
         let breach = message.breach.and_then(|breach| violations.nested("breach", Reading::try_from(breach)));
         let latest = message.latest.and_then(|latest| violations.nested("latest", Reading::try_from(latest)));
         let withdrawn = message.withdrawn.and_then(|none| violations.nested("withdrawn", Reading::try_from(none)));
         // Where an update takes the alert away, what was found by it goes too.
-        let watch = alert.map(|alert| Watch { alert, breach, withdrawn, usual: usual.map(Into::into) });
+        let watch = alert.map(|alert| Watch { alert, breach, withdrawn, usual: message.usual.map(Into::into) });
         let metric = (|| {
             let (meta, measure, direction) = (meta?, measure?, direction?);
             let (description, unit) = (message.description, message.unit);
@@ -46,8 +45,9 @@ impl From<&Metric> for pb::Metric {
             direction: pb::MetricDirection::of(metric.direction),
             stage: pb::MetricStage::of_any(metric.stage),
             alert: metric.watch.as_ref().map(|watch| (&watch.alert).into()),
-            breach: metric.watch.and_then(|watch| found(watch.breach?, watch)),
-            withdrawn: metric.watch.and_then(|watch| found(watch.withdrawn?, watch)),
+            breach: metric.watch.as_ref().and_then(|watch| watch.breach.as_ref()).map(Into::into),
+            withdrawn: metric.watch.as_ref().and_then(|watch| watch.withdrawn.as_ref()).map(Into::into),
+            usual: metric.watch.and_then(|watch| watch.usual).map(Into::into),
             latest: metric.latest.as_ref().map(Into::into),
             ..Self::default()
         };
@@ -105,12 +105,6 @@ impl From<&Alert> for pb::MetricAlert {
     }
 }
 
-/// An interval that was found, with what was usual in it.
-fn found(reading: Reading, watch: Watch) -> Option<pb::MetricBreach> {
-    let common::Reading { start_time, end_time, value } = (&reading).into();
-    Some(pb::MetricBreach { start_time, end_time, value, usual: watch.usual.map(Into::into) })
-}
-
 impl From<pb::MetricUsual> for Usual {
     fn from(message: pb::MetricUsual) -> Self {
         let pb::MetricUsual { value, low, high, tried, outside } = message;
@@ -128,8 +122,15 @@ impl From<Usual> for pb::MetricUsual {
 impl TryFrom<pb::MetricBreach> for Reading {
     type Error = Violations;
     fn try_from(message: pb::MetricBreach) -> Result<Self, Violations> {
-        let pb::MetricBreach { start_time, end_time, value, usual: _ } = message;
+        let pb::MetricBreach { start_time, end_time, value } = message;
         common::Reading { start_time, end_time, value }.try_into()
+    }
+}
+
+impl From<&Reading> for pb::MetricBreach {
+    fn from(reading: &Reading) -> Self {
+        let common::Reading { start_time, end_time, value } = reading.into();
+        Self { start_time, end_time, value }
     }
 }
 
@@ -198,12 +199,12 @@ pub(super) mod tests {
     fn breach() -> impl Strategy<Value = pb::MetricBreach> {
         let at = |seconds| Some(timestamp(chrono::DateTime::from_timestamp(seconds, 0).unwrap()));
         (0..4_000_000_000_i64, 1..3_000_000_i64, -1e9..1e9_f64).prop_map(move |(start, length, value)| {
-            pb::MetricBreach { start_time: at(start), end_time: at(start + length), value, usual: None }
+            pb::MetricBreach { start_time: at(start), end_time: at(start + length), value }
         })
     }
 
     fn latest() -> impl Strategy<Value = common::Reading> {
-        breach().prop_map(|pb::MetricBreach { start_time, end_time, value, .. }| common::Reading {
+        breach().prop_map(|pb::MetricBreach { start_time, end_time, value }| common::Reading {
             start_time,
             end_time,
             value,
@@ -217,12 +218,20 @@ pub(super) mod tests {
             (kind, direction, stage) in (1..=3_i32, 1..=2_i32, 0..=5_i32),
             unit in "[a-zA-Z%€]{0,10}",
             watch in prop::option::of((alert(), prop::option::of(breach()), prop::option::of(breach()))),
+            usual in prop::option::of((-1e9..1e9_f64, 0..400_i32)),
             latest in prop::option::of(latest()),
         ) {
             let (alert, breach, withdrawn) =
                 watch.map_or((None, None, None), |(alert, breach, withdrawn)| (Some(alert), breach, withdrawn));
+            let usual = usual.filter(|_| alert.is_some()).map(|(value, tried)| pb::MetricUsual {
+                value,
+                low: value - 1.0,
+                high: value + 1.0,
+                tried,
+                outside: tried / 9,
+            });
             let property = if kind == 3 { "amount".to_owned() } else { String::new() };
-            let message = pb::Metric { kind, direction, stage, property, filters, unit, alert, breach, withdrawn, latest, ..message() };
+            let message = pb::Metric { kind, direction, stage, property, filters, unit, alert, breach, withdrawn, usual, latest, ..message() };
             let metric = crate::parse::<Metric, _>(message.clone()).unwrap();
             prop_assert_eq!(pb::Metric::from(&metric), message);
         }
