@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use sea_orm::{DbBackend, Value};
 use waymark_domain::{Resource as _, WorkspaceId};
 use waymark_proto::ResourceMessage as _;
-use waymark_request::{Comparison, Filter, FilterError, Operator};
+use waymark_request::{Comparison, Filter, Operator};
 
 use super::{Field, Fields, is_presence};
 use crate::{Error, Table, links, resource};
@@ -47,7 +47,7 @@ impl<'a> Selection<'a> {
         let present = is_presence(comparison);
         Ok(match self.fields.field(comparison)? {
             Field::Column(name, kind) => {
-                let set = it.column(name)?.filter(|value| *value != value.as_null());
+                let set = it.column(name).filter(|value| *value != value.as_null());
                 match (set, present) {
                     (set, true) => set.is_some(),
                     (None, false) => *operator == Operator::NotEqual,
@@ -90,16 +90,16 @@ struct It<'a, T: Table> {
 
 impl<T: Table> It<'_, T> {
     /// What its row would have in a column.
-    fn column(&self, name: &str) -> Result<Option<Value>, FilterError> {
+    fn column(&self, name: &str) -> Option<Value> {
         let meta = self.resource.meta();
-        Ok(match name {
+        match name {
             "id" => Some(meta.name.id().as_str().to_owned().into()),
             "display_name" => Some(meta.display_name.clone().into()),
             "create_time" => Some(meta.create_time.timestamp_micros().into()),
             "update_time" => Some(meta.update_time.timestamp_micros().into()),
             "delete_time" => meta.delete_time.map(|time| time.timestamp_micros().into()),
             name => T::COLUMNS.iter().find(|column| column.name == name).map(|of| of.value_of(&self.resource)),
-        })
+        }
     }
 }
 

@@ -41,6 +41,7 @@ fn workspace() -> WorkspaceId {
     W.parse().unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as a message field wants it")]
 fn at(revision: i64) -> Option<AsOf> {
     Some(AsOf { position: Some(as_of::Position::Revision(revision)) })
 }
@@ -216,7 +217,7 @@ async fn pages_are_of_one_revision_whatever_is_written_meanwhile() {
         ranked(f, &[("a", 5.0), ("b", 4.0), ("c", 4.0), ("d", 4.0), ("e", 1.0)]).await;
         let written = f.get("e").await.update_time.unwrap();
         let time = AsOf { position: Some(as_of::Position::Time(written)) };
-        f.clock.advance(std::time::Duration::from_secs(60));
+        f.clock.advance(std::time::Duration::from_mins(1));
         let mut request = pb::RankInitiativesRequest { page_size: 2, ..asked(ORDERS[0], Some(time)) };
         let first = page(f, &request).await.unwrap();
         assert_eq!(ids(&first), [(1, "a"), (2, "b")]);
