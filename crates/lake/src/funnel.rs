@@ -103,9 +103,9 @@ pub(crate) async fn answer(
 
 async fn follow(shared: &Shared, source: &Source, plan: &Arc<Plan>) -> Result<Vec<State>> {
     let scan = plan.scan();
-    let (step, starting) = (plan.clone(), plan.clone());
+    let step = plan.clone();
     let add = move |state: &mut State, batch: &RecordBatch| step.add(state, batch);
-    let mut states = shared.engine.fold(source, &scan, move || starting.state(), add).await?;
+    let mut states = shared.engine.fold(source, &scan, State::default, add).await?;
     for state in &mut states {
         plan.settle(state)?;
     }

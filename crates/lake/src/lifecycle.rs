@@ -68,7 +68,7 @@ pub(crate) async fn lifecycle(
     let states = plan.pass(shared, &source, Plan::live).await?;
     let mut points: Vec<(Bucket, Lifecycle)> = axis.into_iter().map(|bucket| (bucket, Lifecycle::default())).collect();
     for mut state in states {
-        plan.leave(&mut state);
+        state.leave();
         for ((_, sum), more) in points.iter_mut().zip(&state.points[1..]) {
             sum.new += more.new;
             sum.returning += more.returning;
@@ -87,7 +87,7 @@ pub(crate) async fn stickiness(shared: &Shared, source: Source, question: &Stick
     let states = plan.pass(shared, &source, Plan::stick).await?;
     let mut users = vec![0; axis.len()];
     for mut state in states {
-        plan.settle(&mut state);
+        state.settle();
         for (sum, more) in users.iter_mut().zip(state.users) {
             *sum += more;
         }
@@ -119,6 +119,23 @@ struct State {
     events: u32,
     active: usize,
     users: Vec<u64>,
+}
+
+impl State {
+    /// The user is not active in the interval after the last.
+    fn leave(&mut self) {
+        if let Some(point) = self.last.and_then(|last| self.points.get_mut(last + 1)) {
+            point.dormant += 1;
+        }
+    }
+
+    /// Counts a user of whom there are no more rows.
+    fn settle(&mut self) {
+        if let Some(users) = self.active.checked_sub(1).and_then(|active| self.users.get_mut(active)) {
+            *users += 1;
+        }
+        (self.active, self.events) = (0, 0);
+    }
 }
 
 impl Plan {
@@ -155,9 +172,8 @@ impl Plan {
 
     /// The interval of a time, tried first where the one before was.
     fn bucket(&self, time: i64, near: Option<usize>) -> Option<usize> {
-        let mut at = match near {
-            Some(near) => near,
-            None => return self.starts.partition_point(|start| *start <= time).checked_sub(1),
+        let Some(mut at) = near else {
+            return self.starts.partition_point(|start| *start <= time).checked_sub(1);
         };
         while self.starts.get(at + 1).is_some_and(|next| *next <= time) {
             at += 1;
@@ -167,7 +183,7 @@ impl Plan {
 
     fn live(&self, state: &mut State, user: i64, time: i64) {
         if state.user != Some(user) {
-            self.leave(state);
+            state.leave();
             (state.user, state.last, state.known) = (Some(user), None, false);
         }
         let bucket = self.bucket(time, state.last);
@@ -184,21 +200,14 @@ impl Plan {
             _ => point.resurrecting += 1,
         }
         if state.last.is_some_and(|last| last + 1 < at) {
-            self.leave(state);
+            state.leave();
         }
         (state.last, state.known) = (Some(at), true);
     }
 
-    /// The user is not active in the interval after the last.
-    fn leave(&self, state: &mut State) {
-        if let Some(point) = state.last.and_then(|last| state.points.get_mut(last + 1)) {
-            point.dormant += 1;
-        }
-    }
-
     fn stick(&self, state: &mut State, user: i64, time: i64) {
         if state.user != Some(user) {
-            self.settle(state);
+            state.settle();
             (state.user, state.last) = (Some(user), None);
         }
         let bucket = self.bucket(time, state.last);
@@ -207,12 +216,5 @@ impl Plan {
         }
         state.events = state.events.saturating_add(1);
         state.active += usize::from(state.events == self.occurrences);
-    }
-
-    fn settle(&self, state: &mut State) {
-        if let Some(users) = state.active.checked_sub(1).and_then(|active| state.users.get_mut(active)) {
-            *users += 1;
-        }
-        (state.active, state.events) = (0, 0);
     }
 }

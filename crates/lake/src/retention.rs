@@ -227,14 +227,13 @@ impl Plan {
         state.counts.fill(0);
         let mut place = cohort;
         for (time, _) in after.iter().filter(|(_, kinds)| kinds & RETURN != 0) {
-            let period = match self.length {
-                Some(length) => usize::try_from((time - start) / length).unwrap_or(usize::MAX),
-                None => {
-                    while self.starts.get(place + 1).is_some_and(|next| next <= time) {
-                        place += 1;
-                    }
-                    place - cohort
+            let period = if let Some(length) = self.length {
+                usize::try_from((time - start) / length).unwrap_or(usize::MAX)
+            } else {
+                while self.starts.get(place + 1).is_some_and(|next| next <= time) {
+                    place += 1;
                 }
+                place - cohort
             };
             state.counts[period.min(self.periods)] += 1;
             if period >= self.periods && self.mode != RetentionMode::OnOrAfter {

@@ -364,7 +364,7 @@ impl FunnelSettings {
 
 impl FunnelWindow {
     /// How long it is where a day is 24 hours; a month has no such length.
-    pub fn elapsed(&self) -> Option<TimeDelta> {
+    pub fn elapsed(self) -> Option<TimeDelta> {
         let seconds = match self.unit {
             WindowUnit::Second => 1,
             WindowUnit::Minute => 60,
@@ -376,7 +376,7 @@ impl FunnelWindow {
         TimeDelta::try_seconds(seconds * i64::from(self.length))
     }
 
-    fn is_too_long(&self) -> bool {
+    fn is_too_long(self) -> bool {
         match self.elapsed() {
             Some(length) => length > TimeDelta::days(WINDOW_DAYS),
             None => self.length > WINDOW_MONTHS,

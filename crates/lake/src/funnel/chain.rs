@@ -102,6 +102,7 @@ impl Chains {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own that a way may be in")]
 struct Pass<'a> {
     rules: &'a Rules,
     hits: &'a [Hit],

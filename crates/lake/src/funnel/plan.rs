@@ -174,28 +174,22 @@ impl Plan {
         Scan { columns: self.columns.clone(), properties: self.properties.clone(), times: Some(self.times) }
     }
 
-    pub(super) fn state(&self) -> State {
-        State::default()
-    }
-
     /// Takes in the rows of a batch.
     pub(super) fn add(&self, state: &mut State, batch: &RecordBatch) -> Result<()> {
         let users = batch.column(0).as_primitive::<Int64Type>().values();
         let times = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
         let events = batch.column(2).as_dictionary::<Int32Type>();
         let values: Vec<Values<'_>> = self.sought.iter().map(|property| property.values(batch)).collect();
-        let verdicts = |of: &Wanted| -> Vec<Verdicts<'_>> {
-            of.filters.iter().map(|(index, condition)| Verdicts::new(values[*index], condition)).collect()
-        };
         let names = self.who.as_ref().map(|_| batch.column(self.columns.len() - 1).as_string::<i32>());
         // Names are compared once per batch and name, not once per row.
         let of = |name: Option<&str>| {
             name.map_or((0, true), |name| (self.named(name), self.ignored.iter().any(|of| of == name)))
         };
         let named: Vec<(u64, bool)> = events.values().as_string::<i32>().iter().map(of).collect();
-        let mut filters = Vec::with_capacity(self.events.len());
+        let mut filters: Vec<Vec<Verdicts<'_>>> = Vec::with_capacity(self.events.len());
         for wanted in &self.events {
-            filters.push(verdicts(wanted));
+            let conditions = wanted.filters.iter();
+            filters.push(conditions.map(|(index, condition)| Verdicts::new(values[*index], condition)).collect());
         }
         for (row, (user, time)) in users.iter().zip(times).enumerate() {
             let (user, time) = (*user, *time);

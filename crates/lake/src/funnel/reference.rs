@@ -357,7 +357,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                     entry,
                     order,
                     within_sessions: sessions || scope == WindowScope::Session || entry == FunnelEntry::Session,
-                    window: super::rules::Window::new(&window, chrono_tz::Tz::UTC),
+                    window: super::rules::Window::new(window, chrono_tz::Tz::UTC),
                     moment: if exclusive { 1 } else { moment * 1_000_000 - i64::from(moment == 1) * 999_999 },
                     exclusive,
                     reuse,

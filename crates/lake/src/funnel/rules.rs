@@ -42,6 +42,7 @@ pub(super) struct Bar {
 
 /// How users are followed.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(super) struct Rules {
     pub steps: usize,
     /// The steps that may be left out, as bits.
@@ -77,7 +78,7 @@ impl Rules {
             entry: settings.entry,
             order: settings.order,
             within_sessions: settings.within_sessions(),
-            window: Window::new(&settings.window, settings.zone),
+            window: Window::new(settings.window, settings.zone),
             moment: match settings.ties {
                 FunnelTies::Grace => settings.grace.num_microseconds().unwrap_or(i64::MAX).max(1),
                 FunnelTies::Inclusive | FunnelTies::Exclusive => 1,
@@ -143,7 +144,7 @@ enum Length {
 }
 
 impl Window {
-    pub(super) fn new(window: &FunnelWindow, zone: Tz) -> Self {
+    pub(super) fn new(window: FunnelWindow, zone: Tz) -> Self {
         let calendar = window.arithmetic == WindowArithmetic::Calendar;
         let count = u64::from(window.length);
         let length = match (window.unit, window.elapsed()) {
@@ -190,7 +191,7 @@ mod tests {
         let boundary = WindowBoundary::Inclusive;
         let window = FunnelWindow { scope: WindowScope::Total, length, unit, arithmetic, boundary };
         let time: DateTime<Utc> = time.parse().unwrap();
-        let then = Window::new(&window, zone).after(time.timestamp_micros());
+        let then = Window::new(window, zone).after(time.timestamp_micros());
         DateTime::from_timestamp_micros(then).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
     }
 
