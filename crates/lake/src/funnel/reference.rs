@@ -60,15 +60,15 @@ impl All<'_> {
     }
 
     /// Adds a way, and all that go on from it within a moment.
-    fn extend(&self, ways: &mut Vec<Way>, way: Way, moment: &Range<usize>) {
-        if ways.contains(&way) {
+    fn extend(&self, ways: &mut Vec<Way>, way: &Way, moment: &Range<usize>) {
+        if ways.contains(way) {
             return;
         }
         ways.push(way.clone());
         if self.rules.exclusive {
             return;
         }
-        self.go_on(ways, &way, moment);
+        self.go_on(ways, way, moment);
     }
 
     fn go_on(&self, ways: &mut Vec<Way>, way: &Way, moment: &Range<usize>) {
@@ -78,7 +78,7 @@ impl All<'_> {
                 continue;
             }
             for step in (0..self.rules.steps).filter(|step| self.follows(last, *step) && self.may(hit, *step)) {
-                self.extend(ways, [way.clone(), vec![(step, hit)]].concat(), moment);
+                self.extend(ways, &[way.clone(), vec![(step, hit)]].concat(), moment);
             }
         }
     }
@@ -97,7 +97,7 @@ impl All<'_> {
             while end < range.end && self.at(end) == self.at(from) {
                 end += 1;
             }
-            let mut sequence: Vec<Range<usize>> = vec![from..end];
+            let mut sequence: Vec<Range<usize>> = std::iter::once(from..end).collect();
             if self.rules.order == FunnelOrder::Strict {
                 let mut order: Vec<usize> = (from..end).collect();
                 order.sort_by_key(|hit| {
@@ -133,7 +133,7 @@ impl All<'_> {
                             begun = true;
                             all.only.key = Some(self.hits[hit].key);
                         }
-                        all.extend(&mut ways, vec![(0, hit)], &part);
+                        all.extend(&mut ways, &vec![(0, hit)], &part);
                     }
                 }
                 for way in &ways {

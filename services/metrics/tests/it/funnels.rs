@@ -190,7 +190,7 @@ async fn who_dropped_is_told_in_pages() {
             assert_eq!(names, ["again", "user-4", "user-5"]);
             let again = &dropped[0];
             assert_eq!(again.entry_time, Some(timestamp(at("2026-02-20T12:00:00Z"))));
-            assert_eq!((again.last_time.clone(), again.last_step), (Some(timestamp(at("2026-02-21T12:00:00Z"))), 1));
+            assert_eq!((again.last_time, again.last_step), (Some(timestamp(at("2026-02-21T12:00:00Z"))), 1));
         }
         assert_eq!(all(2, pb::FunnelOutcome::Reached, 3).await.len(), 4);
         assert_eq!(all(0, pb::FunnelOutcome::Reached, 4).await.len(), 11);

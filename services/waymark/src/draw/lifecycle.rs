@@ -54,7 +54,7 @@ pub async fn lifecycle(options: &Active, settings: &Settings) -> Result<()> {
     let answer = client.query_lifecycle(request).await.map_err(Error::from)?.into_inner();
     match options.plot.file() {
         Some(file) => {
-            plot::write(file, &svg(&answer, settings.zone()), &format!("{} intervals are", answer.points.len()))?
+            plot::write(file, &svg(&answer, settings.zone()), &format!("{} intervals are", answer.points.len()))?;
         }
         None => crate::show(format_args!("{}", draw(&answer, options.width.columns(), settings.zone()))),
     }

@@ -84,14 +84,14 @@ pub async fn run(options: &Retention, settings: &Settings) -> Result<()> {
     let answer = client.query_retention(request).await.map_err(Error::from)?.into_inner();
     match options.plot.file() {
         Some(file) => {
-            plot::write(file, &svg(&answer, settings.zone()), &format!("{} cohorts are", answer.cohorts.len()))?
+            plot::write(file, &svg(&answer, settings.zone()), &format!("{} cohorts are", answer.cohorts.len()))?;
         }
         None => crate::show(format_args!("{}", draw(&answer, options.width.columns(), settings.zone()))),
     }
     Ok(())
 }
 
-fn column(of: &pb::RetentionColumn) -> String {
+fn column(of: pb::RetentionColumn) -> String {
     if of.from_period == of.to_period {
         of.from_period.to_string()
     } else {
@@ -112,7 +112,7 @@ const LEFT: usize = 20;
 
 fn draw(answer: &pb::QueryRetentionResponse, columns: usize, zone: Tz) -> String {
     let shown = (columns.saturating_sub(LEFT) / CELL).max(1);
-    let head = answer.columns.iter().take(shown).map(|of| format!("{:>width$} ", column(of), width = CELL - 1));
+    let head = answer.columns.iter().take(shown).map(|of| format!("{:>width$} ", column(*of), width = CELL - 1));
     let mut lines = vec![format!("{:LEFT$}{}", "", head.collect::<String>())];
     for (name, cohort) in rows(answer, zone) {
         let cell = |cell: &pb::RetentionCell| {
@@ -154,7 +154,7 @@ fn svg(answer: &pb::QueryRetentionResponse, zone: Tz) -> String {
         format!("<text x=\"{x}\" y=\"{y}\" fill=\"{fill}\">{}</text>\n", escaped(text))
     };
     for (index, of) in answer.columns.iter().enumerate() {
-        drawn += &text(MARGIN + LABEL + index * wide + 4, 0, "#000000", &column(of));
+        drawn += &text(MARGIN + LABEL + index * wide + 4, 0, "#000000", &column(*of));
     }
     let rows = rows(answer, zone);
     for (line, (name, cohort)) in (1..).zip(&rows) {
