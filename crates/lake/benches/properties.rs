@@ -176,7 +176,7 @@ fn sizes(files: &[PathBuf], events: usize) {
     let mut columns: Vec<(String, i64)> = Vec::new();
     for file in files {
         let metadata = ParquetRecordBatchReaderBuilder::try_new(File::open(file).unwrap()).unwrap().metadata().clone();
-        for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+        for column in metadata.row_groups().iter().flat_map(parquet::file::metadata::RowGroupMetaData::columns) {
             let (name, bytes) = (column.column_path().string(), column.compressed_size());
             match columns.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, sum)) => *sum += bytes,
@@ -263,5 +263,5 @@ async fn load(lake: &Lake, events: usize, users: usize) {
     let taken = begun.elapsed();
     lake.compact("bench").await.unwrap();
     lake.vacuum("bench").await.unwrap();
-    println!("ingested in {taken:.1?}, compacted in {:.1?}", begun.elapsed() - taken);
+    println!("ingested in {taken:.1?}, compacted in {:.1?}", begun.elapsed().saturating_sub(taken));
 }

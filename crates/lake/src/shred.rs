@@ -27,6 +27,7 @@ pub(crate) fn kind(value: &Value) -> Option<Kind> {
 }
 
 /// Whether properties say the same: a number is one number however it is written.
+#[expect(clippy::float_cmp, reason = "what was written differs or it does not")]
 pub(crate) fn alike(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
     let same = |one: &Value, other: &Value| match (number(one), number(other)) {
         (Some(one), Some(other)) => one == other,
@@ -71,7 +72,7 @@ impl<'a> Shredder<'a> {
         for (name, value) in properties {
             match self.columns.place(name) {
                 Some(place) if kind(value) == Some(self.columns.promoted()[place].kind) => {
-                    self.row[place] = Some(value)
+                    self.row[place] = Some(value);
                 }
                 Some(place) => {
                     self.misfits[place] = true;
@@ -202,7 +203,9 @@ mod tests {
     /// Rows with nothing but properties.
     fn batch(columns: &Columns, rows: &[Map<String, Value>]) -> (RecordBatch, Vec<bool>) {
         let mut shredder = Shredder::new(columns, rows.len());
-        rows.iter().for_each(|row| shredder.add(row).unwrap());
+        for row in rows {
+            shredder.add(row).unwrap();
+        }
         let (rest, typed, misfits) = shredder.finish();
         let named = columns.promoted().iter().map(|promoted| promoted.column.as_str()).zip(typed);
         let named = std::iter::once((column::PROPERTIES, rest)).chain(named);
@@ -210,7 +213,8 @@ mod tests {
     }
 
     fn map(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
+        let Value::Object(map) = value else { panic!("{value} is no object") };
+        map
     }
 
     #[test]

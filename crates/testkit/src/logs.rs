@@ -58,7 +58,6 @@ pub fn of_this_process() {
     });
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test run speaks to tests by the environment")]
 fn folder() -> Option<PathBuf> {
     std::env::var_os("WAYMARK_TEST_LOGS").map(PathBuf::from)
 }

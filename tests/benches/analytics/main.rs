@@ -55,7 +55,7 @@ async fn run(count: usize, wanted: impl Fn(&str) -> bool) -> Result<ExitCode> {
     drop(rows);
     let mut met = true;
     let rate = count as f64 / took.as_secs_f64();
-    println!("{:<20} {rate:.0} events a second", INGESTING);
+    println!("{INGESTING:<20} {rate:.0} events a second");
     if wanted(INGESTING)
         && let Some(peer) = peers.iter().find(|peer| peer.question == INGESTING)
     {

@@ -17,14 +17,15 @@ pub struct Answer {
     pub question: String,
     /// Best of three; of `ingest` the seconds that a row takes.
     pub seconds: f64,
-    answer: Option<Vec<Vec<Value>>>,
+    #[serde(rename = "answer")]
+    rows: Option<Vec<Vec<Value>>>,
 }
 
 impl Answer {
     /// Its rows as numbers by what they are of, such as `2026-01-01 DE`.
     pub fn numbers(&self) -> Result<BTreeMap<String, f64>> {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        let rows = self.answer.iter().flatten();
+        let rows = self.rows.iter().flatten();
         rows.map(|row| {
             let (number, of) = row.split_last().context("a row has columns")?;
             Ok((of.iter().map(text).collect::<Vec<_>>().join(" "), text(number).parse()?))

@@ -34,6 +34,8 @@ pub struct Question {
 #[derive(Clone, Copy)]
 enum Kind {
     Trend { of: pb::MetricKind, breakdown: Option<&'static str>, platform: Option<&'static str> },
+    Funnel,
+    Retention,
 }
 
 /// What a breakdown is of that is no property.

@@ -144,7 +144,7 @@ fn scalar(value: Option<&Value>) -> Option<Scalar> {
 }
 
 /// Of each event the first that was received, without those that only undone imports delivered.
-fn seen<'a>(acts: &'a [Act], undone: Option<u8>) -> Vec<&'a Event> {
+fn seen(acts: &[Act], undone: Option<u8>) -> Vec<&Event> {
     let mut seen: BTreeMap<(&str, &str), &Event> = BTreeMap::new();
     for act in acts {
         if let Act::Take(events, import) = act
@@ -273,7 +273,8 @@ proptest! {
 
 fn buy(id: usize, properties: Value) -> Event {
     let event = Event::new(format!("{id}"), "buy", format!("u{}", id % 10), time(AT));
-    Event { properties: properties.as_object().unwrap().clone(), ..event }
+    let Value::Object(properties) = properties else { panic!("{properties} is no object") };
+    Event { properties, ..event }
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ async fn a_wide_breakdown_over_many_buckets_is_as_exact_however_the_rows_lie() {
     let pages = (0..211_u32).flat_map(|page| {
         let visit =
             move |id: u32| Event::new(format!("{page}-{id}"), "visit", format!("user-{}", (page + id) % 211), at);
-        (0..1 + page % 2).map(move |id| visit(id).with("page", page))
+        (0..=page % 2).map(move |id| visit(id).with("page", page))
     });
     lake.ingest("acme", pages.collect()).await.unwrap();
     let by_page = |days| {
@@ -177,7 +177,7 @@ async fn a_wide_breakdown_over_many_buckets_is_as_exact_however_the_rows_lie() {
     for files in [1, 3] {
         for kind in [MeasureKind::Count, MeasureKind::UniqueUsers, MeasureKind::Sum("page".into())] {
             // So many days have more numbers than are kept for all pages at once, and fewer.
-            let [wide, narrow] = [9_500, 9_400].map(|days| by_page(days));
+            let [wide, narrow] = [9_500, 9_400].map(&by_page);
             let wide = lake.trend("acme", &measure(kind.clone(), &["visit"]), &wide).await.unwrap();
             let narrow = lake.trend("acme", &measure(kind.clone(), &["visit"]), &narrow).await.unwrap();
             let told = |answer: &waymark_lake::TrendAnswer| {

@@ -7,6 +7,8 @@ use tonic::Code;
 use waymark_metrics::keep_sightings;
 use waymark_proto::convert::timestamp;
 use waymark_proto::metrics::v1 as pb;
+use waymark_proto::metrics::v1::RejectionReason::{TimeInFuture, TimeTooOld, TrackingPlan};
+use waymark_proto::metrics::v1::TrackingViolationKind::{UnknownEvent, UnknownProperty, WrongType};
 
 use crate::on_both;
 use crate::world::{WORKSPACE, World, event, refusal};
@@ -120,7 +122,6 @@ async fn a_plan_that_is_enforced_says_what_would_be_right() {
             ])
             .await;
         assert_eq!(answer.accepted, 1);
-        use pb::RejectionReason::TrackingPlan;
         assert_eq!(
             reports(&answer),
             [
@@ -178,7 +179,6 @@ async fn what_is_not_as_expected_is_counted_and_listed() {
             .iter()
             .map(|v| (v.kind(), v.event.as_str(), v.property.as_str(), v.count, v.rejected, v.suggestion.as_str()))
             .collect();
-        use pb::TrackingViolationKind::{UnknownEvent, UnknownProperty, WrongType};
         assert_eq!(
             told,
             [
@@ -227,7 +227,6 @@ async fn events_of_bots_are_dropped_or_marked() {
             property: "$bot".into(),
             operator: pb::PropertyOperator::Equal.into(),
             values: vec![Value { kind: Some(Kind::BoolValue(true)) }],
-            ..Default::default()
         };
         assert_eq!(world.counted("seen", vec![marked]).await, 1.0);
         assert_eq!(world.counted("seen", Vec::new()).await, 2.0);
@@ -250,7 +249,6 @@ async fn times_are_as_the_plan_says_within_what_the_operator_allows() {
                 .await;
             answer.rejected.iter().map(|r| (r.index, r.reason())).collect::<Vec<_>>()
         };
-        use pb::RejectionReason::{TimeInFuture, TimeTooOld};
         assert_eq!(times(1).await, [(3, TimeInFuture)]);
         let limited = |hours, days| pb::TrackingPlan {
             name: format!("{WORKSPACE}/trackingPlans/events"),

@@ -186,7 +186,7 @@ pub async fn run(args: &EventsArgs, settings: &Settings) -> Result<bool> {
 
 fn batches(args: &EventsArgs, skip: u64, progress: &ProgressBar) -> Result<Batches> {
     let (vendor, most) = (args.from, args.batch as usize);
-    let known = vendor.map(|vendor| vendor.options(args));
+    let known = vendor.map(|_| Vendor::options(args));
     let args = known.as_ref().unwrap_or(args);
     let file = source::open(&args.input, Twice::Refused, progress)?;
     let mapping = if let Some(vendor) = vendor {

@@ -18,8 +18,8 @@ pub enum Line {
 }
 
 impl Vendor {
-    /// Which column of ours is what, and the form of the file where its name does not say it.
-    pub fn options(self, said: &EventsArgs) -> EventsArgs {
+    /// Which column of ours is what, whoever wrote the file, and its form where its name does not say it.
+    pub fn options(said: &EventsArgs) -> EventsArgs {
         let column = |name: &str| Some(name.to_owned());
         let mut input = said.input.clone();
         let is_parquet = input.file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
@@ -271,7 +271,7 @@ mod tests {
     fn identity(vendor: Vendor, text: &str) -> String {
         match line(vendor, text).unwrap() {
             Line::Identity(method) => method,
-            other => panic!("{other:?}"),
+            other @ Line::Event(_) => panic!("{other:?}"),
         }
     }
 

@@ -82,7 +82,11 @@ fn exports_of_other_products_are_taken_as_they_are_handed_out() {
     ];
     for (vendor, name, line) in cases {
         let shop = of(vendor);
-        let content = if name.ends_with(".gz") { gzip(line) } else { line.as_bytes().to_vec() };
+        let content = if Path::new(name).extension().is_some_and(|ending| ending == "gz") {
+            gzip(line)
+        } else {
+            line.as_bytes().to_vec()
+        };
         shop.import(name, &content, &["--from", vendor]).whole(1);
         assert_eq!(shop.values("bought", "plan", false), [(json!("team"), 1.0)], "{vendor}");
     }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::{Code, Request, Status};
 use waymark_access::testing::{Signer, key_set};
 use waymark_client::{Channel, Options};
+use waymark_clock::Clock;
 use waymark_proto::access::v1::access_service_client::AccessServiceClient;
 use waymark_proto::access::v1::{ListAuditEntriesRequest, WhoAmIRequest};
 use waymark_proto::roadmap::v1::strategy_service_client::StrategyServiceClient;
@@ -24,7 +25,7 @@ use waymark_testkit::{free_address, logs, wait_until};
 use super::outage::Server;
 use crate::support::process::binary;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// What one answer may take, be it on a busy machine. Repeated tries of a database would take longer.
 const PROMPT: Duration = Duration::from_secs(2);
 
@@ -92,7 +93,7 @@ impl Audited {
     }
 
     fn request<T>(&self, who: &str, message: T) -> Request<T> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let now = Clock::system().now().timestamp();
         let claims = json!({"iss": "https://corp", "aud": "waymark", "sub": who, "exp": now + 3_600});
         let mut request = Request::new(message);
         request

@@ -218,10 +218,10 @@ mod tests {
 
     #[test]
     fn ids_tell_kinds_events_and_properties_apart() {
+        use TrackingViolationKind::{MissingProperty, WrongType};
         let key = |kind, event: &str, property: &str| {
             ViolationKey { kind, event: event.into(), property: property.into() }.id()
         };
-        use TrackingViolationKind::{MissingProperty, WrongType};
         let ids = [
             key(WrongType, "a", "bc"),
             key(WrongType, "ab", "c"),
