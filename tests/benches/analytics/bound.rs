@@ -1,7 +1,7 @@
 //! The physical limit: the columns that a question needs, decoded from the files that Waymark has, and walked by a loop
 //! that knows nothing else, on all cores. No duplicates are looked for, nothing is checked, nobody is asked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use url::Url;
+use serde_json::Value;
 
 use crate::questions::{STEPS, WINDOW};
 use crate::rows::{DAYS, START};
@@ -46,12 +46,25 @@ impl Walk {
     }
 }
 
-/// The files of a table as its log has them now.
-pub async fn files(table: &Path) -> Result<Vec<PathBuf>> {
-    let url = Url::from_directory_path(table).ok().context("the path is absolute")?;
-    let table = deltalake::open_table(url).await?;
-    let paths = table.get_file_uris()?.map(|file| PathBuf::from(file.trim_start_matches("file://")));
-    Ok(paths.collect())
+/// The files of a table as its log has them now, which is all there: entries stay for an hour.
+pub fn files(table: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(table.join("_delta_log"))?.map(|entry| Ok(entry?.path()));
+    let mut entries = entries.collect::<Result<Vec<PathBuf>>>()?;
+    entries.retain(|entry| entry.extension().is_some_and(|ending| ending == "json"));
+    entries.sort();
+    let mut files = BTreeSet::new();
+    for entry in entries {
+        for line in std::fs::read_to_string(entry)?.lines() {
+            let action: Value = serde_json::from_str(line)?;
+            if let Some(path) = action["remove"]["path"].as_str() {
+                files.remove(path);
+            }
+            if let Some(path) = action["add"]["path"].as_str() {
+                files.insert(path.to_owned());
+            }
+        }
+    }
+    Ok(files.into_iter().map(|file| table.join(file)).collect())
 }
 
 /// Best of three; `None` where the files have no such column.

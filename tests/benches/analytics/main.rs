@@ -66,10 +66,10 @@ async fn run(count: usize, wanted: impl Fn(&str) -> bool) -> Result<ExitCode> {
         "{:<20} {:.1} s until files are merged; {:.1} bytes an event",
         "",
         settled.as_secs_f64(),
-        metrics.bytes().await? / count as f64
+        metrics.bytes()? / count as f64
     );
 
-    let files = bound::files(&metrics.table()).await?;
+    let files = bound::files(&metrics.table())?;
     for question in QUESTIONS.into_iter().filter(|question| wanted(question.name)) {
         met &= measure(question, &metrics, &peers, &files).await?;
     }

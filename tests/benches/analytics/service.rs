@@ -62,8 +62,8 @@ impl Metrics {
     }
 
     /// Bytes of the files that its table has now.
-    pub async fn bytes(&self) -> Result<f64> {
-        let sizes = crate::bound::files(&self.table()).await?.into_iter().map(|file| Ok(file.metadata()?.len() as f64));
+    pub fn bytes(&self) -> Result<f64> {
+        let sizes = crate::bound::files(&self.table())?.into_iter().map(|file| Ok(file.metadata()?.len() as f64));
         sizes.sum()
     }
 
