@@ -5,6 +5,8 @@
 //! goes on from another goes on from it, within a window and after an exclusion alike. So an event costs the steps that
 //! it may reach, however many ways there are.
 
+mod assign;
+
 use std::ops::Range;
 
 use waymark_domain::metrics::{ExclusionEffect, FunnelOrder, WindowScope};
@@ -200,80 +202,6 @@ impl Pass<'_> {
                 self.advance(step, hit, None);
             }
         }
-    }
-
-    /// Events of one moment of which one may be either of several steps but not both: each step gets one of its own, by
-    /// augmenting paths (Kuhn, 1955).
-    fn assign(&mut self, range: &Range<usize>, union: u32) {
-        let before = self.levels;
-        let entry = range
-            .clone()
-            .find(|hit| self.steps_of(*hit) & 1 == 1 && self.rules.entries.holds(self.hits[*hit].time))
-            .filter(|_| self.anchored && !self.begun);
-        if let Some(entry) = entry {
-            self.only.key = Some(self.hits[entry].key);
-        }
-        let may_enter = !self.anchored || entry.is_some();
-        for target in (0..self.rules.steps).filter(|step| union >> step & 1 == 1) {
-            // From the earliest step on, so that as much as can be is of this moment.
-            for from in 0..=target {
-                let first = from.checked_sub(1);
-                let limit = match first {
-                    None if may_enter => i64::MAX,
-                    Some(level) if before.node[level] != NONE => before.limit[level],
-                    _ => continue,
-                };
-                let wanted = (from..target).filter(|step| self.rules.optional >> step & 1 == 0).chain([target]);
-                let wanted: Vec<usize> = wanted.collect();
-                if first.is_none() && wanted[0] != 0 {
-                    continue;
-                }
-                let Some(taken) = self.distinct(range, &wanted, (limit, entry)) else { continue };
-                self.link(first.map(|level| (before.node[level], before.limit[level])), &wanted, &taken);
-                break;
-            }
-        }
-        self.begun |= entry.is_some();
-    }
-
-    /// An event for each of the steps, no two the same.
-    fn distinct(&self, range: &Range<usize>, wanted: &[usize], bounds: (i64, Option<usize>)) -> Option<Vec<usize>> {
-        let mut taken = vec![usize::MAX; wanted.len()];
-        for index in 0..wanted.len() {
-            let mut tried = vec![false; range.len()];
-            if !self.place(range, wanted, bounds, index, &mut taken, &mut tried) {
-                return None;
-            }
-        }
-        Some(taken)
-    }
-
-    fn place(
-        &self,
-        range: &Range<usize>,
-        wanted: &[usize],
-        bounds: (i64, Option<usize>),
-        index: usize,
-        taken: &mut [usize],
-        tried: &mut [bool],
-    ) -> bool {
-        let (step, (limit, entry)) = (wanted[index], bounds);
-        for hit in range.clone() {
-            let time = self.hits[hit].time;
-            let enters = entry.map_or_else(|| self.rules.entries.holds(time), |entry| entry == hit);
-            // Of a moment none is too late after another: no window is shorter.
-            let in_time = time <= limit || (index > 0 && self.rules.window.scope == WindowScope::PerStep);
-            let fits = self.steps_of(hit) >> step & 1 == 1 && in_time && (step > 0 || enters);
-            if !fits || std::mem::replace(&mut tried[hit - range.start], true) {
-                continue;
-            }
-            let holder = taken.iter().position(|held| *held == hit);
-            if holder.is_none_or(|holder| self.place(range, wanted, bounds, holder, taken, tried)) {
-                taken[index] = hit;
-                return true;
-            }
-        }
-        false
     }
 
     fn link(&mut self, from: Option<(u32, i64)>, steps: &[usize], taken: &[usize]) {
