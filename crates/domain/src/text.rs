@@ -28,6 +28,30 @@ pub enum TextError {
     Nul,
 }
 
+/// Longer names are not compared: what is alike is found by looking at each letter beside each other.
+const COMPARED: usize = 64;
+/// How much alike names are, of 0 to 1, of which one is probably the other misspelt.
+const LIKENESS: f64 = 0.85;
+
+/// The name that somebody probably meant who wrote another, if one is near enough (Jaro, 1989; Winkler, 1990). Of those that
+/// are as near it is the first by the alphabet, so that it is the same one every time.
+pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > COMPARED {
+        return None;
+    }
+    let plain = letters(written);
+    let likely = names.filter(|name| name.len() <= COMPARED).filter_map(|name| {
+        let likeness = strsim::jaro_winkler(&plain, &letters(name));
+        (likeness > LIKENESS).then_some((likeness, name))
+    });
+    likely.max_by(|(left, a), (right, b)| left.total_cmp(right).then_with(|| b.cmp(a))).map(|(_, name)| name)
+}
+
+/// Letters and digits alone: `CheckoutCompleted` is `checkout_completed` to those who write either.
+fn letters(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// Checks that a text has `least` to `most` characters; white space around it does not count as any it must have.
 pub fn check(text: &str, least: usize, most: usize) -> Result<(), TextError> {
     if text.contains('\0') {
@@ -71,5 +95,18 @@ mod tests {
         assert_eq!(check("  ", 1, 3), Err(TextError::Empty));
         assert_eq!(check(" é ", 2, 3), Err(TextError::TooShort { actual: 1, limit: 2 }));
         assert_eq!(check("a\0", 0, 3), Err(TextError::Nul));
+    }
+
+    #[test]
+    fn what_is_spelt_alike_was_meant() {
+        let names = ["report_created", "signed_up", "invited"];
+        let meant = |written| nearest(written, names.into_iter());
+        assert_eq!(meant("reportCreated"), Some("report_created"));
+        assert_eq!(meant("Signed Up"), Some("signed_up"));
+        assert_eq!(meant("invite"), Some("invited"));
+        assert_eq!(meant("paid"), None);
+        let long = "a".repeat(COMPARED + 1);
+        assert_eq!(nearest(&long, [long.as_str()].into_iter()), None);
+        assert_eq!(nearest("plan", ["plans", "plant"].into_iter().rev()), Some("plans"));
     }
 }

@@ -100,8 +100,8 @@ impl Answers {
         Ok(total)
     }
 
-    /// What was usual for a metric in a period, where that is what it is watched against. It is asked once: a limit that moves
-    /// with each event that comes late would be none.
+    /// What was usual for a metric in a period, where that is what it is watched against. It is asked once, as it costs a trend
+    /// over all intervals before, until it is [forgotten](Self::forget_usual).
     pub async fn usual(&mut self, metric: &Metric, period: Period) -> Result<Option<Usual>, LakeFailure> {
         let Some(watch) = metric.watch else { return Ok(None) };
         let asked = (metric.measure.clone(), watch.alert);
@@ -120,6 +120,11 @@ impl Answers {
         }
         known.of.push((period, usual));
         Ok(usual)
+    }
+
+    /// Has what was usual for a metric asked anew.
+    pub fn forget_usual(&mut self, metric: &Metric) {
+        self.usual.remove(&metric.meta.name);
     }
 
     /// What was said of a workspace, unless it has something new since.

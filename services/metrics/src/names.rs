@@ -1,5 +1,6 @@
 //! Names of events that a question has and the workspace does not, and what was meant by them.
 
+use waymark_domain::text::nearest;
 use waymark_domain::{Violations, WorkspaceId};
 use waymark_lake as lake;
 use waymark_store::Error;
@@ -27,27 +28,4 @@ pub async fn unknown(lake: &lake::Lake, workspace: &WorkspaceId, asked: Vec<(Str
         violations.add(field, format!("is {name:?}, which no event of the workspace is called{meant}"));
     }
     if violations.is_empty() { Ok(()) } else { Err(violations.into()) }
-}
-
-/// The name that somebody meant who wrote another, if one is near enough.
-fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let letters = |name: &str| name.to_lowercase().replace([' ', '-', '_'], "");
-    let likeness = |name: &str| strsim::jaro_winkler(&letters(written), &letters(name));
-    let likely = names.map(|name| (likeness(name), name)).filter(|(likeness, _)| *likeness > 0.8);
-    likely.max_by(|(left, _), (right, _)| left.total_cmp(right)).map(|(_, name)| name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_spelt_alike_was_meant() {
-        let names = ["report_created", "signed_up", "invited"];
-        let meant = |written| nearest(written, names.into_iter());
-        assert_eq!(meant("reportCreated"), Some("report_created"));
-        assert_eq!(meant("Signed Up"), Some("signed_up"));
-        assert_eq!(meant("invite"), Some("invited"));
-        assert_eq!(meant("paid"), None);
-    }
 }

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use waymark_domain::metrics::{Metric, MetricEvent, WeekStart};
-use waymark_domain::{Name, Period, Reading};
+use waymark_domain::{Change, Name, Period, Reading};
 use waymark_lake as lake;
 use waymark_request::Call;
 use waymark_store::{Error, Store, Write};
@@ -66,9 +66,16 @@ async fn take(store: &Store, answers: &mut Answers, name: &Name<Metric>) -> Resu
     let mut change = None;
     for period in began.into_iter().chain([last]).filter(|period| metric.awaits(*period)) {
         let value = answers.total(&metric, period).await?;
-        let usual = answers.usual(&metric, period).await?;
         // A sum that is beyond all numbers is no answer.
-        change = Reading::new(period, value).ok().and_then(|reading| metric.clone().measured(reading, usual, now));
+        let Ok(reading) = Reading::new(period, value) else { continue };
+        let usual = answers.usual(&metric, period).await?;
+        change = metric.clone().measured(reading, usual, now);
+        if usual.is_some() && change.as_ref().is_some_and(is_turn) {
+            // What was usual may be so no longer, as events before came late or are gone: nothing is announced by that.
+            answers.forget_usual(&metric);
+            let usual = answers.usual(&metric, period).await?;
+            change = metric.clone().measured(reading, usual, now);
+        }
         if change.is_some() {
             break;
         }
@@ -85,6 +92,11 @@ async fn take(store: &Store, answers: &mut Answers, name: &Name<Metric>) -> Resu
         })
         .await?;
     Ok(event.filter(|_| written.changed))
+}
+
+/// Whether a breach begins or is over.
+fn is_turn(change: &Change<Metric>) -> bool {
+    change.events().first().is_some_and(|event| *event != MetricEvent::Measured)
 }
 
 /// The last interval by the metric's calendar that may be measured.

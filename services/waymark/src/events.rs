@@ -12,11 +12,12 @@ use waymark_proto::events::v1::events_service_client::EventsServiceClient;
 use waymark_proto::{descriptors, event};
 
 use crate::generic::contract::Area;
-use crate::generic::names::{nearest, short};
+use crate::generic::names::short;
 use crate::generic::output::{Format, Style};
 use crate::generic::{dates, json, output};
 use crate::settings::Settings;
 use crate::{Usage, zone};
+use waymark_domain::text::nearest;
 
 /// What can be done with events.
 #[derive(Debug, Subcommand)]

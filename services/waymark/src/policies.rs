@@ -11,8 +11,8 @@ use waymark_clock::Clock;
 use waymark_domain::{AnyName, WorkspaceId};
 
 use crate::Usage;
-use crate::generic::names::nearest;
 use crate::settings::Settings;
+use waymark_domain::text::nearest;
 
 /// What can be done with policies.
 #[derive(Debug, Subcommand)]

@@ -7,7 +7,7 @@ use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::generic::names::nearest;
+use waymark_domain::text::nearest;
 
 /// Suggestions for one mistake.
 const MOST: usize = 4;

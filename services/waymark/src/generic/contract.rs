@@ -9,7 +9,8 @@ use waymark_proto::common::v1::Phase;
 use waymark_proto::options::{CommandsOption, ResourceOption};
 use waymark_proto::{descriptors, options};
 
-use super::names::{kebab, nearest};
+use super::names::kebab;
+use waymark_domain::text::nearest;
 
 /// One of the three services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]

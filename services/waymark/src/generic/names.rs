@@ -36,13 +36,6 @@ pub fn find_value(of: &EnumDescriptor, text: &str) -> Option<EnumValueDescriptor
     of.values().find(|value| value.name() == wanted || short_value(of, value.name()) == wanted)
 }
 
-/// The name that somebody meant who wrote another, if one is near enough.
-pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |name: &str| strsim::jaro_winkler(&kebab(written), &kebab(name));
-    let likely = names.map(|name| (likeness(name), name)).filter(|(likeness, _)| *likeness > 0.85);
-    likely.max_by(|(left, _), (right, _)| left.total_cmp(right)).map(|(_, name)| name)
-}
-
 /// The full name for what a person typed: names stay as they are, `collection/id` and a bare id are completed.
 pub fn expand(text: &str, reference: &Reference, workspace: &str) -> String {
     let Reference { collections, service, .. } = reference;

@@ -9,9 +9,9 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Va
 use super::contract::is_plain;
 use super::document::{self, Form, Name, Node, Problem};
 use super::literal;
-use super::names::nearest;
 use crate::place::Place;
 use crate::zone;
+use waymark_domain::text::nearest;
 
 /// The message that a document stands for.
 pub fn message(of: &MessageDescriptor, node: &Node, place: &Place<'_>) -> Result<DynamicMessage, Vec<Problem>> {

@@ -5,11 +5,7 @@ use std::collections::HashMap;
 
 use super::bots::Telltale;
 use super::{BotRule, TrackedProperty, TrackedType, TrackingMode, TrackingPlan, TrackingViolationKind};
-
-/// Names that are longer are not looked for among those that are known: likeness costs their lengths multiplied.
-const ALIKE: usize = 64;
-/// How much alike what was written and what was meant are, at least (Jaro and Winkler, 1990).
-const LIKENESS: f64 = 0.85;
+use crate::text::nearest;
 
 /// What a property holds, as far as a plan looks at it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,12 +147,12 @@ impl Expectations {
     /// What was probably meant.
     pub fn suggestion<'a>(&'a self, event: &str, fault: &Fault<'a>) -> Option<&'a str> {
         match fault {
-            Fault::UnknownEvent => nearest(event, self.events.keys()),
+            Fault::UnknownEvent => nearest(event, self.events.keys().map(String::as_str)),
             Fault::UnknownProperty(name) => {
                 let own = self.events.get(event).into_iter().flat_map(|event| event.own.known.keys());
-                nearest(name, own.chain(self.shared.known.keys()))
+                nearest(name, own.chain(self.shared.known.keys()).map(String::as_str))
             }
-            Fault::NotAllowed(_, text, allowed) => nearest(text, allowed.iter()),
+            Fault::NotAllowed(_, text, allowed) => nearest(text, allowed.iter().map(String::as_str)),
             Fault::Missing(_) | Fault::WrongType(..) => None,
         }
     }
@@ -248,25 +244,6 @@ impl Fault<'_> {
     pub fn field(&self) -> String {
         self.property().map_or_else(|| "event".to_owned(), |name| format!("properties.{name}"))
     }
-}
-
-/// The name that is most like what was written, if one is near enough. Of those that are as near it is the first by the
-/// alphabet, so that it is the same one every time.
-fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a String>) -> Option<&'a str> {
-    if written.len() > ALIKE {
-        return None;
-    }
-    let plain = plain(written);
-    let likely = names.filter(|name| name.len() <= ALIKE).filter_map(|name| {
-        let likeness = strsim::jaro_winkler(&plain, &self::plain(name));
-        (likeness > LIKENESS).then_some((likeness, name.as_str()))
-    });
-    likely.max_by(|(left, a), (right, b)| left.total_cmp(right).then_with(|| b.cmp(a))).map(|(_, name)| name)
-}
-
-/// Letters and digits alone: `CheckoutCompleted` is `checkout_completed` to those who write either.
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,13 @@ use waymark_domain::metrics::WindowScope;
 
 use super::{NONE, Pass};
 
+/// How a step may be reached: from the level before these, by these steps and their events.
+struct Way {
+    first: Option<usize>,
+    steps: Vec<usize>,
+    hits: Vec<usize>,
+}
+
 impl Pass<'_> {
     /// Events of one moment of which one may be either of several steps but not both: each step gets one of its own, by
     /// augmenting paths (Kuhn, 1955).
@@ -22,7 +29,7 @@ impl Pass<'_> {
         let may_enter = !self.anchored || entry.is_some();
         for target in (0..self.rules.steps).filter(|step| union >> step & 1 == 1) {
             // From the earliest step on, so that as much as can be is of this moment; but the way that may go on longest.
-            let mut best: Option<(i64, Option<usize>, Vec<usize>, Vec<usize>)> = None;
+            let mut best: Option<(i64, Way)> = None;
             for from in 0..=target {
                 let first = from.checked_sub(1);
                 let limit = match first {
@@ -30,24 +37,20 @@ impl Pass<'_> {
                     Some(level) if before.node[level] != NONE => before.limit[level],
                     _ => continue,
                 };
-                let wanted = (from..target).filter(|step| self.rules.optional >> step & 1 == 0).chain([target]);
-                let wanted: Vec<usize> = wanted.collect();
-                if first.is_none() && wanted[0] != 0 {
+                let steps = (from..target).filter(|step| self.rules.optional >> step & 1 == 0).chain([target]);
+                let steps: Vec<usize> = steps.collect();
+                if first.is_none() && steps[0] != 0 {
                     continue;
                 }
-                let Some(taken) = self.distinct(range, &wanted, (limit, entry)) else { continue };
-                let end = wanted
-                    .iter()
-                    .zip(&taken)
-                    .fold(first.map_or(0, |level| before.limit[level]), |limit, (step, hit)| {
-                        self.limit(*step, self.hits[*hit].time, limit)
-                    });
-                if best.as_ref().is_none_or(|(longest, ..)| *longest < end) {
-                    best = Some((end, first, wanted, taken));
+                let Some(hits) = self.distinct(range, &steps, (limit, entry)) else { continue };
+                let goes_on = steps.iter().zip(&hits);
+                let end = goes_on.fold(limit, |limit, (step, hit)| self.limit(*step, self.hits[*hit].time, limit));
+                if best.as_ref().is_none_or(|(longest, _)| *longest < end) {
+                    best = Some((end, Way { first, steps, hits }));
                 }
             }
-            if let Some((_, first, wanted, taken)) = best {
-                self.link(first.map(|level| (before.node[level], before.limit[level])), &wanted, &taken);
+            if let Some((_, Way { first, steps, hits })) = best {
+                self.link(first.map(|level| (before.node[level], before.limit[level])), &steps, &hits);
             }
         }
         self.begun |= entry.is_some();

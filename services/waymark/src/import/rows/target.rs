@@ -5,7 +5,7 @@ use waymark_proto::options;
 
 use super::kind::Kind;
 use crate::generic::contract::is_plain;
-use crate::generic::names::nearest;
+use waymark_domain::text::nearest;
 
 /// A place in a resource.
 #[derive(Debug, Clone)]
